@@ -1,0 +1,68 @@
+# What a person does with this repository. It needs make and a Python of 3.11 or newer; the rest
+# is installed into .venv, once, and again only when pyproject.toml or constraints.txt changed.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test coverage check style types layers dependencies format bench clean
+
+# The first Python that starts and is new enough; `make PYTHON=…` names another.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo "$$python" && break; done)
+BIN := .venv/bin
+ARGS ?=
+CHECKED := src benchmarks $(wildcard tests/typing)
+
+help: ## show what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: .venv/for-demo ## place orders against a sandbox that fails (ARGS="--help")
+	$(BIN)/makegood demo $(ARGS)
+
+test: .venv/for-test ## run the whole test suite (ARGS="-k retry")
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+coverage: .venv/for-test ## run the tests and show which lines they miss
+	$(BIN)/python -m pytest -n auto --cov $(ARGS)
+
+check: style types layers dependencies ## check style, types, layers and dependencies
+
+style: .venv/for-check
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: .venv/for-check
+	$(BIN)/mypy $(CHECKED)
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
+
+layers: .venv/for-check
+	$(BIN)/lint-imports --no-logo
+
+dependencies: .venv/for-check
+	$(BIN)/deptry src benchmarks
+
+format: .venv/for-check ## put the code into shape
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+bench: .venv/for-bench ## measure, beside the floor (ARGS="checkout5 --concurrency 32")
+	$(BIN)/python -m benchmarks $(or $(ARGS),checkout5 --concurrency 256 --floor)
+
+clean: ## remove everything that was made here
+	rm -rf .venv dist build .coverage .coverage.*
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# A stamp says that the extras named beside it are installed.
+.venv/for-demo: EXTRAS := standard
+.venv/for-test: EXTRAS := standard,test
+.venv/for-check: EXTRAS := standard,uvloop,test,dev
+.venv/for-bench: EXTRAS := standard,uvloop
+
+.venv/for-%: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[$(EXTRAS)]'
+	@touch $@
+
+.venv/bin/python:
+	@test -n '$(PYTHON)' || { echo 'makegood needs Python 3.11 or newer: none was found' >&2; exit 1; }
+	$(PYTHON) -m venv .venv

@@ -1,0 +1,78 @@
+"""What the decision core wants done. Commands are performed, never stored: the facts are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from makegood.decision.facts import Fact
+    from makegood.values.instants import Instant
+
+__all__ = ["Command", "Compensate", "Decision", "Evaluate", "Local", "Start", "Stop", "Undo"]
+
+
+class Start(msgspec.Struct, frozen=True, gc=False):
+    """Run the node's body."""
+
+    node: int
+    attempt: int
+    generation: int
+    until: Instant | None
+    """When the attempt is cancelled at the latest."""
+
+
+class Stop(msgspec.Struct, frozen=True, gc=False):
+    """Cancel the node's body, which has no effect; its outcome is no longer wanted."""
+
+    node: int
+
+
+class Compensate(msgspec.Struct, frozen=True, gc=False):
+    """Ask the node's compensate about its last failure."""
+
+    node: int
+    attempt: int
+    generation: int
+
+
+class Undo(msgspec.Struct, frozen=True, gc=False):
+    """Run the node's undo."""
+
+    node: int
+    attempt: int
+
+
+class Local(msgspec.Struct, frozen=True, gc=False):
+    """Run a body that writes only in the journal's database, inside an append of its own.
+
+    That append carries the start and the outcome, so no fact precedes this command, and it is
+    given again by every decision until the outcome is there.
+    """
+
+    node: int
+    attempt: int
+    direction: Literal["do", "undo"]
+
+
+class Evaluate(msgspec.Struct, frozen=True, gc=False):
+    """Compute something from recorded values, at once, before the append.
+
+    `guard` and `expect` and `value` are about a node; `result` is about the run, and its node
+    is -1.
+    """
+
+    node: int
+    what: Literal["guard", "expect", "value", "result"]
+
+
+Command = Start | Stop | Compensate | Undo | Local | Evaluate
+"""Everything that can be wanted."""
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """Facts to append, and commands to perform once they are durable."""
+
+    facts: tuple[Fact, ...] = ()
+    commands: tuple[Command, ...] = ()

@@ -1,0 +1,400 @@
+"""How each fact changes the state. One small function per fact, chosen by the fact's class.
+
+`evolve` trusts the facts: they were decided. It decides nothing itself, and folding the same
+facts always gives the same state.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from makegood.decision import facts
+from makegood.decision.facts import Cause, Proceeded, SkipReason
+from makegood.decision.state import IN_FLIGHT, NodeState, Phase, RunState
+from makegood.definition.plan import Kind
+from makegood.values.verdict import FailureKind, RetryFresh
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from msgspec import Raw
+
+    from makegood.decision.facts import Fact
+    from makegood.definition.plan import Plan
+    from makegood.values.instants import Instant
+
+__all__ = ["evolve", "expects", "fold"]
+
+
+def fold(plan: Plan, history: Iterable[Fact]) -> RunState:
+    """Return the state that a run's facts add up to."""
+    state = RunState(plan)
+    for fact in history:
+        evolve(plan, state, fact)
+    return state
+
+
+def evolve(plan: Plan, state: RunState, fact: Fact) -> RunState:
+    """Fold one fact into the state, in place, and return it."""
+    _FOLDS[type(fact)](plan, state, fact)
+    return state
+
+
+def expects(plan: Plan, state: RunState, fact: Fact) -> bool:
+    """Say whether an outcome is still awaited; a late or doubled one is dropped, never folded."""
+    match fact:
+        case facts.NodeDone() | facts.NodeFailed() | facts.EffectUnrecorded():
+            phase = state.nodes[plan.positions[fact.node]].phase
+            return phase is Phase.RUNNING
+        case facts.VerdictGiven() | facts.CompensateFailed():
+            return state.nodes[plan.positions[fact.node]].phase is Phase.ASKING
+        case facts.UndoDone() | facts.UndoFailed():
+            return state.nodes[plan.positions[fact.node]].phase is Phase.UNDOING
+        case _:
+            return True
+
+
+# The run ------------------------------------------------------------------------------------
+
+
+def _run_started(_plan: Plan, state: RunState, fact: facts.RunStarted) -> None:
+    state.inputs = fact.inputs
+    state.key = fact.key
+    state.deadline = fact.deadline
+    state.started_at = fact.at
+
+
+def _claimed(plan: Plan, state: RunState, fact: facts.Claimed) -> None:
+    state.claims = fact.claims
+    interrupted = {
+        Phase.RUNNING: Phase.INTERRUPTED,
+        Phase.ASKING: Phase.ASK_INTERRUPTED,
+        Phase.UNDOING: Phase.UNDO_INTERRUPTED,
+    }
+    for index, node in enumerate(state.nodes):
+        if node.phase in IN_FLIGHT:
+            if node.phase is Phase.RUNNING and plan.nodes[index].kind is Kind.STEP:
+                node.doubt = True
+            node.phase = interrupted[node.phase]
+            state.todo.append(index)
+    state.in_flight = 0
+
+
+def _deadline_passed(_plan: Plan, state: RunState, _fact: facts.DeadlinePassed) -> None:
+    state.deadline_passed = True
+
+
+def _rollback_began(_plan: Plan, state: RunState, fact: facts.RollbackBegan) -> None:
+    state.rolling_back = fact.cause
+    state.ready.clear()
+    # A completed run that is undone is at work again.
+    state.ended = state.ended_at = state.cause = state.rollback = None
+
+
+def _returned(_plan: Plan, state: RunState, fact: facts.Returned) -> None:
+    state.returned = fact.failure if fact.value is None else fact.value
+
+
+def _parked(_plan: Plan, state: RunState, fact: facts.Parked) -> None:
+    state.parked = fact.reason
+
+
+def _run_ended(_plan: Plan, state: RunState, fact: facts.RunEnded) -> None:
+    state.ended = fact.status
+    state.ended_at = fact.at
+    state.cause = fact.cause
+    state.rollback = fact.rollback
+
+
+def _requested(
+    _plan: Plan, state: RunState, fact: facts.CancelRequested | facts.UndoRequested
+) -> None:
+    state.requests.append(fact)
+
+
+def _control_answered(_plan: Plan, state: RunState, fact: facts.ControlAnswered) -> None:
+    state.requests = [request for request in state.requests if request.post != fact.post]
+    state.answers[fact.post] = fact.answer
+
+
+# A node, forward ----------------------------------------------------------------------------
+
+
+def _node_started(plan: Plan, state: RunState, fact: facts.NodeStarted) -> None:
+    index, node = _at(plan, state, fact.node)
+    _leave(state, index, node)
+    node.phase = Phase.RUNNING
+    node.attempt = fact.attempt
+    node.first_at = node.first_at or fact.at
+    state.in_flight += 1
+
+
+def _node_done(plan: Plan, state: RunState, fact: facts.NodeDone) -> None:
+    index, node = _at(plan, state, fact.node)
+    _leave(state, index, node)
+    _complete(plan, state, index, fact.result)
+
+
+def _node_failed(plan: Plan, state: RunState, fact: facts.NodeFailed) -> None:
+    index, node = _at(plan, state, fact.node)
+    _leave(state, index, node)
+    node.phase = Phase.FAILED
+    node.failure = fact.failure
+    node.asked = 0
+    state.claims = 0
+    if plan.nodes[index].kind is Kind.STEP:
+        if fact.failure.kind is FailureKind.IN_DOUBT:
+            node.doubt = True
+        elif fact.failure.kind is FailureKind.DECLINED:
+            node.doubt = False
+    state.todo.append(index)
+
+
+def _effect_unrecorded(plan: Plan, state: RunState, fact: facts.EffectUnrecorded) -> None:
+    index, node = _at(plan, state, fact.node)
+    _leave(state, index, node)
+    node.phase = Phase.UNRECORDED
+    node.failure = fact.failure
+    node.doubt = True
+    state.stuck.append(index)
+
+
+def _retry_scheduled(plan: Plan, state: RunState, fact: facts.RetryScheduled) -> None:
+    index, node = _at(plan, state, fact.node)
+    _leave(state, index, node)
+    if isinstance(node.verdict, RetryFresh):
+        node.generation += 1
+        node.first_at = None
+        node.doubt = False
+    node.verdict = None
+    node.phase = Phase.RETRYING
+    state.timers[index] = fact.due
+
+
+def _guarded(plan: Plan, state: RunState, fact: facts.Guarded) -> None:
+    _index, node = _at(plan, state, fact.node)
+    node.guarded = True
+
+
+def _node_skipped(plan: Plan, state: RunState, fact: facts.NodeSkipped) -> None:
+    index, node = _at(plan, state, fact.node)
+    _leave(state, index, node)
+    node.phase = Phase.SKIPPED
+    node.result = None
+    if fact.reason is SkipReason.IN_DOUBT:
+        state.skipped_in_doubt.append(index)
+    _release(plan, state, index)
+
+
+def _node_stopped(plan: Plan, state: RunState, fact: facts.NodeStopped) -> None:
+    index, node = _at(plan, state, fact.node)
+    _leave(state, index, node)
+    node.phase = Phase.STOPPED
+
+
+def _node_gave_up(plan: Plan, state: RunState, fact: facts.NodeGaveUp) -> None:
+    index, node = _at(plan, state, fact.node)
+    _leave(state, index, node)
+    node.phase = Phase.GAVE_UP
+    node.doubt = False
+    state.unwilling.append(index)
+
+
+def _node_stuck(plan: Plan, state: RunState, fact: facts.NodeStuck) -> None:
+    index, node = _at(plan, state, fact.node)
+    _leave(state, index, node)
+    node.phase = Phase.STUCK
+    state.stuck.append(index)
+
+
+# A node in doubt, or asked about --------------------------------------------------------------
+
+
+def _compensate_started(plan: Plan, state: RunState, fact: facts.CompensateStarted) -> None:
+    index, node = _at(plan, state, fact.node)
+    _leave(state, index, node)
+    node.phase = Phase.ASKING
+    node.asked = fact.attempt
+    state.in_flight += 1
+
+
+def _verdict_given(plan: Plan, state: RunState, fact: facts.VerdictGiven) -> None:
+    index, node = _at(plan, state, fact.node)
+    _leave(state, index, node)
+    state.claims = 0
+    if isinstance(fact.verdict, Proceeded):
+        _complete(plan, state, index, fact.verdict.result)
+        return
+    node.phase = Phase.ANSWERED
+    node.verdict = fact.verdict
+    state.todo.append(index)
+
+
+def _compensate_failed(plan: Plan, state: RunState, fact: facts.CompensateFailed) -> None:
+    index, node = _at(plan, state, fact.node)
+    _leave(state, index, node)
+    node.phase = Phase.ASK_FAILED
+    node.verdict = fact.failure
+    state.claims = 0
+    state.todo.append(index)
+
+
+def _compensate_retry(
+    plan: Plan, state: RunState, fact: facts.CompensateRetryScheduled
+) -> None:
+    index, node = _at(plan, state, fact.node)
+    _leave(state, index, node)
+    node.phase = Phase.ASK_AGAIN
+    state.timers[index] = fact.due
+
+
+# A node, backward ---------------------------------------------------------------------------
+
+
+def _undo_started(plan: Plan, state: RunState, fact: facts.UndoStarted) -> None:
+    index, node = _at(plan, state, fact.node)
+    _leave(state, index, node)
+    node.phase = Phase.UNDOING
+    node.undo_attempt = fact.attempt
+    node.undo_first_at = node.undo_first_at or fact.at
+    state.in_flight += 1
+
+
+def _undo_done(plan: Plan, state: RunState, fact: facts.UndoDone) -> None:
+    index, node = _at(plan, state, fact.node)
+    _leave(state, index, node)
+    node.phase = Phase.UNDONE
+    state.claims = 0
+    state.done_order.remove(index)
+    state.undone_order.append(index)
+
+
+def _undo_failed(plan: Plan, state: RunState, fact: facts.UndoFailed) -> None:
+    index, node = _at(plan, state, fact.node)
+    _leave(state, index, node)
+    node.phase = Phase.UNDO_FAILED
+    node.undo_failure = fact.failure
+    state.claims = 0
+    state.todo.append(index)
+
+
+def _undo_retry(plan: Plan, state: RunState, fact: facts.UndoRetryScheduled) -> None:
+    index, node = _at(plan, state, fact.node)
+    _leave(state, index, node)
+    node.phase = Phase.UNDO_AGAIN
+    state.timers[index] = fact.due
+
+
+def _undo_left(plan: Plan, state: RunState, fact: facts.UndoLeft) -> None:
+    index, node = _at(plan, state, fact.node)
+    _leave(state, index, node)
+    node.phase = Phase.LEFT
+    state.done_order.remove(index)
+    state.stuck.append(index)
+
+
+def _node_kept(plan: Plan, state: RunState, fact: facts.NodeKept) -> None:
+    index, node = _at(plan, state, fact.node)
+    node.phase = Phase.KEPT
+    state.done_order.remove(index)
+
+
+# What the folds share -----------------------------------------------------------------------
+
+
+def _at(plan: Plan, state: RunState, path: str) -> tuple[int, NodeState]:
+    index = plan.positions[path]
+    return index, state.nodes[index]
+
+
+def _leave(state: RunState, index: int, node: NodeState) -> None:
+    """Take the node off the worklist of the phase that it leaves."""
+    phase = node.phase
+    if phase in IN_FLIGHT:
+        state.in_flight -= 1
+    elif phase is Phase.READY:
+        if index in state.ready:
+            state.ready.remove(index)
+    elif phase in _TIMED:
+        del state.timers[index]
+    elif phase in _DECIDED:
+        state.todo.remove(index)
+
+
+_TIMED = frozenset({Phase.RETRYING, Phase.ASK_AGAIN, Phase.UNDO_AGAIN})
+_DECIDED = frozenset(
+    {
+        Phase.FAILED,
+        Phase.INTERRUPTED,
+        Phase.ASK_FAILED,
+        Phase.ASK_INTERRUPTED,
+        Phase.ANSWERED,
+        Phase.UNDO_FAILED,
+        Phase.UNDO_INTERRUPTED,
+    }
+)
+
+
+_EFFECTFUL = frozenset({Kind.STEP, Kind.LOCAL})
+
+
+def _complete(plan: Plan, state: RunState, index: int, result: Raw) -> None:
+    node = state.nodes[index]
+    node.phase = Phase.DONE
+    node.result = result
+    node.doubt = False
+    node.verdict = None
+    state.claims = 0
+    if plan.nodes[index].kind in _EFFECTFUL:
+        state.done_order.append(index)
+    if plan.nodes[index].pivot:
+        # From here the run only goes forward, however long it takes.
+        state.deadline = None
+    _release(plan, state, index)
+
+
+def _release(plan: Plan, state: RunState, index: int) -> None:
+    """Let go the nodes that waited for this one, which has a result or was skipped."""
+    state.unended -= 1
+    for follower in plan.nodes[index].feeds:
+        node = state.nodes[follower]
+        node.unmet -= 1
+        if node.unmet == 0:
+            node.phase = Phase.READY
+            if state.rolling_back is None:
+                state.ready.append(follower)
+
+
+# Any: each fold takes the one class of fact that it is registered for.
+_FOLDS: dict[type, Callable[[Plan, RunState, Any], None]] = {
+    facts.RunStarted: _run_started,
+    facts.Claimed: _claimed,
+    facts.NodeStarted: _node_started,
+    facts.NodeDone: _node_done,
+    facts.NodeFailed: _node_failed,
+    facts.EffectUnrecorded: _effect_unrecorded,
+    facts.RetryScheduled: _retry_scheduled,
+    facts.Guarded: _guarded,
+    facts.NodeSkipped: _node_skipped,
+    facts.NodeStopped: _node_stopped,
+    facts.NodeGaveUp: _node_gave_up,
+    facts.NodeStuck: _node_stuck,
+    facts.CompensateStarted: _compensate_started,
+    facts.VerdictGiven: _verdict_given,
+    facts.CompensateFailed: _compensate_failed,
+    facts.CompensateRetryScheduled: _compensate_retry,
+    facts.CancelRequested: _requested,
+    facts.UndoRequested: _requested,
+    facts.ControlAnswered: _control_answered,
+    facts.DeadlinePassed: _deadline_passed,
+    facts.RollbackBegan: _rollback_began,
+    facts.UndoStarted: _undo_started,
+    facts.UndoDone: _undo_done,
+    facts.UndoFailed: _undo_failed,
+    facts.UndoRetryScheduled: _undo_retry,
+    facts.UndoLeft: _undo_left,
+    facts.NodeKept: _node_kept,
+    facts.Returned: _returned,
+    facts.Parked: _parked,
+    facts.RunEnded: _run_ended,
+}

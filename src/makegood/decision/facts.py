@@ -1,0 +1,393 @@
+"""What has happened to a run: frozen records, stored once and never changed.
+
+A fact names nodes by path, so that it outlives the order of the plan, and instants in
+microseconds. The journal stores the facts of one turn as one JSON array; nothing else is ever
+stored of a run's history.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from makegood.values.instants import Instant
+from makegood.values.verdict import Abort, Failure, RetryFresh, RetryNow, Undecided
+
+__all__ = [
+    "CancelRequested",
+    "Cause",
+    "Claimed",
+    "CompensateFailed",
+    "CompensateRetryScheduled",
+    "CompensateStarted",
+    "ControlAnswer",
+    "ControlAnswered",
+    "DeadlinePassed",
+    "EffectUnrecorded",
+    "EndStatus",
+    "Fact",
+    "Guarded",
+    "NodeDone",
+    "NodeFailed",
+    "NodeGaveUp",
+    "NodeKept",
+    "NodeSkipped",
+    "NodeStarted",
+    "NodeStopped",
+    "NodeStuck",
+    "ParkReason",
+    "Parked",
+    "Proceeded",
+    "Returned",
+    "RetryScheduled",
+    "Rollback",
+    "RollbackBegan",
+    "RunEnded",
+    "RunStarted",
+    "SkipReason",
+    "UndoDone",
+    "UndoFailed",
+    "UndoLeft",
+    "UndoRequested",
+    "UndoRetryScheduled",
+    "UndoStarted",
+    "VerdictGiven",
+    "read_facts",
+    "write_facts",
+]
+
+
+class Cause(StrEnum):
+    """Why a run is being rolled back, or was."""
+
+    ERROR = "error"
+    DEADLINE = "deadline"
+    CANCELLED = "cancelled"
+    REVERSED = "reversed"
+    """A person had it undone after it had completed."""
+
+
+class EndStatus(StrEnum):
+    """How a run ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Rollback(StrEnum):
+    """What became of what had been done."""
+
+    NONE = "none"
+    """There was nothing to undo."""
+    UNDONE = "undone"
+
+
+class ParkReason(StrEnum):
+    """Why only a person, or a later probe, may move a run on."""
+
+    UNDO_GAVE_UP = "undo gave up"
+    IN_DOUBT = "in doubt"
+    UNRECORDED = "unrecorded effect"
+    POISON = "poison"
+    FORWARD_USED_UP = "forward retries used up after the pivot"
+
+
+class SkipReason(StrEnum):
+    """Why a node was skipped; its result is None."""
+
+    GUARD = "guard"
+    OPTIONAL = "optional"
+    """It failed, and is optional."""
+    IN_DOUBT = "in doubt"
+    """It is optional and nobody can say whether it happened."""
+
+
+class ControlAnswer(StrEnum):
+    """What became of a request to cancel or to undo."""
+
+    ACCEPTED = "accepted"
+    TOO_LATE = "too late"
+    """The run had ended."""
+    ALREADY_UNDOING = "already undoing"
+    PAST_PIVOT = "past the pivot"
+    NOT_COMPLETED = "not completed"
+    """Only a completed run can be undone."""
+    PARKED = "parked"
+    """What is unresolved must be settled first."""
+
+
+class RunStarted(msgspec.Struct, frozen=True, tag="run_started", kw_only=True):
+    """The run exists: what it runs, and its inputs as JSON."""
+
+    workflow: str
+    fingerprint: str
+    key: str | None
+    inputs: dict[str, msgspec.Raw]
+    deadline: Instant | None
+    at: Instant
+
+
+class Claimed(msgspec.Struct, frozen=True, tag="claimed"):
+    """Another worker holds the run now; what was in flight was interrupted."""
+
+    claims: int
+    """How often it has been claimed since its last progress."""
+    at: Instant
+
+
+class NodeStarted(msgspec.Struct, frozen=True, tag="node_started"):
+    """The intent: from here on the effect may happen. Durable before the body is entered."""
+
+    node: str
+    attempt: int
+    at: Instant
+
+
+class NodeDone(msgspec.Struct, frozen=True, tag="node_done"):
+    """The node has its result."""
+
+    node: str
+    result: msgspec.Raw
+    at: Instant
+
+
+class NodeFailed(msgspec.Struct, frozen=True, tag="node_failed"):
+    """An attempt ended without a result."""
+
+    node: str
+    failure: Failure
+    at: Instant
+
+
+class EffectUnrecorded(msgspec.Struct, frozen=True, tag="effect_unrecorded"):
+    """The effect happened, but its result cannot be recorded."""
+
+    node: str
+    failure: Failure
+    at: Instant
+
+
+class RetryScheduled(msgspec.Struct, frozen=True, tag="retry_scheduled"):
+    """The next attempt is due."""
+
+    node: str
+    due: Instant
+
+
+class Guarded(msgspec.Struct, frozen=True, tag="guarded"):
+    """The node's guard was evaluated and holds."""
+
+    node: str
+
+
+class NodeSkipped(msgspec.Struct, frozen=True, tag="node_skipped"):
+    """The node has no result: None."""
+
+    node: str
+    reason: SkipReason
+    at: Instant
+
+
+class NodeStopped(msgspec.Struct, frozen=True, tag="node_stopped"):
+    """A node without effect was stopped because the run is being rolled back."""
+
+    node: str
+    at: Instant
+
+
+class NodeGaveUp(msgspec.Struct, frozen=True, tag="node_gave_up"):
+    """The node has definitely failed: nothing of it is left and nothing more is tried."""
+
+    node: str
+    at: Instant
+
+
+class NodeStuck(msgspec.Struct, frozen=True, tag="node_stuck"):
+    """The node is in doubt and nothing more can be asked or tried."""
+
+    node: str
+    at: Instant
+
+
+class CompensateStarted(msgspec.Struct, frozen=True, tag="compensate_started"):
+    """The node's compensate is being asked."""
+
+    node: str
+    attempt: int
+    at: Instant
+
+
+class Proceeded(msgspec.Struct, frozen=True, tag="proceed"):
+    """The verdict that it happened, with its result as JSON."""
+
+    result: msgspec.Raw
+
+
+class VerdictGiven(msgspec.Struct, frozen=True, tag="verdict_given"):
+    """What the compensate answered."""
+
+    node: str
+    verdict: Proceeded | RetryNow | Abort | Undecided | RetryFresh
+    at: Instant
+
+
+class CompensateFailed(msgspec.Struct, frozen=True, tag="compensate_failed"):
+    """The compensate raised."""
+
+    node: str
+    failure: Failure
+    at: Instant
+
+
+class CompensateRetryScheduled(msgspec.Struct, frozen=True, tag="compensate_retry_scheduled"):
+    """The compensate is to be asked again."""
+
+    node: str
+    due: Instant
+
+
+class CancelRequested(msgspec.Struct, frozen=True, tag="cancel_requested"):
+    """Somebody wants the run cancelled."""
+
+    post: int
+    actor: str
+    reason: str
+    at: Instant
+
+
+class UndoRequested(msgspec.Struct, frozen=True, tag="undo_requested"):
+    """Somebody wants the completed run undone."""
+
+    post: int
+    actor: str
+    reason: str
+    at: Instant
+
+
+class ControlAnswered(msgspec.Struct, frozen=True, tag="control_answered"):
+    """What became of a request, named by the number of its post."""
+
+    post: int
+    answer: ControlAnswer
+
+
+class DeadlinePassed(msgspec.Struct, frozen=True, tag="deadline_passed"):
+    """The run took longer than it may."""
+
+    at: Instant
+
+
+class RollbackBegan(msgspec.Struct, frozen=True, tag="rollback_began"):
+    """The run goes back from here: no step starts any more, and what is done is undone."""
+
+    cause: Cause
+    at: Instant
+
+
+class UndoStarted(msgspec.Struct, frozen=True, tag="undo_started"):
+    """The intent of an undo."""
+
+    node: str
+    attempt: int
+    at: Instant
+
+
+class UndoDone(msgspec.Struct, frozen=True, tag="undo_done"):
+    """The node is undone."""
+
+    node: str
+    at: Instant
+
+
+class UndoFailed(msgspec.Struct, frozen=True, tag="undo_failed"):
+    """An attempt to undo ended otherwise."""
+
+    node: str
+    failure: Failure
+    at: Instant
+
+
+class UndoRetryScheduled(msgspec.Struct, frozen=True, tag="undo_retry_scheduled"):
+    """The next attempt to undo is due."""
+
+    node: str
+    due: Instant
+
+
+class UndoLeft(msgspec.Struct, frozen=True, tag="undo_left"):
+    """The undo gave up: the node stays done, for a person to settle."""
+
+    node: str
+    at: Instant
+
+
+class NodeKept(msgspec.Struct, frozen=True, tag="node_kept"):
+    """The node declares no undo: it stays done, as was declared."""
+
+    node: str
+
+
+class Returned(msgspec.Struct, frozen=True, tag="returned"):
+    """The run's value, or why it could not be built from the results."""
+
+    value: msgspec.Raw | None = None
+    failure: Failure | None = None
+
+
+class Parked(msgspec.Struct, frozen=True, tag="parked"):
+    """Only a person may move the run on."""
+
+    reason: ParkReason
+    at: Instant
+
+
+class RunEnded(msgspec.Struct, frozen=True, tag="run_ended"):
+    """The run is final."""
+
+    status: EndStatus
+    cause: Cause | None
+    rollback: Rollback
+    at: Instant
+
+
+Fact = (
+    RunStarted
+    | Claimed
+    | NodeStarted
+    | NodeDone
+    | NodeFailed
+    | EffectUnrecorded
+    | RetryScheduled
+    | Guarded
+    | NodeSkipped
+    | NodeStopped
+    | NodeGaveUp
+    | NodeStuck
+    | CompensateStarted
+    | VerdictGiven
+    | CompensateFailed
+    | CompensateRetryScheduled
+    | CancelRequested
+    | UndoRequested
+    | ControlAnswered
+    | DeadlinePassed
+    | RollbackBegan
+    | UndoStarted
+    | UndoDone
+    | UndoFailed
+    | UndoRetryScheduled
+    | UndoLeft
+    | NodeKept
+    | Returned
+    | Parked
+    | RunEnded
+)
+"""Everything that can have happened."""
+
+write_facts = msgspec.json.Encoder().encode
+"""Return facts as a JSON array."""
+
+read_facts = msgspec.json.Decoder(tuple[Fact, ...]).decode
+"""Return the facts of a JSON array."""

@@ -1,0 +1,54 @@
+"""When something is tried again: a pure function of the policy, the attempt and a seed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from makegood.values.instants import Instant, after
+
+if TYPE_CHECKING:
+    from makegood.definition.plan import Backoff
+
+__all__ = ["Chance", "next_attempt"]
+
+
+class Chance:
+    """A seed from which every number is drawn by name: the same names give the same numbers."""
+
+    __slots__ = ("_seed",)
+
+    def __init__(self, seed: str | int) -> None:
+        self._seed = str(seed)
+
+    def fraction(self, name: str, attempt: int) -> float:
+        """Return a number in [0, 1) that belongs to this name and attempt alone."""
+        digest = blake2b(f"{self._seed}\x1f{name}\x1f{attempt}".encode(), digest_size=7)
+        return int.from_bytes(digest.digest()) / (1 << 56)
+
+
+def next_attempt(  # noqa: PLR0913 - each is a separate thing that the rule depends on
+    policy: Backoff,
+    attempt: int,
+    now: Instant,
+    *,
+    chance: Chance,
+    name: str,
+    retry_after: timedelta | None = None,
+) -> Instant | None:
+    """Say when to try again after `attempt` attempts, or None when the policy has had enough.
+
+    The delay grows by `factor` from `delay` up to `delay_max`; with jitter it is drawn from
+    zero to that ("full jitter"). A `retry_after` from the other side is honoured up to the cap.
+    """
+    if attempt >= policy.attempts:
+        return None
+    if retry_after is not None:
+        return after(now, max(timedelta(0), min(retry_after, policy.delay_max)))
+    # The exponent is bounded so that a long policy cannot overflow the float.
+    growth = policy.factor ** min(attempt - 1, 64)
+    seconds = min(policy.delay.total_seconds() * growth, policy.delay_max.total_seconds())
+    if policy.jitter:
+        seconds *= chance.fraction(name, attempt)
+    return after(now, timedelta(seconds=seconds))

@@ -1,0 +1,205 @@
+"""What a run's facts add up to: everything that `decide` may look at, and nothing else.
+
+The state is owned by one turn at a time and changed in place by `evolve`; it can always be
+built again from the facts. It keeps worklists beside the nodes, so that a decision costs what
+has changed and not what the plan holds.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from makegood.decision.facts import Cause, EndStatus, ParkReason, Rollback
+
+if TYPE_CHECKING:
+    from msgspec import Raw
+
+    from makegood.decision.facts import CancelRequested, ControlAnswer, UndoRequested
+    from makegood.definition.plan import Plan
+    from makegood.values.instants import Instant
+    from makegood.values.verdict import Failure
+
+__all__ = ["NodeState", "Phase", "RunState"]
+
+
+class Phase(IntEnum):
+    """Where a node stands. The comment says who moves it on."""
+
+    IDLE = 0  # The nodes that it needs.
+    READY = 1  # The next decision.
+    RUNNING = 2  # The outcome of its body.
+    FAILED = 3  # The next decision: an attempt failed.
+    INTERRUPTED = 4  # The next decision: its worker died or gave up the run.
+    RETRYING = 5  # A due time.
+    ASKING = 6  # The outcome of its compensate.
+    ASK_FAILED = 7  # The next decision: its compensate raised.
+    ASK_INTERRUPTED = 8  # The next decision: the worker of its compensate died.
+    ANSWERED = 9  # The next decision: its compensate gave a verdict.
+    ASK_AGAIN = 10  # A due time.
+    DONE = 11  # Nobody, or a rollback.
+    SKIPPED = 12  # Nobody.
+    STOPPED = 13  # Nobody: it never happened, and is not wanted any more.
+    GAVE_UP = 14  # Nobody: a definite failure.
+    STUCK = 15  # A person: in doubt.
+    UNRECORDED = 16  # A person: it happened, and its result is not on record.
+    UNDOING = 17  # The outcome of its undo.
+    UNDO_FAILED = 18  # The next decision: an attempt to undo failed.
+    UNDO_INTERRUPTED = 19  # The next decision: the worker of its undo died.
+    UNDO_AGAIN = 20  # A due time.
+    UNDONE = 21  # Nobody.
+    KEPT = 22  # Nobody: it declares no undo.
+    LEFT = 23  # A person: its undo gave up.
+
+
+IN_FLIGHT = frozenset({Phase.RUNNING, Phase.ASKING, Phase.UNDOING})
+"""Phases in which a body of the user's is at work."""
+
+
+class NodeState:
+    """Where one node stands."""
+
+    __slots__ = (
+        "asked",
+        "attempt",
+        "doubt",
+        "failure",
+        "first_at",
+        "generation",
+        "guarded",
+        "phase",
+        "result",
+        "undo_attempt",
+        "undo_failure",
+        "undo_first_at",
+        "unmet",
+        "verdict",
+    )
+
+    def __init__(self, unmet: int) -> None:
+        self.phase: Phase = Phase.IDLE if unmet else Phase.READY
+        self.unmet: int = unmet
+        """How many of the nodes that it needs have not ended."""
+        self.guarded: bool = False
+        """Its guard was evaluated and holds."""
+        self.attempt: int = 0
+        self.generation: int = 0
+        self.first_at: Instant | None = None
+        """The first intent under the present key."""
+        self.doubt: bool = False
+        """An attempt under the present key may have had its effect. Only an answer that is about
+        the effect itself clears it: a result, a definite no, or a verdict."""
+        self.result: Raw | None = None
+        self.failure: Failure | None = None
+        """The last failure of its body."""
+        self.asked: int = 0
+        """How often its compensate was asked about the last failure."""
+        self.verdict: object = None
+        self.undo_attempt: int = 0
+        self.undo_first_at: Instant | None = None
+        self.undo_failure: Failure | None = None
+
+
+class RunState:
+    """What a run's facts add up to."""
+
+    __slots__ = (
+        "answers",
+        "cause",
+        "claims",
+        "deadline",
+        "deadline_passed",
+        "done_order",
+        "ended",
+        "ended_at",
+        "in_flight",
+        "inputs",
+        "key",
+        "nodes",
+        "parked",
+        "ready",
+        "requests",
+        "returned",
+        "rollback",
+        "rolling_back",
+        "skipped_in_doubt",
+        "started_at",
+        "stuck",
+        "timers",
+        "todo",
+        "undone_order",
+        "unended",
+        "unwilling",
+    )
+
+    def __init__(self, plan: Plan) -> None:
+        self.nodes: list[NodeState] = [NodeState(len(node.needs)) for node in plan.nodes]
+        self.inputs: dict[str, Raw] = {}
+        self.key: str | None = None
+        self.started_at: Instant | None = None
+        self.deadline: Instant | None = None
+        self.deadline_passed: bool = False
+        self.claims: int = 0
+        self.ready: list[int] = list(plan.roots)
+        """Nodes that may start."""
+        self.todo: list[int] = []
+        """Nodes about whose last outcome something must be decided."""
+        self.timers: dict[int, Instant] = {}
+        """Nodes that wait for a due time."""
+        self.in_flight: int = 0
+        """How many bodies are at work."""
+        self.unended: int = len(plan.nodes)
+        """How many nodes have neither a result nor been skipped."""
+        self.done_order: list[int] = []
+        """Nodes with an effect, in the order of their recorded completion, less those undone."""
+        self.undone_order: list[int] = []
+        self.unwilling: list[int] = []
+        """Nodes that have definitely failed, the first one first."""
+        self.stuck: list[int] = []
+        """Nodes that only a person can settle."""
+        self.skipped_in_doubt: list[int] = []
+        self.requests: list[CancelRequested | UndoRequested] = []
+        """What people have asked for and not been answered."""
+        self.answers: dict[int, ControlAnswer] = {}
+        self.rolling_back: Cause | None = None
+        self.returned: Raw | Failure | None = None
+        self.parked: ParkReason | None = None
+        self.ended: EndStatus | None = None
+        self.ended_at: Instant | None = None
+        self.cause: Cause | None = None
+        self.rollback: Rollback | None = None
+
+    @property
+    def status(self) -> str:
+        """The run's status, in the one word that everything else shows."""
+        if self.ended is not None:
+            return self.ended.value
+        if self.parked is not None:
+            return "parked"
+        if self.rolling_back is not None:
+            return "undoing"
+        if self.in_flight == 0 and self.timers:
+            return "waiting"
+        return "running"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing happens any more unless somebody asks."""
+        return self.ended is not None or self.parked is not None
+
+    def next_due(self, now: Instant) -> Instant | None:
+        """Return the next instant after `now` at which something falls due, or None.
+
+        What fell due before and was not begun waits for something else than time.
+        """
+        if self.is_settled:
+            return None
+        due = [instant for instant in self.timers.values() if instant > now]
+        if self.deadline is not None and not self.deadline_passed and self.deadline > now:
+            due.append(self.deadline)
+        return min(due) if due else None
+
+    @property
+    def results(self) -> list[Raw | None]:
+        """Each node's result as JSON, in the order of the plan; None where there is none."""
+        return [node.result for node in self.nodes]

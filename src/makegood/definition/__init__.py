@@ -1,0 +1,1 @@
+"""WHAT is to happen: declaring steps and workflows, reading and checking them. Pure."""

@@ -1,0 +1,242 @@
+"""The functions of a plan: what the runtime calls, beside what the plan says.
+
+A plan can be stored; its code cannot. `Code` has one entry per node of the plan, in the same
+order, with everything read and compiled when the workflow was declared, so that nothing is
+inspected while a run is moving. It takes journal JSON in and gives fresh values out; it knows
+nothing of runs, attempts or stores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import Raw
+
+from makegood.errors import InvalidInput
+from makegood.values.codec import Codec, NotCarried
+from makegood.values.injectable import (
+    Attempt,
+    Deadline,
+    IdempotencyKey,
+    RunInfo,
+    Transaction,
+    Writes,
+)
+
+__all__ = [
+    "BodyCode",
+    "Code",
+    "CompensateCode",
+    "Injection",
+    "NodeCode",
+    "Read",
+    "RemedyCode",
+    "always",
+    "gather",
+    "read_constant",
+    "read_inside",
+    "read_input",
+    "read_result",
+]
+
+Inputs = Mapping[str, Raw]
+"""The JSON of each input of a run."""
+
+Results = Sequence[Raw | None]
+"""The JSON of each node's result, by the node's position; None for a node that was skipped."""
+
+# Any: what is read has the type that the user declared, which is not known here.
+Read = Callable[[Inputs, Results], Any]
+"""Decodes one value of a run afresh."""
+
+# Any: a user's function takes and returns whatever it declares.
+Function = Callable[..., Any]
+
+_BUILT_IN: frozenset[object] = frozenset(
+    {IdempotencyKey, Attempt, Deadline, RunInfo, Writes, Transaction}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Injection:
+    """A keyword-only parameter that the runtime fills in."""
+
+    name: str
+    wants: object
+    """What is injected: a built-in injectable such as `IdempotencyKey`, or a service's type."""
+
+    @property
+    def is_service(self) -> bool:
+        """Whether it is found among the engine's services."""
+        return self.wants not in _BUILT_IN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyCode:
+    """The function of a step, a query or a pure."""
+
+    function: Function
+    injections: tuple[Injection, ...] = ()
+    retry_on: tuple[type[BaseException], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemedyCode:
+    """The function of an undo: it takes the step's result by position."""
+
+    function: Callable[..., Awaitable[object]]
+    injections: tuple[Injection, ...] = ()
+    retry_on: tuple[type[BaseException], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompensateCode:
+    """The function of a compensate: it takes the failure by position, then `parameters`."""
+
+    function: Callable[..., Awaitable[object]]
+    injections: tuple[Injection, ...] = ()
+    retry_on: tuple[type[BaseException], ...] = ()
+    parameters: tuple[str, ...] = ()
+    """Which of the step's arguments it takes, by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCode:
+    """What the runtime needs to carry out one node."""
+
+    body: BodyCode
+    # Any: the result has the type that the user's function declares.
+    result: Codec[Any]
+    """Writes and reads the node's result by the declared type."""
+    arguments: Callable[[Inputs, Results], dict[str, Any]]
+    """Decodes the node's arguments by name, afresh at every call.
+
+    An argument whose producer was skipped is None. Raises `InvalidInput`, naming the step, the
+    argument and the path, when a value does not have the part that is asked for.
+    """
+    holds: Callable[[Inputs, Results], bool]
+    """Says whether the node is to happen: its `.when` guard, or the flag of an expect."""
+    undo: RemedyCode | None = None
+    compensate: CompensateCode | None = None
+    error: BaseException | None = None
+    """What an expect raises when its flag does not hold."""
+
+    @property
+    def function(self) -> Function:
+        """The function to call."""
+        return self.body.function
+
+    @property
+    def injections(self) -> tuple[Injection, ...]:
+        """What the function is to be injected with."""
+        return self.body.injections
+
+    @property
+    def retry_on(self) -> tuple[type[BaseException], ...]:
+        """The exceptions that are worth another attempt, besides `Unavailable`."""
+        return self.body.retry_on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """The functions of a whole plan."""
+
+    nodes: tuple[NodeCode, ...]
+    result: Read
+    """Builds the value of the workflow from the results, afresh at every call."""
+    # Any: the workflow returns whatever it declares.
+    result_codec: Codec[Any]
+    """Writes and reads the value of the workflow by its declared type."""
+
+    def needs(self) -> frozenset[object]:
+        """Return the types of all services that any function of the plan asks for."""
+        return frozenset(
+            injection.wants
+            for node in self.nodes
+            for code in (node.body, node.undo, node.compensate)
+            if code is not None
+            for injection in code.injections
+            if injection.is_service
+        )
+
+
+def always(_inputs: Inputs, _results: Results) -> bool:
+    """Say yes: the guard of a node that has none."""
+    return True
+
+
+# Any: each of the readers below gives what its codec's type says.
+def read_input(name: str, codec: Codec[Any]) -> Read:
+    """Return a reader of one input."""
+    read = codec.read
+    return lambda inputs, _results: read(inputs[name])
+
+
+def read_result(position: int, codec: Codec[Any]) -> Read:
+    """Return a reader of one node's result, which is None when the node was skipped."""
+    read = codec.read
+
+    def read_it(_inputs: Inputs, results: Results) -> Any:
+        raw = results[position]
+        return None if raw is None else read(raw)
+
+    return read_it
+
+
+def read_constant(raw: Raw, codec: Codec[Any]) -> Read:
+    """Return a reader of a constant: a fresh value every time, as for everything else."""
+    read = codec.read
+    return lambda _inputs, _results: read(raw)
+
+
+def read_inside(whole: Read, path: tuple[str | int, ...], what: str) -> Read:
+    """Return a reader of a part of a value; `what` names it in errors."""
+    attributes = tuple(
+        (True, part[1:]) if isinstance(part, str) and part.startswith(".") else (False, part)
+        for part in path
+    )
+
+    def read_it(inputs: Inputs, results: Results) -> Any:
+        value = whole(inputs, results)
+        try:
+            for is_attribute, part in attributes:
+                value = getattr(value, str(part)) if is_attribute else value[part]
+        except (AttributeError, LookupError, TypeError) as error:
+            message = f"{what} is not there: {error}"
+            raise InvalidInput(message) from error
+        return value
+
+    return read_it
+
+
+def gather(readers: Sequence[tuple[str, Read]], step: str) -> Callable[..., dict[str, Any]]:
+    """Return a function that reads all arguments of a step.
+
+    This is called before every attempt, hence the two short forms.
+    """
+    match readers:
+        case []:
+            return lambda _inputs, _results: {}
+        case [(name, read)]:
+            return _named(lambda inputs, results: {name: read(inputs, results)}, step)
+        case _:
+            several = tuple(readers)
+            return _named(
+                lambda inputs, results: {name: read(inputs, results) for name, read in several},
+                step,
+            )
+
+
+def _named(read_all: Callable[..., dict[str, Any]], step: str) -> Callable[..., dict[str, Any]]:
+    """Name the step in the error of a value that cannot be read as its type any more."""
+
+    def read_them(inputs: Inputs, results: Results) -> dict[str, Any]:
+        try:
+            return read_all(inputs, results)
+        except NotCarried as error:
+            message = f"an argument of `{step}` cannot be read: {error}"
+            raise NotCarried(message) from error
+
+    return read_them

@@ -1,0 +1,87 @@
+"""How often and how soon something is tried again: `Retry`, as a user writes it."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from dataclasses import KW_ONLY, dataclass
+from datetime import timedelta
+
+from makegood.definition.plan import Backoff
+from makegood.definition.reading.place import caller
+from makegood.errors import DefinitionError
+
+__all__ = ["ATTEMPTS_MAX", "Retry"]
+
+ATTEMPTS_MAX = 1_000
+"""The most attempts that a policy may allow."""
+
+_FACTOR_MAX = 100.0
+_ZERO = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often and how soon a step is tried again, and for which errors.
+
+    `Unavailable` and its subclasses are always worth another attempt; `on` names further
+    exception classes that are. `attempts` counts the first execution too. The delay before the
+    second attempt is `delay`, then it grows by `factor` up to `delay_max`; `jitter` draws each
+    delay between zero and that value, so that runs that failed together do not return together.
+
+    Raises `DefinitionError` when a value is out of bounds.
+    """
+
+    on: type[Exception] | tuple[type[Exception], ...] = ()
+    _: KW_ONLY
+    attempts: int = 3
+    delay: timedelta = timedelta(seconds=1)
+    factor: float = 2.0
+    delay_max: timedelta = timedelta(seconds=60)
+    jitter: bool = True
+
+    def __post_init__(self) -> None:
+        problems = [*self._problems()]
+        if problems:
+            place = caller()
+            raise DefinitionError(*(f"{place}: {problem}" for problem in problems))
+
+    @property
+    def classes(self) -> tuple[type[Exception], ...]:
+        """The exception classes named by `on`."""
+        return self.on if isinstance(self.on, tuple) else (self.on,)
+
+    @property
+    def backoff(self) -> Backoff:
+        """The policy as it stands in a plan."""
+        return Backoff(
+            attempts=self.attempts,
+            delay=self.delay,
+            factor=self.factor,
+            delay_max=self.delay_max,
+            jitter=self.jitter,
+        )
+
+    def _problems(self) -> list[str]:
+        found: list[str] = []
+        for kind in self.classes:
+            if not (inspect.isclass(kind) and issubclass(kind, Exception)):
+                found.append(f"Retry(on={kind!r}) is not an exception class; name a class")
+        if not 1 <= self.attempts <= ATTEMPTS_MAX:
+            found.append(
+                f"Retry(attempts={self.attempts!r}) is out of bounds; attempts count the first "
+                f"execution and lie between 1 and {ATTEMPTS_MAX:,}"
+            )
+        if self.delay < _ZERO:
+            found.append(f"Retry(delay={self.delay!r}) is negative; give a duration of 0 or more")
+        if self.delay_max < self.delay:
+            found.append(
+                f"Retry(delay_max={self.delay_max!r}) is shorter than delay={self.delay!r}; "
+                "raise delay_max or lower delay"
+            )
+        if not (math.isfinite(self.factor) and 1 <= self.factor <= _FACTOR_MAX):
+            found.append(
+                f"Retry(factor={self.factor!r}) is out of bounds; "
+                f"a delay grows by a factor between 1 and {_FACTOR_MAX:.0f}"
+            )
+        return found

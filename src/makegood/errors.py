@@ -1,0 +1,194 @@
+"""Which exceptions a caller may catch, arranged by what the caller can do about them.
+
+This module knows nothing of plans, journals or engines; every other layer raises from here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+__all__ = [
+    "Declined",
+    "DefinitionError",
+    "EngineClosed",
+    "InvalidInput",
+    "KeyConflict",
+    "MakegoodError",
+    "NotUndoable",
+    "OutcomeUnknown",
+    "PastPivot",
+    "PayloadTooLarge",
+    "RemoteError",
+    "RunCancelled",
+    "RunEnded",
+    "RunFailed",
+    "RunParked",
+    "ServiceError",
+    "StepTimeout",
+    "StoreBusy",
+    "StoreError",
+    "StoreFailed",
+    "StoreFull",
+    "StoreRefused",
+    "Unavailable",
+    "UnknownRun",
+    "WritesRefused",
+]
+
+
+class MakegoodError(Exception):
+    """The root of every exception that makegood raises on purpose."""
+
+
+# Fix the declaration ------------------------------------------------------------------------
+
+
+class DefinitionError(MakegoodError):
+    """A declaration is wrong: raised at import, with the place, the reason and the remedy.
+
+    `problems` holds every problem that was found at once; the message joins them.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems: tuple[str, ...] = problems
+
+
+class ServiceError(MakegoodError):
+    """A service that a step needs is missing or ambiguous: raised by `Engine.serve`."""
+
+
+# Fix the call -------------------------------------------------------------------------------
+
+
+class InvalidInput(MakegoodError, ValueError):
+    """An input is missing, unknown or not of the declared type; nothing was written."""
+
+
+class PayloadTooLarge(InvalidInput):
+    """A value is larger, once encoded, than the limit allows; nothing was written."""
+
+
+class KeyConflict(MakegoodError):
+    """The key was used before with another input; nothing was written."""
+
+
+class UnknownRun(MakegoodError, LookupError):
+    """No run with that id is in the journal."""
+
+
+class NotUndoable(MakegoodError):
+    """The run cannot be undone or cancelled as it stands; the message says why."""
+
+
+class PastPivot(NotUndoable):
+    """The run has passed its pivot: it only goes forward and nothing is undone any more."""
+
+
+# What a step says about the outside world ---------------------------------------------------
+
+
+class Unavailable(MakegoodError):
+    """Nothing happened and trying again may help: the step is retried under its policy.
+
+    `retry_after` is what the other side asked for; it is honoured up to the policy's cap.
+    """
+
+    def __init__(self, message: str = "", *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after: timedelta | None = retry_after
+
+
+class StepTimeout(Unavailable):
+    """An attempt of something without outside effect took longer than its timeout."""
+
+
+class Declined(MakegoodError):
+    """A definite no from the other side: nothing happened and the same request will not help.
+
+    It is the only answer that settles a doubt left by an earlier attempt under the same key.
+    """
+
+
+class OutcomeUnknown(MakegoodError):
+    """The effect may or may not have happened: the step is in doubt, never failed."""
+
+
+# The store ----------------------------------------------------------------------------------
+
+
+class StoreError(MakegoodError):
+    """The journal cannot do what was asked."""
+
+
+class StoreRefused(StoreError):
+    """The journal will not be opened: not ours, newer than the code, read-only, on a network."""
+
+
+class StoreBusy(StoreError):
+    """Another process holds what is needed; trying again later may help."""
+
+
+class StoreFull(StoreError):
+    """There is no room left; what was acknowledged is intact and work goes on when there is."""
+
+
+class StoreFailed(StoreError):
+    """The store broke while writing: the engine is closed; start it again to recover."""
+
+
+class WritesRefused(StoreError):
+    """A statement of a step was refused: a constraint, bad SQL, or not the rows it expected."""
+
+
+class EngineClosed(MakegoodError):
+    """The engine is closed, or was never entered with `async with`."""
+
+
+# How a run ended ----------------------------------------------------------------------------
+
+
+class RemoteError(MakegoodError):
+    """An error that was raised in another process or before a restart, as it was recorded."""
+
+    def __init__(self, type_name: str, message: str, traceback: str = "") -> None:
+        super().__init__(f"{type_name}: {message}" if message else type_name)
+        self.type_name: str = type_name
+        self.message: str = message
+        self.traceback: str = traceback
+
+
+class RunEnded(MakegoodError):
+    """A run did not give its result. `errors` has the original error first, then each undo's."""
+
+    def __init__(self, message: str, *, run: str, errors: Sequence[BaseException] = ()) -> None:
+        super().__init__(message)
+        self.run: str = run
+        self.errors: tuple[BaseException, ...] = tuple(errors)
+
+
+class RunFailed(RunEnded):
+    """The run failed, and all that it had done was undone."""
+
+
+class RunCancelled(RunEnded):
+    """The run was cancelled, or undone after it had completed."""
+
+
+class RunParked(RunEnded):
+    """The run is parked: only a person may move it on. `left` says what is unresolved."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        run: str,
+        errors: Sequence[BaseException] = (),
+        left: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, run=run, errors=errors)
+        self.left: tuple[str, ...] = tuple(left)

@@ -1,0 +1,382 @@
+"""What is remembered: the one Protocol behind which every store stands.
+
+A journal keeps, per run, one row that is the truth about the run and an ordered list of appends.
+It knows nothing of plans, steps or what a fact means: facts are JSON text to it. It decides
+nothing but who may write. One contract suite, `tests/journal/contract.py`, holds every
+implementation to the numbered promises below.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from makegood.values.ids import RunId, WorkerId  # noqa: TC001 - msgspec reads the annotations
+from makegood.values.injectable import Sql  # noqa: TC001
+from makegood.values.instants import Instant  # noqa: TC001
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from makegood.values.injectable import Transaction
+
+__all__ = [
+    "Append",
+    "Applied",
+    "Conflict",
+    "Exists",
+    "Fenced",
+    "Filter",
+    "History",
+    "Journal",
+    "Leased",
+    "Leases",
+    "LocalWork",
+    "Migration",
+    "NewRun",
+    "Page",
+    "Post",
+    "Posted",
+    "Refused",
+    "RunRow",
+    "Statement",
+    "StoredPlan",
+    "Summary",
+    "Verdict",
+]
+
+
+class StoredPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan as it is kept: once for all of its runs, by fingerprint."""
+
+    fingerprint: str
+    workflow: str
+    json: str
+
+
+class NewRun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What makes a run row, in the append or the post that starts the run."""
+
+    workflow: str
+    key: str | None
+    fingerprint: str
+    input_hash: str
+    created_at: Instant
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What an append makes the run row say. The words are those of the decision core."""
+
+    status: str
+    cause: str | None = None
+    rollback: str | None = None
+    reason: str | None = None
+    """Why it is parked."""
+    ended_at: Instant | None = None
+    """When it became final; None while it is not."""
+
+
+class Statement(msgspec.Struct, frozen=True, gc=False):
+    """One collected statement of a step's `Writes`."""
+
+    sql: str
+    parameters: tuple[Sql, ...] = ()
+    expect_rows: int | None = None
+
+
+class LocalWork(Protocol):
+    """A local step's body, to be run inside the transaction of its append."""
+
+    timeout_seconds: float
+
+    async def run(self, transaction: Transaction) -> bytes:
+        """Run the body and return the facts to append, as a JSON array.
+
+        It awaits nothing but the transaction. It raises what the body raises, after which the
+        body's writes are taken back and `failed` is asked for the facts instead.
+        """
+        ...
+
+    def failed(self, error: Exception) -> bytes:
+        """Return the facts that record the failure, as a JSON array."""
+        ...
+
+
+class Append(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that one turn of one run wants remembered: all of it, or nothing."""
+
+    run: RunId
+    worker: WorkerId
+    epoch: int
+    """The lease under which this is written; 1 for a new run."""
+    seq: int
+    """The number of this append in its run, counted from 1, without gaps."""
+    inbox_head: int
+    """The last post that the writer has seen; 0 when there was none."""
+    inbox_taken: int
+    """Posts up to this number have become facts and leave the inbox."""
+    token: bytes
+    """16 random bytes that name this append, so that applying it again is harmless."""
+    facts: bytes
+    """A JSON array. Empty when `local` provides the facts."""
+    at: Instant
+    summary: Summary
+    create: NewRun | None = None
+    """Set on the first append of a run, which makes its row and takes its lease."""
+    release: bool = False
+    """Give the lease back with this append. `wake_at` then says when anyone may take the run;
+    without `release` the lease stays and `wake_at` is ignored."""
+    wake_at: Instant | None = None
+    """None with `release`: nothing wakes the run but a post."""
+    progress: bool = True
+    """Whether this append is progress, which sets the count of claims back to 0."""
+    writes: tuple[Statement, ...] = ()
+    """Statements of a step, applied in the same transaction, before the facts."""
+    local: LocalWork | None = None
+
+
+class Applied(msgspec.Struct, frozen=True, gc=False):
+    """The append is durable. `facts` is what `local` gave, and empty without it."""
+
+    facts: bytes = b""
+
+
+class Fenced(msgspec.Struct, frozen=True, gc=False):
+    """Another worker holds the run, or it is gone: drop it, write nothing more."""
+
+
+class Conflict(msgspec.Struct, frozen=True, gc=False):
+    """The lease holds, but the sequence or the inbox moved: read again, decide again."""
+
+
+class Exists(msgspec.Struct, frozen=True, gc=False):
+    """A run of this workflow has this key already; nothing was written."""
+
+    run: RunId
+    input_hash: str
+
+
+class Refused(msgspec.Struct, frozen=True, gc=False):
+    """A statement in `writes` was refused by the store; nothing of the append was written."""
+
+    reason: str
+
+
+Verdict = Applied | Fenced | Conflict | Exists | Refused
+
+
+class Post(msgspec.Struct, frozen=True, kw_only=True):
+    """What a caller without a lease leaves for a run: a control, or the start itself."""
+
+    run: RunId
+    body: bytes
+    """JSON. For a start, the first facts; the lease holder turns it into facts."""
+    at: Instant
+    create: NewRun | None = None
+    """Set when the post starts the run."""
+    status: str = "running"
+    """The status of the row that `create` makes."""
+
+
+class Posted(msgspec.Struct, frozen=True, gc=False):
+    """A post in a run's inbox: `n` counts from 1 without gaps, in commit order."""
+
+    n: int
+    body: bytes
+    at: Instant
+
+
+class Leased(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A run that this worker has just claimed."""
+
+    run: RunId
+    epoch: int
+    fingerprint: str
+    claims: int
+    """How often it has been claimed since its last progress, this claim included."""
+
+
+class Leases(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `lease` found: runs claimed now, and runs already held whose inbox is not empty."""
+
+    claimed: tuple[Leased, ...] = ()
+    rung: tuple[RunId, ...] = ()
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The one truth about a run."""
+
+    run: RunId
+    workflow: str
+    key: str | None
+    fingerprint: str
+    input_hash: str
+    status: str
+    cause: str | None
+    rollback: str | None
+    reason: str | None
+    seq: int
+    inbox_head: int
+    epoch: int
+    claims: int
+    owner: WorkerId | None
+    wake_at: Instant | None
+    """When a worker that does not hold the run may take it; None: only a post wakes it."""
+    created_at: Instant
+    ended_at: Instant | None
+    pruned_at: Instant | None
+    """Set once the facts are gone and only the row remains, as the tombstone of its key."""
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is remembered of a run, read in one consistent look."""
+
+    row: RunRow
+    appends: tuple[bytes, ...]
+    """The facts of each append, a JSON array each, in order."""
+    inbox: tuple[Posted, ...]
+    """What was posted and has not been taken, in order."""
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs a listing shows; every field given must hold."""
+
+    statuses: frozenset[str] = frozenset()
+    causes: frozenset[str] = frozenset()
+    reasons: frozenset[str] = frozenset()
+    workflow: str | None = None
+    created_before: Instant | None = None
+    unfinished: bool | None = None
+    after: RunId | None = None
+    """The last run of the page before; runs are listed with the newest first."""
+    limit: int = 50
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of runs, and where the next one begins; None when this is the last."""
+
+    rows: tuple[RunRow, ...]
+    next: RunId | None
+
+
+class Migration(msgspec.Struct, frozen=True, kw_only=True):
+    """One numbered step of the schema of an extension's own tables. Forward only."""
+
+    owner: str
+    """Whose tables these are: the extension's name."""
+    number: int
+    sql: str
+
+
+class Journal(Protocol):
+    """Where facts are remembered, in order, per run.
+
+    **Writing**
+    1. `append` is one compare-and-set: epoch, sequence and inbox head are compared in the
+       statement that writes. On a match all of it is durable before `Applied` is returned.
+    2. A wrong epoch, or a run that is not there, is `Fenced`; the right epoch with another
+       sequence or another inbox head is `Conflict`. Either way nothing is written.
+    3. An append whose token is already that of the run's newest append is `Applied` again and
+       written once, however often it is sent and whatever became of the first reply.
+    4. With `create` the row is made and leased to the worker at epoch 1, in the same
+       transaction. A second run with the same workflow and key is `Exists`, also when two race.
+    5. Appends that wait at the same moment share one commit; each gets its own verdict, and one
+       that fails leaves the others untouched. At most one append of a run is in a commit.
+    6. `writes` are applied in the same transaction; one that the store refuses, or that changes
+       other than the expected rows, makes the whole append `Refused`.
+    7. `local` is run inside the transaction, after the compare-and-set. What it raises takes its
+       own writes back and records `failed`. A body that awaits anything else, or takes longer
+       than its timeout, fails the same way. It may be run again when the commit is lost.
+    8. Without room for the write `StoreFull` is raised: nothing was written, nothing
+       acknowledged is lost, and the same append succeeds once there is room. When the outcome
+       of a commit cannot be known the journal is closed and every waiter gets `StoreFailed`.
+
+    **Posting**
+    9. `post` adds to the run's inbox under the next number, without gaps, and lets the holder or
+       the next worker find it: `wake_at` becomes the post's time where nobody holds the run.
+    10. With `create` the row is made unleased and due at once; the key is unique as in 4, and the
+        answer is `Exists` where it is taken. Otherwise the post's number is returned.
+    11. Posting to a run that is not there raises `UnknownRun`. A run may be posted to whatever
+        its status: what becomes of the post is decided by the run's holder.
+
+    **Leasing**
+    12. `lease` claims at most `limit` runs that are due and that nobody holds: epoch + 1 and
+        claims + 1 each. Only runs with one of the given fingerprints are claimed.
+    13. It also names the runs that this worker holds whose inbox is not empty.
+    14. The runs of a dead worker become claimable without anyone's help; those of a live one
+        never do. A stale holder's append is `Fenced`, whatever the clocks say.
+    15. `release` gives held runs back unchanged, due at once, without counting as a claim.
+
+    **Reading**
+    16. `read` gives the row, all appends and the inbox as of one moment; `UnknownRun` otherwise.
+    17. `list` pages through rows with the newest first; a page holds at most `limit` rows and
+        never repeats or skips a run that was there all along.
+    18. `query` reads the application's own tables, and cannot write.
+    19. `plan` returns a stored plan; `keep_plan` stores one, once, and must precede its runs.
+
+    **Keeping**
+    20. `prune` removes the facts of at most `limit` runs that ended before the moment given.
+        A run with a key keeps its row, so that the key stays taken; another is removed whole.
+    21. `open` makes or migrates the schema, the extensions' tables included, each migration
+        exactly once and in order; what is not ours or is newer raises `StoreRefused`.
+    """
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process may hold runs now: an append with `create` is allowed."""
+        ...
+
+    async def open(self, *, work: bool, migrations: Sequence[Migration] = ()) -> None:
+        """Open the store; with `work=False` never take runs, only read and post (21)."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what waits and close; later calls raise `EngineClosed`."""
+        ...
+
+    def append(self, append: Append) -> Awaitable[Verdict]:
+        """Write one turn of one run (1–8). Returns at once what can be awaited for the verdict."""
+        ...
+
+    async def post(self, post: Post) -> int | Exists:
+        """Leave something for a run, or start one without holding it (9–11)."""
+        ...
+
+    async def lease(
+        self, worker: WorkerId, *, fingerprints: Sequence[str], limit: int, now: Instant
+    ) -> Leases:
+        """Claim runs that are due, and name held runs that were posted to (12–14)."""
+        ...
+
+    async def release(self, worker: WorkerId, runs: Sequence[RunId], *, now: Instant) -> None:
+        """Give held runs back (15)."""
+        ...
+
+    async def read(self, run: RunId) -> History:
+        """Return everything that is remembered of a run (16)."""
+        ...
+
+    async def find(self, workflow: str, key: str) -> RunId | None:
+        """Return the run of a workflow and key, or None."""
+        ...
+
+    async def list(self, filter: Filter) -> Page:  # noqa: A002 - the field's word
+        """Return one page of rows (17)."""
+        ...
+
+    async def query(self, sql: str, *parameters: Sql) -> Sequence[tuple[Sql, ...]]:
+        """Return the rows of a read-only statement over the application's tables (18)."""
+        ...
+
+    async def keep_plan(self, plan: StoredPlan) -> None:
+        """Store a plan under its fingerprint; one already there is left as it is (19)."""
+        ...
+
+    async def plan(self, fingerprint: str) -> StoredPlan | None:
+        """Return a stored plan, or None (19)."""
+        ...
+
+    async def prune(self, *, ended_before: Instant, limit: int) -> int:
+        """Remove the history of runs that ended before a moment; return how many (20)."""
+        ...

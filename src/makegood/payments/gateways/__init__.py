@@ -1,0 +1,1 @@
+"""The adapters: one module for each company that moves money, and the sandbox."""

@@ -1,0 +1,1 @@
+"""MAKING IT HAPPEN: the only place with a clock, tasks and chance."""

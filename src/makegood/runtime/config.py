@@ -1,0 +1,45 @@
+"""How much an engine does at once and how long it waits, each setting with its unit."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+
+from makegood.errors import InvalidInput
+
+__all__ = ["Config"]
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """An engine's settings. The defaults suit a service on a small machine."""
+
+    runs_active_max: int = 10_000
+    """How many runs this engine holds at once; more wait in the journal."""
+    steps_at_once_max: int = 1_000
+    """How many bodies are at work at once in this engine; more wait their turn."""
+    claim_batch: int = 100
+    """How many runs are claimed at once."""
+    poll_min: timedelta = timedelta(milliseconds=20)
+    """How soon the journal is asked again for due runs while there are some."""
+    poll_max: timedelta = timedelta(seconds=1)
+    """How soon at the latest."""
+    shutdown_grace: timedelta = timedelta(seconds=10)
+    """How long bodies at work may take to end when the engine closes."""
+    cancel_grace: timedelta = timedelta(seconds=10)
+    """How long a cancelled body may take for its `finally`, before it is given up on."""
+    release_after: timedelta | None = timedelta(seconds=10)
+    """A run that waits longer than this is given back and leaves memory; None: never."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot work."""
+        for name in ("runs_active_max", "steps_at_once_max", "claim_batch"):
+            value: int = getattr(self, name)
+            if value < 1:
+                message = f"{name} is {value}; it must be at least 1"
+                raise InvalidInput(message)
+        for name in ("poll_min", "poll_max"):
+            wait: timedelta = getattr(self, name)
+            if wait <= timedelta(0):
+                message = f"{name} is {wait}; it must be longer than nothing"
+                raise InvalidInput(message)

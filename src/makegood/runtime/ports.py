@@ -1,0 +1,132 @@
+"""What the runtime stands on, and what stands on the runtime: its Protocols.
+
+Below: the clock, the ids, who watches and who wraps. Above: the `Executor`, which is all that a
+command line, an HTTP service or a dashboard may know of an engine, so that the same tools work
+on another executor of the same plans.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+
+import msgspec
+
+from makegood.decision.facts import Fact
+from makegood.values.ids import RunId, WorkerId
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from makegood.definition.workflow import Call
+    from makegood.journal.protocol import Filter, Page
+    from makegood.runtime.run import Run
+    from makegood.values.ids import RunId as _RunId
+    from makegood.values.injectable import Sql
+    from makegood.values.instants import Instant
+
+__all__ = [
+    "Clock",
+    "Event",
+    "Executor",
+    "Ids",
+    "Interceptor",
+    "Invocation",
+    "Observer",
+    "Timer",
+]
+
+R = TypeVar("R")
+
+
+class Timer(Protocol):
+    """Something that will happen at its time, unless it is cancelled."""
+
+    def cancel(self) -> None:
+        """Make it not happen."""
+
+
+class Clock(Protocol):
+    """What time it is, and how to be called at a later time."""
+
+    def now(self) -> Instant:
+        """Return the present instant. May be called from any thread."""
+        ...
+
+    def call_at(self, when: Instant, callback: Callable[[], object]) -> Timer:
+        """Call back on the event loop at an instant; at once where it has passed."""
+        ...
+
+
+class Ids(Protocol):
+    """Where identity comes from."""
+
+    def worker(self) -> WorkerId:
+        """Return a new worker id."""
+        ...
+
+    def run(self) -> RunId:
+        """Return a new run id; ids sort by the time of their making."""
+        ...
+
+    def token(self) -> bytes:
+        """Return 16 bytes that name one append."""
+        ...
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A fact that has been recorded, as observers see it: in order, after it is durable."""
+
+    run: RunId
+    workflow: str
+    fact: Fact
+
+
+class Observer(Protocol):
+    """Watches. What it raises is logged and changes no outcome; it must not block."""
+
+    def __call__(self, event: Event, /) -> None:
+        """See one event."""
+
+
+class Invocation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One call of a user's function, as interceptors see it."""
+
+    run: RunId
+    workflow: str
+    path: str
+    direction: Literal["do", "compensate", "undo"]
+    attempt: int
+
+
+class Interceptor(Protocol):
+    """Wraps the call of a step, an undo or a compensate; what it raises is that call's error."""
+
+    async def __call__(
+        self, invocation: Invocation, proceed: Callable[[], Awaitable[object]], /
+    ) -> object:
+        """Return the call's result, usually by `return await proceed()`."""
+        ...
+
+
+class Executor(Protocol):
+    """What tools may know of an engine."""
+
+    async def start(self, call: Call[R], *, key: str | None = None) -> Run[R]:
+        """Start a run, or find the one that has this key."""
+        ...
+
+    def run(self, run_id: _RunId | str) -> Run[object]:
+        """Return a handle on a run by its id."""
+        ...
+
+    async def list(self, filter: Filter | None = None) -> Page:  # noqa: A002 - the field's word
+        """Return one page of runs."""
+        ...
+
+    async def read(self, sql: str, *parameters: Sql) -> Sequence[tuple[Sql, ...]]:
+        """Query the application's own tables."""
+        ...
+
+    async def crashes(self) -> int:
+        """Return how many unclean ends of the store were found."""
+        ...

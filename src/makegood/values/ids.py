@@ -1,0 +1,60 @@
+"""What identifies things, and how an idempotency key is made. Nothing here draws a number."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Literal, NewType
+from uuid import UUID
+
+from makegood.errors import InvalidInput
+from makegood.values.limits import KEY_BYTES_MAX
+
+__all__ = ["Direction", "RunId", "WorkerId", "effect_key", "parse_run_id", "parse_run_key"]
+
+RunId = NewType("RunId", str)
+"""A run's id: a version 7 UUID, so ids sort by the time of their start."""
+
+WorkerId = NewType("WorkerId", str)
+"""A worker's id: drawn at random at every boot, never a host name or a process id."""
+
+Direction = Literal["do", "undo"]
+"""Which way an effect goes."""
+
+
+def effect_key(
+    workflow: str, run: str, path: str, direction: Direction, *, generation: int
+) -> str:
+    """Return the idempotency key of one effect: 36 characters, like a UUID.
+
+    It is a hash of the workflow's name, the caller's run key (or else the run's id), the node's
+    path, the direction and the generation, and of nothing else: every attempt, every restart,
+    every worker and a restored backup give the same key. Only a recorded proof that nothing
+    happened raises the generation, and with it the key.
+    """
+    parts = (workflow, run, path, direction, str(generation))
+    digest = blake2b("\x1f".join(parts).encode(), digest_size=16, person=b"makegood.effect")
+    return str(UUID(bytes=digest.digest(), version=5))
+
+
+def parse_run_id(text: str) -> RunId:
+    """Return a run id in its one spelling; anything that is not a UUID is `InvalidInput`."""
+    try:
+        return RunId(str(UUID(text)))
+    except ValueError:
+        message = f"{text!r} is not a run id; a run id looks like 0192f0c4-…"
+        raise InvalidInput(message) from None
+
+
+def parse_run_key(key: str) -> str:
+    """Return a key that a caller may give to a run; a blank, long or unprintable one is refused."""
+    if not key or not key.strip():
+        message = "the key is empty; give each order its own key, or none at all"
+        raise InvalidInput(message)
+    if not key.isprintable():
+        message = f"the key {key!r} has characters that cannot be printed; remove them"
+        raise InvalidInput(message)
+    size = len(key.encode())
+    if size > KEY_BYTES_MAX:
+        message = f"the key {key[:40]!r}… has {size} bytes; at most {KEY_BYTES_MAX} are allowed"
+        raise InvalidInput(message)
+    return key

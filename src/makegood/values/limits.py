@@ -1,0 +1,30 @@
+"""How much of anything is allowed, each limit named with its unit."""
+
+from __future__ import annotations
+
+__all__ = [
+    "ERROR_TEXT_CHARACTERS_MAX",
+    "KEY_BYTES_MAX",
+    "NODES_PER_PLAN_MAX",
+    "PAGE_RUNS_MAX",
+    "PATH_CHARACTERS_MAX",
+    "PAYLOAD_BYTES_MAX",
+]
+
+PAYLOAD_BYTES_MAX = 1_000_000
+"""The largest encoded input or result, in bytes."""
+
+KEY_BYTES_MAX = 255
+"""The longest key of a run, in UTF-8 bytes."""
+
+NODES_PER_PLAN_MAX = 1_000
+"""The most nodes in one plan."""
+
+PATH_CHARACTERS_MAX = 200
+"""The longest node path, in characters."""
+
+PAGE_RUNS_MAX = 200
+"""The most runs on one page of a listing."""
+
+ERROR_TEXT_CHARACTERS_MAX = 4_000
+"""The longest error message and traceback that a fact keeps, in characters each."""

@@ -1,0 +1,18 @@
+"""What every test has: one event loop's kind, and a hypothesis that repeats itself exactly."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+
+# The same examples on every machine and every day; `--hypothesis-profile=explore` looks further.
+# There is no deadline in either, because no test depends on the real clock.
+settings.register_profile("ci", derandomize=True, deadline=None, database=None)
+settings.register_profile("explore", max_examples=2_000, deadline=None, print_blob=True)
+settings.load_profile("ci")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run async tests on asyncio, which is what the engine is written for."""
+    return "asyncio"

@@ -1,0 +1,49 @@
+"""What is public: the whole list, so that a name comes or goes only on purpose."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator
+
+import pytest
+
+PUBLIC: dict[str, frozenset[str]] = {}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_module_offers_exactly_these_names(name: str) -> None:
+    module = importlib.import_module(name)
+    assert frozenset(module.__all__) == PUBLIC[name]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_can_be_imported(name: str) -> None:
+    module = importlib.import_module(name)
+    missing = [public for public in PUBLIC[name] if not hasattr(module, public)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_thing_says_what_it_is(name: str) -> None:
+    module = importlib.import_module(name)
+    silent = [
+        f"{public}: {part}"
+        for public in sorted(PUBLIC[name])
+        for part, thing in parts_of(getattr(module, public))
+        if not (thing.__doc__ or "").strip()
+    ]
+    assert silent == []
+
+
+def parts_of(thing: object) -> Iterator[tuple[str, object]]:
+    """Yield a class with its own public methods and properties, or a function; values have none."""
+    if inspect.isroutine(thing):
+        yield "itself", thing
+    if inspect.isclass(thing) and thing.__module__.startswith("makegood"):
+        yield "itself", thing
+        for name, member in vars(thing).items():
+            if not name.startswith("_") and (
+                inspect.isroutine(member) or isinstance(member, property)
+            ):
+                yield name, member

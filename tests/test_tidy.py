@@ -1,0 +1,249 @@
+"""The rules of how the code reads that a program can check; each failure says what to do."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from tests.source import PACKAGE, Module, modules, modules_of
+
+MODULE_LINES_MAX = 500
+FUNCTION_LINES_MAX = 70
+LINE_CHARACTERS_MAX = 100
+FOLDER_MODULES_MAX = 14
+POSITIONAL_PARAMETERS_MAX = 5
+TEST_NAME_WORDS_MIN = 3
+
+SHAPELESS_NAMES = frozenset(
+    {
+        "base", "common", "data", "handler", "helper", "helpers", "impl", "info", "manager",
+        "misc", "processor", "util", "utils",
+    }
+)  # fmt: skip
+
+UNFINISHED = re.compile(
+    r"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedError|(?i:\bfor now\b|not implemented|\bstub\b)"
+)
+
+CATCHES_EVERYTHING = {
+    "runtime/perform.py": "a user's step, undo or compensate ends here",
+    "runtime/evaluate.py": "a user's pure function ends here",
+    "journal/local.py": "a user's local step ends here",
+    "journal/sqlite/local.py": "a user's local step ends here",
+    "payments/payment.py": "an adapter is somebody else's code, and its defect leaves a doubt",
+    "runtime/telemetry.py": "an observer is called here, and never changes an outcome",
+}
+
+CLOCKS_AND_CHANCE = re.compile(
+    r"^(time\.\w+|random\.\w+|secrets\.\w+|uuid\.uuid\d|uuid_utils\.\w+|os\.urandom"
+    r"|datetime\.(datetime\.)?(now|utcnow|today)|date\.today"
+    r"|asyncio\.(sleep|wait_for|create_task))$"
+)
+
+TELLS_TIME_OR_DRAWS = {
+    "runtime/clock.py": "the one place with a clock and chance; everything else is handed them",
+}
+
+PATCHING = re.compile(r"^(unittest\.mock|mock|pytest_mock)(\.|$)")
+PATCHING_FIXTURES = frozenset({"monkeypatch", "mocker"})
+REAL_TIME = re.compile(
+    r"^(time\.(sleep|time|monotonic|perf_counter)(_ns)?|(asyncio|anyio)\.sleep"
+    r"|datetime\.(now|utcnow|today))$"
+)
+
+
+def test_no_module_is_longer_than_can_be_read_at_once() -> None:
+    found = [
+        f"{module.path} has {lines} lines; split it by what it answers"
+        for module in modules()
+        if (lines := len(module.text.splitlines())) > MODULE_LINES_MAX
+    ]
+    assert_none(found)
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    found = [
+        f"{module.path}:{function.lineno} `{function.name}` has {lines} lines; name its parts"
+        for module in modules()
+        for function in module.functions()
+        if (lines := length(function)) > FUNCTION_LINES_MAX
+    ]
+    assert_none(found)
+
+
+def test_no_line_is_longer_than_the_page_is_wide() -> None:
+    found = [
+        f"{module.path}:{number} has {len(line)} characters; break the line"
+        for module in modules()
+        for number, line in enumerate(module.text.splitlines(), start=1)
+        if len(line) > LINE_CHARACTERS_MAX
+    ]
+    assert_none(found)
+
+
+def test_no_folder_has_more_modules_than_can_be_told_apart() -> None:
+    sizes = Counter(
+        PurePosixPath(module.path).parent.as_posix()
+        for module in modules()
+        if not module.path.endswith("/__init__.py")
+    )
+    found = [
+        f"{folder} has {size} modules; give some of them a folder of their own"
+        for folder, size in sizes.items()
+        if size > FOLDER_MODULES_MAX
+    ]
+    assert_none(found)
+
+
+def test_options_are_given_by_name() -> None:
+    found = [
+        f"{module.path}:{function.lineno} `{function.name}` takes {count} parameters by position; "
+        "make the options keyword-only"
+        for module in modules()
+        for function in module.functions()
+        if (count := positional_parameters(function)) > POSITIONAL_PARAMETERS_MAX
+    ]
+    assert_none(found)
+
+
+def test_every_module_is_named_for_what_it_holds() -> None:
+    found = [
+        f"{module.path} is named `{name}`; name it after the noun that it is about"
+        for module in modules()
+        for name in PurePosixPath(module.path).with_suffix("").parts
+        if SHAPELESS_NAMES.intersection(name.split("_"))
+    ]
+    assert_none(found)
+
+
+def test_every_module_says_what_it_answers() -> None:
+    found = [
+        f"{module.path} has no docstring; say what question it answers"
+        for module in modules()
+        if module.text.strip() and not ast.get_docstring(module.tree)
+    ]
+    assert_none(found)
+
+
+def test_nothing_is_left_unfinished() -> None:
+    found = [
+        f"{module.path}:{number} says `{match.group()}`; finish it or delete it"
+        for module in modules()
+        if not module.path.endswith("tests/test_tidy.py")
+        for number, line in enumerate(module.text.splitlines(), start=1)
+        if (match := UNFINISHED.search(line))
+    ]
+    assert_none(found)
+
+
+def test_every_exception_is_caught_only_where_a_users_function_ends() -> None:
+    found = [
+        f"{module.path}:{handler.lineno} catches every exception; name the ones that are expected"
+        for module in modules_of("src")
+        if module.path.removeprefix(PACKAGE) not in CATCHES_EVERYTHING
+        for handler in ast.walk(module.tree)
+        if isinstance(handler, ast.ExceptHandler)
+        if catches_everything(handler)
+        if not raises_again(handler)
+    ]
+    assert_none(found)
+
+
+def test_time_and_chance_come_in_as_parameters() -> None:
+    found = [
+        f"{module.path}:{line} uses `{name}`; take what it gives as a parameter"
+        for module in modules_of("src")
+        if module.path.removeprefix(PACKAGE) not in TELLS_TIME_OR_DRAWS
+        for line, name in [*module.calls_and_names(), *module.imports()]
+        if CLOCKS_AND_CHANCE.match(name)
+    ]
+    assert_none(found)
+
+
+def test_nothing_is_patched_in_a_test() -> None:
+    found = [
+        f"{module.path}:{line} imports `{name}`; what needs patching needs a parameter"
+        for module in modules_of("tests")
+        for line, name in module.imports()
+        if PATCHING.match(name)
+    ] + [
+        f"{module.path}:{function.lineno} `{function.name}` asks for `{parameter.arg}`; "
+        "what needs patching needs a parameter"
+        for module in modules_of("tests")
+        for function in module.functions()
+        for parameter in function.args.args
+        if parameter.arg in PATCHING_FIXTURES
+    ]
+    assert_none(found)
+
+
+def test_no_test_sleeps_or_reads_the_real_clock() -> None:
+    found = [
+        f"{module.path}:{line} uses `{name}`; wait for the condition, or turn a clock by hand"
+        for module in modules_of("tests")
+        if not is_marked_real(module)
+        for line, name in module.calls_and_names()
+        if REAL_TIME.match(name)
+    ]
+    assert_none(found)
+
+
+def test_the_name_of_a_test_is_a_sentence() -> None:
+    found = [
+        f"{module.path}:{function.lineno} `{function.name}` is no sentence; say what is true"
+        for module in modules_of("tests")
+        for function in module.functions()
+        if function.name.startswith("test_")
+        if len(function.name.removeprefix("test_").split("_")) < TEST_NAME_WORDS_MIN
+    ]
+    assert_none(found)
+
+
+def test_the_tables_of_exceptions_name_modules_that_exist() -> None:
+    shipped = {module.path.removeprefix(PACKAGE) for module in modules_of("src")}
+    found = [
+        f"{path} is excused and does not exist; delete its line"
+        for path in {**CATCHES_EVERYTHING, **TELLS_TIME_OR_DRAWS}
+        if path not in shipped
+    ]
+    assert_none(found)
+
+
+def assert_none(found: Iterable[str]) -> None:
+    """Fail with one sentence a line for everything that was found."""
+    listing = "\n".join(found)
+    assert not listing, f"\n{listing}"
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return how many lines a function has, its decorators and docstring included."""
+    first = min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
+    return (function.end_lineno or first) - first + 1
+
+
+def positional_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return how many parameters may be given by position, `self` and `cls` not counted."""
+    names = [parameter.arg for parameter in (*function.args.posonlyargs, *function.args.args)]
+    return len(names) - (names[:1] in (["self"], ["cls"]))
+
+
+def catches_everything(handler: ast.ExceptHandler) -> bool:
+    """Say whether a handler takes exceptions that nobody named."""
+    if handler.type is None:
+        return True
+    caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(ast.unparse(kind) in {"Exception", "BaseException"} for kind in caught)
+
+
+def raises_again(handler: ast.ExceptHandler) -> bool:
+    """Say whether a handler ends by raising what it caught: it cleans up and decides nothing."""
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
+
+
+def is_marked_real(module: Module) -> bool:
+    """Say whether a module's tests wait for real things, with a deadline."""
+    return any(name == "pytest.mark.real" for _, name in module.calls_and_names())
