@@ -30,10 +30,21 @@ class Module:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 yield node
 
-    def calls_and_names(self) -> Iterator[tuple[int, str]]:
-        """Yield the line and the dotted name of everything that is looked up by attribute."""
+    def looked_up(self) -> Iterator[tuple[int, str]]:
+        """Yield the line and the dotted name of everything that is looked up by attribute.
+
+        A parameter's default is left out: it only names what is used where nobody gives another.
+        """
+        defaults = {
+            node
+            for function in ast.walk(self.tree)
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+            for default in (*function.args.defaults, *function.args.kw_defaults)
+            if default is not None
+            for node in ast.walk(default)
+        }
         for node in ast.walk(self.tree):
-            if isinstance(node, ast.Attribute):
+            if isinstance(node, ast.Attribute) and node not in defaults:
                 yield node.lineno, ast.unparse(node)
 
     def imports(self) -> Iterator[tuple[int, str]]:

@@ -29,9 +29,9 @@ UNFINISHED = re.compile(
 )
 
 CATCHES_EVERYTHING = {
+    "runtime/failing.py": "the message of a user's exception is made by the user's code",
     "runtime/perform.py": "a user's step, undo or compensate ends here",
     "runtime/evaluate.py": "a user's pure function ends here",
-    "journal/local.py": "a user's local step ends here",
     "journal/sqlite/local.py": "a user's local step ends here",
     "payments/payment.py": "an adapter is somebody else's code, and its defect leaves a doubt",
     "runtime/telemetry.py": "an observer is called here, and never changes an outcome",
@@ -44,6 +44,8 @@ CLOCKS_AND_CHANCE = re.compile(
 )
 
 TELLS_TIME_OR_DRAWS = {
+    "journal/sqlite/application.py": "SQLite interrupts a query that takes too long in real time",
+    "journal/sqlite/local.py": "SQLite interrupts a local step that takes too long in real time",
     "runtime/clock.py": "the one place with a clock and chance; everything else is handed them",
 }
 
@@ -157,7 +159,7 @@ def test_time_and_chance_come_in_as_parameters() -> None:
         f"{module.path}:{line} uses `{name}`; take what it gives as a parameter"
         for module in modules_of("src")
         if module.path.removeprefix(PACKAGE) not in TELLS_TIME_OR_DRAWS
-        for line, name in [*module.calls_and_names(), *module.imports()]
+        for line, name in [*module.looked_up(), *module.imports()]
         if CLOCKS_AND_CHANCE.match(name)
     ]
     assert_none(found)
@@ -185,7 +187,7 @@ def test_no_test_sleeps_or_reads_the_real_clock() -> None:
         f"{module.path}:{line} uses `{name}`; wait for the condition, or turn a clock by hand"
         for module in modules_of("tests")
         if not is_marked_real(module)
-        for line, name in module.calls_and_names()
+        for line, name in module.looked_up()
         if REAL_TIME.match(name)
     ]
     assert_none(found)
@@ -246,4 +248,4 @@ def raises_again(handler: ast.ExceptHandler) -> bool:
 
 def is_marked_real(module: Module) -> bool:
     """Say whether a module's tests wait for real things, with a deadline."""
-    return any(name == "pytest.mark.real" for _, name in module.calls_and_names())
+    return any(name == "pytest.mark.real" for _, name in module.looked_up())

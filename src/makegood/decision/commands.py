@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
-if TYPE_CHECKING:
-    from makegood.decision.facts import Fact
-    from makegood.values.instants import Instant
+from makegood.decision.facts import Fact
+from makegood.values.instants import Instant
 
 __all__ = ["Command", "Compensate", "Decision", "Evaluate", "Local", "Start", "Stop", "Undo"]
 

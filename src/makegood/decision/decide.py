@@ -1,28 +1,33 @@
 """The one place that says what next: a run's state in, facts and commands out.
 
 The questions are asked in a fixed order, and the first that has an answer gives it; `decide` is
-called again until nothing is added. What has just ended is settled first, then due times, then
-whether the run turns back, then what people ask, and only then does anything new start. So a
-completion beats a control that arrived in the same turn, whatever the order of arrival.
+called again until nothing is added. What has just ended and what doubt makes due is settled
+first, then whether the run has arrived or turns back, then what people ask, and only then does
+anything new start. So a completion beats a control that arrived in the same turn, whatever the
+order of arrival.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from makegood.decision import facts
-from makegood.decision.commands import Decision, Evaluate, Local
+from makegood.decision.commands import Decision, Evaluate
+from makegood.decision.direction import (
+    is_held_back,
+    is_past_pivot,
+    is_pivot_open,
+    is_turning_back,
+)
 from makegood.decision.doubt import settle
 from makegood.decision.facts import Cause, ControlAnswer, EndStatus, ParkReason, Rollback
-from makegood.decision.forward import begin, begin_ready, is_past_pivot, is_pivot_open
-from makegood.decision.rollback import next_undo, roll_back
+from makegood.decision.forward import begin
+from makegood.decision.rollback import doubt_reason, roll_back
 from makegood.decision.state import Phase
 from makegood.definition.plan import Constant, FromNode, Kind
 from makegood.values.verdict import Failure
 
 if TYPE_CHECKING:
-    from makegood.decision.commands import Command
-    from makegood.decision.facts import Fact
     from makegood.decision.retry import Chance
     from makegood.decision.state import RunState
     from makegood.definition.plan import Plan
@@ -38,41 +43,56 @@ _NOTHING = Decision()
 
 def decide(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decision:
     """Say what is to be recorded and done next. It changes nothing and may be asked again."""
-    decision = _NOTHING
     if not state.is_settled:
-        decision = _settle_what_ended(plan, state, now, chance) or _turn(plan, state, now)
-    if not decision.facts and not decision.commands and state.requests:
-        decision = _answer(plan, state, now) or _NOTHING
-    if decision.facts or decision.commands or state.is_settled:
-        return decision
+        decision = _settle(plan, state, now, chance)
+        if not decision.facts and not decision.commands:
+            decision = _arrive_or_turn(plan, state, now)
+        if decision.facts or decision.commands:
+            return decision
+    if state.requests:
+        decision = _answer(plan, state, now)
+        if decision.facts:
+            return decision
+    if state.is_settled:
+        return _NOTHING
     if state.rolling_back is not None:
-        decision = roll_back(plan, state, now)
-    elif not _is_held_back(plan, state):
-        decision = begin_ready(plan, state, now)
-    if decision.facts or decision.commands:
-        return decision
-    return _local(plan, state, now) or _park_if_stuck(plan, state, now)
+        return roll_back(plan, state, now)
+    return _go_forward(plan, state, now)
 
 
-def _settle_what_ended(
-    plan: Plan, state: RunState, now: Instant, chance: Chance
-) -> Decision | None:
-    """Decide about nodes whose last outcome, or due time, calls for it."""
-    if state.todo:
-        if state.claims > CLAIMS_MAX:
-            return Decision((facts.Parked(ParkReason.POISON, now),))
-        return settle(plan, state, now, chance)
-    due = sorted(index for index, instant in state.timers.items() if instant <= now)
-    added: list[Fact] = []
-    commands: list[Command] = []
-    for index in due:
-        begun = begin(plan, state, index, now)
-        added += begun.facts
-        commands += begun.commands
-    return Decision(tuple(added), tuple(commands)) if added else None
+def _settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decision:
+    """Decide about what has ended or fallen due, unless the run kills whoever takes it."""
+    if state.claims > CLAIMS_MAX and _is_poison(plan, state, now):
+        return Decision((facts.Parked(ParkReason.POISON, now),))
+    if not state.todo and not state.timers:
+        return _NOTHING
+    return settle(plan, state, now, chance)
 
 
-def _turn(plan: Plan, state: RunState, now: Instant) -> Decision:
+def _is_poison(plan: Plan, state: RunState, now: Instant) -> bool:
+    """Say whether the workers that claimed the run can have died of it.
+
+    They had begun something, or stood before something that leaves no trace of its beginning:
+    what is evaluated, and local bodies. A run that only waited is not to blame.
+    """
+    if state.in_flight:
+        return False
+    return bool(
+        state.todo
+        or state.ready
+        or not state.timers
+        or any(due <= now and _is_local(plan, state, i) for i, due in state.timers.items())
+    )
+
+
+def _is_local(plan: Plan, state: RunState, index: int) -> bool:
+    node = plan.nodes[index]
+    if state.nodes[index].phase is Phase.UNDO_AGAIN:
+        return node.undo is not None and node.undo.local
+    return node.kind is Kind.LOCAL
+
+
+def _arrive_or_turn(plan: Plan, state: RunState, now: Instant) -> Decision:
     """Decide whether the run has arrived, or must turn back."""
     if state.rolling_back is not None:
         return _NOTHING
@@ -80,9 +100,7 @@ def _turn(plan: Plan, state: RunState, now: Instant) -> Decision:
         return _finish(plan, state, now)
     if state.deadline is not None and now >= state.deadline and not state.deadline_passed:
         return Decision((facts.DeadlinePassed(now),))
-    if state.unwilling or state.deadline_passed:
-        if is_pivot_open(plan, state) or is_past_pivot(plan, state):
-            return _NOTHING
+    if is_turning_back(plan, state):
         cause = Cause.ERROR if state.unwilling else Cause.DEADLINE
         return Decision((facts.RollbackBegan(cause, now),))
     return _NOTHING
@@ -110,22 +128,23 @@ def _is_built(plan: Plan) -> bool:
             return True
 
 
-def _answer(plan: Plan, state: RunState, now: Instant) -> Decision | None:
+def _answer(plan: Plan, state: RunState, now: Instant) -> Decision:
     """Answer the first request that can be answered."""
     for request in state.requests:
-        if isinstance(request, facts.CancelRequested):
-            answer = _answer_to_cancel(plan, state)
-            cause = Cause.CANCELLED
-        else:
-            answer = _answer_to_undo(plan, state)
-            cause = Cause.REVERSED
+        match request:
+            case facts.CancelRequested():
+                answer, cause = _answer_to_cancel(plan, state), Cause.CANCELLED
+            case facts.UndoRequested():
+                answer, cause = _answer_to_undo(plan, state), Cause.REVERSED
+            case _:
+                assert_never(request)
         if answer is None:
             continue
         answered = facts.ControlAnswered(request.post, answer)
         if answer is ControlAnswer.ACCEPTED:
             return Decision((answered, facts.RollbackBegan(cause, now)))
         return Decision((answered,))
-    return None
+    return _NOTHING
 
 
 def _answer_to_cancel(plan: Plan, state: RunState) -> ControlAnswer | None:
@@ -138,62 +157,37 @@ def _answer_to_cancel(plan: Plan, state: RunState) -> ControlAnswer | None:
         return ControlAnswer.ALREADY_UNDOING
     if is_past_pivot(plan, state):
         return ControlAnswer.PAST_PIVOT
-    if is_pivot_open(plan, state):
-        return None
-    return ControlAnswer.ACCEPTED
+    return None if is_pivot_open(plan, state) else ControlAnswer.ACCEPTED
 
 
 def _answer_to_undo(plan: Plan, state: RunState) -> ControlAnswer:
-    if state.rolling_back is not None and state.ended is None and state.parked is None:
-        return ControlAnswer.ALREADY_UNDOING
     if state.parked is not None:
         return ControlAnswer.PARKED
+    if state.ended is None and state.rolling_back is not None:
+        return ControlAnswer.ALREADY_UNDOING
     if state.ended is not EndStatus.COMPLETED:
         return ControlAnswer.NOT_COMPLETED
-    if is_past_pivot(plan, state):
-        return ControlAnswer.PAST_PIVOT
-    return ControlAnswer.ACCEPTED
+    return ControlAnswer.PAST_PIVOT if is_past_pivot(plan, state) else ControlAnswer.ACCEPTED
 
 
-def _is_held_back(plan: Plan, state: RunState) -> bool:
-    """Say whether nothing new may start, though the run is not being rolled back."""
-    if is_past_pivot(plan, state):
-        return False
-    return bool(state.unwilling or state.deadline_passed or state.requests or state.stuck)
-
-
-def _local(plan: Plan, state: RunState, now: Instant) -> Decision | None:
-    """Give the one local body that may run now: they take an append each, so one at a time."""
-    if state.rolling_back is not None:
-        undo = next_undo(plan, state)
-        remedy = None if undo is None else plan.nodes[undo].undo
-        if undo is not None and remedy is not None and remedy.local:
-            again = state.timers.get(undo, now) <= now
-            attempt = state.nodes[undo].undo_attempt + 1
-            return Decision(commands=(Local(undo, attempt, "undo"),)) if again else None
-        return None
-    if _is_held_back(plan, state):
-        return None
-    for index, due in sorted(state.timers.items()):
-        if due <= now and plan.nodes[index].kind is Kind.LOCAL:
-            return Decision(commands=(Local(index, state.nodes[index].attempt + 1, "do"),))
-    for index in sorted(state.ready):
-        node = state.nodes[index]
-        if plan.nodes[index].kind is Kind.LOCAL and (
-            plan.nodes[index].when is None or node.guarded
-        ):
-            return Decision(commands=(Local(index, node.attempt + 1, "do"),))
-    return None
-
-
-def _park_if_stuck(plan: Plan, state: RunState, now: Instant) -> Decision:
-    """Park a run that goes forward no further, once nothing of it is at work any more."""
-    if state.rolling_back is not None or state.in_flight or state.timers:
+def _go_forward(plan: Plan, state: RunState, now: Instant) -> Decision:
+    """Begin what may begin; park a run of which nothing is at work and nothing may begin."""
+    is_held = is_held_back(plan, state)
+    if not is_held:
+        decision = begin(plan, state, now)
+        if decision.facts or decision.commands:
+            return decision
+    if state.in_flight or _is_time_awaited(state, is_held=is_held):
         return _NOTHING
-    if state.stuck:
-        unrecorded = any(state.nodes[index].phase is Phase.UNRECORDED for index in state.stuck)
-        reason = ParkReason.UNRECORDED if unrecorded else ParkReason.IN_DOUBT
-        return Decision((facts.Parked(reason, now),))
-    if state.unwilling and is_past_pivot(plan, state):
-        return Decision((facts.Parked(ParkReason.FORWARD_USED_UP, now),))
-    return _NOTHING
+    reason = doubt_reason(state)
+    if reason is None and state.unwilling:
+        reason = ParkReason.FORWARD_USED_UP
+    return _NOTHING if reason is None else Decision((facts.Parked(reason, now),))
+
+
+def _is_time_awaited(state: RunState, *, is_held: bool) -> bool:
+    """Say whether something begins when its time comes; a definite retry does not while held."""
+    if not is_held:
+        return bool(state.timers)
+    waiting = (state.nodes[index] for index in state.timers)
+    return any(node.doubt or node.phase is not Phase.RETRYING for node in waiting)

@@ -1,32 +1,36 @@
-"""What to do about a node whose attempt did not end in a result.
+"""What to do about a node whose attempt did not end in a result, or whose doubt falls due.
 
-| what ended | in doubt | with compensate | then |
-|---|---|---|---|
-| an attempt | no | – | retry while the policy grants it, else ask compensate, else give up |
-| an attempt | yes | yes | ask compensate |
-| an attempt | yes | no | again under the same key while key and policy allow, else stuck |
-| the worker | a step is | yes / no | ask compensate / again under the same key, not an attempt |
-| the worker | a query is not | – | again |
-| compensate: `Proceed` | | | done, with that result |
-| compensate: `RetryNow` | kept | | again under the same key; used up: stuck in doubt, else give up |
-| compensate: `RetryFresh` | cleared | | again under a new key; used up: give up |
-| compensate: `Abort` | cleared | | give up |
-| compensate: `Undecided` | kept | | ask again under compensate's policy; used up: stuck |
-| compensate raised | kept | | ask again likewise; used up: stuck in doubt, else give up |
-| an undo | | | again while the policy (and in doubt the key) allows, else left |
+| what ended | in doubt | then |
+|---|---|---|
+| an attempt | no | again while the policy grants it, else ask compensate, else give up |
+| an attempt | yes | ask compensate; without one again while policy and key allow, else stuck |
+| the worker, in a step | yes | the same, but it counts as a claim and not as an attempt |
+| the worker, in a query | no | again |
+| compensate: `Proceed` | cleared | done, with that result |
+| compensate: `RetryNow` | kept | again under the same key; used up: stuck in doubt, else give up |
+| compensate: `RetryFresh` | cleared | again under a new key; used up: give up |
+| compensate: `Abort` | cleared | give up |
+| compensate: `Undecided` | set | ask again while compensate's policy grants it, else stuck |
+| compensate raised | kept | the same, if it is worth it; else stuck in doubt, else give up |
+| an undo | no | again while its policy grants it, else left |
+| an undo, or its worker | yes | again while policy and key allow, else left |
 
 Giving up an optional node skips it; a stuck optional node is skipped *in doubt*. Once the run
 turns back nothing definite is retried, but doubt is still settled.
+
+Time goes by between a decision and its due time, perhaps a day without any worker. So what is in
+doubt is looked at once more when it falls due: a key that died meanwhile is not used again.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never, cast
+from typing import TYPE_CHECKING, assert_never
 
 from makegood.decision import facts
-from makegood.decision.commands import Compensate, Decision, Start, Undo
+from makegood.decision.commands import Compensate, Decision, Local, Undo
+from makegood.decision.direction import is_turning_back
 from makegood.decision.facts import SkipReason
-from makegood.decision.forward import attempt_ends_at, is_past_pivot, key_is_valid
+from makegood.decision.forward import start
 from makegood.decision.retry import next_attempt
 from makegood.decision.state import Phase
 from makegood.definition.plan import Kind
@@ -45,15 +49,19 @@ if TYPE_CHECKING:
 
 __all__ = ["settle"]
 
+_NOTHING = Decision()
+_WORTH_AGAIN = frozenset({FailureKind.TRANSIENT, FailureKind.IN_DOUBT})
+
 
 def settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decision:
-    """Decide about every node whose last outcome calls for it, in the order of the plan."""
-    is_turning = state.rolling_back is not None or (
-        bool(state.unwilling or state.deadline_passed) and not is_past_pivot(plan, state)
-    )
+    """Decide about every node whose outcome or due time calls for it, in the order of the plan."""
+    due = [index for index, instant in state.timers.items() if instant <= now]
+    if not state.todo and not due:
+        return _NOTHING
+    is_turning = is_turning_back(plan, state)
     added: list[Fact] = []
     commands: list[Command] = []
-    for index in sorted(state.todo):
+    for index in sorted(state.todo + due):
         case = _Case(plan.nodes[index], state.nodes[index], index, now, chance)
         decision = case.decide(is_turning=is_turning)
         added += decision.facts
@@ -66,7 +74,7 @@ class _Case:
 
     __slots__ = ("chance", "current", "index", "node", "now")
 
-    def __init__(  # noqa: PLR0913, PLR0917 - private, and each is needed by every rule
+    def __init__(
         self, node: Node, current: NodeState, index: int, now: Instant, chance: Chance
     ) -> None:
         self.node = node
@@ -81,101 +89,116 @@ class _Case:
                 return self._after_failure(is_turning=is_turning)
             case Phase.INTERRUPTED:
                 return self._after_interruption(is_turning=is_turning)
+            case Phase.RETRYING:
+                return self._when_retry_is_due()
             case Phase.ASK_FAILED:
-                return self._ask_later(None) or self._no_answer()
+                return self._after_ask_failure()
             case Phase.ASK_INTERRUPTED:
                 return self._ask(self.current.asked)
+            case Phase.ASK_AGAIN:
+                return self._ask(self.current.asked + 1)
             case Phase.ANSWERED:
                 return self._after_verdict(is_turning=is_turning)
             case Phase.UNDO_FAILED:
                 return self._after_undo_failure()
+            case Phase.UNDO_INTERRUPTED:
+                return self._undo_while_known(self.current.undo_attempt)
             case _:
-                assert self.current.phase is Phase.UNDO_INTERRUPTED
-                return self._after_undo_interruption()
+                assert self.current.phase is Phase.UNDO_AGAIN
+                return self._undo_while_known(self.current.undo_attempt + 1)
 
     # An attempt ended without a result.
 
     def _after_failure(self, *, is_turning: bool) -> Decision:
-        failure = self.current.failure
-        assert failure is not None
-        if self.current.doubt:
-            if self.node.compensate is not None:
-                return self._ask(1)
-            return self._again_in_doubt(failure) or self._stuck()
-        if failure.kind is FailureKind.TRANSIENT and not is_turning:
-            due = self._retry_due(failure.retry_after)
-            if due is not None:
-                return _one(facts.RetryScheduled(self.node.path, due))
-        if self.node.compensate is not None:
+        if self.current.attempt == 0:
+            # Its guard or its value could not be computed, and would not be the next time.
+            return self._give_up()
+        if self.current.doubt and self.node.compensate is not None:
             return self._ask(1)
-        return self._give_up()
+        due = self._next_attempt(is_turning=is_turning)
+        return self._exhausted() if due is None else self._retry_at(due)
 
-    def _again_in_doubt(self, failure: Failure) -> Decision | None:
-        due = self._retry_due(failure.retry_after)
-        if due is None or not key_is_valid(self.node, self.current.first_at, due):
+    def _next_attempt(self, *, is_turning: bool) -> Instant | None:
+        failure, in_doubt = self.current.failure, self.current.doubt
+        assert failure is not None
+        if not in_doubt and (is_turning or failure.kind not in _WORTH_AGAIN):
             return None
-        return _one(facts.RetryScheduled(self.node.path, due))
-
-    def _retry_due(self, retry_after: timedelta | None) -> Instant | None:
         due = next_attempt(
             self.node.retry,
             self.current.attempt,
             self.now,
             chance=self.chance,
             name=self.node.path,
-            retry_after=retry_after,
+            retry_after=failure.retry_after,
         )
-        total, first_at = self.node.timeout_total, self.current.first_at
-        if due is None or total is None or first_at is None:
-            return due
-        return due if due - first_at < micros(total) else None
+        if due is None or not self._has_time_at(due):
+            return None
+        return due if not in_doubt or self._is_key_known(self.current.first_at, due) else None
 
-    # The worker died.
+    def _exhausted(self) -> Decision:
+        return self._no_answer() if self.node.compensate is None else self._ask(1)
+
+    def _when_retry_is_due(self) -> Decision:
+        if not self._has_time_at(self.now):
+            return self._exhausted()
+        if not self.current.doubt:
+            # It is new work, which begins only if the run still goes forward: see `forward`.
+            return _NOTHING
+        if not self._is_granted():
+            return self._exhausted()
+        return self._start(self.current.attempt + 1)
+
+    def _is_granted(self) -> bool:
+        """Say whether what was decided about a doubt still holds now that it is due."""
+        first_at = self.current.first_at
+        if self._is_key_known(first_at, self.now):
+            return True
+        # A compensate that was asked when the key was dead already has taken that into account.
+        answered_at = self.current.answered_at
+        return answered_at is not None and not self._is_key_known(first_at, answered_at)
+
+    # Its worker died.
 
     def _after_interruption(self, *, is_turning: bool) -> Decision:
+        has_time = self._has_time_at(self.now)
         if self.node.kind is Kind.QUERY:
             if is_turning:
                 return _one(facts.NodeStopped(self.node.path, self.now))
-            return self._run_again()
+            return self._start(self.current.attempt) if has_time else self._give_up()
         if self.node.compensate is not None:
             return self._ask(1)
-        if key_is_valid(self.node, self.current.first_at, self.now):
-            return self._run_again()
+        if has_time and self._is_key_known(self.current.first_at, self.now):
+            return self._start(self.current.attempt)
         return self._stuck()
-
-    def _run_again(self) -> Decision:
-        """Run the interrupted attempt again: what a death interrupts is not an attempt."""
-        attempt = self.current.attempt
-        until = attempt_ends_at(self.node, self.current, self.now)
-        return Decision(
-            (facts.NodeStarted(self.node.path, attempt, self.now),),
-            (Start(self.index, attempt, self.current.generation, until),),
-        )
 
     # Its compensate answered, or did not.
 
     def _after_verdict(self, *, is_turning: bool) -> Decision:
-        verdict = cast("RetryNow | Abort | Undecided | RetryFresh", self.current.verdict)
+        verdict, in_doubt = self.current.verdict, self.current.doubt
+        assert verdict is not None
+        assert not isinstance(verdict, Failure)
         match verdict:
             case Abort():
                 return self._give_up()
-            case Undecided():
-                return self._ask_later(verdict.after) or self._stuck()
+            case Undecided(after=wait):
+                return self._ask_later(wait) or self._stuck()
             case RetryFresh():
-                due = None if is_turning else self._retry_due(None)
-                return self._give_up() if due is None else self._retry_at(self.now)
-            case RetryNow():
-                if is_turning and not self.current.doubt:
-                    return self._give_up()
-                if self._retry_due(None) is None:
+                is_allowed = not is_turning and self._has_attempts_until(self.now)
+                return self._retry_at(self.now) if is_allowed else self._give_up()
+            case RetryNow(after=wait):
+                due = self.now if wait is None else max(self.now, after(self.now, wait))
+                if (is_turning and not in_doubt) or not self._has_attempts_until(due):
                     return self._no_answer()
-                wait = verdict.after
-                return self._retry_at(self.now if wait is None else after(self.now, wait))
+                return self._retry_at(due)
             case _:
                 assert_never(verdict)
 
-    def _retry_at(self, due: Instant) -> Decision:
-        return _one(facts.RetryScheduled(self.node.path, due))
+    def _after_ask_failure(self) -> Decision:
+        raised = self.current.verdict
+        assert isinstance(raised, Failure)
+        if raised.kind not in _WORTH_AGAIN:
+            return self._no_answer()
+        return self._ask_later(None) or self._no_answer()
 
     def _ask(self, attempt: int) -> Decision:
         return Decision(
@@ -186,24 +209,19 @@ class _Case:
     def _ask_later(self, wait: timedelta | None) -> Decision | None:
         compensate = self.node.compensate
         assert compensate is not None
-        raised = self.current.verdict
-        if isinstance(raised, Failure) and raised.kind not in _WORTH_AGAIN:
-            return None
         due = next_attempt(
             compensate.retry,
             self.current.asked,
             self.now,
             chance=self.chance,
             name=f"{self.node.path} compensate",
-            retry_after=wait,
         )
         if due is None:
             return None
+        if wait is not None:
+            # The compensate itself knows best when there will be something to see.
+            due = max(self.now, after(self.now, wait))
         return _one(facts.CompensateRetryScheduled(self.node.path, due))
-
-    def _no_answer(self) -> Decision:
-        """Without an answer doubt stays doubt, and a definite failure stays definite."""
-        return self._stuck() if self.current.doubt else self._give_up()
 
     # Its undo failed.
 
@@ -221,22 +239,49 @@ class _Case:
                 name=f"{self.node.path} undo",
                 retry_after=failure.retry_after,
             )
-        if due is not None and failure.kind is FailureKind.IN_DOUBT:
-            is_known = key_is_valid(self.node, self.current.undo_first_at, due)
-            due = due if is_known else None
-        if due is None:
-            return _one(facts.UndoLeft(self.node.path, self.now))
+        if due is None or not self._may_undo_at(due):
+            return self._leave()
         return _one(facts.UndoRetryScheduled(self.node.path, due))
 
-    def _after_undo_interruption(self) -> Decision:
-        if not key_is_valid(self.node, self.current.undo_first_at, self.now):
-            return _one(facts.UndoLeft(self.node.path, self.now))
-        attempt = self.current.undo_attempt
-        return Decision(
-            (facts.UndoStarted(self.node.path, attempt, self.now),), (Undo(self.index, attempt),)
-        )
+    def _undo_while_known(self, attempt: int) -> Decision:
+        undo = self.node.undo
+        assert undo is not None
+        if not self._may_undo_at(self.now):
+            return self._leave()
+        if undo.local:
+            return Decision(commands=(Local(self.index, attempt, "undo"),))
+        started = facts.UndoStarted(self.node.path, attempt, self.now)
+        return Decision((started,), (Undo(self.index, attempt),))
 
-    # Nothing more can be done.
+    def _may_undo_at(self, when: Instant) -> bool:
+        return not self.current.undo_doubt or self._is_key_known(self.current.undo_first_at, when)
+
+    # What is granted.
+
+    def _has_attempts_until(self, due: Instant) -> bool:
+        return self.current.attempt < self.node.retry.attempts and self._has_time_at(due)
+
+    def _has_time_at(self, when: Instant) -> bool:
+        total, began_at = self.node.timeout_total, self.current.began_at
+        return total is None or began_at is None or when - began_at < micros(total)
+
+    def _is_key_known(self, first_at: Instant | None, when: Instant) -> bool:
+        """Say whether the other side is trusted to know the key still, at the time given."""
+        assert first_at is not None
+        valid_for = self.node.key_valid_for
+        return valid_for is not None and when - first_at < micros(valid_for)
+
+    # What follows.
+
+    def _start(self, attempt: int) -> Decision:
+        return start(self.node, self.current, self.index, self.now, attempt=attempt)
+
+    def _retry_at(self, due: Instant) -> Decision:
+        return _one(facts.RetryScheduled(self.node.path, due))
+
+    def _no_answer(self) -> Decision:
+        """Without an answer doubt stays doubt, and a definite failure stays definite."""
+        return self._stuck() if self.current.doubt else self._give_up()
 
     def _give_up(self) -> Decision:
         if self.node.optional:
@@ -248,8 +293,8 @@ class _Case:
             return _one(facts.NodeSkipped(self.node.path, SkipReason.IN_DOUBT, self.now))
         return _one(facts.NodeStuck(self.node.path, self.now))
 
-
-_WORTH_AGAIN = frozenset({FailureKind.TRANSIENT, FailureKind.IN_DOUBT})
+    def _leave(self) -> Decision:
+        return _one(facts.UndoLeft(self.node.path, self.now))
 
 
 def _one(fact: Fact) -> Decision:

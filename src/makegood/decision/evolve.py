@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from makegood.decision import facts
-from makegood.decision.facts import Cause, Proceeded, SkipReason
+from makegood.decision.facts import Proceeded, SkipReason
 from makegood.decision.state import IN_FLIGHT, NodeState, Phase, RunState
 from makegood.definition.plan import Kind
-from makegood.values.verdict import FailureKind, RetryFresh
+from makegood.values.verdict import Failure, FailureKind, RetryFresh, Undecided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,9 +21,19 @@ if TYPE_CHECKING:
 
     from makegood.decision.facts import Fact
     from makegood.definition.plan import Plan
-    from makegood.values.instants import Instant
 
 __all__ = ["evolve", "expects", "fold"]
+
+_INTERRUPTED = Failure(
+    kind=FailureKind.IN_DOUBT,
+    type="makegood.errors.OutcomeUnknown",
+    message="the worker that ran it gave up the run or died before the outcome was recorded",
+)
+_CUT_SHORT = Failure(
+    kind=FailureKind.TRANSIENT,
+    type="makegood.errors.Unavailable",
+    message="the worker that ran it gave up the run or died; it has no effect and can run again",
+)
 
 
 def fold(plan: Plan, history: Iterable[Fact]) -> RunState:
@@ -66,17 +76,22 @@ def _run_started(_plan: Plan, state: RunState, fact: facts.RunStarted) -> None:
 
 def _claimed(plan: Plan, state: RunState, fact: facts.Claimed) -> None:
     state.claims = fact.claims
-    interrupted = {
-        Phase.RUNNING: Phase.INTERRUPTED,
-        Phase.ASKING: Phase.ASK_INTERRUPTED,
-        Phase.UNDOING: Phase.UNDO_INTERRUPTED,
-    }
     for index, node in enumerate(state.nodes):
-        if node.phase in IN_FLIGHT:
-            if node.phase is Phase.RUNNING and plan.nodes[index].kind is Kind.STEP:
-                node.doubt = True
-            node.phase = interrupted[node.phase]
-            state.todo.append(index)
+        match node.phase:
+            case Phase.RUNNING:
+                is_step = plan.nodes[index].kind is Kind.STEP
+                node.phase = Phase.INTERRUPTED
+                node.doubt = is_step
+                node.failure = _INTERRUPTED if is_step else _CUT_SHORT
+            case Phase.ASKING:
+                node.phase = Phase.ASK_INTERRUPTED
+            case Phase.UNDOING:
+                node.phase = Phase.UNDO_INTERRUPTED
+                node.undo_doubt = True
+                node.undo_failure = _INTERRUPTED
+            case _:
+                continue
+        state.todo.append(index)
     state.in_flight = 0
 
 
@@ -125,7 +140,10 @@ def _node_started(plan: Plan, state: RunState, fact: facts.NodeStarted) -> None:
     _leave(state, index, node)
     node.phase = Phase.RUNNING
     node.attempt = fact.attempt
-    node.first_at = node.first_at or fact.at
+    if node.began_at is None:
+        node.began_at = fact.at
+    if node.first_at is None:
+        node.first_at = fact.at
     state.in_flight += 1
 
 
@@ -156,6 +174,7 @@ def _effect_unrecorded(plan: Plan, state: RunState, fact: facts.EffectUnrecorded
     node.phase = Phase.UNRECORDED
     node.failure = fact.failure
     node.doubt = True
+    state.claims = 0
     state.stuck.append(index)
 
 
@@ -180,9 +199,10 @@ def _node_skipped(plan: Plan, state: RunState, fact: facts.NodeSkipped) -> None:
     index, node = _at(plan, state, fact.node)
     _leave(state, index, node)
     node.phase = Phase.SKIPPED
-    node.result = None
     if fact.reason is SkipReason.IN_DOUBT:
         state.skipped_in_doubt.append(index)
+    else:
+        node.doubt = False
     _release(plan, state, index)
 
 
@@ -227,6 +247,10 @@ def _verdict_given(plan: Plan, state: RunState, fact: facts.VerdictGiven) -> Non
         return
     node.phase = Phase.ANSWERED
     node.verdict = fact.verdict
+    node.answered_at = fact.at
+    if isinstance(fact.verdict, Undecided):
+        # Whatever the failure said of itself: now nobody knows.
+        node.doubt = True
     state.todo.append(index)
 
 
@@ -239,9 +263,7 @@ def _compensate_failed(plan: Plan, state: RunState, fact: facts.CompensateFailed
     state.todo.append(index)
 
 
-def _compensate_retry(
-    plan: Plan, state: RunState, fact: facts.CompensateRetryScheduled
-) -> None:
+def _compensate_retry(plan: Plan, state: RunState, fact: facts.CompensateRetryScheduled) -> None:
     index, node = _at(plan, state, fact.node)
     _leave(state, index, node)
     node.phase = Phase.ASK_AGAIN
@@ -256,7 +278,8 @@ def _undo_started(plan: Plan, state: RunState, fact: facts.UndoStarted) -> None:
     _leave(state, index, node)
     node.phase = Phase.UNDOING
     node.undo_attempt = fact.attempt
-    node.undo_first_at = node.undo_first_at or fact.at
+    if node.undo_first_at is None:
+        node.undo_first_at = fact.at
     state.in_flight += 1
 
 
@@ -274,6 +297,9 @@ def _undo_failed(plan: Plan, state: RunState, fact: facts.UndoFailed) -> None:
     _leave(state, index, node)
     node.phase = Phase.UNDO_FAILED
     node.undo_failure = fact.failure
+    remedy = plan.nodes[index].undo
+    if fact.failure.kind is FailureKind.IN_DOUBT and remedy is not None and not remedy.local:
+        node.undo_doubt = True
     state.claims = 0
     state.todo.append(index)
 
@@ -313,8 +339,7 @@ def _leave(state: RunState, index: int, node: NodeState) -> None:
     if phase in IN_FLIGHT:
         state.in_flight -= 1
     elif phase is Phase.READY:
-        if index in state.ready:
-            state.ready.remove(index)
+        state.ready.remove(index)
     elif phase in _TIMED:
         del state.timers[index]
     elif phase in _DECIDED:

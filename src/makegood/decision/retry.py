@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Chance", "next_attempt"]
 
+_GROWTHS_MAX = 64
+"""How often a delay grows, in attempts, so that a long policy cannot overflow the float."""
+
 
 class Chance:
     """A seed from which every number is drawn by name: the same names give the same numbers."""
@@ -28,7 +31,7 @@ class Chance:
         return int.from_bytes(digest.digest()) / (1 << 56)
 
 
-def next_attempt(  # noqa: PLR0913 - each is a separate thing that the rule depends on
+def next_attempt(
     policy: Backoff,
     attempt: int,
     now: Instant,
@@ -42,12 +45,12 @@ def next_attempt(  # noqa: PLR0913 - each is a separate thing that the rule depe
     The delay grows by `factor` from `delay` up to `delay_max`; with jitter it is drawn from
     zero to that ("full jitter"). A `retry_after` from the other side is honoured up to the cap.
     """
+    assert attempt >= 1, "an attempt has ended"
     if attempt >= policy.attempts:
         return None
     if retry_after is not None:
         return after(now, max(timedelta(0), min(retry_after, policy.delay_max)))
-    # The exponent is bounded so that a long policy cannot overflow the float.
-    growth = policy.factor ** min(attempt - 1, 64)
+    growth = policy.factor ** min(attempt - 1, _GROWTHS_MAX)
     seconds = min(policy.delay.total_seconds() * growth, policy.delay_max.total_seconds())
     if policy.jitter:
         seconds *= chance.fraction(name, attempt)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from makegood.decision import facts
-from makegood.decision.commands import Decision, Stop, Undo
+from makegood.decision.commands import Decision, Local, Stop, Undo
 from makegood.decision.facts import Cause, EndStatus, ParkReason, Rollback
 from makegood.decision.state import Phase
 from makegood.definition.plan import Kind
@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from makegood.definition.plan import Plan
     from makegood.values.instants import Instant
 
-__all__ = ["next_undo", "roll_back"]
-
-_NOTHING = Decision()
-_AT_WORK_ON_UNDO = frozenset({Phase.UNDOING, Phase.UNDO_AGAIN})
+__all__ = ["doubt_reason", "roll_back"]
 
 
 def roll_back(plan: Plan, state: RunState, now: Instant) -> Decision:
@@ -34,28 +31,18 @@ def roll_back(plan: Plan, state: RunState, now: Instant) -> Decision:
     stopped = _stop(plan, state, now)
     if stopped.facts or state.in_flight or state.timers:
         return stopped
-    in_doubt = [index for index in state.stuck if state.nodes[index].phase is not Phase.LEFT]
-    if in_doubt:
-        unrecorded = any(state.nodes[index].phase is Phase.UNRECORDED for index in in_doubt)
-        reason = ParkReason.UNRECORDED if unrecorded else ParkReason.IN_DOUBT
+    reason = doubt_reason(state)
+    if reason is not None:
         return Decision((facts.Parked(reason, now),))
     return _undo(plan, state, now)
 
 
-def next_undo(plan: Plan, state: RunState) -> int | None:
-    """Return the node whose undo is next or at work, or None: the last one completed.
-
-    It is None while anything is unsettled, and when all that is left declares no undo.
-    """
-    unsettled = any(
-        state.nodes[index].phase not in _AT_WORK_ON_UNDO for index in state.timers
-    ) or any(state.nodes[index].phase is not Phase.LEFT for index in state.stuck)
-    if state.in_flight or unsettled:
-        return None
-    return next(
-        (index for index in reversed(state.done_order) if plan.nodes[index].undo is not None),
-        None,
-    )
+def doubt_reason(state: RunState) -> ParkReason | None:
+    """Return what to park for while a node is in doubt that nobody asks about any more."""
+    phases = {state.nodes[index].phase for index in state.stuck}
+    if Phase.UNRECORDED in phases:
+        return ParkReason.UNRECORDED
+    return ParkReason.IN_DOUBT if Phase.STUCK in phases else None
 
 
 def _stop(plan: Plan, state: RunState, now: Instant) -> Decision:
@@ -80,13 +67,14 @@ def _undo(plan: Plan, state: RunState, now: Instant) -> Decision:
         if node.undo is None:
             added.append(facts.NodeKept(node.path))
             continue
-        if node.undo.local:
-            # It carries its own start: see `decide._local`.
-            return Decision(tuple(added))
         attempt = state.nodes[index].undo_attempt + 1
-        added.append(facts.UndoStarted(node.path, attempt, now))
-        return Decision(tuple(added), (Undo(index, attempt),))
-    if any(current.phase is Phase.LEFT for current in state.nodes):
+        if not node.undo.local:
+            added.append(facts.UndoStarted(node.path, attempt, now))
+            return Decision(tuple(added), (Undo(index, attempt),))
+        # A local undo is an append of its own, which follows the facts that come before it.
+        local = () if added else (Local(index, attempt, "undo"),)
+        return Decision(tuple(added), local)
+    if any(state.nodes[index].phase is Phase.LEFT for index in state.stuck):
         added.append(facts.Parked(ParkReason.UNDO_GAVE_UP, now))
     else:
         added.append(_ended(state, now))

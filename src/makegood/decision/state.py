@@ -10,15 +10,21 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from makegood.decision.facts import Cause, EndStatus, ParkReason, Rollback
-
 if TYPE_CHECKING:
     from msgspec import Raw
 
-    from makegood.decision.facts import CancelRequested, ControlAnswer, UndoRequested
+    from makegood.decision.facts import (
+        CancelRequested,
+        Cause,
+        ControlAnswer,
+        EndStatus,
+        ParkReason,
+        Rollback,
+        UndoRequested,
+    )
     from makegood.definition.plan import Plan
     from makegood.values.instants import Instant
-    from makegood.values.verdict import Failure
+    from makegood.values.verdict import Abort, Failure, RetryFresh, RetryNow, Undecided
 
 __all__ = ["NodeState", "Phase", "RunState"]
 
@@ -60,8 +66,10 @@ class NodeState:
     """Where one node stands."""
 
     __slots__ = (
+        "answered_at",
         "asked",
         "attempt",
+        "began_at",
         "doubt",
         "failure",
         "first_at",
@@ -70,6 +78,7 @@ class NodeState:
         "phase",
         "result",
         "undo_attempt",
+        "undo_doubt",
         "undo_failure",
         "undo_first_at",
         "unmet",
@@ -84,6 +93,8 @@ class NodeState:
         """Its guard was evaluated and holds."""
         self.attempt: int = 0
         self.generation: int = 0
+        self.began_at: Instant | None = None
+        """The first intent."""
         self.first_at: Instant | None = None
         """The first intent under the present key."""
         self.doubt: bool = False
@@ -91,12 +102,17 @@ class NodeState:
         the effect itself clears it: a result, a definite no, or a verdict."""
         self.result: Raw | None = None
         self.failure: Failure | None = None
-        """The last failure of its body."""
+        """The last failure of its body, or that its worker died."""
         self.asked: int = 0
         """How often its compensate was asked about the last failure."""
-        self.verdict: object = None
+        self.verdict: RetryNow | Abort | Undecided | RetryFresh | Failure | None = None
+        """What its compensate answered last, or how it failed."""
+        self.answered_at: Instant | None = None
+        """When its compensate answered last."""
         self.undo_attempt: int = 0
         self.undo_first_at: Instant | None = None
+        self.undo_doubt: bool = False
+        """An attempt to undo may have had its effect."""
         self.undo_failure: Failure | None = None
 
 
@@ -195,7 +211,7 @@ class RunState:
         if self.is_settled:
             return None
         due = [instant for instant in self.timers.values() if instant > now]
-        if self.deadline is not None and not self.deadline_passed and self.deadline > now:
+        if self.deadline is not None and self.rolling_back is None and self.deadline > now:
             due.append(self.deadline)
         return min(due) if due else None
 

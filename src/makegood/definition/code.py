@@ -8,7 +8,7 @@ nothing of runs, attempts or stores.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,8 +36,8 @@ __all__ = [
     "always",
     "gather",
     "read_constant",
-    "read_inside",
     "read_input",
+    "read_inside",
     "read_result",
 ]
 
@@ -50,6 +50,10 @@ Results = Sequence[Raw | None]
 # Any: what is read has the type that the user declared, which is not known here.
 Read = Callable[[Inputs, Results], Any]
 """Decodes one value of a run afresh."""
+
+# Any: each argument has the type that the user declared.
+ReadAll = Callable[[Inputs, Results], dict[str, Any]]
+"""Decodes the arguments of one node afresh."""
 
 # Any: a user's function takes and returns whatever it declares.
 Function = Callable[..., Any]
@@ -86,7 +90,7 @@ class BodyCode:
 class RemedyCode:
     """The function of an undo: it takes the step's result by position."""
 
-    function: Callable[..., Awaitable[object]]
+    function: Function
     injections: tuple[Injection, ...] = ()
     retry_on: tuple[type[BaseException], ...] = ()
 
@@ -95,7 +99,7 @@ class RemedyCode:
 class CompensateCode:
     """The function of a compensate: it takes the failure by position, then `parameters`."""
 
-    function: Callable[..., Awaitable[object]]
+    function: Function
     injections: tuple[Injection, ...] = ()
     retry_on: tuple[type[BaseException], ...] = ()
     parameters: tuple[str, ...] = ()
@@ -110,7 +114,7 @@ class NodeCode:
     # Any: the result has the type that the user's function declares.
     result: Codec[Any]
     """Writes and reads the node's result by the declared type."""
-    arguments: Callable[[Inputs, Results], dict[str, Any]]
+    arguments: ReadAll
     """Decodes the node's arguments by name, afresh at every call.
 
     An argument whose producer was skipped is None. Raises `InvalidInput`, naming the step, the
@@ -211,14 +215,14 @@ def read_inside(whole: Read, path: tuple[str | int, ...], what: str) -> Read:
     return read_it
 
 
-def gather(readers: Sequence[tuple[str, Read]], step: str) -> Callable[..., dict[str, Any]]:
+def gather(readers: Sequence[tuple[str, Read]], step: str) -> ReadAll:
     """Return a function that reads all arguments of a step.
 
-    This is called before every attempt, hence the two short forms.
+    It is called before every attempt, hence the two short forms.
     """
     match readers:
         case []:
-            return lambda _inputs, _results: {}
+            return _nothing
         case [(name, read)]:
             return _named(lambda inputs, results: {name: read(inputs, results)}, step)
         case _:
@@ -229,7 +233,11 @@ def gather(readers: Sequence[tuple[str, Read]], step: str) -> Callable[..., dict
             )
 
 
-def _named(read_all: Callable[..., dict[str, Any]], step: str) -> Callable[..., dict[str, Any]]:
+def _nothing(_inputs: Inputs, _results: Results) -> dict[str, Any]:
+    return {}
+
+
+def _named(read_all: ReadAll, step: str) -> ReadAll:
     """Name the step in the error of a value that cannot be read as its type any more."""
 
     def read_them(inputs: Inputs, results: Results) -> dict[str, Any]:

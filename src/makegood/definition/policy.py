@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from dataclasses import KW_ONLY, dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING, cast
 
 from makegood.definition.plan import Backoff
 from makegood.definition.reading.place import caller
 from makegood.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["ATTEMPTS_MAX", "Retry"]
 
@@ -17,6 +20,7 @@ ATTEMPTS_MAX = 1_000
 """The most attempts that a policy may allow."""
 
 _FACTOR_MAX = 100.0
+_DELAY_MAX = timedelta(days=30)
 _ZERO = timedelta(0)
 
 
@@ -62,26 +66,30 @@ class Retry:
             jitter=self.jitter,
         )
 
-    def _problems(self) -> list[str]:
-        found: list[str] = []
-        for kind in self.classes:
-            if not (inspect.isclass(kind) and issubclass(kind, Exception)):
-                found.append(f"Retry(on={kind!r}) is not an exception class; name a class")
+    def _problems(self) -> Iterator[str]:
+        # What is no class at all is met at run time, whatever the annotation says.
+        for kind in cast("tuple[object, ...]", self.classes):
+            if not (isinstance(kind, type) and issubclass(kind, Exception)):
+                yield f"Retry(on={kind!r}) is not an exception class; name a class"
         if not 1 <= self.attempts <= ATTEMPTS_MAX:
-            found.append(
+            yield (
                 f"Retry(attempts={self.attempts!r}) is out of bounds; attempts count the first "
                 f"execution and lie between 1 and {ATTEMPTS_MAX:,}"
             )
         if self.delay < _ZERO:
-            found.append(f"Retry(delay={self.delay!r}) is negative; give a duration of 0 or more")
+            yield f"Retry(delay={self.delay!r}) is negative; give a duration of 0 or more"
+        if self.delay_max > _DELAY_MAX:
+            yield (
+                f"Retry(delay_max={self.delay_max!r}) is out of bounds; at most "
+                f"{_DELAY_MAX.days} days are allowed"
+            )
         if self.delay_max < self.delay:
-            found.append(
+            yield (
                 f"Retry(delay_max={self.delay_max!r}) is shorter than delay={self.delay!r}; "
                 "raise delay_max or lower delay"
             )
         if not (math.isfinite(self.factor) and 1 <= self.factor <= _FACTOR_MAX):
-            found.append(
+            yield (
                 f"Retry(factor={self.factor!r}) is out of bounds; "
                 f"a delay grows by a factor between 1 and {_FACTOR_MAX:.0f}"
             )
-        return found

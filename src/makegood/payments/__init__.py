@@ -12,6 +12,7 @@ from makegood.payments.errors import (
 )
 from makegood.payments.gateway import AuthorizeRequest, Capabilities, Gateway, Op, OperationKind
 from makegood.payments.money import Money, split
+from makegood.payments import outcome
 from makegood.payments.outcome import GatewayRef, Outcome, Snapshot, Status
 from makegood.payments.payment import (
     Authorization,
@@ -49,6 +50,7 @@ __all__ = [
     "capture_payment",
     "find_authorization",
     "find_capture",
+    "outcome",
     "refund_payment",
     "split",
     "void_authorization",

@@ -6,14 +6,14 @@ An adapter turns these requests into its vendor's, once each, and its vendor's w
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
-from makegood.payments.money import Money  # noqa: TC001
+from makegood.payments.money import Money
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

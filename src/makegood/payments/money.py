@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from makegood.errors import InvalidInput
+from makegood import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,13 +7,13 @@ error.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta  # noqa: TC003 - msgspec reads the annotations
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
 import msgspec
 
-from makegood.payments.money import Money  # noqa: TC001
+from makegood.payments.money import Money
 
 __all__ = [
     "ActionRequired",

@@ -13,26 +13,27 @@ import typing
 from enum import Enum
 from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
 
-__all__ = ["NONE", "UNKNOWN", "admits_none", "fits", "or_none", "plain", "type_name"]
+__all__ = ["NONE", "UNKNOWN", "TypeForm", "fits", "members", "or_none", "plain", "type_name"]
 
-UNKNOWN: object = Any
+TypeForm = Any
+"""A type as an annotation gives it: a class, a union, a NewType. No static type says that."""
+
+UNKNOWN: TypeForm = Any
 """The type of a value about which nothing is known: it fits everywhere."""
 
-NONE: object = type(None)
+NONE: TypeForm = type(None)
 """The type of None."""
 
 _WIDER: dict[object, tuple[object, ...]] = {float: (int,), complex: (int, float)}
 """What Python's own rules let pass for a number."""
 
 
-def type_name(kind: object) -> str:
+def type_name(kind: TypeForm) -> str:
     """Return a type as a person writes it, without modules, so that moving it changes nothing."""
     if kind is NONE:
         return "None"
     if kind is Ellipsis:
         return "..."
-    if isinstance(kind, list):  # The parameters of a Callable.
-        return f"[{', '.join(map(type_name, kind))}]"
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return type_name(inner[0])
@@ -65,12 +66,7 @@ def members(kind: object) -> tuple[object, ...]:
     return (kind,)
 
 
-def admits_none(kind: object) -> bool:
-    """Say whether None is a value of the type."""
-    return fits(NONE, kind)
-
-
-def or_none(kind: object) -> object:
+def or_none(kind: TypeForm) -> TypeForm:
     """Return the type with None added to it."""
     if NONE in members(kind):
         return kind
@@ -97,12 +93,12 @@ def fits(given: object, wanted: object) -> bool:
     return _class_fits(given, wanted)
 
 
-def _literal_fits(given: object, wanted: object) -> bool:
-    values = get_args(given)
+def _literal_fits(given: TypeForm, wanted: TypeForm) -> bool:
+    values: tuple[object, ...] = get_args(given)
     if get_origin(wanted) is Literal:
-        allowed = [(type(value), value) for value in get_args(wanted)]
-        return all((type(value), value) in allowed for value in values)
-    return all(fits(type(value), wanted) for value in values)
+        allowed = [repr(value) for value in get_args(wanted)]
+        return all(repr(value) in allowed for value in values)
+    return all(fits(value.__class__, wanted) for value in values)
 
 
 def _class_fits(given: object, wanted: object) -> bool:

@@ -7,20 +7,19 @@ is allowed and has an unknown type; what they rule out is a `NoSuchPart` with th
 from __future__ import annotations
 
 import inspect
-import types
 import typing
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from enum import Enum
 from functools import cached_property
-from typing import Any, NewType, cast, get_args, get_origin
+from typing import NewType, cast, get_args, get_origin
 
-from makegood.definition.reading.fit import NONE, UNKNOWN, fits, members, plain, type_name
+from makegood.definition.reading.fit import NONE, UNKNOWN, TypeForm, fits, members, plain, type_name
 
 __all__ = ["NoSuchPart", "attribute_of", "fields_of", "item_of"]
 
 
-class NoSuchPart(Exception):  # noqa: N818 - it is an answer, caught by the caller that asked
+class NoSuchPart(Exception):
     """A type has no such attribute or item; the message says which it has."""
 
 
@@ -34,7 +33,7 @@ def item_of(kind: object, key: str | int) -> object:
     return _of_every_member(kind, lambda member: _item(member, key))
 
 
-def fields_of(kind: type) -> dict[str, object]:
+def fields_of(kind: type) -> dict[str, TypeForm]:
     """Return the annotated names of a class and their types; empty when they cannot be read."""
     try:
         return typing.get_type_hints(kind, include_extras=True)
@@ -56,8 +55,8 @@ def _of_every_member(kind: object, part: typing.Callable[[object], object]) -> o
 
 def _attribute(kind: object, name: str) -> object:
     kind = _without_newtype(kind)
-    base = get_origin(kind) or kind
-    if not isinstance(base, type) or base is object:
+    base = _class_of(kind)
+    if base is None:
         return UNKNOWN
     fields = fields_of(base)
     if name in fields:
@@ -73,12 +72,11 @@ def _attribute(kind: object, name: str) -> object:
 
 def _described(base: type, name: str) -> object:
     """Return the type of an attribute that a class defines without annotating it."""
-    found = inspect.getattr_static(base, name)
-    getter = found.fget if isinstance(found, property) else None
+    found: object = inspect.getattr_static(base, name)
+    if isinstance(found, property) and found.fget is not None:
+        return _returned(found.fget)
     if isinstance(found, cached_property):
-        getter = cast("cached_property[object]", found).func
-    if getter is not None:
-        return _returned(getter)
+        return _returned(cast("cached_property[object]", found).func)
     if inspect.isroutine(found):
         message = f"`{name}` is a method of {type_name(base)}; call it in a step or in pure(…)"
         raise NoSuchPart(message)
@@ -104,22 +102,22 @@ def _no_attribute(kind: object, name: str, fields: Mapping[str, object], hint: s
 
 def _item(kind: object, key: str | int) -> object:
     kind = _without_newtype(kind)
-    base, inner = get_origin(kind) or kind, get_args(kind)
-    if not isinstance(base, type) or base is object:
+    base, inner = _class_of(kind), get_args(kind)
+    if base is None:
         return UNKNOWN
     if typing.is_typeddict(base):
         fields = fields_of(base)
-        if key in fields:
-            return plain(fields[cast("str", key)])
+        if isinstance(key, str) and key in fields:
+            return plain(fields[key])
         message = f"{type_name(kind)} has no item {key!r}; it has {', '.join(fields)}"
         raise NoSuchPart(message)
     if base is tuple:
         return _tuple_item(kind, inner, key)
     if issubclass(base, Mapping):
         return _mapping_item(kind, inner, key)
-    if issubclass(base, Sequence) and isinstance(key, int):
+    if isinstance(key, int) and issubclass(base, Sequence):
         return inner[0] if inner else (str if base is str else UNKNOWN)
-    if hasattr(base, "__getitem__"):
+    if callable(getattr(base, "__getitem__", None)):
         return UNKNOWN
     message = f"{type_name(kind)} has no items; ask for an attribute, or pass the whole value on"
     raise NoSuchPart(message)
@@ -145,7 +143,7 @@ def _mapping_item(kind: object, inner: tuple[object, ...], key: str | int) -> ob
     raise NoSuchPart(message)
 
 
-def _specific(field: object, kind: object) -> object:
+def _specific(field: TypeForm, kind: object) -> object:
     """Return a field's type as it is in a specialised generic class."""
     base, given = get_origin(kind), get_args(kind)
     parameters = getattr(base, "__parameters__", ())
@@ -155,10 +153,15 @@ def _specific(field: object, kind: object) -> object:
     if field in known:
         return known[field]
     wanted = getattr(field, "__parameters__", ())
-    if not wanted or isinstance(field, type) and not isinstance(field, types.GenericAlias):
+    if not wanted or get_origin(field) is None:
         return field
-    # Any: a type form is subscripted, which no static type describes.
-    return cast("Any", field)[tuple(known.get(part, UNKNOWN) for part in wanted)]
+    return field[tuple(known.get(part, UNKNOWN) for part in wanted)]
+
+
+def _class_of(kind: object) -> type[object] | None:
+    """Return the class whose values a type has, or None when nothing is known about them."""
+    base: object = get_origin(kind) or kind
+    return cast("type[object]", base) if isinstance(base, type) and base is not object else None
 
 
 def _without_newtype(kind: object) -> object:

@@ -6,7 +6,6 @@ It knows nothing of what is declared there.
 from __future__ import annotations
 
 import inspect
-import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -66,15 +65,14 @@ def place_of(function: Callable[..., object]) -> Place:
 
 
 def _caller_frame() -> FrameType:
-    frame = _outside(sys._getframe(1))  # noqa: SLF001 - it is documented for this use
+    frame = _outside(inspect.currentframe())
     assert frame is not None, "definition is always called from somewhere"
     return frame
 
 
 def _outside(frame: FrameType | None) -> FrameType | None:
     """Return the nearest frame that does not belong to `makegood.definition`."""
-    while _is_ours(frame):
-        assert frame is not None, "no frame is not ours"
+    while frame is not None and _is_ours(frame):
         frame = frame.f_back
     return frame
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from makegood.definition.code import CompensateCode, RemedyCode
-from makegood.definition.policy import Retry
 from makegood.definition.reading.fit import fits, members, type_name
 from makegood.definition.reading.signature import Parameter, Signature, read_signature
-from makegood.values.injectable import Transaction
+from makegood.values.injectable import Transaction, Writes
 from makegood.values.verdict import (
     Abort,
     Failure,
@@ -20,9 +19,13 @@ from makegood.values.verdict import (
     Undecided,
 )
 
+if TYPE_CHECKING:
+    from makegood.definition.policy import Retry
+
 __all__ = ["read_compensate", "read_undo"]
 
-Function = Callable[..., object]
+# Any: a user's function takes and returns whatever it declares.
+Function = Callable[..., Any]
 
 _VERDICTS: tuple[type, ...] = (Abort, Proceed, RetryFresh, RetryNow, Undecided)
 
@@ -48,8 +51,14 @@ def read_undo(function: Function, step: Signature, retry: Retry, problems: list[
         for item in others
         if item.is_required
     )
+    if undo.injects(Transaction):
+        problems.extend(
+            f"{where} takes a Transaction, so it cannot await `{item.name}`; take one or the other"
+            for item in undo.injections
+            if item.is_service or item.wants is Writes
+        )
     return RemedyCode(
-        function=_callable(function),
+        function=function,
         injections=undo.injections,
         retry_on=retry.classes,
     )
@@ -73,7 +82,7 @@ def read_compensate(
             f"{where} takes a Transaction, but it asks the outside; record with `Writes`"
         )
     return CompensateCode(
-        function=_callable(function),
+        function=function,
         injections=compensate.injections,
         retry_on=retry.classes,
         parameters=tuple(item.name for item in others if step.parameter(item.name)),
@@ -99,15 +108,19 @@ def _misfits(item: Parameter, step: Signature) -> list[str]:
     if own is None:
         names = ", ".join(f"`{other.name}`" for other in step.parameters) or "no parameters"
         return [
-            f"takes `{item.name}`, which `{step.name}` does not take; after the failure it may "
-            f"take the step's own parameters by name ({names}), and services as "
-            f"`*, {item.name}: … = injected`"
+            (
+                f"takes `{item.name}`, which `{step.name}` does not take; after the failure it may "
+                f"take the step's own parameters by name ({names}), and services as "
+                f"`*, {item.name}: … = injected`"
+            )
         ]
     if fits(own.type, item.type):
         return []
     return [
-        f"takes `{item.name}: {type_name(item.type)}`, but `{step.name}` takes "
-        f"`{own.name}: {type_name(own.type)}`; give both the same type"
+        (
+            f"takes `{item.name}: {type_name(item.type)}`, but `{step.name}` takes "
+            f"`{own.name}: {type_name(own.type)}`; give both the same type"
+        )
     ]
 
 
@@ -125,7 +138,3 @@ def _wrong_verdicts(compensate: Signature, step: Signature) -> list[str]:
                 f"{type_name(step.returns)}; proceed with the step's own result"
             )
     return found
-
-
-def _callable(function: Function) -> Callable[..., object]:
-    return function

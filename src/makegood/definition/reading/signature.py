@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import cast
 
 from makegood.definition.code import Injection
-from makegood.definition.reading.fit import UNKNOWN, type_name
+from makegood.definition.reading.fit import UNKNOWN, TypeForm, type_name
 from makegood.definition.reading.parts import fields_of
 from makegood.definition.reading.place import Place, caller_names, place_of
 from makegood.values.codec import uncarried
@@ -36,7 +36,7 @@ class Parameter:
     """One parameter that is given a value, as against injected ones."""
 
     name: str
-    type: object
+    type: TypeForm
     default: object = MISSING
     is_keyword_only: bool = False
 
@@ -54,7 +54,7 @@ class Signature:
     place: Place
     parameters: tuple[Parameter, ...]
     injections: tuple[Injection, ...]
-    returns: object
+    returns: TypeForm
     summary: str
     problems: tuple[str, ...]
     """What is wrong with it, each a sentence with its place."""
@@ -171,7 +171,7 @@ class _Reading:
             )
         return [Injection(name=item.name, wants=kind)]
 
-    def _returns(self) -> object:
+    def _returns(self) -> TypeForm:
         if isinstance(self.function, type):
             return self.function
         if "return" not in self.annotations:
@@ -179,19 +179,20 @@ class _Reading:
             return UNKNOWN
         return self._resolve("return", "what it returns")
 
-    def _type(self, name: str) -> object:
+    def _type(self, name: str) -> TypeForm:
         if name not in self.annotations:
             self._problem(f"does not say what type `{name}` has; annotate it")
             return UNKNOWN
         return self._resolve(name, f"`{name}`")
 
-    def _resolve(self, name: str, what: str) -> object:
+    def _resolve(self, name: str, what: str) -> TypeForm:
         annotation = self.annotations[name]
         scope = getattr(inspect.unwrap(self.function), "__globals__", {})
+        # get_type_hints reads the annotations of whatever it is given: here, of just one.
+        one = cast("object", SimpleNamespace(__annotations__={name: annotation}))
         try:
-            # get_type_hints reads the annotations of whatever it is given: here, of just one.
             return typing.get_type_hints(
-                cast("type", SimpleNamespace(__annotations__={name: annotation})),
+                cast("type", one),
                 globalns=scope,
                 localns=self.names,
                 include_extras=True,
@@ -210,7 +211,7 @@ def _annotations(function: Function) -> Mapping[str, object]:
     """Return annotations as they were written, those of a class being its constructor's."""
     if not isinstance(function, type):
         return typing.cast("Mapping[str, object]", getattr(function, "__annotations__", {}))
-    constructor = getattr(function.__init__, "__annotations__", {})
+    constructor = getattr(inspect.getattr_static(function, "__init__"), "__annotations__", {})
     return {**constructor, **fields_of(function)}
 
 
@@ -220,9 +221,7 @@ def _closure_names(function: Function) -> dict[str, object]:
     if not inspect.isfunction(unwrapped):
         return {}
     found: dict[str, object] = {}
-    for name, cell in zip(
-        unwrapped.__code__.co_freevars, unwrapped.__closure__ or (), strict=True
-    ):
+    for name, cell in zip(unwrapped.__code__.co_freevars, unwrapped.__closure__ or (), strict=True):
         with suppress(ValueError):  # The cell is still empty.
             found[name] = cell.cell_contents
     return found

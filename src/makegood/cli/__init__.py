@@ -1,0 +1,1 @@
+"""The command line: `makegood`, over the engine and whatever extensions plug in."""

@@ -1,0 +1,199 @@
+"""How the demonstration keeps shop: stock comes in, then every order is placed at the engine.
+
+It is an ordinary user of makegood: it gives the engine its services, starts each order under the
+order's own key, and waits. It knows no terminal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from makegood import Engine
+from makegood.cli.demo.tally import Ending, ending_of
+from makegood.commerce import CustomerId, Delivery, Mailer, Order, OrderId, Orders, place_order
+from makegood.commerce import stock_up as receive
+from makegood.commerce.books import gateway_path
+from makegood.commerce.cdnow import CATALOGUE_TITLES, Purchase, order_of, title
+from makegood.commerce.extension import commerce
+from makegood.commerce.inventory import Consignment
+from makegood.commerce.notification import SandboxMailer
+from makegood.journal.protocol import Filter
+from makegood.payments import Gateway, PaymentDetails
+from makegood.payments.gateways.sandbox import Faults, SandboxGateway
+from makegood.values.limits import PAGE_RUNS_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from makegood.cli.demo.tally import Tally
+    from makegood.journal.protocol import RunRow
+    from makegood.runtime.outcome import Outcome
+
+__all__ = ["Day", "Evening", "keep_shop"]
+
+STOCK_TENTHS = 9
+"""How many tenths of the copies that are wanted are in stock: some orders come too late."""
+
+BLOCKED_PER_FAULT = 10
+"""How many titles the warehouse blocks at a rate of faults of 1."""
+
+
+class Day(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be sold, and what is to go wrong."""
+
+    store: Path
+    sample: Sequence[Purchase]
+    """The purchases that become orders."""
+    known: Sequence[Purchase]
+    """All purchases, so that orders left from an earlier day can be finished too."""
+    seed: int
+    faults: float
+    at_once: int
+    """How many orders are placed at the same time."""
+
+
+class Evening(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known once all orders have ended."""
+
+    crashes: int
+    seconds: float
+    in_doubt: int
+    parked: tuple[str, ...]
+    """The orders that wait for a person, those of earlier days included."""
+
+
+class OrderBook:
+    """The orders that customers have placed: each purchase is one."""
+
+    def __init__(self, purchases: Sequence[Purchase]) -> None:
+        self._purchases = {f"order-{purchase.line}": purchase for purchase in purchases}
+
+    async def find(self, order_id: OrderId) -> Order | None:
+        """Return the order, or None."""
+        purchase = self._purchases.get(order_id)
+        return None if purchase is None else order_of(purchase)
+
+
+async def keep_shop(
+    day: Day, tally: Tally, *, on_end: Callable[[], None], clock: Callable[[], float]
+) -> Evening:
+    """Place every order of the day and return when all have ended and the engine has closed."""
+    faults = Faults(rate=day.faults, seed=day.seed)
+    gateway = SandboxGateway(gateway_path(day.store), faults=faults)
+    services: dict[type, object] = {
+        Gateway: gateway,
+        Orders: OrderBook(day.known),
+        Mailer: SandboxMailer(faults),
+    }
+    journal = f"sqlite:///{day.store.absolute()}"
+    async with (
+        gateway,
+        Engine(journal, services=services, extensions=[commerce]) as engine,
+    ):
+        engine.serve(receive, place_order)
+        delivery = delivery_for(day)
+        await (await engine.start(receive(delivery), key=delivery.id)).result()
+        began = clock()
+        in_doubt = await _place_all(engine, day, tally, on_end)
+        await _finish_earlier_days(engine)
+        seconds = clock() - began
+        parked = [row.key or row.run for row in await _rows(engine, status="parked")]
+        return Evening(
+            crashes=await engine.crashes(),
+            seconds=seconds,
+            in_doubt=in_doubt,
+            parked=tuple(sorted(parked)),
+        )
+
+
+def delivery_for(day: Day) -> Delivery:
+    """Return what comes into the stock: nearly what the orders want, and some of it blocked.
+
+    Its id says all that it was made from, so a day that is taken up again is not stocked twice.
+    """
+    wanted = Counter(line.sku for sold in day.sample for line in order_of(sold).lines)
+    blocked_titles = round(day.faults * BLOCKED_PER_FAULT)
+    blocked = {title((day.seed + n) % CATALOGUE_TITLES) for n in range(blocked_titles)}
+    consignments = [
+        Consignment(
+            sku=sku, quantity=-(-copies * STOCK_TENTHS // 10), blocked=sku in blocked
+        )
+        for sku, copies in sorted(wanted.items())
+    ]
+    delivery_id = f"delivery-for-{len(day.sample)}-orders-seed-{day.seed}-faults-{day.faults}"
+    return Delivery(id=delivery_id, consignments=tuple(consignments))
+
+
+async def _place_all(
+    engine: Engine, day: Day, tally: Tally, on_end: Callable[[], None]
+) -> int:
+    """Place the orders, so many at once, and return how many of them are in doubt."""
+    waiting = iter(day.sample)
+    try:
+        async with asyncio.TaskGroup() as group:
+            clerks = [
+                group.create_task(_clerk(engine, waiting, tally, on_end))
+                for _ in range(day.at_once)
+            ]
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return sum(clerk.result() for clerk in clerks)
+
+
+async def _clerk(
+    engine: Engine, waiting: Iterator[Purchase], tally: Tally, on_end: Callable[[], None]
+) -> int:
+    """Place one order after the other, taking each from those that still wait."""
+    in_doubt = 0
+    for purchase in waiting:
+        order_id = OrderId(f"order-{purchase.line}")
+        details = PaymentDetails(token=f"tok_{purchase.customer}")
+        call = place_order(order_id, details, CustomerId(purchase.customer))
+        tally.begin()
+        run = await engine.start(call, key=order_id)
+        outcome = await run.outcome()
+        ending = ending_of(status=outcome.status, rollback=outcome.rollback)
+        tally.end(ending, _reason(ending, outcome))
+        on_end()
+        # The letter alone may stay in doubt without a person having to settle it.
+        in_doubt += ending is Ending.PARKED and bool(outcome.in_doubt)
+    return in_doubt
+
+
+def _reason(ending: Ending, outcome: Outcome[object]) -> str | None:
+    """Return why an order was not completed, in one word or two that can be counted."""
+    if ending is Ending.COMPLETED:
+        return None
+    why = outcome.failure.type.rpartition(".")[2] if outcome.failure else str(outcome.cause)
+    return f"{outcome.reason}: {why}" if ending is Ending.PARKED else why
+
+
+async def _finish_earlier_days(engine: Engine) -> None:
+    """Wait for orders of another sample that a killed process left in this store."""
+    for row in await _rows(engine, unfinished=True):
+        if row.status != "parked":
+            await engine.run(row.run).outcome()
+
+
+async def _rows(
+    engine: Engine, *, status: str | None = None, unfinished: bool | None = None
+) -> list[RunRow]:
+    """Return all rows of orders of one kind, page by page."""
+    found: list[RunRow] = []
+    wanted = Filter(
+        workflow=place_order.plan.workflow,
+        statuses=frozenset({status} if status else ()),
+        unfinished=unfinished,
+        limit=PAGE_RUNS_MAX,
+    )
+    while True:
+        page = await engine.list(wanted)
+        found += page.rows
+        if page.next is None:
+            return found
+        wanted = msgspec.structs.replace(wanted, after=page.next)

@@ -1,0 +1,492 @@
+"""Whether the body of a workflow is a straight line of calls: its source, parsed.
+
+Placeholders refuse most of what a body must not do with them, but an object cannot notice
+`x is None` or `isinstance(x, T)`, and it can only refuse the first mistake. So the body is also
+read before it is run, and everything that is not in its grammar is found at once:
+
+    body       = [docstring] statement* [return]
+    statement  = name "=" value | name ":" type "=" value | call | "pass"
+    value      = a result, an input, a part of one | a constant | a tuple, list or dict of values
+    call       = a definition, wired by .named, .after and .when, called with values
+    definition = step(…), query(…), pure(…), or a name for one
+
+Every expression is given a meaning, by looking its names up where the body would; a name that
+the body assigns has the meaning of what is assigned to it. What is wrong is given the meaning
+`Wrong`, about which nothing more is said.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import NewType, assert_never, cast
+
+from makegood.definition.reading.place import Place, place_of
+from makegood.definition.reading.signature import name_of
+from makegood.definition.step import Pure, Query, Step, expect, pure, query, step
+
+__all__ = ["read_body"]
+
+Function = Callable[..., object]
+
+
+def read_body(function: Function) -> list[str]:
+    """Return every problem of a body, each with its line and what to write instead.
+
+    Where there is no source, as in an interactive session, a warning says that only the
+    placeholders watch over the body.
+    """
+    parsed = _parse(function)
+    if parsed is None:
+        message = (
+            f"the source of `{name_of(function)}` cannot be read, so its body is not checked "
+            "before it is run; declare workflows in a file"
+        )
+        warnings.warn(message, stacklevel=4)
+        return []
+    tree, offset = parsed
+    reading = _Reading(file=place_of(function).file, offset=offset, outer=_outer_names(function))
+    reading.names = {argument.arg: Result() for argument in _arguments(tree)}
+    reading.statements(tree.body)
+    return reading.problems
+
+
+# What an expression of a body can mean ------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A value that only exists when the workflow runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A step, a query or a pure that is declared or wired in the body itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The method `.named`, `.after` or `.when` of a definition, about to be called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """A name from outside of the body, and what it stands for."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A constant that is written out, or made from constants."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A tuple, list or dict that holds results."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Something that has been reported."""
+
+
+Meaning = Result | Definition | Wiring | Thing | Written | Shape | Wrong
+
+_WIRING = frozenset({"named", "after", "when"})
+_FACTORIES: tuple[object, ...] = (step, query, pure)
+
+_STATEMENTS: dict[type[ast.stmt], str] = {
+    ast.If: "`if` decides now, for all runs; guard a step with .when(…), or decide in pure(…)",
+    ast.Match: "`match` decides now, for all runs; guard a step with .when(…)",
+    ast.For: "`for` repeats now, for all runs; pass the whole list to a step",
+    ast.While: "`while` repeats now, for all runs; repeat inside a step",
+    ast.AsyncFor: "`async for` has no place in a body; pass the whole list to a step",
+    ast.With: "`with` has no place in a body; open and close inside a step",
+    ast.AsyncWith: "`async with` has no place in a body; open and close inside a step",
+    ast.Try: "`try` catches nothing here, because no step runs yet; use compensate= or optional=",
+    ast.TryStar: "`try` catches nothing here, because no step runs yet; use compensate=",
+    ast.Raise: "`raise` would fail now, for all runs; use expect(flag, error)",
+    ast.Assert: "`assert` checks now, for all runs; use expect(flag, error)",
+    ast.AugAssign: "a body does not calculate; use pure(…)",
+    ast.Delete: "`del` has no place in a body; remove it",
+    ast.Global: "`global` has no place in a body; return what is needed",
+    ast.Nonlocal: "`nonlocal` has no place in a body; return what is needed",
+    ast.Import: "imports stand at the top of the module; move it there",
+    ast.ImportFrom: "imports stand at the top of the module; move it there",
+    ast.FunctionDef: "functions stand outside of a body; move it out",
+    ast.AsyncFunctionDef: "functions stand outside of a body; move it out",
+    ast.ClassDef: "classes stand outside of a body; move it out",
+}
+
+_EXPRESSIONS: dict[type[ast.expr], str] = {
+    ast.Compare: "a body does not compare: the value only exists when the workflow runs; "
+    "compare in pure(…), then use .when(…) or expect(…)",
+    ast.BoolOp: "`and` and `or` decide now, for all runs; combine flags in pure(…)",
+    ast.UnaryOp: "a body does not calculate; use pure(…)",
+    ast.BinOp: "a body does not calculate; use pure(…), or name the constant outside of the body",
+    ast.IfExp: "`if` decides now, for all runs; guard a step with .when(…), or decide in pure(…)",
+    ast.JoinedStr: "an f-string would be filled in now, for all runs; make text in pure(…)",
+    ast.Await: "nothing is awaited in a body: the engine awaits the steps; remove `await`",
+    ast.Yield: "a body does not yield; return a tuple or a list of results",
+    ast.YieldFrom: "a body does not yield; return a tuple or a list of results",
+    ast.ListComp: "a comprehension repeats now, for all runs; pass the whole list to a step",
+    ast.SetComp: "a comprehension repeats now, for all runs; pass the whole list to a step",
+    ast.DictComp: "a comprehension repeats now, for all runs; pass the whole list to a step",
+    ast.GeneratorExp: "a comprehension repeats now, for all runs; pass the whole list to a step",
+    ast.NamedExpr: "`:=` has no place in a body; assign on a line of its own",
+    ast.Starred: "`*` unpacks now, before the value exists; pass the whole value on",
+    ast.Lambda: "a lambda has no place here; write a function with annotations, as pure(…)",
+    ast.Slice: "a slice is taken now, before the value exists; take it in pure(…)",
+    ast.Set: "a set has no order to be stored in; use a tuple or a list",
+}
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One reading of one body, gathering its problems."""
+
+    file: str
+    offset: int
+    outer: Mapping[str, object]
+    names: dict[str, Meaning] = field(default_factory=dict[str, "Meaning"])
+    problems: list[str] = field(default_factory=list[str])
+
+    def statements(self, body: list[ast.stmt]) -> None:
+        for position, statement in enumerate(body):
+            self._statement(statement)
+            if isinstance(statement, ast.Return) and position + 1 < len(body):
+                self._problem(body[position + 1], "nothing after `return` is read; remove it")
+                return
+
+    # Statements -----------------------------------------------------------------------------
+
+    def _statement(self, statement: ast.stmt) -> None:
+        match statement:
+            case ast.Expr(ast.Constant(str())) | ast.Pass():
+                return
+            case ast.Expr(ast.Call() as call):
+                self._meaning(call)
+            case ast.Expr(value):
+                if not isinstance(self._meaning(value), Wrong):
+                    self._problem(statement, "this line does nothing; call a step, or remove it")
+            case ast.Assign(targets, value):
+                self._assign(targets, value)
+            case ast.AnnAssign(target, _, value) if value is not None:
+                self._assign([target], value)
+            case ast.Return(value):
+                if value is not None:
+                    self._meaning(value)
+            case _:
+                self._refuse_statement(statement)
+
+    def _assign(self, targets: list[ast.expr], value: ast.expr) -> None:
+        meaning = self._meaning(value)
+        for target in targets:
+            match target, value:
+                case ast.Name(name), _:
+                    self.names[name] = meaning
+                case ((ast.Tuple(names) | ast.List(names)), (ast.Tuple(values) | ast.List(values))):
+                    self._assign_each(target, names, values)
+                case ((ast.Tuple(names) | ast.List(names)), _):
+                    self._problem(
+                        target,
+                        "unpacking iterates now, before the value exists; take parts with [0], [1]",
+                    )
+                    self.names.update({n.id: Wrong() for n in names if isinstance(n, ast.Name)})
+                case _:
+                    self._problem(target, "a body assigns to plain names only; use one")
+
+    def _assign_each(self, target: ast.expr, names: list[ast.expr], values: list[ast.expr]) -> None:
+        if len(names) != len(values):
+            self._problem(target, f"{len(values)} values are assigned to {len(names)} names")
+            return
+        for name, value in zip(names, values, strict=True):
+            quiet = _Reading(self.file, self.offset, self.outer, dict(self.names))
+            if isinstance(name, ast.Name):
+                self.names[name.id] = quiet._meaning(value)
+            else:
+                self._problem(name, "a body assigns to plain names only; use one")
+
+    def _refuse_statement(self, statement: ast.stmt) -> None:
+        self._problem(
+            statement,
+            _STATEMENTS.get(type(statement), "this statement has no place in a body; remove it"),
+        )
+        for inner in ast.iter_child_nodes(statement):
+            match inner:
+                case ast.ExceptHandler(body=body) | ast.match_case(body=body):
+                    self._each(body)
+                case ast.stmt():
+                    self._statement(inner)
+                case ast.Name(name, ast.Store()):
+                    self.names[name] = Wrong()
+                case _:
+                    self._assigned_within(inner)
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            self.names[statement.name] = Wrong()
+
+    def _each(self, body: list[ast.stmt]) -> None:
+        for statement in body:
+            self._statement(statement)
+
+    def _assigned_within(self, tree: ast.AST) -> None:
+        """Know the names that a refused construct assigns, so as not to call them unknown."""
+        for inner in ast.walk(tree):
+            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+                self.names[inner.id] = Wrong()
+
+    # Expressions ----------------------------------------------------------------------------
+
+    def _meaning(self, expression: ast.expr) -> Meaning:
+        match expression:
+            case ast.Constant() | ast.UnaryOp(ast.USub(), ast.Constant()):
+                return Written()
+            case ast.Name():
+                return self._name(expression)
+            case ast.Attribute():
+                return self._attribute(expression)
+            case ast.Subscript():
+                return self._item(expression)
+            case ast.Call():
+                return self._call(expression)
+            case ast.Tuple(items) | ast.List(items):
+                return self._shape(items)
+            case ast.Dict(keys, values):
+                return self._dict(expression, keys, values)
+            case _:
+                why = _EXPRESSIONS.get(type(expression), "this has no place in a body; remove it")
+                self._assigned_within(expression)
+                return self._problem(expression, why)
+
+    def _name(self, expression: ast.Name) -> Meaning:
+        name = expression.id
+        if name in self.names:
+            return self.names[name]
+        if name in self.outer:
+            return Thing(self.outer[name])
+        return self._problem(expression, f"`{name}` is not defined; assign it above, or import it")
+
+    def _attribute(self, expression: ast.Attribute) -> Meaning:
+        whole, name = self._meaning(expression.value), expression.attr
+        match whole:
+            case Result() | Wrong():
+                return whole
+            case Definition():
+                if name in _WIRING:
+                    return Wiring()
+                return self._problem(expression, f"a definition has no `{name}` in a body; {_WIRE}")
+            case Thing(value):
+                return self._attribute_of(expression, value, name)
+            case Shape() | Written() | Wiring():
+                return self._problem(
+                    expression, f"`{ast.unparse(expression)}` has no place in a body; use pure(…)"
+                )
+            case _:
+                assert_never(whole)
+
+    def _attribute_of(self, expression: ast.Attribute, value: object, name: str) -> Meaning:
+        if isinstance(value, Step | Query | Pure):
+            if name in _WIRING:
+                return Wiring()
+            return self._problem(
+                expression,
+                f"`{ast.unparse(expression.value)}` is not called; call it with its arguments, "
+                f"then take `.{name}` of the result",
+            )
+        # Any attribute may run code of the user's and fail as it likes; that is the body's line.
+        try:
+            return Thing(getattr(value, name))
+        except AttributeError:
+            return self._problem(expression, f"`{ast.unparse(expression)}` does not exist")
+
+    def _item(self, expression: ast.Subscript) -> Meaning:
+        whole = self._meaning(expression.value)
+        if isinstance(expression.slice, ast.Slice):
+            return self._problem(expression, _EXPRESSIONS[ast.Slice])
+        key = self._meaning(expression.slice)
+        if isinstance(key, Wrong):
+            return key
+        if isinstance(whole, Thing | Written):
+            return Written()
+        if isinstance(whole, Shape | Definition | Wiring):
+            return self._problem(
+                expression, f"`{ast.unparse(expression)}` has no place in a body; use pure(…)"
+            )
+        if isinstance(whole, Result) and not isinstance(key, Written | Thing):
+            return self._problem(
+                expression, "an item is taken by constant text or number; take this one in pure(…)"
+            )
+        return whole
+
+    def _shape(self, items: list[ast.expr]) -> Meaning:
+        return _whole([self._meaning(item) for item in items])
+
+    def _dict(
+        self, expression: ast.Dict, keys: list[ast.expr | None], values: list[ast.expr]
+    ) -> Meaning:
+        if any(key is None for key in keys):
+            return self._problem(expression, _EXPRESSIONS[ast.Starred])
+        named = [self._meaning(key) for key in keys if key is not None]
+        if any(isinstance(key, Result) for key in named):
+            return self._problem(expression, "a result cannot be a key; build it in pure(…)")
+        return _whole([self._meaning(value) for value in values])
+
+    # Calls ----------------------------------------------------------------------------------
+
+    def _call(self, call: ast.Call) -> Meaning:
+        called = self._meaning(call.func)
+        match called:
+            case Wrong():
+                self._given(call)
+                return called
+            case Definition():
+                self._given(call)
+                return Result()
+            case Wiring():
+                self._given(call)
+                return Definition()
+            case Result():
+                self._given(call)
+                return self._problem(
+                    call,
+                    f"`{ast.unparse(call.func)}` is called, but it only exists when the workflow "
+                    "runs; call it in a step or in pure(…)",
+                )
+            case Thing(value):
+                return self._call_thing(call, value)
+            case Written() | Shape():
+                return self._problem(call, f"`{ast.unparse(call.func)}` cannot be called")
+            case _:
+                assert_never(called)
+
+    def _call_thing(self, call: ast.Call, value: object) -> Meaning:
+        if any(value is factory for factory in _FACTORIES):
+            return self._declared(call)
+        given = self._given(call)
+        if isinstance(value, Step | Query | Pure):
+            return Result()
+        if value is expect:
+            return Written()
+        return self._constructed(call, value, given)
+
+    def _declared(self, call: ast.Call) -> Meaning:
+        """Allow anything in a declaration, except what only exists later."""
+        for inner in ast.walk(call):
+            if isinstance(inner, ast.Name) and isinstance(self.names.get(inner.id), Result):
+                return self._problem(
+                    inner,
+                    f"`{inner.id}` only exists when the workflow runs, but a declaration is made "
+                    "now; pass it when you call the step",
+                )
+        return Definition()
+
+    def _constructed(self, call: ast.Call, value: object, given: Meaning) -> Meaning:
+        name = ast.unparse(call.func)
+        if isinstance(given, Wrong):
+            return given
+        if isinstance(value, type | NewType) or _is_annotated_class(value):
+            if isinstance(given, Written):
+                return Written()
+            return self._problem(call, f"`{name}` is given results; write {_as_pure(value, name)}")
+        return self._problem(call, _unknown_call(value, name))
+
+    def _given(self, call: ast.Call) -> Meaning:
+        """Return what a call is given, taken together."""
+        given = [self._meaning(argument) for argument in call.args]
+        for keyword in call.keywords:
+            if keyword.arg is None:
+                given.append(self._problem(call, _EXPRESSIONS[ast.Starred]))
+            else:
+                given.append(self._meaning(keyword.value))
+        return _whole(given)
+
+    def _problem(self, node: ast.AST, sentence: str) -> Wrong:
+        line = getattr(node, "lineno", 1) + self.offset
+        self.problems.append(f"{Place(self.file, line)}: {sentence}")
+        return Wrong()
+
+
+_WIRE = "wire it with .named, .after or .when, then call it"
+
+
+def _whole(parts: list[Meaning]) -> Meaning:
+    """Return what several values are, taken together."""
+    if any(isinstance(part, Wrong) for part in parts):
+        return Wrong()
+    if all(isinstance(part, Written | Thing) for part in parts):
+        return Written()
+    return Shape()
+
+
+def _is_annotated_class(value: object) -> bool:
+    """Say whether this is a class with its parameters filled in, such as `Page[int]`."""
+    return isinstance(getattr(value, "__origin__", None), type)
+
+
+def _as_pure(value: object, name: str) -> str:
+    plain = name.rpartition(".")[2]
+    if isinstance(value, type) and value.__module__ != "builtins":
+        return f'pure({name}, name="{plain.lower()}")(…)'
+    return "a function of your own that does this, as pure(…)"
+
+
+def _unknown_call(value: object, name: str) -> str:
+    """Say why something is not called in a body, and what to write instead."""
+    # A workflow cannot be told by its class here, because its module stands on this one.
+    if hasattr(value, "plan") and hasattr(value, "code"):
+        return (
+            f"`{name}` is a workflow, which the body of another cannot call; call its steps here, "
+            "or start it from outside"
+        )
+    if inspect.iscoroutinefunction(value):
+        return f"`{name}` is a plain function; write step({name})(…), or query({name})(…)"
+    if inspect.isbuiltin(value) or getattr(value, "__module__", "") == "builtins":
+        return f"`{name}()` would be computed now, before the value exists; use pure(…)"
+    if inspect.ismethod(value):
+        return f"`{name}(…)` is called now, for all runs; name the constant outside of the body"
+    if inspect.isroutine(value):
+        return f"`{name}` is a plain function; write pure({name})(…)"
+    return f"`{name}` is neither a step, a query nor a pure; a body calls nothing else"
+
+
+# Where a body's source and names come from --------------------------------------------------
+
+
+def _parse(function: Function) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, int] | None:
+    """Return the body's syntax, and what to add to its line numbers; None without source."""
+    try:
+        lines, start = inspect.getsourcelines(function)
+        # A function inside another is indented, and its docstring may not be: the line above
+        # gives the indentation a reason, where removing it could break the docstring.
+        tree = ast.parse(
+            "if True:\n" + "".join(lines) if lines[0][0].isspace() else "\n" + "".join(lines)
+        )
+    except (OSError, TypeError, SyntaxError, IndexError):
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            return node, start - 2
+    return None
+
+
+def _arguments(tree: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.arg]:
+    return [*tree.args.posonlyargs, *tree.args.args, *tree.args.kwonlyargs]
+
+
+def _outer_names(function: Function) -> dict[str, object]:
+    """Return the names that a body sees around it, the nearest last."""
+    names: dict[str, object] = {**vars(builtins)}
+    names.update(cast("dict[str, object]", getattr(function, "__globals__", {})))
+    code = getattr(function, "__code__", None)
+    for name, cell in zip(
+        getattr(code, "co_freevars", ()), getattr(function, "__closure__", None) or (), strict=True
+    ):
+        with suppress(ValueError):  # The cell is still empty.
+            names[name] = cell.cell_contents
+    return names

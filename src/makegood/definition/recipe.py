@@ -1,0 +1,347 @@
+"""What a step, a query or a pure is before it has a place in a workflow, and what rules it out.
+
+A recipe is a node without wiring: the template of what the plan will say, and the code beside
+it. It is made, and checked as a whole, when a function is declared.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from makegood.definition.code import BodyCode, CompensateCode, RemedyCode
+from makegood.definition.plan import Backoff, Kind, Node, Remedy
+from makegood.definition.policy import Retry
+from makegood.definition.reading.fit import type_name
+from makegood.definition.reading.place import caller
+from makegood.definition.reading.remedy import read_compensate, read_undo
+from makegood.definition.reading.signature import Signature, name_of, read_signature
+from makegood.errors import DefinitionError
+from makegood.values.codec import Codec, codec_of
+from makegood.values.injectable import Transaction, Writes
+from makegood.values.limits import PATH_CHARACTERS_MAX
+
+__all__ = [
+    "COMPENSATE_RETRY",
+    "COMPENSATE_TIMEOUT",
+    "KEY_VALID_FOR",
+    "RETRY",
+    "TIMEOUT",
+    "UNDO_RETRY",
+    "UNDO_TIMEOUT",
+    "Recipe",
+    "StepPolicy",
+    "misnamed",
+    "out_of_bounds",
+    "pure_recipe",
+    "query_recipe",
+    "step_recipe",
+]
+
+# Any: a user's function takes and returns whatever it declares.
+Function = Callable[..., Any]
+
+# The defaults of a step. An option that is given is told from one that is not by identity, so
+# that an option without effect can be refused and a stated one told from an assumed one.
+TIMEOUT = timedelta(seconds=30)
+UNDO_RETRY = Retry(attempts=10)
+UNDO_TIMEOUT = timedelta(seconds=30)
+COMPENSATE_RETRY = Retry(attempts=10)
+COMPENSATE_TIMEOUT = timedelta(seconds=30)
+KEY_VALID_FOR = timedelta(hours=24)
+RETRY = Retry()
+
+DURATION_MAX = timedelta(days=366)
+"""The longest timeout, horizon or deadline."""
+
+_NAME = re.compile(r"[^\W\d][\w-]*")
+_ZERO = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Recipe:
+    """A node to be: what the plan will say about it, and its code."""
+
+    node: Node
+    signature: Signature
+    body: BodyCode
+    # Any: the result has the type that the user's function declares.
+    result: Codec[Any]
+    undo: RemedyCode | None = None
+    compensate: CompensateCode | None = None
+    states_horizon: bool = False
+    """Whether `key_valid_for` was stated and not assumed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepPolicy:
+    """The options of `step`, as they were given."""
+
+    name: str | None
+    undo: Function | None
+    undo_retry: Retry
+    undo_timeout: timedelta
+    compensate: Function | None
+    compensate_retry: Retry
+    compensate_timeout: timedelta
+    retry: Retry
+    timeout: timedelta
+    timeout_total: timedelta | None
+    key_valid_for: timedelta | None
+    irreversible: str | None
+    optional: bool
+    pivot: bool
+
+
+def step_recipe(function: Function, policy: StepPolicy) -> Recipe:
+    """Return the recipe of a step; raise `DefinitionError` with everything that is wrong."""
+    signature, problems = _read(function, "step", policy.name)
+    kind = Kind.LOCAL if signature.injects(Transaction) else Kind.STEP
+    problems += _async_problems(function, signature, "step")
+    problems += _at(_contradictions(policy))
+    problems += _at(_durations(policy))
+    if kind is Kind.LOCAL:
+        problems += _local_problems(signature, policy)
+    undo = compensate = None
+    if policy.undo is not None:
+        undo = read_undo(policy.undo, signature, policy.undo_retry, problems)
+    if policy.compensate is not None:
+        compensate = read_compensate(
+            policy.compensate, signature, policy.compensate_retry, problems
+        )
+    _refuse(problems)
+    return Recipe(
+        node=_step_node(signature, kind, policy, undo),
+        signature=signature,
+        body=BodyCode(
+            function=function, injections=signature.injections, retry_on=policy.retry.classes
+        ),
+        result=codec_of(signature.returns),
+        undo=undo,
+        compensate=compensate,
+        states_horizon=policy.key_valid_for is not KEY_VALID_FOR,
+    )
+
+
+def query_recipe(
+    function: Function, *, name: str | None, retry: Retry, timeout: timedelta
+) -> Recipe:
+    """Return the recipe of a query; raise `DefinitionError` with everything that is wrong."""
+    signature, problems = _read(function, "query", name)
+    problems += _async_problems(function, signature, "query")
+    problems += _at(out_of_bounds("timeout", timeout))
+    problems += [
+        f"{signature.place}: the query `{signature.name}` takes {type_name(kind)}, but a query "
+        "only asks; declare it as step(…)"
+        for kind in (Transaction, Writes)
+        if signature.injects(kind)
+    ]
+    _refuse(problems)
+    return Recipe(
+        node=Node(
+            path=name or signature.name,
+            kind=Kind.QUERY,
+            function=signature.name,
+            returns=type_name(signature.returns),
+            retry=retry.backoff,
+            timeout=timeout,
+            summary=signature.summary,
+        ),
+        signature=signature,
+        body=BodyCode(function=function, injections=signature.injections, retry_on=retry.classes),
+        result=codec_of(signature.returns),
+    )
+
+
+def pure_recipe(function: Function, *, name: str | None) -> Recipe:
+    """Return the recipe of a pure; raise `DefinitionError` with everything that is wrong."""
+    signature, problems = _read(function, "pure", name)
+    if inspect.iscoroutinefunction(function):
+        problems.append(
+            f"{signature.place}: `{signature.name}` is async, but a pure is a plain function of "
+            f"values; declare it as query({signature.name}) or step({signature.name})"
+        )
+    if signature.injections:
+        problems.append(
+            f"{signature.place}: the pure `{signature.name}` takes injected parameters, but a "
+            "pure depends on its arguments only; declare it as a query or a step"
+        )
+    _refuse(problems)
+    return Recipe(
+        node=Node(
+            path=name or signature.name,
+            kind=Kind.PURE,
+            function=signature.name,
+            returns=type_name(signature.returns),
+            retry=Backoff(attempts=1),
+            timeout=None,
+            summary=signature.summary,
+        ),
+        signature=signature,
+        body=BodyCode(function=function),
+        result=codec_of(signature.returns),
+    )
+
+
+def misnamed(name: str) -> str | None:
+    """Say why a node or a workflow cannot have this name, or None when it can."""
+    if len(name) > PATH_CHARACTERS_MAX:
+        return (
+            f"the name `{name[:40]}…` has {len(name)} characters; at most "
+            f"{PATH_CHARACTERS_MAX} are allowed"
+        )
+    if name == "<lambda>":
+        return 'a lambda has no name; give it one with name="…"'
+    if not _NAME.fullmatch(name):
+        return (
+            f"the name {name!r} cannot be part of a path; use letters, digits, `_` and `-`, "
+            "beginning with a letter"
+        )
+    return None
+
+
+def out_of_bounds(option: str, duration: timedelta | None) -> list[str]:
+    """Say that an option is no duration above zero, or one without a practical end."""
+    if duration is None or _ZERO < duration <= DURATION_MAX:
+        return []
+    return [
+        (
+            f"{option}={duration!r} is out of bounds; give a duration above zero and of at most "
+            f"{DURATION_MAX.days} days"
+        )
+    ]
+
+
+def _read(function: Function, what: str, name: str | None) -> tuple[Signature, list[str]]:
+    given: object = function
+    if not callable(given):
+        message = f"{caller()}: {what}({given!r}) is given no function; give it one"
+        raise DefinitionError(message)
+    signature = read_signature(function)
+    why = misnamed(signature.name if name is None else name)
+    problems = [*signature.problems, *signature.uncarried()]
+    return signature, problems + _at([why] if why else [])
+
+
+def _async_problems(function: Function, signature: Signature, what: str) -> list[str]:
+    if inspect.iscoroutinefunction(function):
+        return []
+    return [
+        (
+            f"{signature.place}: `{signature.name}` is not async; write `async def`, or "
+            f"{what}(threaded({signature.name})) for a function that blocks"
+        )
+    ]
+
+
+def _contradictions(policy: StepPolicy) -> list[str]:
+    """Return options that exclude each other, or that would have no effect."""
+    found: list[str] = []
+    if policy.irreversible is not None and not policy.irreversible.strip():
+        found.append('irreversible="" gives no reason; say why it cannot be undone')
+    if policy.undo and policy.irreversible is not None:
+        found.append("undo= and irreversible= contradict each other; keep the one that is true")
+    if policy.undo and policy.pivot:
+        found.append("undo= has no effect on a pivot: nothing is undone after it; remove one")
+    if policy.optional and policy.pivot:
+        found.append(
+            "optional=True and pivot=True contradict each other: a run cannot be past a step "
+            "that need not happen; keep one"
+        )
+    if not policy.undo and (
+        policy.undo_retry is not UNDO_RETRY or policy.undo_timeout is not UNDO_TIMEOUT
+    ):
+        found.append("undo_retry= and undo_timeout= have no effect without undo=; add it")
+    if not policy.compensate and (
+        policy.compensate_retry is not COMPENSATE_RETRY
+        or policy.compensate_timeout is not COMPENSATE_TIMEOUT
+    ):
+        found.append(
+            "compensate_retry= and compensate_timeout= have no effect without compensate=; add it"
+        )
+    return found
+
+
+def _durations(policy: StepPolicy) -> list[str]:
+    found = [
+        *out_of_bounds("timeout", policy.timeout),
+        *out_of_bounds("timeout_total", policy.timeout_total),
+        *out_of_bounds("undo_timeout", policy.undo_timeout),
+        *out_of_bounds("compensate_timeout", policy.compensate_timeout),
+        *out_of_bounds("key_valid_for", policy.key_valid_for),
+    ]
+    if policy.timeout_total is not None and policy.timeout_total < policy.timeout:
+        found.append(
+            f"timeout_total={policy.timeout_total!r} is shorter than "
+            f"timeout={policy.timeout!r}, which is for one attempt; raise it"
+        )
+    return found
+
+
+def _local_problems(signature: Signature, policy: StepPolicy) -> list[str]:
+    """Return what a local step may not have.
+
+    Its body awaits nothing but the transaction, so a service could only be waited for in vain,
+    and its record is one commit with what it did, so there is no doubt to ask about and no key
+    that another side would have to remember.
+    """
+    where = f"{signature.place}: `{signature.name}` takes a Transaction, so it is a local step: "
+    found = [
+        f"{where}it cannot await the service `{item.name}`; ask it in a step before this one"
+        for item in signature.injections
+        if item.is_service
+    ]
+    if signature.injects(Writes):
+        found.append(f"{where}it writes by its Transaction; remove the Writes")
+    if policy.compensate:
+        found.append(f"{where}it is never in doubt; remove compensate=")
+    if policy.key_valid_for is not KEY_VALID_FOR:
+        found.append(f"{where}no other side knows its key; remove key_valid_for=")
+    return found
+
+
+def _step_node(
+    signature: Signature, kind: Kind, policy: StepPolicy, undo: RemedyCode | None
+) -> Node:
+    remedy = _remedy(policy.undo, policy.undo_retry, policy.undo_timeout)
+    if remedy is not None and undo is not None:
+        local = any(item.wants is Transaction for item in undo.injections)
+        remedy = msgspec.structs.replace(remedy, local=local)
+    return Node(
+        path=policy.name or signature.name,
+        kind=kind,
+        function=signature.name,
+        returns=type_name(signature.returns),
+        retry=policy.retry.backoff,
+        timeout=policy.timeout,
+        timeout_total=policy.timeout_total,
+        undo=remedy,
+        compensate=_remedy(policy.compensate, policy.compensate_retry, policy.compensate_timeout),
+        irreversible=policy.irreversible,
+        optional=policy.optional,
+        pivot=policy.pivot,
+        key_valid_for=policy.key_valid_for if kind is Kind.STEP else None,
+        summary=signature.summary,
+    )
+
+
+def _remedy(function: Function | None, retry: Retry, timeout: timedelta) -> Remedy | None:
+    if function is None:
+        return None
+    return Remedy(function=name_of(function), retry=retry.backoff, timeout=timeout)
+
+
+def _at(sentences: list[str]) -> list[str]:
+    """Put the place of the declaration before each sentence."""
+    return [f"{caller()}: {sentence}" for sentence in sentences]
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise DefinitionError(*problems)

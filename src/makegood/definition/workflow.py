@@ -1,0 +1,220 @@
+"""Declaring a workflow: `workflow` reads a body, runs it once and keeps the plan and its code."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
+
+import msgspec
+
+from makegood.definition.body import read_body
+from makegood.definition.call import Call, Door
+from makegood.definition.code import Code
+from makegood.definition.lint import findings_of
+from makegood.definition.plan import Input, Node, Plan, fingerprint_of
+from makegood.definition.reading.fit import fits, or_none, type_name
+from makegood.definition.reading.place import caller
+from makegood.definition.reading.signature import Signature, read_signature
+from makegood.definition.recipe import misnamed, out_of_bounds
+from makegood.definition.trace import Trace, Traced
+from makegood.errors import DefinitionError, InvalidInput
+from makegood.values.codec import Codec, codec_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import timedelta
+
+__all__ = ["Call", "Workflow", "workflow"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
+class Workflow(Generic[P, R]):
+    """A declared graph of steps; made by `workflow`.
+
+    Calling it with its inputs gives a `Call`, which does nothing until an engine starts it.
+    """
+
+    # Any: the body is of no use once it has been run, except to say what this is.
+    function: Callable[..., Any]
+    plan: Plan
+    code: Code
+    findings: tuple[str, ...]
+    """What is allowed but looks wrong; in a strict workflow these are errors."""
+    door: Door
+
+    @property
+    def name(self) -> str:
+        """The workflow's name: that of its function."""
+        return self.plan.workflow
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
+        """Return a call with these inputs; raise `InvalidInput` when they do not fit."""
+        given, input_hash = self.door.admit(args, kwargs)
+        return Call(workflow=cast("Workflow[..., R]", self), input=given, input_hash=input_hash)
+
+    def __repr__(self) -> str:
+        takes = ", ".join(item.name for item in self.plan.inputs)
+        found = f", {len(self.findings)} findings" if self.findings else ""
+        return (
+            f"<workflow {self.name}({takes}) -> {self.plan.returns_type}: "
+            f"{len(self.plan.nodes)} nodes{found}>"
+        )
+
+
+@overload
+def workflow(function: Callable[P, R], /) -> Workflow[P, R]: ...
+@overload
+def workflow(
+    *, deadline: timedelta | None = None, strict: bool = False
+) -> Callable[[Callable[P, R]], Workflow[P, R]]: ...
+def workflow(
+    function: Callable[P, R] | None = None,
+    /,
+    *,
+    deadline: timedelta | None = None,
+    strict: bool = False,
+) -> Workflow[P, R] | Callable[[Callable[P, R]], Workflow[P, R]]:
+    """Declare a workflow: its body is read and run once, now, and kept as a plan.
+
+    Steps that do not need each other's results run together; `.after(…)` orders them without
+    data. `deadline` bounds a whole run: a run that takes longer fails and is undone. `strict`
+    makes errors of what is else only listed in `Workflow.findings`.
+
+    Raises `DefinitionError` with every problem that is found at once.
+    """
+    if function is not None:
+        return _declare(function, deadline=None, strict=False)
+    return lambda body: _declare(body, deadline=deadline, strict=strict)
+
+
+def _declare(
+    function: Callable[P, R], *, deadline: timedelta | None, strict: bool
+) -> Workflow[P, R]:
+    signature = read_signature(function)
+    problems = [*signature.problems, *signature.uncarried()]
+    problems += _unfit(function, signature, deadline)
+    problems += read_body(function)
+    if problems:
+        raise DefinitionError(*problems)
+    trace = Trace(signature.name)
+    returned = trace.run(function, signature.parameters)
+    door = _door(signature)
+    plan = _plan(signature, trace, returned, deadline=deadline, strict=strict)
+    findings = findings_of(plan, trace.recipes, signature.place)
+    problems = [*_wrong_result(signature, returned), *_empty(signature, trace)]
+    if strict:
+        problems += findings
+    if problems:
+        raise DefinitionError(*problems)
+    code = Code(
+        nodes=tuple(trace.code),
+        result=returned.read,
+        result_codec=codec_of(signature.returns),
+    )
+    return Workflow(function=function, plan=plan, code=code, findings=findings, door=door)
+
+
+def _unfit(
+    function: Callable[..., object], signature: Signature, deadline: timedelta | None
+) -> list[str]:
+    """Return what is wrong with a body before it is looked into."""
+    where = f"{signature.place}: `{signature.name}`"
+    found: list[str] = []
+    why = misnamed(signature.name)
+    if why is not None:
+        found.append(f"{signature.place}: {why}")
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        found.append(f"{where} is async, but a body only wires steps together; write plain `def`")
+    found.extend(
+        f"{where} injects `{item.name}`, but a body only takes inputs; let the step that needs "
+        "it inject it"
+        for item in signature.injections
+    )
+    found.extend(f"{caller()}: {why}" for why in out_of_bounds("deadline", deadline))
+    return found
+
+
+def _wrong_result(signature: Signature, returned: Traced) -> list[str]:
+    if fits(returned.type, signature.returns):
+        return []
+    where = f"{signature.place}: `{signature.name}` says it returns {type_name(signature.returns)}"
+    if fits(returned.type, or_none(signature.returns)):
+        return [
+            (
+                f"{where}, but what it returns may be None; write "
+                f"`-> {type_name(or_none(signature.returns))}`"
+            )
+        ]
+    return [f"{where}, but it returns {type_name(returned.type)}; correct one of them"]
+
+
+def _empty(signature: Signature, trace: Trace) -> list[str]:
+    if trace.nodes:
+        return []
+    return [
+        (
+            f"{signature.place}: `{signature.name}` has no steps, so there is nothing to run; "
+            "call at least one step in its body"
+        )
+    ]
+
+
+def _door(signature: Signature) -> Door:
+    # Any: each input has the type that the user declares.
+    codecs: list[tuple[str, Codec[Any]]] = []
+    problems: list[str] = []
+    for item in signature.parameters:
+        codec = codec_of(item.type)
+        codecs.append((item.name, codec))
+        if not item.is_required:
+            try:
+                codec.write(item.default)
+            except InvalidInput as error:
+                problems.append(
+                    f"{signature.place}: the default of `{item.name}: {type_name(item.type)}` of "
+                    f"`{signature.name}` does not fit: {error}"
+                )
+    if problems:
+        raise DefinitionError(*problems)
+    return Door(workflow=signature.name, parameters=signature.parameters, codecs=tuple(codecs))
+
+
+def _plan(
+    signature: Signature,
+    trace: Trace,
+    returned: Traced,
+    *,
+    deadline: timedelta | None,
+    strict: bool,
+) -> Plan:
+    plan = Plan(
+        workflow=signature.name,
+        fingerprint="",
+        nodes=_fed(trace.nodes),
+        inputs=tuple(
+            Input(name=item.name, type=type_name(item.type), required=item.is_required)
+            for item in signature.parameters
+        ),
+        returns=returned.source,
+        returns_type=type_name(signature.returns),
+        deadline=deadline,
+        strict=strict,
+        summary=signature.summary,
+    )
+    return msgspec.structs.replace(plan, fingerprint=fingerprint_of(plan))
+
+
+def _fed(nodes: Sequence[Node]) -> tuple[Node, ...]:
+    """Return the nodes with the other direction of every edge filled in."""
+    feeds: list[list[int]] = [[] for _ in nodes]
+    for position, node in enumerate(nodes):
+        for needed in node.needs:
+            feeds[needed].append(position)
+    return tuple(
+        msgspec.structs.replace(node, feeds=tuple(fed))
+        for node, fed in zip(nodes, feeds, strict=True)
+    )

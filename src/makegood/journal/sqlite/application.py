@@ -1,0 +1,121 @@
+"""What happens in the application's own tables? Knows migrations, writes and queries, no run.
+
+The tables of extensions and of the shop live in the journal's file so that their changes share a
+commit with the facts. The in-memory journal uses the same functions over a database in memory.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import apsw
+
+from makegood.errors import InvalidInput, StoreBusy, StoreRefused
+from makegood.journal.sqlite.guard import Permission
+from makegood.journal.sqlite.local import LOCAL_LOST, changed_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from makegood.journal.protocol import Migration, Statement
+    from makegood.journal.sqlite.guard import Guard
+    from makegood.values.injectable import Sql
+
+__all__ = ["MIGRATION_TABLE", "migrate", "refusal_of", "rows_of"]
+
+MIGRATION_TABLE = """
+CREATE TABLE IF NOT EXISTS makegood_migration (
+    owner  TEXT    NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (owner, number)
+) WITHOUT ROWID
+"""
+
+READ_SECONDS_MAX = 5.0
+"""How long one read may take: a long one keeps the log of changes from being shortened."""
+
+_STEPS_BETWEEN_LOOKS_AT_THE_CLOCK = 1_000
+
+
+def refusal_of(
+    connection: apsw.Connection, guard: Guard, writes: Sequence[Statement]
+) -> str | None:
+    """Apply a step's statements; return why they are refused, or None when all are applied.
+
+    The caller's savepoint takes back what was applied before the refusal. A failure of the store
+    itself is raised.
+    """
+    for statement in writes:
+        try:
+            changed = changed_rows(connection, statement.sql, statement.parameters, guard)
+        except LOCAL_LOST:
+            raise
+        except (apsw.Error, TypeError, ValueError, OverflowError) as error:
+            return f"{error} in {statement.sql!r}"
+        if statement.expect_rows is not None and changed != statement.expect_rows:
+            return f"changed {changed} rows, not {statement.expect_rows}, in {statement.sql!r}"
+    return None
+
+
+def rows_of(
+    connection: apsw.Connection, guard: Guard, sql: str, parameters: Sequence[Sql]
+) -> list[tuple[Sql, ...]]:
+    """Return the rows of a statement that only reads; `InvalidInput` for one that does more."""
+    deadline = time.monotonic() + READ_SECONDS_MAX
+    connection.set_progress_handler(
+        lambda: time.monotonic() > deadline, _STEPS_BETWEEN_LOOKS_AT_THE_CLOCK
+    )
+    try:
+        with guard.only(Permission.READ):
+            return connection.execute(sql, tuple(parameters), can_cache=False).fetchall()
+    except apsw.InterruptError:
+        message = f"the query took longer than {READ_SECONDS_MAX:g} s: {sql!r}; narrow it"
+        raise StoreBusy(message) from None
+    except (apsw.SQLError, apsw.AuthError, apsw.ReadOnlyError, apsw.BindingsError) as error:
+        message = f"{error} in {sql!r}; a query reads the application's own tables"
+        raise InvalidInput(message) from error
+    finally:
+        connection.set_progress_handler(None)
+
+
+def migrate(
+    connection: apsw.Connection, guard: Guard, migrations: Sequence[Migration]
+) -> None:
+    """Apply each migration that was not applied yet, in order; the caller holds a transaction."""
+    applied: set[tuple[str, int]] = set(
+        connection.execute("SELECT owner, number FROM makegood_migration")
+    )
+    newest: dict[str, int] = {}
+    for migration in migrations:
+        before = newest.get(migration.owner, 0)
+        if migration.number != before + 1:
+            message = (
+                f"the migrations of {migration.owner!r} go from {before} to {migration.number}; "
+                "number them 1, 2, 3 without gaps"
+            )
+            raise StoreRefused(message)
+        newest[migration.owner] = migration.number
+        if (migration.owner, migration.number) not in applied:
+            _apply(connection, guard, migration)
+    for owner, number in applied:
+        if owner in newest and number > newest[owner]:
+            message = (
+                f"the tables of {owner!r} are at {number} and this program knows only "
+                f"{newest[owner]}; start the newer program"
+            )
+            raise StoreRefused(message)
+
+
+def _apply(connection: apsw.Connection, guard: Guard, migration: Migration) -> None:
+    try:
+        with guard.only(Permission.DEFINE):
+            for _ in connection.execute(migration.sql, can_cache=False):
+                pass
+    except (apsw.SQLError, apsw.AuthError, apsw.ConstraintError) as error:
+        message = f"migration {migration.number} of {migration.owner!r} failed: {error}"
+        raise StoreRefused(message) from error
+    connection.execute(
+        "INSERT INTO makegood_migration (owner, number) VALUES (?, ?)",
+        (migration.owner, migration.number),
+    )

@@ -1,0 +1,257 @@
+"""The engine: what a user enters to have workflows carried out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from makegood.decision.facts import RunStarted, write_facts
+from makegood.errors import DefinitionError, EngineClosed, InvalidInput, KeyConflict
+from makegood.journal.address import open_journal
+from makegood.journal.protocol import Exists, Filter, NewRun, Post, StoredPlan
+from makegood.runtime.clock import RandomIds, SystemClock
+from makegood.runtime.config import Config
+from makegood.runtime.post import StartPost, write_post
+from makegood.runtime.run import Run
+from makegood.runtime.served import Served
+from makegood.runtime.shell import Shell
+from makegood.runtime.turn import Turn
+from makegood.runtime.worker import Worker
+from makegood.values.ids import RunId, parse_run_id, parse_run_key
+from makegood.values.instants import after
+from makegood.values.limits import PAGE_RUNS_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    from makegood.definition.code import Code
+    from makegood.definition.workflow import Call, Workflow
+    from makegood.extension import Extension
+    from makegood.journal.protocol import Journal, Page
+    from makegood.runtime.ports import Clock, Ids, Interceptor, Observer
+    from makegood.values.injectable import Sql
+
+__all__ = ["Engine"]
+
+R = TypeVar("R")
+
+
+class Engine:
+    """Carries out workflows: durably, on the journal given.
+
+    Enter it with `async with`. Unfinished runs of what is served are taken up again by
+    themselves. On leaving, bodies at work may end within the grace, and all runs are handed
+    back, so that the next engine goes on where this one stopped.
+
+    `journal` is an address (`sqlite:///orders.journal`, `memory://`) or a journal. `services`
+    are found by the annotated type of `injected` parameters. With `work=False` the engine only
+    starts, asks and reads; another process does the work.
+    """
+
+    def __init__(  # noqa: PLR0913 - each option is separate, and all but one are optional
+        self,
+        journal: str | Journal,
+        *,
+        services: Mapping[type, object] | None = None,
+        extensions: Sequence[Extension] = (),
+        observers: Sequence[Observer] = (),
+        interceptors: Sequence[Interceptor] = (),
+        config: Config | None = None,
+        work: bool = True,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+    ) -> None:
+        self._services = dict(services or {})
+        self._extensions = tuple(extensions)
+        self._works = work
+        self._served: dict[str, Served] = {}
+        self._codes: dict[str, Code] = {}
+        self._kept: set[str] = set()
+        self._is_open = False
+        self._shell = Shell(
+            journal=open_journal(journal) if isinstance(journal, str) else journal,
+            clock=clock or SystemClock(),
+            ids=ids or RandomIds(),
+            config=config or Config(),
+            observers=observers,
+            interceptors=interceptors,
+        )
+        self._worker = Worker(self._shell, self._served)
+        self._shell.on_ring(self._worker.ring)
+
+    def __repr__(self) -> str:
+        names = ", ".join(sorted(served.name for served in self._served.values()))
+        state = "open" if self._is_open else "closed"
+        return f"<Engine {state}, serving {names or 'nothing'}, {self.active} runs at work>"
+
+    @property
+    def active(self) -> int:
+        """How many runs this engine holds at the moment."""
+        return len(self._shell.active)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether no body is at work here and no append is in flight: only time moves on."""
+        shell = self._shell
+        is_writing = any(turn.is_at_work for turn in shell.active.values())
+        return shell.performer.at_work == 0 and not is_writing
+
+    async def __aenter__(self) -> Self:
+        """Open the journal and begin to work. Raises `StoreRefused` with the reason if it cannot."""
+        migrations = [step for extension in self._extensions for step in extension.migrations]
+        await self._shell.journal.open(work=self._works, migrations=migrations)
+        self._is_open = True
+        if self._works:
+            self._worker.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop claiming, let bodies at work end, hand all runs back, close the journal."""
+        self._is_open = False
+        shell = self._shell
+        await self._worker.stop()
+        shell.is_draining = True
+        await shell.performer.close()
+        await shell.settle_appends()
+        held = list(shell.active)
+        if held and shell.failure is None:
+            await shell.journal.release(shell.worker, held, now=shell.clock.now())
+        for turn in list(shell.active.values()):
+            turn.abandon()
+        await shell.journal.close()
+
+    # What is served --------------------------------------------------------------------------
+
+    def serve(self, *workflows: Workflow[..., Any]) -> None:  # Any: whatever they return
+        """Carry out these workflows: new runs, and the unfinished ones in the journal.
+
+        Raises `ServiceError` when a service that they need is missing or ambiguous.
+        """
+        served = [Served(workflow, self._services) for workflow in workflows]
+        for item in served:
+            known = {other.name: other for other in self._served.values()}.get(item.name)
+            if known is not None and known.plan.fingerprint != item.plan.fingerprint:
+                message = f"two workflows are named `{item.name}`; rename one of them"
+                raise DefinitionError(message)
+        for item in served:
+            fingerprint = item.plan.fingerprint
+            self._served[fingerprint] = item
+            self._codes[fingerprint] = item.code
+            self._shell.plans[fingerprint] = item.plan
+        self._worker.ring()
+
+    # Runs --------------------------------------------------------------------------------------
+
+    async def start(self, call: Call[R], *, key: str | None = None) -> Run[R]:
+        """Start a run, durably, and return its handle.
+
+        With a `key` there is one run per workflow and key for ever: the same input finds it
+        again, running or ended; another input raises `KeyConflict` and nothing is written.
+        """
+        self._check_open()
+        if key is not None:
+            parse_run_key(key)
+        plan = call.workflow.plan
+        fingerprint = plan.fingerprint
+        await self._keep(call.workflow)
+        shell = self._shell
+        now = shell.clock.now()
+        run_id = shell.ids.run()
+        started = RunStarted(
+            workflow=plan.workflow,
+            fingerprint=fingerprint,
+            key=key,
+            inputs=call.input,
+            deadline=None if plan.deadline is None else after(now, plan.deadline),
+            at=now,
+        )
+        new = NewRun(
+            workflow=plan.workflow,
+            key=key,
+            fingerprint=fingerprint,
+            input_hash=call.input_hash,
+            created_at=now,
+        )
+        served = self._served.get(fingerprint)
+        turn = None
+        if served is not None and self._may_hold():
+            turn = Turn(shell, served, run_id, epoch=1)
+            exists = await turn.begin(started, new)
+        else:
+            exists = await self._post_start(run_id, started, new)
+        if exists is None:
+            return Run(shell, run_id, codes=self._codes, turn=turn)
+        if exists.input_hash != call.input_hash:
+            message = (
+                f"the key {key!r} of `{plan.workflow}` belongs to run {exists.run}, which has "
+                "another input; use another key, or the same input"
+            )
+            raise KeyConflict(message)
+        return Run(shell, exists.run, codes=self._codes)
+
+    def run(self, run_id: RunId | str) -> Run[object]:
+        """Return a handle on a run by its id; whether it exists shows when it is used."""
+        self._check_open()
+        return Run(self._shell, parse_run_id(run_id), codes=self._codes)
+
+    async def list(self, filter: Filter | None = None) -> Page:  # noqa: A002 - the field's word
+        """Return one page of runs, the newest first; `Filter` says which, and where to begin."""
+        self._check_open()
+        wanted = filter or Filter()
+        if not 1 <= wanted.limit <= PAGE_RUNS_MAX:
+            message = f"a page of {wanted.limit} runs; ask for 1 to {PAGE_RUNS_MAX}"
+            raise InvalidInput(message)
+        return await self._shell.journal.list(wanted)
+
+    async def read(self, sql: str, *parameters: Sql) -> Sequence[tuple[Sql, ...]]:
+        """Query the application's own tables in the journal's database; it cannot write."""
+        self._check_open()
+        return await self._shell.journal.query(sql, *parameters)
+
+    async def crashes(self) -> int:
+        """Return how many unclean ends of this store were found so far."""
+        self._check_open()
+        return await self._shell.journal.crashes()
+
+    # Inside --------------------------------------------------------------------------------------
+
+    def _check_open(self) -> None:
+        if self._shell.failure is not None:
+            raise self._shell.failure
+        if not self._is_open:
+            message = "the engine is closed; use it inside `async with Engine(…) as engine:`"
+            raise EngineClosed(message)
+
+    def _may_hold(self) -> bool:
+        """Say whether a new run can be held here from its first append on."""
+        shell = self._shell
+        has_room = len(shell.active) < shell.config.runs_active_max
+        return self._works and has_room and shell.journal.leads
+
+    async def _keep(self, workflow: Workflow[..., Any]) -> None:  # Any: whatever it returns
+        """Store the plan before its first run."""
+        plan = workflow.plan
+        if plan.fingerprint in self._kept:
+            return
+        stored = StoredPlan(
+            fingerprint=plan.fingerprint,
+            workflow=plan.workflow,
+            json=write_facts(plan).decode(),
+        )
+        await self._shell.journal.keep_plan(stored)
+        self._codes.setdefault(plan.fingerprint, workflow.code)
+        self._kept.add(plan.fingerprint)
+
+    async def _post_start(
+        self, run_id: RunId, started: RunStarted, new: NewRun
+    ) -> Exists | None:
+        body = write_post(StartPost(started))
+        post = Post(run=run_id, body=body, at=started.at, create=new)
+        answer = await self._shell.journal.post(post)
+        self._shell.ring(run_id)
+        return answer if isinstance(answer, Exists) else None

@@ -1,0 +1,84 @@
+"""What an exception means: how definite it is, and how it is put on record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from makegood.definition.plan import Kind
+from makegood.errors import Declined, OutcomeUnknown, RemoteError, Unavailable
+from makegood.values.limits import ERROR_TEXT_CHARACTERS_MAX
+from makegood.values.verdict import Failure, FailureKind
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["as_failure", "as_remote", "classify", "interrupted"]
+
+_FRAMES_MAX = 30
+_OURS = ("makegood.runtime.", "makegood.testing.", "makegood.journal.")
+
+
+def classify(
+    error: BaseException, kind: Kind, retry_on: tuple[type[BaseException], ...]
+) -> FailureKind:
+    """Say how definite the failure of a body is, once and for all: it is recorded.
+
+    Only a step can be in doubt. What would be doubt about a step is worth another attempt for
+    what has no effect outside.
+    """
+    if isinstance(error, OutcomeUnknown | TimeoutError) and not isinstance(error, retry_on):
+        return FailureKind.IN_DOUBT if kind is Kind.STEP else FailureKind.TRANSIENT
+    if isinstance(error, retry_on) or isinstance(error, Unavailable):
+        return FailureKind.TRANSIENT
+    if isinstance(error, Declined):
+        return FailureKind.DECLINED
+    return FailureKind.PERMANENT
+
+
+def as_failure(error: BaseException, kind: FailureKind) -> Failure:
+    """Return the record of an exception: its class, its message and where it was raised."""
+    cls = type(error)
+    retry_after = error.retry_after if isinstance(error, Unavailable) else None
+    return Failure(
+        kind=kind,
+        type=f"{cls.__module__}.{cls.__qualname__}",
+        message=_message_of(error),
+        traceback=_places_of(error.__traceback__),
+        retry_after=retry_after,
+    )
+
+
+def as_remote(failure: Failure) -> RemoteError:
+    """Return an exception that stands for one raised elsewhere, from its record."""
+    return RemoteError(failure.type, failure.message, failure.traceback)
+
+
+def interrupted() -> Failure:
+    """Return what a compensate is told about a step whose worker ended in the middle of it."""
+    return Failure(
+        kind=FailureKind.IN_DOUBT,
+        type=f"{OutcomeUnknown.__module__}.{OutcomeUnknown.__qualname__}",
+        message="the worker ended while the step was at work",
+    )
+
+
+def _message_of(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - a user's __str__ may raise anything
+        return "(its message cannot be shown)"
+    # What cannot be encoded would make the fact itself impossible to record.
+    return text[:ERROR_TEXT_CHARACTERS_MAX].encode(errors="backslashreplace").decode()
+
+
+def _places_of(traceback: TracebackType | None) -> str:
+    """Return one line for each frame of the user's. Source lines would cost ten times as much."""
+    places: list[str] = []
+    while traceback is not None and len(places) < _FRAMES_MAX:
+        if str(traceback.tb_frame.f_globals.get("__name__", "")).startswith(_OURS):
+            traceback = traceback.tb_next
+            continue
+        code = traceback.tb_frame.f_code
+        places.append(f"{code.co_filename}:{traceback.tb_lineno} in {code.co_qualname}")
+        traceback = traceback.tb_next
+    return "\n".join(places)[:ERROR_TEXT_CHARACTERS_MAX]

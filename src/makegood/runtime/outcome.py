@@ -1,0 +1,178 @@
+"""How a run ended, as the caller is told: built from facts, with the exceptions where they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
+
+from makegood.decision.state import Phase
+from makegood.definition.plan import Constant, FromNode
+from makegood.errors import RunCancelled, RunFailed, RunParked
+from makegood.runtime.failing import as_remote
+from makegood.values.verdict import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from makegood.decision.state import RunState
+    from makegood.definition.code import Code
+    from makegood.definition.plan import Plan
+    from makegood.values.ids import RunId
+
+__all__ = ["Outcome", "build_outcome", "raise_for"]
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome(Generic[R]):
+    """How a run ended or was parked. Names are node paths."""
+
+    run: str
+    status: str
+    """`completed`, `failed`, `cancelled` or `parked`."""
+    cause: str | None
+    """`error`, `deadline`, `cancelled` or `reversed`; None when it completed."""
+    rollback: str | None
+    """`none` when there was nothing to undo, `undone`, or None when it is parked."""
+    reason: str | None
+    """Why it is parked."""
+    value: R | None
+    """What the workflow returned, when it completed."""
+    error: BaseException | None
+    """The original error: the exception itself where it was raised in this process."""
+    errors: tuple[BaseException, ...]
+    """The original error first, then those of other steps, then each undo's."""
+    failure: Failure | None
+    """The original error as it was recorded."""
+    done: list[str]
+    """What has happened and stands, in the order of completion."""
+    undone: list[str]
+    """What was undone, in the order in which it was undone."""
+    kept: list[str]
+    """What stayed done in a rollback because it declares no undo."""
+    skipped: list[str]
+    left: list[str]
+    """What a person must settle: undos that gave up, and what is in doubt."""
+    in_doubt: list[str]
+    """What may or may not have happened, optional steps included."""
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether the run did what it was to do."""
+        return self.status == "completed"
+
+
+def build_outcome(
+    run: RunId,
+    plan: Plan,
+    state: RunState,
+    *,
+    code: Code | None,
+    errors: Mapping[tuple[str, Any], BaseException],  # Any: one of the three directions
+) -> Outcome[Any]:
+    """Return the outcome that a settled state stands for; without code the value is plain JSON."""
+    raised = _errors(plan, state, errors)
+    doubtful = {index for index in state.stuck if state.nodes[index].phase is not Phase.LEFT}
+    return Outcome(
+        run=run,
+        status=state.status,
+        cause=_text(state.cause or state.rolling_back),
+        rollback=_text(state.rollback),
+        reason=_text(state.parked),
+        value=_value(plan, state, code) if state.status == "completed" else None,
+        error=raised[0][0] if raised else None,
+        errors=tuple(error for error, _failure in raised),
+        failure=raised[0][1] if raised else None,
+        done=_paths(plan, state.done_order),
+        undone=_paths(plan, state.undone_order),
+        kept=_in_phase(plan, state, Phase.KEPT),
+        skipped=_in_phase(plan, state, Phase.SKIPPED),
+        left=_paths(plan, state.stuck),
+        in_doubt=_paths(plan, sorted(doubtful | set(state.skipped_in_doubt))),
+    )
+
+
+def raise_for(outcome: Outcome[Any], *, workflow: str) -> None:
+    """Raise what a caller of `result` gets when the run did not complete."""
+    if outcome.is_completed:
+        return
+    name = f"run {outcome.run} of `{workflow}`"
+    why = f": {outcome.failure}" if outcome.failure is not None else ""
+    if outcome.status == "parked":
+        left = ", ".join(f"`{path}`" for path in outcome.left)
+        message = f"{name} is parked, {outcome.reason}{f' ({left})' if left else ''}{why}"
+        raise RunParked(
+            message, run=outcome.run, errors=outcome.errors, left=outcome.left
+        ) from outcome.error
+    undone = ", ".join(f"`{path}`" for path in outcome.undone)
+    message = f"{name} {outcome.status} ({outcome.cause}){why}"
+    message += f"; undone: {undone}" if undone else "; there was nothing to undo"
+    kind = RunFailed if outcome.status == "failed" else RunCancelled
+    raise kind(message, run=outcome.run, errors=outcome.errors) from outcome.error
+
+
+def _errors(
+    plan: Plan, state: RunState, known: Mapping[tuple[str, Any], BaseException]
+) -> list[tuple[BaseException, Failure]]:
+    """Return each error with its record: the one that failed the run first, undos last."""
+    found: list[tuple[BaseException, Failure]] = []
+    if isinstance(state.returned, Failure):
+        found.append((known.get(("", "do")) or as_remote(state.returned), state.returned))
+    first = [*state.unwilling, *state.stuck]
+    others = [index for index in range(len(state.nodes)) if index not in first]
+    for index in [*first, *others]:
+        failure = state.nodes[index].failure
+        if failure is not None and state.nodes[index].phase in _FAILED:
+            error = known.get((plan.nodes[index].path, "do")) or as_remote(failure)
+            found.append((error, failure))
+    for index, node in enumerate(state.nodes):
+        if node.undo_failure is not None and node.phase is Phase.LEFT:
+            error = known.get((plan.nodes[index].path, "undo")) or as_remote(node.undo_failure)
+            found.append((error, node.undo_failure))
+    return found
+
+
+_FAILED = frozenset({Phase.GAVE_UP, Phase.STUCK, Phase.UNRECORDED, Phase.STOPPED})
+
+
+# Any: the value has the type that the workflow declares.
+def _value(plan: Plan, state: RunState, code: Code | None) -> Any:
+    if isinstance(state.returned, Failure):
+        message = "a completed run has a value"
+        raise AssertionError(message)
+    if state.returned is not None:
+        return _read(code, state.returned)
+    if code is not None:
+        return code.result(state.inputs, state.results)
+    match plan.returns:
+        case Constant(json=text):
+            return msgspec.json.decode(text)
+        case FromNode(node=index):
+            result = state.nodes[index].result
+            return None if result is None else msgspec.json.decode(result)
+        case _:
+            message = "a value built from several results is recorded"
+            raise AssertionError(message)
+
+
+def _read(code: Code | None, value: msgspec.Raw) -> Any:  # Any: as above
+    return msgspec.json.decode(value) if code is None else code.result_codec.read(value)
+
+
+def _paths(plan: Plan, indices: list[int]) -> list[str]:
+    return [plan.nodes[index].path for index in indices]
+
+
+def _in_phase(plan: Plan, state: RunState, phase: Phase) -> list[str]:
+    return [
+        node.path
+        for node, current in zip(plan.nodes, state.nodes, strict=True)
+        if current.phase is phase
+    ]
+
+
+def _text(word: object) -> str | None:
+    return None if word is None else str(word)

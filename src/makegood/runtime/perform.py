@@ -1,0 +1,308 @@
+"""Calling users' functions: with what they need, for as long as they may, to a recorded outcome.
+
+Every call ends in exactly one arrival: a fact, the statements that are to be written with it,
+and the exception behind it. Nothing here decides what follows from an outcome.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from makegood.decision import facts
+from makegood.decision.facts import Fact, Proceeded
+from makegood.definition.plan import Kind
+from makegood.errors import InvalidInput, OutcomeUnknown, PayloadTooLarge, StepTimeout
+from makegood.journal.protocol import Statement
+from makegood.runtime.failing import as_failure, classify
+from makegood.runtime.ports import Invocation
+from makegood.runtime.telemetry import log
+from makegood.values.codec import NotCarried
+from makegood.values.instants import Instant, after
+from makegood.values.verdict import Abort, FailureKind, Proceed, RetryFresh, RetryNow, Undecided
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from makegood.runtime.config import Config
+    from makegood.runtime.ports import Clock, Interceptor, Timer
+    from makegood.runtime.served import Bound, Context, Served
+    from makegood.values.injectable import Sql
+
+__all__ = ["Arrival", "Collected", "Job", "Performer", "call", "outcome_of", "failed"]
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """The outcome of one call of a user's function."""
+
+    fact: Fact
+    writes: tuple[Statement, ...] = ()
+    error: BaseException | None = None
+
+
+class Collected:
+    """The statements of one step, kept until its outcome is recorded."""
+
+    __slots__ = ("statements",)
+
+    def __init__(self) -> None:
+        self.statements: list[Statement] = []
+
+    def execute(self, sql: str, *parameters: Sql, expect_rows: int | None = None) -> None:
+        """Collect one statement."""
+        self.statements.append(Statement(sql, parameters, expect_rows))
+
+
+class Job:
+    """One call of a user's function, from its command to its arrival."""
+
+    __slots__ = (
+        "arguments",
+        "bound",
+        "context",
+        "deliver",
+        "index",
+        "is_reported",
+        "is_stopped",
+        "served",
+        "task",
+        "timed_out",
+        "timer",
+    )
+
+    # Any: the arguments have the types that the user's function declares.
+    def __init__(  # noqa: PLR0913 - one value each, none of which can be left out
+        self,
+        *,
+        served: Served,
+        index: int,
+        bound: Bound,
+        context: Context,
+        arguments: Callable[[], tuple[tuple[object, ...], dict[str, Any]]],
+        deliver: Callable[[Arrival], None],
+    ) -> None:
+        self.served = served
+        self.index = index
+        self.bound = bound
+        self.context = context
+        self.arguments = arguments
+        self.deliver = deliver
+        self.task: asyncio.Task[None] | None = None
+        self.timer: Timer | None = None
+        self.timed_out = False
+        self.is_stopped = False
+        self.is_reported = False
+
+
+class Performer:
+    """Runs jobs: as many at once as the engine allows, each within its time."""
+
+    def __init__(
+        self, clock: Clock, config: Config, interceptors: Sequence[Interceptor] = ()
+    ) -> None:
+        self._clock = clock
+        self._config = config
+        self._interceptors = tuple(interceptors)
+        self._at_work: set[Job] = set()
+        self._queue: deque[Job] = deque()
+        self._is_closing = False
+
+    @property
+    def at_work(self) -> int:
+        """How many jobs are running or waiting to run."""
+        return len(self._at_work) + len(self._queue)
+
+    def begin(self, job: Job) -> None:
+        """Run a job as soon as there is room for it."""
+        if len(self._at_work) >= self._config.steps_at_once_max:
+            self._queue.append(job)
+        else:
+            self._launch(job)
+
+    def stop(self, job: Job) -> None:
+        """Cancel a job whose outcome is no longer wanted."""
+        job.is_stopped = job.is_reported = True
+        if job.task is not None:
+            job.task.cancel()
+            # A task that is cancelled before its first step never runs its `finally`.
+            self._leave(job)
+
+    async def close(self) -> None:
+        """Let what is at work end within the grace, then cancel it; nothing new is begun."""
+        self._is_closing = True
+        self._queue.clear()
+        tasks = [job.task for job in self._at_work if job.task is not None]
+        if tasks:
+            grace = self._config.shutdown_grace.total_seconds()
+            _done, late = await asyncio.wait(tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=self._config.cancel_grace.total_seconds())
+
+    def _launch(self, job: Job) -> None:
+        self._at_work.add(job)
+        until = job.context.until
+        job.task = asyncio.get_running_loop().create_task(self._work(job))
+        if until is not None:
+            job.timer = self._clock.call_at(until, lambda: self._expire(job))
+
+    def _leave(self, job: Job) -> None:
+        """Make room for the next job, however this one ended."""
+        if job.timer is not None:
+            job.timer.cancel()
+        if job not in self._at_work:
+            return
+        self._at_work.remove(job)
+        while self._queue and not self._is_closing:
+            waiting = self._queue.popleft()
+            if not waiting.is_stopped:
+                self._launch(waiting)
+                return
+
+    async def _work(self, job: Job) -> None:
+        try:
+            value = await call(job, self._interceptors)
+        except asyncio.CancelledError as error:
+            if job.is_stopped or (self._is_closing and not job.timed_out):
+                raise
+            arrival = failed(job, self._cancelled(job, error), self._clock.now())
+        except Exception as error:  # noqa: BLE001 - a user's function ends here
+            arrival = failed(job, error, self._clock.now())
+        else:
+            arrival = outcome_of(job, value, self._clock.now())
+        finally:
+            self._leave(job)
+        self._report(job, arrival)
+
+    def _report(self, job: Job, arrival: Arrival) -> None:
+        if not job.is_reported:
+            job.is_reported = True
+            job.deliver(arrival)
+
+    def _cancelled(self, job: Job, error: BaseException) -> Exception:
+        """Return what a cancellation means: a timeout of ours, or the body's own doing."""
+        path = job.context.path
+        if job.timed_out:
+            message = f"`{path}` was cancelled: it took longer than its timeout"
+        else:
+            message = f"`{path}` was cancelled from inside"
+        is_step = job.served.kind(job.index) is Kind.STEP
+        meaning = OutcomeUnknown(message) if is_step else StepTimeout(message)
+        return meaning.with_traceback(error.__traceback__)
+
+    def _expire(self, job: Job) -> None:
+        job.timed_out = True
+        if job.task is not None:
+            job.task.cancel()
+        give_up_at = after(self._clock.now(), self._config.cancel_grace)
+        job.timer = self._clock.call_at(give_up_at, lambda: self._abandon(job))
+
+    def _abandon(self, job: Job) -> None:
+        """Report a body that does not end though it was cancelled; its result is too late."""
+        log.warning("%s of %s ignores its cancellation", job.context.path, job.context.run)
+        late = self._cancelled(job, asyncio.CancelledError())
+        self._report(job, failed(job, late, self._clock.now()))
+
+
+async def call(job: Job, interceptors: Sequence[Interceptor]) -> object:
+    """Call the job's function, through the interceptors where there are any."""
+    if job.bound.writes:
+        job.context.writes = Collected()
+    if not interceptors:
+        return await job.bound(job.context, *job.arguments())
+    context = job.context
+    invocation = Invocation(
+        run=context.run,
+        workflow=context.workflow,
+        path=context.path,
+        direction=context.direction,
+        attempt=context.attempt,
+    )
+
+    def innermost() -> Awaitable[object]:
+        return job.bound(context, *job.arguments())
+
+    proceed = innermost
+    for interceptor in reversed(interceptors):
+        proceed = _wrapped(interceptor, invocation, proceed)
+    return await proceed()
+
+
+def _wrapped(
+    interceptor: Interceptor, invocation: Invocation, proceed: Callable[[], Awaitable[object]]
+) -> Callable[[], Awaitable[object]]:
+    return lambda: interceptor(invocation, proceed)
+
+
+def outcome_of(job: Job, value: object, now: Instant) -> Arrival:
+    """Return the arrival of a call that returned."""
+    match job.context.direction:
+        case "do":
+            return _done(job, value, now)
+        case "undo":
+            return Arrival(facts.UndoDone(job.context.path, now), _writes(job))
+        case "compensate":
+            return _answered(job, value, now)
+
+
+def _done(job: Job, value: object, now: Instant) -> Arrival:
+    path = job.context.path
+    try:
+        result = job.served.code.nodes[job.index].result.write(value)
+    except (NotCarried, PayloadTooLarge) as error:
+        if job.served.kind(job.index) is not Kind.STEP:
+            return failed(job, error, now)
+        # The effect has happened and cannot be put on record: neither failed nor repeated.
+        failure = as_failure(error, FailureKind.IN_DOUBT)
+        return Arrival(facts.EffectUnrecorded(path, failure, now), error=error)
+    return Arrival(facts.NodeDone(path, result, now), _writes(job))
+
+
+def _writes(job: Job) -> tuple[Statement, ...]:
+    collected = job.context.writes
+    return tuple(collected.statements) if isinstance(collected, Collected) else ()
+
+
+def _answered(job: Job, value: object, now: Instant) -> Arrival:
+    path = job.context.path
+    match value:
+        case Proceed():
+            try:
+                result = job.served.code.nodes[job.index].result.write(value.result)
+            except (NotCarried, PayloadTooLarge) as error:
+                return failed(job, error, now)
+            return Arrival(facts.VerdictGiven(path, Proceeded(result), now))
+        case RetryNow() | Abort() | Undecided() | RetryFresh():
+            return Arrival(facts.VerdictGiven(path, value, now))
+        case _:
+            message = (
+                f"the compensate of `{path}` returned {value!r:.80}; return Proceed(result), "
+                "RetryNow(), Abort(), Undecided() or RetryFresh(proof)"
+            )
+            return failed(job, InvalidInput(message), now)
+
+
+def failed(job: Job, error: Exception, now: Instant) -> Arrival:
+    """Return the arrival of a call that raised."""
+    path = job.context.path
+    kind = _effect_of(job)
+    failure = as_failure(error, classify(error, kind, job.bound.retry_on))
+    match job.context.direction:
+        case "do":
+            return Arrival(facts.NodeFailed(path, failure, now), error=error)
+        case "undo":
+            return Arrival(facts.UndoFailed(path, failure, now), error=error)
+        case "compensate":
+            return Arrival(facts.CompensateFailed(path, failure, now), error=error)
+
+
+def _effect_of(job: Job) -> Kind:
+    """Return what the effect is like: an undo may reach outside where its step did not."""
+    undo = job.served.plan.nodes[job.index].undo
+    if job.context.direction == "undo" and undo is not None:
+        return Kind.LOCAL if undo.local else Kind.STEP
+    return job.served.kind(job.index)

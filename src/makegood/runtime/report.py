@@ -1,0 +1,113 @@
+"""What a run looks like from outside at this moment: a report that a person can read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from makegood.values.instants import as_datetime
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from makegood.decision.state import NodeState, RunState
+    from makegood.definition.plan import Node, Plan
+    from makegood.journal.protocol import RunRow
+    from makegood.values.verdict import Failure
+
+__all__ = ["NodeReport", "RunReport", "report_on"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeReport:
+    """Where one node stands."""
+
+    path: str
+    kind: str
+    state: str
+    """In words: `ready`, `running`, `retrying`, `done`, `undone`, `stuck`, …"""
+    attempts: int
+    undo_attempts: int
+    is_in_doubt: bool
+    due: datetime | None
+    """When it is tried again."""
+    failure: Failure | None
+    undo_failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """Where one run stands."""
+
+    id: str
+    workflow: str
+    key: str | None
+    fingerprint: str
+    status: str
+    cause: str | None
+    rollback: str | None
+    reason: str | None
+    worker: str | None
+    claims: int
+    created_at: datetime
+    ended_at: datetime | None
+    nodes: tuple[NodeReport, ...]
+
+    def __str__(self) -> str:
+        """Return the report as lines of text."""
+        why = self.reason or self.cause
+        head = f"{self.workflow} {self.id}: {self.status}{f' ({why})' if why else ''}"
+        width = max((len(node.path) for node in self.nodes), default=0)
+        return "\n".join([head, *(_line(node, width) for node in self.nodes)])
+
+
+def report_on(row: RunRow, plan: Plan, state: RunState) -> RunReport:
+    """Return the report of a run as it was read."""
+    return RunReport(
+        id=row.run,
+        workflow=row.workflow,
+        key=row.key,
+        fingerprint=row.fingerprint,
+        status=row.status,
+        cause=row.cause,
+        rollback=row.rollback,
+        reason=row.reason,
+        worker=row.owner,
+        claims=row.claims,
+        created_at=as_datetime(row.created_at),
+        ended_at=None if row.ended_at is None else as_datetime(row.ended_at),
+        nodes=tuple(
+            _on_node(node, current, state, index)
+            for index, (node, current) in enumerate(zip(plan.nodes, state.nodes, strict=True))
+        ),
+    )
+
+
+def _on_node(node: Node, current: NodeState, state: RunState, index: int) -> NodeReport:
+    due = state.timers.get(index)
+    return NodeReport(
+        path=node.path,
+        kind=node.kind.value,
+        state=current.phase.name.lower().replace("_", " "),
+        attempts=current.attempt,
+        undo_attempts=current.undo_attempt,
+        is_in_doubt=current.doubt,
+        due=None if due is None else as_datetime(due),
+        failure=current.failure,
+        undo_failure=current.undo_failure,
+    )
+
+
+def _line(node: NodeReport, width: int) -> str:
+    parts = [f"  {node.path:<{width}}  {node.kind:<6}  {node.state}"]
+    if node.attempts > 1:
+        parts.append(f"{node.attempts} attempts")
+    if node.is_in_doubt:
+        parts.append("in doubt")
+    if node.due is not None:
+        parts.append(f"again at {node.due:%H:%M:%S}")
+    if node.failure is not None:
+        parts.append(str(node.failure))
+    if node.undo_failure is not None:
+        parts.append(f"undo: {node.undo_failure}")
+    return ", ".join(parts)

@@ -1,0 +1,106 @@
+"""What every turn of an engine shares: its journal, its clock, its ids, and who is at work."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from makegood.errors import StoreError
+from makegood.runtime.perform import Performer
+from makegood.runtime.telemetry import Telemetry, log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from makegood.definition.plan import Plan
+    from makegood.journal.protocol import Journal
+    from makegood.runtime.config import Config
+    from makegood.runtime.ports import Clock, Ids, Interceptor, Observer
+    from makegood.runtime.turn import Turn
+    from makegood.values.ids import RunId
+
+__all__ = ["Shell"]
+
+
+class Shell:
+    """The parts of one engine that its turns, its worker and its runs work with."""
+
+    def __init__(  # noqa: PLR0913 - these are the ports; each can be replaced by itself
+        self,
+        *,
+        journal: Journal,
+        clock: Clock,
+        ids: Ids,
+        config: Config,
+        observers: Sequence[Observer],
+        interceptors: Sequence[Interceptor],
+    ) -> None:
+        self.journal = journal
+        self.clock = clock
+        self.ids = ids
+        self.config = config
+        self.telemetry = Telemetry(observers)
+        self.interceptors = tuple(interceptors)
+        self.performer = Performer(clock, config, interceptors)
+        self.worker = ids.worker()
+        self.active: dict[RunId, Turn] = {}
+        """The runs that this engine holds."""
+        self.is_draining = False
+        """The engine is closing: outcomes are still recorded, nothing new is decided."""
+        self.failure: StoreError | None = None
+        """Why the engine can write no more."""
+        self.plans: dict[str, Plan] = {}
+        """Plans by fingerprint, served here or read from the journal."""
+        self._doorbell: Callable[[], None] | None = None
+        self._reply: asyncio.Future[None] | None = None
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    def on_ring(self, doorbell: Callable[[], None]) -> None:
+        """Say who is to be told when something was posted to a run that is not held here."""
+        self._doorbell = doorbell
+
+    def ring(self, run: RunId) -> None:
+        """Tell whoever may do something about it that a run was posted to."""
+        turn = self.active.get(run)
+        if turn is not None:
+            turn.ring()
+        elif self._doorbell is not None:
+            self._doorbell()
+
+    def spawn(self, work: Coroutine[Any, Any, object]) -> None:
+        """Run a coroutine of the engine's own, and own its task."""
+        task: asyncio.Task[object] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def fail(self, error: StoreError) -> None:
+        """Stop: the store is broken. Every waiter learns why."""
+        if self.failure is None:
+            self.failure = error
+            log.error("the journal failed and the engine stops: %s", error)
+        for turn in list(self.active.values()):
+            turn.abandon(error)
+
+    def replied(self) -> None:
+        """Say that an append has its reply, to whoever waits for all of them."""
+        if self._reply is not None and not self._reply.done():
+            self._reply.set_result(None)
+
+    async def settle_appends(self) -> None:
+        """Wait until no run is at work on an append any more; the engine is closing."""
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self.config.shutdown_grace.total_seconds()
+        while any(turn.is_at_work for turn in self.active.values()):
+            self._reply = loop.create_future()
+            # What is merely scheduled gets its turn first, and a lost reply must not hang us.
+            await asyncio.wait([self._reply], timeout=0.05)
+            if self.failure is not None or loop.time() > give_up_at:
+                return
+
+    def _ended(self, task: asyncio.Task[object]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, StoreError):
+            self.fail(error)
+        elif error is not None:
+            log.error("an engine task failed", exc_info=error)

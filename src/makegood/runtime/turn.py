@@ -1,0 +1,550 @@
+"""One run at work in this process: its mailbox, its state, and at most one append in flight.
+
+A turn takes everything that waits, folds it, asks `decide` until it adds nothing, appends once,
+and performs the commands when the append is acknowledged:
+
+    resting --(something arrives)--> deciding --(facts)--> appending --(applied)--> resting
+                                        |                      |
+                                        | (nothing new)        | (conflict) read again, decide again
+                                        v                      | (fenced)   drop the run
+                                     resting                   | (no room)  the same append, later
+
+What arrives while an append is in flight waits for the next turn. Nothing is performed before
+its fact is durable, and a refused append leaves no trace: the state is folded again from the
+journal, and the outcomes that were in it are folded again after that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Literal
+
+from makegood.decision import facts
+from makegood.decision.commands import Compensate, Evaluate, Local, Start, Stop, Undo
+from makegood.decision.decide import decide
+from makegood.decision.evolve import evolve, expects, fold
+from makegood.decision.facts import read_facts, write_facts
+from makegood.decision.retry import Chance
+from makegood.decision.state import RunState
+from makegood.errors import StoreBusy, StoreError, StoreFull, WritesRefused
+from makegood.journal.protocol import (
+    Append,
+    Applied,
+    Conflict,
+    Exists,
+    Fenced,
+    Refused,
+    Summary,
+)
+from makegood.runtime.evaluate import evaluate
+from makegood.runtime.failing import as_failure
+from makegood.runtime.jobs import Jobs
+from makegood.runtime.local import LocalBody
+from makegood.runtime.perform import Arrival
+from makegood.runtime.post import as_fact
+from makegood.runtime.telemetry import log
+from makegood.values.instants import after, micros
+from makegood.values.verdict import FailureKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from makegood.decision.commands import Command
+    from makegood.decision.facts import Fact
+    from makegood.journal.protocol import History, NewRun, Posted, Statement, Verdict
+    from makegood.runtime.perform import Job
+    from makegood.runtime.ports import Timer
+    from makegood.runtime.served import Served
+    from makegood.runtime.shell import Shell
+    from makegood.values.ids import RunId
+    from makegood.values.instants import Instant
+
+__all__ = ["Direction", "Turn"]
+
+Direction = Literal["do", "compensate", "undo"]
+
+_OUTCOMES = frozenset(
+    {
+        facts.RunStarted,
+        facts.NodeDone,
+        facts.NodeFailed,
+        facts.EffectUnrecorded,
+        facts.VerdictGiven,
+        facts.CompensateFailed,
+        facts.UndoDone,
+        facts.UndoFailed,
+        facts.Parked,
+    }
+)
+"""Facts that are progress: they set the count of claims back."""
+
+
+class _Sent:
+    """An append in flight, and what is to be done when it is acknowledged."""
+
+    __slots__ = ("append", "arrivals", "commands", "local", "recorded")
+
+    def __init__(
+        self,
+        append: Append,
+        recorded: list[Fact],
+        commands: list[Command],
+        arrivals: list[Arrival],
+        local: LocalBody | None = None,
+    ) -> None:
+        self.append = append
+        self.recorded = recorded
+        self.commands = commands
+        self.arrivals = arrivals
+        self.local = local
+
+
+class Turn:
+    """One run that this engine holds."""
+
+    __slots__ = (
+        "_chance",
+        "_has_left",
+        "_is_busy",
+        "_is_gone",
+        "_is_rung",
+        "_is_scheduled",
+        "_jobs",
+        "_loop",
+        "_mail",
+        "_makes",
+        "_one_by_one",
+        "_shell",
+        "_timer",
+        "_watchers",
+        "epoch",
+        "errors",
+        "inbox_head",
+        "run",
+        "seq",
+        "served",
+        "state",
+    )
+
+    def __init__(self, shell: Shell, served: Served, run: RunId, *, epoch: int) -> None:
+        self.run = run
+        self.served = served
+        self.state = RunState(served.plan)
+        self.epoch = epoch
+        self.seq = 0
+        self.inbox_head = 0
+        self.errors: dict[tuple[str, Direction], BaseException] = {}
+        """The last exception object of each node and direction that was raised in this process."""
+        self._shell = shell
+        self._loop = asyncio.get_running_loop()
+        self._chance = Chance(run)
+        self._makes = Jobs(shell, served, run, self.deliver)
+        self._jobs: dict[int, Job] = {}
+        self._mail: list[Arrival] = []
+        self._watchers: list[asyncio.Future[None]] = []
+        self._timer: Timer | None = None
+        self._is_busy = False
+        self._is_gone = False
+        """Nothing is written for the run any more."""
+        self._has_left = False
+        """It was given back in good order: the state is what the journal holds."""
+        self._is_rung = False
+        self._is_scheduled = False
+        self._one_by_one = False
+
+    # Coming to be ----------------------------------------------------------------------------
+
+    async def begin(self, started: facts.RunStarted, new: NewRun) -> Exists | None:
+        """Start the run and hold it; return the run that has its key already, if there is one."""
+        now = started.at
+        recorded: list[Fact] = [started]
+        evolve(self.served.plan, self.state, started)
+        commands = self._decide(recorded, now)
+        append = self._append(recorded, commands, now, create=new)
+        self._is_busy = True
+        verdict = await self._shell.journal.append(append)
+        if isinstance(verdict, Exists):
+            self._is_gone = True
+            return verdict
+        self._shell.active[self.run] = self
+        self._take_verdict(_Sent(append, recorded, commands, []), verdict)
+        return None
+
+    def resume(self, history: History, *, claims: int) -> None:
+        """Go on with a run that was just claimed."""
+        self._shell.active[self.run] = self
+        self._restore(history)
+        recorded: list[Fact] = []
+        now = self._shell.clock.now()
+        if self.state.in_flight:
+            recorded.append(facts.Claimed(claims, now))
+            evolve(self.served.plan, self.state, recorded[0])
+        self._round(recorded, history.inbox)
+
+    # Being told ------------------------------------------------------------------------------
+
+    def deliver(self, arrival: Arrival) -> None:
+        """Take the outcome of a body."""
+        self._mail.append(arrival)
+        self._wake()
+
+    def ring(self) -> None:
+        """Learn that something was posted to the run."""
+        self._is_rung = True
+        self._wake()
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether an append is in flight, or about to be."""
+        return self._is_busy or self._is_scheduled
+
+    def abandon(self, error: StoreError | None = None) -> None:
+        """Let the run go without another word to the journal."""
+        self._is_gone = True
+        self._disarm()
+        self._shell.active.pop(self.run, None)
+        for job in list(self._jobs.values()):
+            self._shell.performer.stop(job)
+        self._jobs.clear()
+        self._tell(error)
+
+    async def left(self) -> None:
+        """Wait until this engine no longer holds the run, mostly because it is settled."""
+        if not self._is_gone:
+            watcher: asyncio.Future[None] = self._loop.create_future()
+            self._watchers.append(watcher)
+            await watcher
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the run is known, durably, to have ended or to be parked."""
+        return self._has_left and self.state.is_settled
+
+    # One turn --------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        if not (self._is_busy or self._is_scheduled or self._is_gone):
+            self._is_scheduled = True
+            self._loop.call_soon(self._take)
+
+    def _take(self) -> None:
+        self._is_scheduled = False
+        if self._is_busy or self._is_gone:
+            return
+        if self._is_rung:
+            self._is_rung = False
+            self._is_busy = True
+            self._shell.spawn(self._look_into_inbox())
+            return
+        self._round([], ())
+
+    async def _look_into_inbox(self) -> None:
+        history = await self._shell.journal.read(self.run)
+        self._is_busy = False
+        if self._is_gone:
+            return
+        self._round([], [post for post in history.inbox if post.n > self.inbox_head])
+
+    def _round(self, recorded: list[Fact], posts: Sequence[Posted]) -> None:
+        """Fold what waits, decide, and send the append that follows."""
+        plan, state = self.served.plan, self.state
+        now = self._shell.clock.now()
+        arrivals = self._mail
+        self._mail = arrivals[1:] if self._one_by_one else []
+        taken = arrivals[:1] if self._one_by_one else arrivals
+        writes: tuple[Statement, ...] = ()
+        for arrival in taken:
+            if not expects(plan, state, arrival.fact):
+                self._forget_job(arrival)
+                continue
+            evolve(plan, state, arrival.fact)
+            recorded.append(arrival.fact)
+            writes += arrival.writes
+        for posted in posts:
+            fact = as_fact(posted)
+            evolve(plan, state, fact)
+            recorded.append(fact)
+            self.inbox_head = posted.n
+        commands = [] if self._shell.is_draining else self._decide(recorded, now)
+        if recorded:
+            append = self._append(recorded, commands, now, writes=writes)
+            self._send(_Sent(append, recorded, commands, taken))
+        elif commands:
+            (local,) = commands
+            assert isinstance(local, Local)
+            self._send_local(local, now)
+        else:
+            self._rest(now)
+
+    def _decide(self, recorded: list[Fact], now: Instant) -> list[Command]:
+        """Ask what is next until nothing is added; collect the facts and return the commands."""
+        plan, state = self.served.plan, self.state
+        commands: list[Command] = []
+        # Each round ends at least one node's phase, and a node has a bounded number of them.
+        for _ in range(100 + 10 * len(plan.nodes)):
+            decision = decide(plan, state, now, self._chance)
+            for fact in decision.facts:
+                evolve(plan, state, fact)
+            recorded += decision.facts
+            has_evaluated = False
+            for command in decision.commands:
+                if isinstance(command, Evaluate):
+                    has_evaluated = True
+                    self._evaluate(command, recorded, now)
+                else:
+                    commands.append(command)
+            if not decision.facts and not has_evaluated:
+                return commands
+        message = f"run {self.run} does not come to rest: {state.status}"
+        raise AssertionError(message)
+
+    def _evaluate(self, command: Evaluate, recorded: list[Fact], now: Instant) -> None:
+        fact, error = evaluate(self.served, self.state, command, now)
+        evolve(self.served.plan, self.state, fact)
+        recorded.append(fact)
+        if error is not None:
+            path = "" if command.node < 0 else self.served.plan.nodes[command.node].path
+            self.errors[path, "do"] = error
+
+    # The append ------------------------------------------------------------------------------
+
+    def _append(
+        self,
+        recorded: Sequence[Fact],
+        commands: Sequence[Command],
+        now: Instant,
+        *,
+        create: NewRun | None = None,
+        writes: tuple[Statement, ...] = (),
+    ) -> Append:
+        state = self.state
+        release, wake_at = self._whether_to_release(commands, now)
+        return Append(
+            run=self.run,
+            worker=self._shell.worker,
+            epoch=self.epoch,
+            seq=self.seq + 1,
+            inbox_head=self.inbox_head,
+            inbox_taken=self.inbox_head,
+            token=self._shell.ids.token(),
+            facts=write_facts(recorded),
+            at=now,
+            summary=self._summary(),
+            create=create,
+            release=release,
+            wake_at=wake_at,
+            progress=any(type(fact) in _OUTCOMES for fact in recorded) or state.is_settled,
+            writes=writes,
+        )
+
+    def _summary(self) -> Summary:
+        state = self.state
+        return Summary(
+            status=state.status,
+            cause=state.cause or state.rolling_back,
+            rollback=state.rollback,
+            reason=state.parked,
+            ended_at=state.ended_at,
+        )
+
+    def _whether_to_release(
+        self, commands: Sequence[Command], now: Instant
+    ) -> tuple[bool, Instant | None]:
+        """Say whether the run is given back with this append, and when it is due then."""
+        state = self.state
+        if state.is_settled:
+            return True, None
+        if commands or state.in_flight or self._mail:
+            return False, None
+        if self._shell.is_draining:
+            return True, now
+        due = state.next_due(now)
+        wait = self._shell.config.release_after
+        if due is None or wait is None or due - now <= micros(wait):
+            return False, None
+        return True, due
+
+    def _send(self, sent: _Sent) -> None:
+        self._is_busy = True
+        self._disarm()
+        future = asyncio.ensure_future(self._shell.journal.append(sent.append))
+        future.add_done_callback(lambda done: self._on_reply(sent, done))
+
+    def _send_local(self, command: Local, now: Instant) -> None:
+        job = self._makes.make(self.state, command)
+        body = LocalBody(job, self._shell.clock, self._shell.interceptors)
+        append = Append(
+            run=self.run,
+            worker=self._shell.worker,
+            epoch=self.epoch,
+            seq=self.seq + 1,
+            inbox_head=self.inbox_head,
+            inbox_taken=self.inbox_head,
+            token=self._shell.ids.token(),
+            facts=b"",
+            at=now,
+            summary=self._summary(),
+            local=body,
+        )
+        self._send(_Sent(append, [], [command], [], body))
+
+    # The reply -------------------------------------------------------------------------------
+
+    def _on_reply(self, sent: _Sent, done: asyncio.Future[Verdict]) -> None:
+        self._shell.replied()
+        if self._is_gone or done.cancelled():
+            return
+        error = done.exception()
+        if error is None:
+            self._take_verdict(sent, done.result())
+        elif isinstance(error, StoreFull | StoreBusy):
+            # Nothing was written: the very same append is sent again when there may be room.
+            log.warning("run %s waits for the store: %s", self.run, error)
+            again = after(self._shell.clock.now(), self._shell.config.poll_max)
+            self._timer = self._shell.clock.call_at(again, lambda: self._send(sent))
+        elif isinstance(error, StoreError):
+            self._shell.fail(error)
+        else:
+            log.error("run %s: the journal raised", self.run, exc_info=error)
+            self.abandon(StoreError(f"the journal raised {error!r}"))
+
+    def _take_verdict(self, sent: _Sent, verdict: Verdict) -> None:
+        match verdict:
+            case Applied():
+                self._applied(sent, verdict)
+            case Conflict():
+                self._shell.spawn(self._read_again(sent.arrivals))
+            case Refused():
+                self._shell.spawn(self._read_again(self._unwritten(sent.arrivals, verdict)))
+            case Fenced() | Exists():
+                log.warning("run %s is held by another worker; it is dropped here", self.run)
+                self.abandon()
+
+    def _applied(self, sent: _Sent, verdict: Applied) -> None:
+        self._is_busy = False
+        self._one_by_one = False
+        self.seq = sent.append.seq
+        recorded = sent.recorded
+        if sent.local is not None:
+            recorded = self._fold_local(sent, verdict)
+        for arrival in sent.arrivals:
+            self._forget_job(arrival)
+        self._shell.telemetry.publish(self.run, self.served.name, recorded)
+        if sent.append.release:
+            self._leave()
+            return
+        has_local = sent.local is not None
+        for command in sent.commands:
+            has_local = has_local or isinstance(command, Local)
+            self._perform(command)
+        if has_local or self._mail or self._is_rung:
+            self._wake()
+        else:
+            self._rest(self._shell.clock.now())
+
+    def _fold_local(self, sent: _Sent, verdict: Applied) -> list[Fact]:
+        (command,) = sent.commands
+        assert isinstance(command, Local)
+        assert sent.local is not None
+        recorded = list(read_facts(verdict.facts))
+        for fact in recorded:
+            evolve(self.served.plan, self.state, fact)
+        if sent.local.error is not None:
+            path = self.served.plan.nodes[command.node].path
+            self.errors[path, command.direction] = sent.local.error
+        return recorded
+
+    def _forget_job(self, arrival: Arrival) -> None:
+        """Let go of a job whose outcome is durable, and keep the exception behind it."""
+        path: str = arrival.fact.node  # type: ignore[union-attr] # arrivals are about a node
+        job = self._jobs.get(self.served.plan.positions[path])
+        if job is None or not job.is_reported:
+            return
+        del self._jobs[job.index]
+        if arrival.error is not None:
+            self.errors[path, job.context.direction] = arrival.error
+
+    def _perform(self, command: Command) -> None:
+        match command:
+            case Start() | Compensate() | Undo():
+                job = self._makes.make(self.state, command)
+                self._jobs[command.node] = job
+                self._shell.performer.begin(job)
+            case Stop():
+                job = self._jobs.pop(command.node, None)
+                if job is not None:
+                    self._shell.performer.stop(job)
+            case Local() | Evaluate():
+                # A local body has an append of its own, in the next turn; what is evaluated
+                # was evaluated before this append.
+                return
+
+    async def _read_again(self, arrivals: list[Arrival]) -> None:
+        """Fold the run anew after a refused append, and take the same outcomes once more."""
+        history = await self._shell.journal.read(self.run)
+        if self._is_gone:
+            return
+        row = history.row
+        if row.epoch != self.epoch or row.owner != self._shell.worker:
+            self.abandon()
+            return
+        self._restore(history)
+        self._mail = arrivals + self._mail
+        self._is_busy = False
+        self._round([], history.inbox)
+
+    def _restore(self, history: History) -> None:
+        recorded = [fact for append in history.appends for fact in read_facts(append)]
+        self.state = fold(self.served.plan, recorded)
+        self.seq = history.row.seq
+        self.inbox_head = history.row.inbox_head - len(history.inbox)
+
+    def _unwritten(self, arrivals: list[Arrival], refused: Refused) -> list[Arrival]:
+        """Turn the outcome whose statements were refused into one that can be recorded."""
+        if len(arrivals) > 1:
+            # Which of them it was shows when they are sent one by one.
+            self._one_by_one = True
+            return arrivals
+        (arrival,) = arrivals
+        error = WritesRefused(refused.reason)
+        failure = as_failure(error, FailureKind.PERMANENT)
+        now = self._shell.clock.now()
+        match arrival.fact:
+            case facts.NodeDone(node=node):
+                return [Arrival(facts.EffectUnrecorded(node, failure, now), error=error)]
+            case facts.UndoDone(node=node):
+                return [Arrival(facts.UndoFailed(node, failure, now), error=error)]
+            case _:
+                message = f"{arrival.fact!r:.80} carries no statements"
+                raise AssertionError(message)
+
+    # Resting and leaving -----------------------------------------------------------------------
+
+    def _rest(self, now: Instant) -> None:
+        """Wait for whatever comes first; costs nothing but a timer."""
+        self._disarm()
+        due = self.state.next_due(now)
+        if due is not None and not self._shell.is_draining:
+            self._timer = self._shell.clock.call_at(due, self._wake)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _leave(self) -> None:
+        """Forget the run: it is settled, or waits so long that it was given back."""
+        self._is_gone = self._has_left = True
+        self._disarm()
+        self._shell.active.pop(self.run, None)
+        self._tell(None)
+
+    def _tell(self, error: StoreError | None) -> None:
+        watchers, self._watchers = self._watchers, []
+        for watcher in watchers:
+            if watcher.done():
+                continue
+            if error is None:
+                watcher.set_result(None)
+            else:
+                watcher.set_exception(error)

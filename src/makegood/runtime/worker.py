@@ -1,0 +1,136 @@
+"""Finding work: claiming runs that are due, and waking held runs that were posted to.
+
+One coroutine per engine asks the journal, soon again while it finds something and seldom while
+it does not. It is also how a run of a dead worker is found, so it is the truth of recovery;
+being rung only makes it sooner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from makegood.decision import facts
+from makegood.decision.facts import ParkReason, write_facts
+from makegood.errors import StoreBusy, StoreFull
+from makegood.journal.protocol import Append, Summary
+from makegood.runtime.telemetry import log
+from makegood.runtime.turn import Turn
+from makegood.values.instants import after
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from makegood.journal.protocol import History, Leased
+    from makegood.runtime.ports import Timer
+    from makegood.runtime.served import Served
+    from makegood.runtime.shell import Shell
+    from makegood.values.instants import Instant
+
+__all__ = ["Worker"]
+
+
+class Worker:
+    """Claims runs for one engine."""
+
+    def __init__(self, shell: Shell, served: Mapping[str, Served]) -> None:
+        self._shell = shell
+        self._served = served
+        """By fingerprint."""
+        self._task: asyncio.Task[None] | None = None
+        self._bell: asyncio.Future[None] | None = None
+        self._is_rung = False
+
+    def start(self) -> None:
+        """Begin to ask."""
+        self._task = asyncio.get_running_loop().create_task(self._work())
+
+    async def stop(self) -> None:
+        """Ask no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+
+    def ring(self) -> None:
+        """Ask at once."""
+        self._is_rung = True
+        if self._bell is not None and not self._bell.done():
+            self._bell.set_result(None)
+
+    async def _work(self) -> None:
+        wait = self._shell.config.poll_min
+        while self._shell.failure is None:
+            self._is_rung = False
+            try:
+                has_found = await self._claim()
+            except (StoreFull, StoreBusy) as error:
+                log.warning("no runs can be claimed for the moment: %s", error)
+                has_found = False
+            longest = self._shell.config.poll_max
+            if has_found:
+                wait = self._shell.config.poll_min
+            await self._pause_until(after(self._shell.clock.now(), wait))
+            # One that waits to take over asks often: taking over is to be at once.
+            wait = min(wait * 2, longest) if self._shell.journal.leads else longest / 20
+
+    async def _pause_until(self, when: Instant) -> None:
+        if self._is_rung:
+            return
+        self._bell = asyncio.get_running_loop().create_future()
+        timer: Timer = self._shell.clock.call_at(when, self.ring)
+        try:
+            await self._bell
+        finally:
+            timer.cancel()
+            self._bell = None
+
+    async def _claim(self) -> bool:
+        """Ask the journal once; say whether there was anything."""
+        shell = self._shell
+        room = min(shell.config.claim_batch, shell.config.runs_active_max - len(shell.active))
+        if not self._served:
+            return False
+        leases = await shell.journal.lease(
+            shell.worker,
+            fingerprints=tuple(self._served),
+            limit=max(0, room),
+            now=shell.clock.now(),
+        )
+        for run in leases.rung:
+            if (turn := shell.active.get(run)) is not None:
+                turn.ring()
+        await asyncio.gather(*(self._resume(leased) for leased in leases.claimed))
+        return bool(leases.claimed)
+
+    async def _resume(self, leased: Leased) -> None:
+        shell = self._shell
+        history = await shell.journal.read(leased.run)
+        turn = Turn(shell, self._served[leased.fingerprint], leased.run, epoch=leased.epoch)
+        try:
+            turn.resume(history, claims=leased.claims)
+        except msgspec.MsgspecError:
+            # One unreadable run must not stop the others, nor be claimed for ever.
+            log.exception("run %s cannot be read and is parked", leased.run)
+            turn.abandon()
+            await shell.journal.append(_poison(shell, history, leased))
+
+
+def _poison(shell: Shell, history: History, leased: Leased) -> Append:
+    """Return the append that parks a run whose facts cannot be read."""
+    now = shell.clock.now()
+    return Append(
+        run=leased.run,
+        worker=shell.worker,
+        epoch=leased.epoch,
+        seq=history.row.seq + 1,
+        inbox_head=history.row.inbox_head,
+        inbox_taken=history.row.inbox_head,
+        token=shell.ids.token(),
+        facts=write_facts((facts.Parked(ParkReason.POISON, now),)),
+        at=now,
+        summary=Summary(status="parked", reason=ParkReason.POISON),
+        release=True,
+    )

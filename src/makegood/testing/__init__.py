@@ -1,0 +1,15 @@
+"""Tools for users' tests: run a workflow in memory, script what fails, turn the clock.
+
+    outcome = await testing.run(
+        place_order("A-17", details, customer),
+        services={Gateway: gateway},
+        fail={"capture_payment": Declined("card expired")},
+    )
+    assert outcome.undone == ["authorize_payment", "reserve_inventory"]
+"""
+
+from makegood.testing.clock import TurnableClock
+from makegood.testing.running import finish, run
+from makegood.testing.script import AfterEffect, Returns, Script, Scripted
+
+__all__ = ["AfterEffect", "Returns", "Script", "Scripted", "TurnableClock", "finish", "run"]

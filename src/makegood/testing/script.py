@@ -1,0 +1,87 @@
+"""Scripting what users' functions do in a test, by node path and attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from makegood.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from makegood.definition.plan import Plan
+    from makegood.runtime.ports import Invocation
+
+__all__ = ["AfterEffect", "Returns", "Script", "Scripted"]
+
+
+@dataclass(frozen=True, slots=True)
+class AfterEffect:
+    """The function is really called, and then this is raised: a lost reply."""
+
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """The function is not called; this is its result."""
+
+    value: object
+
+
+Scripted = Exception | AfterEffect | Returns | None
+"""What one attempt does; None calls the function as it is."""
+
+
+class Script:
+    """An interceptor that makes functions do what a test says.
+
+    Keys are node paths, or a node path with `.undo` or `.compensate` behind it. One scripted
+    outcome holds for every attempt; a sequence gives one for each, and then the function is
+    called as it is.
+    """
+
+    def __init__(self, fail: Mapping[str, Scripted | Sequence[Scripted]], plan: Plan) -> None:
+        known = _keys(plan)
+        for key in fail:
+            if key not in known:
+                near = get_close_matches(key, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                message = f"the script names {key!r}, which `{plan.workflow}` does not have{hint}"
+                raise InvalidInput(message)
+        self._always = {key: item for key, item in fail.items() if not isinstance(item, Sequence)}
+        self._next = {
+            key: list(item) for key, item in fail.items() if isinstance(item, Sequence)
+        }
+
+    async def __call__(
+        self, invocation: Invocation, proceed: Callable[[], Awaitable[object]], /
+    ) -> object:
+        """Do what the script says for this call."""
+        key = invocation.path
+        if invocation.direction != "do":
+            key = f"{key}.{invocation.direction}"
+        waiting = self._next.get(key)
+        scripted = waiting.pop(0) if waiting else self._always.get(key)
+        match scripted:
+            case None:
+                return await proceed()
+            case Returns():
+                return scripted.value
+            case AfterEffect():
+                await proceed()
+                raise scripted.error
+            case _:
+                raise scripted
+
+
+def _keys(plan: Plan) -> list[str]:
+    keys: list[str] = []
+    for node in plan.nodes:
+        keys.append(node.path)
+        if node.undo is not None:
+            keys.append(f"{node.path}.undo")
+        if node.compensate is not None:
+            keys.append(f"{node.path}.compensate")
+    return keys
