@@ -116,6 +116,22 @@ PUBLIC: dict[str, frozenset[str]] = {
             "Migration",
         }
     ),
+    "makegood.testing": frozenset(
+        {
+            "AfterEffect",
+            "Returns",
+            "Script",
+            "Scripted",
+            "TurnableClock",
+            "finish",
+            "run",
+        }
+    ),
+    "makegood.picture": frozenset(
+        {
+            "mermaid",
+        }
+    ),
     "makegood.payments": frozenset(
         {
             "AnswerContradicts",

@@ -18,6 +18,7 @@ from makegood.decision.decide import decide
 from makegood.decision.evolve import evolve, expects, fold
 from makegood.decision.retry import Chance
 from makegood.decision.state import NodeState, RunState
+from makegood.definition.plan import Kind
 from makegood.values.instants import Instant, after
 from makegood.values.verdict import (
     Abort,
@@ -89,8 +90,16 @@ class Run:
         self.chance = Chance("run")
         if starts:
             ends = None if deadline is None else after(self.now, deadline)
-            inputs = {"flag": Raw(b"true")}
-            self.turn(facts.RunStarted("shop", "0" * 16, None, inputs, ends, self.now))
+            self.turn(
+                facts.RunStarted(
+                    workflow="shop",
+                    fingerprint="0" * 16,
+                    key=None,
+                    inputs={"flag": Raw(b"true")},
+                    deadline=ends,
+                    at=self.now,
+                )
+            )
 
     # What a test reads ------------------------------------------------------------------------
 
@@ -278,8 +287,10 @@ class Run:
         match outcome:
             case Failure():
                 return facts.NodeFailed(path, outcome, self.now)
-            case "unrecorded":
+            case "unrecorded" if self.plan.nodes[self.plan.positions[path]].kind is Kind.STEP:
                 return facts.EffectUnrecorded(path, PERMANENT, self.now)
+            case "unrecorded":
+                return facts.NodeFailed(path, PERMANENT, self.now)
             case _:
                 return facts.NodeDone(path, Raw(b"1"), self.now)
 

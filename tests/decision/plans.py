@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TypedDict
+from typing import TypedDict, Unpack
 
 import msgspec
-from typing_extensions import Unpack
 
 from makegood.definition.plan import (
     Backoff,

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from makegood import InvalidInput
 
+from makegood import InvalidInput
 from makegood.payments import Money, split
 
 amounts = st.integers(min_value=0, max_value=10**12)

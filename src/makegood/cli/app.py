@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module, metadata
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, cast
 
 from makegood.errors import InvalidInput, MakegoodError
@@ -24,10 +25,15 @@ __all__ = ["EXTENSIONS", "main"]
 EXTENSIONS = ("makegood.commerce.extension:commerce",)
 """Where the extensions are whose commands are offered: a module and a name in it."""
 
+EXTRAS = ("cyclopts", "rich")
+"""What the command line stands on, and a bare installation does not bring."""
+
 DONE = 0
 ERROR = 1
 MISTAKE = 2
 INTERRUPTED = 130
+
+DEMO = "Place real purchases against a gateway that fails, then compare the books."
 
 EPILOGUE = """Exit status: 0 done (for `demo` and `books`: and the books agree) · 1 makegood could
 not do it · 2 a mistake in what was asked · 3 the books do not agree · 130 interrupted."""
@@ -51,15 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
+    missing = [name for name in EXTRAS if find_spec(name) is None]
+    if missing:
+        return _say(MISTAKE, f'{missing[0]} is missing; run: pip install "makegood[standard]"')
+    from cyclopts import CycloptsError  # noqa: PLC0415 - an optional extra
+
     try:
-        app = _app()
-        from cyclopts import CycloptsError  # noqa: PLC0415 - an optional extra
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("makegood"):
-            raise
-        return _say(MISTAKE, f'{error.name} is not here; run: pip install "makegood[standard]"')
-    try:
-        return _status(app(words, exit_on_error=False, print_error=False))
+        return _status(_app()(words, exit_on_error=False, print_error=False))
     except CycloptsError as error:
         return _say(MISTAKE, f"{' '.join(str(error).split())} Try: makegood --help")
     except InvalidInput as error:
@@ -81,7 +85,7 @@ def _app() -> App:
         default_parameter=Parameter(negative=""),
         result_action="return_value",
     )
-    app.command("makegood.cli.demo:demo", name="demo")
+    app.command("makegood.cli.demo:demo", name="demo", help=DEMO)
     for place in EXTENSIONS:
         for command in _extension(place).commands:
             app.command(command.run, name=command.name, help=command.summary)

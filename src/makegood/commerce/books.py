@@ -7,6 +7,7 @@ here asks the engine, or uses any of its code: that two records kept apart agree
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import cast
 
@@ -78,9 +79,9 @@ def reconcile(store: Path, *, left_out: Collection[str] = ()) -> Books:
     """
     out = frozenset(left_out)
     try:
-        payments = _payments(_opened(gateway_path(store)), out)
-        shop = _opened(store)
-        shipped, stock = _shipped(shop, out), _stock(shop, out)
+        with closing(_opened(store)) as shop, closing(_opened(gateway_path(store))) as gateway:
+            shipped, stock = _shipped(shop, out), _stock(shop, out)
+            payments = _payments(gateway, out)
     except apsw.Error as error:
         message = f"the books of {store} cannot be read: {error}"
         raise BooksMissing(message) from error
@@ -122,7 +123,7 @@ class _Stock(msgspec.Struct, frozen=True):
 
 def _opened(path: Path) -> apsw.Connection:
     if not path.is_file():
-        message = f"there are no books at {path}; run `makegood demo --store {path}` first"
+        message = f"there are no books at {path}; `makegood demo --store …` keeps some"
         raise BooksMissing(message)
     return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
 
@@ -132,8 +133,7 @@ def _payments(gateway: apsw.Connection, out: frozenset[str]) -> dict[str, _Paid]
         "SELECT reference, sum(captured), sum(refunded), sum(authorized > captured + voided) "
         "FROM sandbox_payment GROUP BY reference"
     )
-    rows = cast("apsw.Cursor", gateway.execute(sql))
-    found = (cast("tuple[str, int, int, int]", row) for row in rows)
+    found = (cast("tuple[str, int, int, int]", row) for row in _rows(gateway, sql))
     return {
         reference: _Paid(captured, refunded, holds)
         for reference, captured, refunded, holds in found
@@ -143,7 +143,7 @@ def _payments(gateway: apsw.Connection, out: frozenset[str]) -> dict[str, _Paid]
 
 def _shipped(shop: apsw.Connection, out: frozenset[str]) -> dict[str, int]:
     sql = "SELECT order_id, value_minor FROM shop_shipment WHERE status = 'shipped'"
-    found = (cast("tuple[str, int]", row) for row in shop.execute(sql))
+    found = (cast("tuple[str, int]", row) for row in _rows(shop, sql))
     return {order: value for order, value in found if order not in out}
 
 
@@ -158,19 +158,24 @@ def _stock(shop: apsw.Connection, out: frozenset[str]) -> _Stock:
         "JOIN shop_reservation_line ON reservation_id = id "
         "WHERE status IN ('held', 'committed') GROUP BY order_id, status"
     )
-    for order, status, quantity in shop.execute(sql):
+    for order, status, quantity in _rows(shop, sql):
         if status == "committed" or order in out:
             by_status[cast("str", status)] += cast("int", quantity)
     return _Stock(delivered, on_hand, by_status["committed"], held - by_status["held"])
 
 
 def _total(shop: apsw.Connection, sql: str) -> int:
-    return cast("int | None", shop.execute(sql).get) or 0
+    [(total,)] = _rows(shop, sql)
+    return cast("int | None", total) or 0
 
 
-def _disagreements(
-    net: Mapping[str, int], shipped: Mapping[str, int]
-) -> tuple[Disagreement, ...]:
+def _rows(books: apsw.Connection, sql: str) -> list[tuple[str | int | None, ...]]:
+    # apsw's annotation of `execute` names a type that the typing of Python 3.11 lacks.
+    rows = books.execute(sql)  # pyright: ignore[reportUnknownMemberType]
+    return [cast("tuple[str | int | None, ...]", row) for row in rows]
+
+
+def _disagreements(net: Mapping[str, int], shipped: Mapping[str, int]) -> tuple[Disagreement, ...]:
     orders = sorted(net.keys() | shipped.keys())
     found = (
         Disagreement(

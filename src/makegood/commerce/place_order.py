@@ -34,9 +34,7 @@ FORWARD = Retry(
 )
 """A customer is waiting: a few attempts, soon after each other."""
 
-PERSISTENT = Retry(
-    attempts=20, delay=timedelta(milliseconds=100), delay_max=timedelta(seconds=10)
-)
+PERSISTENT = Retry(attempts=20, delay=timedelta(milliseconds=100), delay_max=timedelta(seconds=10))
 """Money or certainty is at stake: many attempts, over minutes, before a person is asked."""
 
 reserve = step(reserve_inventory, undo=release_inventory)
@@ -67,9 +65,7 @@ confirm = step(
 
 
 @workflow(strict=True)
-def place_order(
-    order_id: OrderId, payment: PaymentDetails, customer_id: CustomerId
-) -> Shipment:
+def place_order(order_id: OrderId, payment: PaymentDetails, customer_id: CustomerId) -> Shipment:
     """Take an order from cart to confirmation."""
     order = query(validate_order)(order_id)
     reservation = reserve(order)

@@ -44,7 +44,8 @@ async def fulfil_order(
         reservation.id,
     )
     if blocked:
-        message = f"the warehouse has blocked {blocked[0][0]}, which {order.id} wants"
+        [(sku,)] = blocked
+        message = f"the warehouse has blocked {sku!s}, which {order.id} wants"
         raise ShipmentRefused(message)
     committed = await transaction.execute(
         "UPDATE shop_reservation SET status = 'committed' WHERE id = ? AND status = 'held'",

@@ -107,7 +107,7 @@ def _rollback_began(_plan: Plan, state: RunState, fact: facts.RollbackBegan) -> 
 
 
 def _returned(_plan: Plan, state: RunState, fact: facts.Returned) -> None:
-    state.returned = fact.failure if fact.value is None else fact.value
+    state.returned = fact.value if fact.failure is None else fact.failure
 
 
 def _parked(_plan: Plan, state: RunState, fact: facts.Parked) -> None:

@@ -118,7 +118,7 @@ class ControlAnswer(StrEnum):
     """What is unresolved must be settled first."""
 
 
-class RunStarted(msgspec.Struct, frozen=True, tag="run_started", kw_only=True):
+class RunStarted(msgspec.Struct, frozen=True, tag="run_started", kw_only=True, gc=False):
     """The run exists: what it runs, and its inputs as JSON."""
 
     workflow: str
@@ -129,7 +129,7 @@ class RunStarted(msgspec.Struct, frozen=True, tag="run_started", kw_only=True):
     at: Instant
 
 
-class Claimed(msgspec.Struct, frozen=True, tag="claimed"):
+class Claimed(msgspec.Struct, frozen=True, tag="claimed", gc=False):
     """Another worker holds the run now; what was in flight was interrupted."""
 
     claims: int
@@ -137,7 +137,7 @@ class Claimed(msgspec.Struct, frozen=True, tag="claimed"):
     at: Instant
 
 
-class NodeStarted(msgspec.Struct, frozen=True, tag="node_started"):
+class NodeStarted(msgspec.Struct, frozen=True, tag="node_started", gc=False):
     """The intent: from here on the effect may happen. Durable before the body is entered."""
 
     node: str
@@ -145,7 +145,7 @@ class NodeStarted(msgspec.Struct, frozen=True, tag="node_started"):
     at: Instant
 
 
-class NodeDone(msgspec.Struct, frozen=True, tag="node_done"):
+class NodeDone(msgspec.Struct, frozen=True, tag="node_done", gc=False):
     """The node has its result."""
 
     node: str
@@ -153,7 +153,7 @@ class NodeDone(msgspec.Struct, frozen=True, tag="node_done"):
     at: Instant
 
 
-class NodeFailed(msgspec.Struct, frozen=True, tag="node_failed"):
+class NodeFailed(msgspec.Struct, frozen=True, tag="node_failed", gc=False):
     """An attempt ended without a result."""
 
     node: str
@@ -161,7 +161,7 @@ class NodeFailed(msgspec.Struct, frozen=True, tag="node_failed"):
     at: Instant
 
 
-class EffectUnrecorded(msgspec.Struct, frozen=True, tag="effect_unrecorded"):
+class EffectUnrecorded(msgspec.Struct, frozen=True, tag="effect_unrecorded", gc=False):
     """The effect happened, but its result cannot be recorded."""
 
     node: str
@@ -169,20 +169,20 @@ class EffectUnrecorded(msgspec.Struct, frozen=True, tag="effect_unrecorded"):
     at: Instant
 
 
-class RetryScheduled(msgspec.Struct, frozen=True, tag="retry_scheduled"):
+class RetryScheduled(msgspec.Struct, frozen=True, tag="retry_scheduled", gc=False):
     """The next attempt is due."""
 
     node: str
     due: Instant
 
 
-class Guarded(msgspec.Struct, frozen=True, tag="guarded"):
+class Guarded(msgspec.Struct, frozen=True, tag="guarded", gc=False):
     """The node's guard was evaluated and holds."""
 
     node: str
 
 
-class NodeSkipped(msgspec.Struct, frozen=True, tag="node_skipped"):
+class NodeSkipped(msgspec.Struct, frozen=True, tag="node_skipped", gc=False):
     """The node has no result: None."""
 
     node: str
@@ -190,28 +190,28 @@ class NodeSkipped(msgspec.Struct, frozen=True, tag="node_skipped"):
     at: Instant
 
 
-class NodeStopped(msgspec.Struct, frozen=True, tag="node_stopped"):
+class NodeStopped(msgspec.Struct, frozen=True, tag="node_stopped", gc=False):
     """A node without effect was stopped because the run is being rolled back."""
 
     node: str
     at: Instant
 
 
-class NodeGaveUp(msgspec.Struct, frozen=True, tag="node_gave_up"):
+class NodeGaveUp(msgspec.Struct, frozen=True, tag="node_gave_up", gc=False):
     """The node has definitely failed: nothing of it is left and nothing more is tried."""
 
     node: str
     at: Instant
 
 
-class NodeStuck(msgspec.Struct, frozen=True, tag="node_stuck"):
+class NodeStuck(msgspec.Struct, frozen=True, tag="node_stuck", gc=False):
     """The node is in doubt and nothing more can be asked or tried."""
 
     node: str
     at: Instant
 
 
-class CompensateStarted(msgspec.Struct, frozen=True, tag="compensate_started"):
+class CompensateStarted(msgspec.Struct, frozen=True, tag="compensate_started", gc=False):
     """The node's compensate is being asked."""
 
     node: str
@@ -219,13 +219,13 @@ class CompensateStarted(msgspec.Struct, frozen=True, tag="compensate_started"):
     at: Instant
 
 
-class Proceeded(msgspec.Struct, frozen=True, tag="proceed"):
+class Proceeded(msgspec.Struct, frozen=True, tag="proceed", gc=False):
     """The verdict that it happened, with its result as JSON."""
 
     result: msgspec.Raw
 
 
-class VerdictGiven(msgspec.Struct, frozen=True, tag="verdict_given"):
+class VerdictGiven(msgspec.Struct, frozen=True, tag="verdict_given", gc=False):
     """What the compensate answered."""
 
     node: str
@@ -233,7 +233,7 @@ class VerdictGiven(msgspec.Struct, frozen=True, tag="verdict_given"):
     at: Instant
 
 
-class CompensateFailed(msgspec.Struct, frozen=True, tag="compensate_failed"):
+class CompensateFailed(msgspec.Struct, frozen=True, tag="compensate_failed", gc=False):
     """The compensate raised."""
 
     node: str
@@ -241,14 +241,14 @@ class CompensateFailed(msgspec.Struct, frozen=True, tag="compensate_failed"):
     at: Instant
 
 
-class CompensateRetryScheduled(msgspec.Struct, frozen=True, tag="compensate_retry_scheduled"):
+class CompensateRetryScheduled(msgspec.Struct, frozen=True, tag="compensate_retry_scheduled", gc=False):
     """The compensate is to be asked again."""
 
     node: str
     due: Instant
 
 
-class CancelRequested(msgspec.Struct, frozen=True, tag="cancel_requested"):
+class CancelRequested(msgspec.Struct, frozen=True, tag="cancel_requested", gc=False):
     """Somebody wants the run cancelled."""
 
     post: int
@@ -257,7 +257,7 @@ class CancelRequested(msgspec.Struct, frozen=True, tag="cancel_requested"):
     at: Instant
 
 
-class UndoRequested(msgspec.Struct, frozen=True, tag="undo_requested"):
+class UndoRequested(msgspec.Struct, frozen=True, tag="undo_requested", gc=False):
     """Somebody wants the completed run undone."""
 
     post: int
@@ -266,27 +266,27 @@ class UndoRequested(msgspec.Struct, frozen=True, tag="undo_requested"):
     at: Instant
 
 
-class ControlAnswered(msgspec.Struct, frozen=True, tag="control_answered"):
+class ControlAnswered(msgspec.Struct, frozen=True, tag="control_answered", gc=False):
     """What became of a request, named by the number of its post."""
 
     post: int
     answer: ControlAnswer
 
 
-class DeadlinePassed(msgspec.Struct, frozen=True, tag="deadline_passed"):
+class DeadlinePassed(msgspec.Struct, frozen=True, tag="deadline_passed", gc=False):
     """The run took longer than it may."""
 
     at: Instant
 
 
-class RollbackBegan(msgspec.Struct, frozen=True, tag="rollback_began"):
+class RollbackBegan(msgspec.Struct, frozen=True, tag="rollback_began", gc=False):
     """The run goes back from here: no step starts any more, and what is done is undone."""
 
     cause: Cause
     at: Instant
 
 
-class UndoStarted(msgspec.Struct, frozen=True, tag="undo_started"):
+class UndoStarted(msgspec.Struct, frozen=True, tag="undo_started", gc=False):
     """The intent of an undo."""
 
     node: str
@@ -294,14 +294,14 @@ class UndoStarted(msgspec.Struct, frozen=True, tag="undo_started"):
     at: Instant
 
 
-class UndoDone(msgspec.Struct, frozen=True, tag="undo_done"):
+class UndoDone(msgspec.Struct, frozen=True, tag="undo_done", gc=False):
     """The node is undone."""
 
     node: str
     at: Instant
 
 
-class UndoFailed(msgspec.Struct, frozen=True, tag="undo_failed"):
+class UndoFailed(msgspec.Struct, frozen=True, tag="undo_failed", gc=False):
     """An attempt to undo ended otherwise."""
 
     node: str
@@ -309,41 +309,42 @@ class UndoFailed(msgspec.Struct, frozen=True, tag="undo_failed"):
     at: Instant
 
 
-class UndoRetryScheduled(msgspec.Struct, frozen=True, tag="undo_retry_scheduled"):
+class UndoRetryScheduled(msgspec.Struct, frozen=True, tag="undo_retry_scheduled", gc=False):
     """The next attempt to undo is due."""
 
     node: str
     due: Instant
 
 
-class UndoLeft(msgspec.Struct, frozen=True, tag="undo_left"):
+class UndoLeft(msgspec.Struct, frozen=True, tag="undo_left", gc=False):
     """The undo gave up: the node stays done, for a person to settle."""
 
     node: str
     at: Instant
 
 
-class NodeKept(msgspec.Struct, frozen=True, tag="node_kept"):
+class NodeKept(msgspec.Struct, frozen=True, tag="node_kept", gc=False):
     """The node declares no undo: it stays done, as was declared."""
 
     node: str
 
 
-class Returned(msgspec.Struct, frozen=True, tag="returned"):
+class Returned(msgspec.Struct, frozen=True, tag="returned", gc=False):
     """The run's value, or why it could not be built from the results."""
 
-    value: msgspec.Raw | None = None
+    value: msgspec.Raw = msgspec.Raw(b"null")
     failure: Failure | None = None
+    """Set where there is no value."""
 
 
-class Parked(msgspec.Struct, frozen=True, tag="parked"):
+class Parked(msgspec.Struct, frozen=True, tag="parked", gc=False):
     """Only a person may move the run on."""
 
     reason: ParkReason
     at: Instant
 
 
-class RunEnded(msgspec.Struct, frozen=True, tag="run_ended"):
+class RunEnded(msgspec.Struct, frozen=True, tag="run_ended", gc=False):
     """The run is final."""
 
     status: EndStatus

@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from typing import NewType, assert_never, cast
 
 from makegood.definition.reading.place import Place, place_of
+from makegood.definition.reading.refusals import EXPRESSIONS, STATEMENTS
 from makegood.definition.reading.signature import name_of
 from makegood.definition.step import Pure, Query, Step, expect, pure, query, step
 
@@ -101,51 +102,6 @@ Meaning = Result | Definition | Wiring | Thing | Written | Shape | Wrong
 _WIRING = frozenset({"named", "after", "when"})
 _FACTORIES: tuple[object, ...] = (step, query, pure)
 
-_STATEMENTS: dict[type[ast.stmt], str] = {
-    ast.If: "`if` decides now, for all runs; guard a step with .when(…), or decide in pure(…)",
-    ast.Match: "`match` decides now, for all runs; guard a step with .when(…)",
-    ast.For: "`for` repeats now, for all runs; pass the whole list to a step",
-    ast.While: "`while` repeats now, for all runs; repeat inside a step",
-    ast.AsyncFor: "`async for` has no place in a body; pass the whole list to a step",
-    ast.With: "`with` has no place in a body; open and close inside a step",
-    ast.AsyncWith: "`async with` has no place in a body; open and close inside a step",
-    ast.Try: "`try` catches nothing here, because no step runs yet; use compensate= or optional=",
-    ast.TryStar: "`try` catches nothing here, because no step runs yet; use compensate=",
-    ast.Raise: "`raise` would fail now, for all runs; use expect(flag, error)",
-    ast.Assert: "`assert` checks now, for all runs; use expect(flag, error)",
-    ast.AugAssign: "a body does not calculate; use pure(…)",
-    ast.Delete: "`del` has no place in a body; remove it",
-    ast.Global: "`global` has no place in a body; return what is needed",
-    ast.Nonlocal: "`nonlocal` has no place in a body; return what is needed",
-    ast.Import: "imports stand at the top of the module; move it there",
-    ast.ImportFrom: "imports stand at the top of the module; move it there",
-    ast.FunctionDef: "functions stand outside of a body; move it out",
-    ast.AsyncFunctionDef: "functions stand outside of a body; move it out",
-    ast.ClassDef: "classes stand outside of a body; move it out",
-}
-
-_EXPRESSIONS: dict[type[ast.expr], str] = {
-    ast.Compare: "a body does not compare: the value only exists when the workflow runs; "
-    "compare in pure(…), then use .when(…) or expect(…)",
-    ast.BoolOp: "`and` and `or` decide now, for all runs; combine flags in pure(…)",
-    ast.UnaryOp: "a body does not calculate; use pure(…)",
-    ast.BinOp: "a body does not calculate; use pure(…), or name the constant outside of the body",
-    ast.IfExp: "`if` decides now, for all runs; guard a step with .when(…), or decide in pure(…)",
-    ast.JoinedStr: "an f-string would be filled in now, for all runs; make text in pure(…)",
-    ast.Await: "nothing is awaited in a body: the engine awaits the steps; remove `await`",
-    ast.Yield: "a body does not yield; return a tuple or a list of results",
-    ast.YieldFrom: "a body does not yield; return a tuple or a list of results",
-    ast.ListComp: "a comprehension repeats now, for all runs; pass the whole list to a step",
-    ast.SetComp: "a comprehension repeats now, for all runs; pass the whole list to a step",
-    ast.DictComp: "a comprehension repeats now, for all runs; pass the whole list to a step",
-    ast.GeneratorExp: "a comprehension repeats now, for all runs; pass the whole list to a step",
-    ast.NamedExpr: "`:=` has no place in a body; assign on a line of its own",
-    ast.Starred: "`*` unpacks now, before the value exists; pass the whole value on",
-    ast.Lambda: "a lambda has no place here; write a function with annotations, as pure(…)",
-    ast.Slice: "a slice is taken now, before the value exists; take it in pure(…)",
-    ast.Set: "a set has no order to be stored in; use a tuple or a list",
-}
-
 
 @dataclass(slots=True)
 class _Reading:
@@ -186,38 +142,38 @@ class _Reading:
                 self._refuse_statement(statement)
 
     def _assign(self, targets: list[ast.expr], value: ast.expr) -> None:
-        meaning = self._meaning(value)
-        for target in targets:
-            match target, value:
-                case ast.Name(name), _:
-                    self.names[name] = meaning
-                case ((ast.Tuple(names) | ast.List(names)), (ast.Tuple(values) | ast.List(values))):
-                    self._assign_each(target, names, values)
-                case ((ast.Tuple(names) | ast.List(names)), _):
-                    self._problem(
-                        target,
-                        "unpacking iterates now, before the value exists; take parts with [0], [1]",
-                    )
-                    self.names.update({n.id: Wrong() for n in names if isinstance(n, ast.Name)})
-                case _:
-                    self._problem(target, "a body assigns to plain names only; use one")
+        match targets, value:
+            case [ast.Tuple(names) | ast.List(names)], ast.Tuple(values) | ast.List(values) if len(
+                names
+            ) == len(values):
+                for name, part in zip(names, values, strict=True):
+                    self._assign([name], part)
+            case _:
+                meaning = self._meaning(value)
+                for target in targets:
+                    self._assign_one(target, meaning)
 
-    def _assign_each(self, target: ast.expr, names: list[ast.expr], values: list[ast.expr]) -> None:
-        if len(names) != len(values):
-            self._problem(target, f"{len(values)} values are assigned to {len(names)} names")
-            return
-        for name, value in zip(names, values, strict=True):
-            quiet = _Reading(self.file, self.offset, self.outer, dict(self.names))
-            if isinstance(name, ast.Name):
-                self.names[name.id] = quiet._meaning(value)
-            else:
-                self._problem(name, "a body assigns to plain names only; use one")
+    def _assign_one(self, target: ast.expr, meaning: Meaning) -> None:
+        match target:
+            case ast.Name(name):
+                self.names[name] = meaning
+            case ast.Tuple() | ast.List():
+                self._assigned_within(target)
+                self._problem(
+                    target,
+                    "unpacking iterates now, before the value exists; take parts with [0], [1]",
+                )
+            case _:
+                self._problem(target, "a body assigns to plain names only; use one")
 
     def _refuse_statement(self, statement: ast.stmt) -> None:
         self._problem(
             statement,
-            _STATEMENTS.get(type(statement), "this statement has no place in a body; remove it"),
+            STATEMENTS.get(type(statement), "this statement has no place in a body; remove it"),
         )
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            self.names[statement.name] = Wrong()
+            return
         for inner in ast.iter_child_nodes(statement):
             match inner:
                 case ast.ExceptHandler(body=body) | ast.match_case(body=body):
@@ -228,8 +184,6 @@ class _Reading:
                     self.names[name] = Wrong()
                 case _:
                     self._assigned_within(inner)
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            self.names[statement.name] = Wrong()
 
     def _each(self, body: list[ast.stmt]) -> None:
         for statement in body:
@@ -260,7 +214,7 @@ class _Reading:
             case ast.Dict(keys, values):
                 return self._dict(expression, keys, values)
             case _:
-                why = _EXPRESSIONS.get(type(expression), "this has no place in a body; remove it")
+                why = EXPRESSIONS.get(type(expression), "this has no place in a body; remove it")
                 self._assigned_within(expression)
                 return self._problem(expression, why)
 
@@ -308,7 +262,7 @@ class _Reading:
     def _item(self, expression: ast.Subscript) -> Meaning:
         whole = self._meaning(expression.value)
         if isinstance(expression.slice, ast.Slice):
-            return self._problem(expression, _EXPRESSIONS[ast.Slice])
+            return self._problem(expression, EXPRESSIONS[ast.Slice])
         key = self._meaning(expression.slice)
         if isinstance(key, Wrong):
             return key
@@ -331,7 +285,7 @@ class _Reading:
         self, expression: ast.Dict, keys: list[ast.expr | None], values: list[ast.expr]
     ) -> Meaning:
         if any(key is None for key in keys):
-            return self._problem(expression, _EXPRESSIONS[ast.Starred])
+            return self._problem(expression, EXPRESSIONS[ast.Starred])
         named = [self._meaning(key) for key in keys if key is not None]
         if any(isinstance(key, Result) for key in named):
             return self._problem(expression, "a result cannot be a key; build it in pure(…)")
@@ -401,7 +355,7 @@ class _Reading:
         given = [self._meaning(argument) for argument in call.args]
         for keyword in call.keywords:
             if keyword.arg is None:
-                given.append(self._problem(call, _EXPRESSIONS[ast.Starred]))
+                given.append(self._problem(call, EXPRESSIONS[ast.Starred]))
             else:
                 given.append(self._meaning(keyword.value))
         return _whole(given)
@@ -446,10 +400,10 @@ def _unknown_call(value: object, name: str) -> str:
         )
     if inspect.iscoroutinefunction(value):
         return f"`{name}` is a plain function; write step({name})(…), or query({name})(…)"
+    if isinstance(getattr(value, "__self__", None), type):
+        return f"`{name}(…)` is called now, for all runs; name the constant outside of the body"
     if inspect.isbuiltin(value) or getattr(value, "__module__", "") == "builtins":
         return f"`{name}()` would be computed now, before the value exists; use pure(…)"
-    if inspect.ismethod(value):
-        return f"`{name}(…)` is called now, for all runs; name the constant outside of the body"
     if inspect.isroutine(value):
         return f"`{name}` is a plain function; write pure({name})(…)"
     return f"`{name}` is neither a step, a query nor a pure; a body calls nothing else"

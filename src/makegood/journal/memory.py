@@ -9,6 +9,7 @@ a worker that no longer calls loses its runs when that time has passed.
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, NoReturn
 
@@ -37,7 +38,7 @@ from makegood.values.instants import Instant
 from makegood.values.limits import PAGE_RUNS_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Generator, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from makegood.journal.sqlite.scratch import Scratch
     from makegood.values.ids import RunId, WorkerId
@@ -100,10 +101,12 @@ class MemoryJournal:
         self._is_open = False
         self._works = False
 
-    def append(self, append: Append) -> Awaitable[Verdict]:
+    def append(self, append: Append) -> asyncio.Future[Verdict]:
         """Write one turn of one run; the verdict is there already."""
         self._require_open()
-        return _Given(self._verdict(append))
+        given: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        given.set_result(self._verdict(append))
+        return given
 
     async def post(self, post: Post) -> int | Exists:
         """Leave something for a run, or start one without holding it."""
@@ -313,19 +316,6 @@ class _Record:
             ended_at=self.ended_at,
             pruned_at=self.pruned_at,
         )
-
-
-class _Given:
-    """A verdict that can be awaited and is there already: no task and no future."""
-
-    __slots__ = ("_verdict",)
-
-    def __init__(self, verdict: Verdict) -> None:
-        self._verdict = verdict
-
-    def __await__(self) -> Generator[None, None, Verdict]:
-        return self._verdict
-        yield  # Only the presence of this word makes the method a generator.
 
 
 def _refusal(store: MemoryStore, record: _Record | None, append: Append) -> Verdict | None:

@@ -17,7 +17,8 @@ from makegood.values.injectable import Sql  # noqa: TC001
 from makegood.values.instants import Instant  # noqa: TC001
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from asyncio import Future
+    from collections.abc import Sequence
 
     from makegood.values.injectable import Transaction
 
@@ -103,7 +104,7 @@ class LocalWork(Protocol):
         ...
 
 
-class Append(msgspec.Struct, frozen=True, kw_only=True):
+class Append(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Everything that one turn of one run wants remembered: all of it, or nothing."""
 
     run: RunId
@@ -335,8 +336,8 @@ class Journal(Protocol):
         """Finish what waits and close; later calls raise `EngineClosed`."""
         ...
 
-    def append(self, append: Append) -> Awaitable[Verdict]:
-        """Write one turn of one run (1–8). Returns at once what can be awaited for the verdict."""
+    def append(self, append: Append) -> Future[Verdict]:
+        """Write one turn of one run (1–8). Returns at once; the future will hold the verdict."""
         ...
 
     async def post(self, post: Post) -> int | Exists:

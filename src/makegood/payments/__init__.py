@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from makegood.payments import outcome
 from makegood.payments.errors import (
     AnswerContradicts,
     GatewayMisconfigured,
@@ -12,7 +13,6 @@ from makegood.payments.errors import (
 )
 from makegood.payments.gateway import AuthorizeRequest, Capabilities, Gateway, Op, OperationKind
 from makegood.payments.money import Money, split
-from makegood.payments import outcome
 from makegood.payments.outcome import GatewayRef, Outcome, Snapshot, Status
 from makegood.payments.payment import (
     Authorization,

@@ -33,8 +33,16 @@ class SystemClock:
         return loop.call_later(max(0.0, (when - self.now()) / 1_000_000), callback)
 
 
+_TOKEN_BYTES = 16
+_TOKENS_DRAWN = 256
+"""Tokens are drawn this many at a time: asking the machine for each would cost more."""
+
+
 class RandomIds:
     """Ids from the machine's source of randomness."""
+
+    def __init__(self) -> None:
+        self._tokens: list[bytes] = []
 
     def worker(self) -> WorkerId:
         """Return a new worker id."""
@@ -46,7 +54,13 @@ class RandomIds:
 
     def token(self) -> bytes:
         """Return 16 random bytes."""
-        return os.urandom(16)
+        if not self._tokens:
+            drawn = os.urandom(_TOKEN_BYTES * _TOKENS_DRAWN)
+            self._tokens = [
+                drawn[start : start + _TOKEN_BYTES]
+                for start in range(0, len(drawn), _TOKEN_BYTES)
+            ]
+        return self._tokens.pop()
 
 
 async def pause(clock: Clock, until: Instant) -> None:

@@ -12,7 +12,7 @@ from makegood.values.verdict import Failure, FailureKind
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["as_failure", "as_remote", "classify", "interrupted"]
+__all__ = ["as_failure", "as_remote", "classify", "interrupted", "users_part"]
 
 _FRAMES_MAX = 30
 _OURS = ("makegood.runtime.", "makegood.testing.", "makegood.journal.")
@@ -71,14 +71,23 @@ def _message_of(error: BaseException) -> str:
     return text[:ERROR_TEXT_CHARACTERS_MAX].encode(errors="backslashreplace").decode()
 
 
+def users_part(traceback: TracebackType | None) -> TracebackType | None:
+    """Return a traceback from the first frame on that is not ours."""
+    while traceback is not None and _is_ours(traceback):
+        traceback = traceback.tb_next
+    return traceback
+
+
 def _places_of(traceback: TracebackType | None) -> str:
     """Return one line for each frame of the user's. Source lines would cost ten times as much."""
     places: list[str] = []
     while traceback is not None and len(places) < _FRAMES_MAX:
-        if str(traceback.tb_frame.f_globals.get("__name__", "")).startswith(_OURS):
-            traceback = traceback.tb_next
-            continue
-        code = traceback.tb_frame.f_code
-        places.append(f"{code.co_filename}:{traceback.tb_lineno} in {code.co_qualname}")
+        if not _is_ours(traceback):
+            code = traceback.tb_frame.f_code
+            places.append(f"{code.co_filename}:{traceback.tb_lineno} in {code.co_qualname}")
         traceback = traceback.tb_next
     return "\n".join(places)[:ERROR_TEXT_CHARACTERS_MAX]
+
+
+def _is_ours(traceback: TracebackType) -> bool:
+    return str(traceback.tb_frame.f_globals.get("__name__", "")).startswith(_OURS)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from makegood.decision.state import RunState
-    from makegood.runtime.perform import Arrival
     from makegood.runtime.served import Bound, Served
     from makegood.runtime.shell import Shell
     from makegood.values.ids import RunId
@@ -27,20 +26,17 @@ Arguments = tuple[tuple[object, ...], dict[str, Any]]
 
 
 class Jobs:
-    """Makes the jobs of one run."""
+    """Makes the jobs of one run. It does not know the turn, which would be a cycle to collect."""
 
-    __slots__ = ("_deliver", "_run", "_served", "_shell")
+    __slots__ = ("_run", "_served", "_shell")
 
-    def __init__(
-        self, shell: Shell, served: Served, run: RunId, deliver: Callable[[Arrival], None]
-    ) -> None:
+    def __init__(self, shell: Shell, served: Served, run: RunId) -> None:
         self._shell = shell
         self._served = served
         self._run = run
-        self._deliver = deliver
 
     def make(self, state: RunState, command: Start | Compensate | Undo | Local) -> Job:
-        """Return the job of a command."""
+        """Return the job of a command; say where its arrival goes before it is begun."""
         match command:
             case Start():
                 return self._do(state, command.node, command.attempt, command.until)
@@ -128,5 +124,4 @@ class Jobs:
             bound=bound,
             context=context,
             arguments=arguments,
-            deliver=self._deliver,
         )

@@ -74,7 +74,7 @@ def build_outcome(
     errors: Mapping[tuple[str, Any], BaseException],  # Any: one of the three directions
 ) -> Outcome[Any]:
     """Return the outcome that a settled state stands for; without code the value is plain JSON."""
-    raised = _errors(plan, state, errors)
+    raised = [] if state.status == "completed" else _errors(plan, state, errors)
     doubtful = {index for index in state.stuck if state.nodes[index].phase is not Phase.LEFT}
     return Outcome(
         run=run,

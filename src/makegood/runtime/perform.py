@@ -17,9 +17,10 @@ from makegood.decision.facts import Fact, Proceeded
 from makegood.definition.plan import Kind
 from makegood.errors import InvalidInput, OutcomeUnknown, PayloadTooLarge, StepTimeout
 from makegood.journal.protocol import Statement
-from makegood.runtime.failing import as_failure, classify
+from makegood.runtime.failing import as_failure, classify, users_part
 from makegood.runtime.ports import Invocation
 from makegood.runtime.telemetry import log
+from makegood.runtime.timeouts import Timeouts
 from makegood.values.codec import NotCarried
 from makegood.values.instants import Instant, after
 from makegood.values.verdict import Abort, FailureKind, Proceed, RetryFresh, RetryNow, Undecided
@@ -38,6 +39,8 @@ __all__ = ["Arrival", "Collected", "Job", "Performer", "call", "outcome_of", "fa
 class Arrival(msgspec.Struct, frozen=True):
     """The outcome of one call of a user's function."""
 
+    path: str
+    """Of the node that it is about."""
     fact: Fact
     writes: tuple[Statement, ...] = ()
     error: BaseException | None = None
@@ -62,11 +65,13 @@ class Job:
     __slots__ = (
         "arguments",
         "bound",
+        "bucket",
         "context",
         "deliver",
         "index",
         "is_reported",
         "is_stopped",
+        "number",
         "served",
         "task",
         "timed_out",
@@ -82,19 +87,26 @@ class Job:
         bound: Bound,
         context: Context,
         arguments: Callable[[], tuple[tuple[object, ...], dict[str, Any]]],
-        deliver: Callable[[Arrival], None],
     ) -> None:
         self.served = served
         self.index = index
         self.bound = bound
         self.context = context
         self.arguments = arguments
-        self.deliver = deliver
+        self.deliver: Callable[[Arrival], None] = _nowhere
         self.task: asyncio.Task[None] | None = None
         self.timer: Timer | None = None
+        self.bucket: int | None = None
+        """Where its timeout is kept: see `Timeouts`."""
+        self.number = 0
+        """The order in which jobs were begun."""
         self.timed_out = False
         self.is_stopped = False
         self.is_reported = False
+
+
+def _nowhere(_arrival: Arrival) -> None:
+    """Take the arrival of a job that was never begun: a local body's, which the journal runs."""
 
 
 class Performer:
@@ -109,14 +121,17 @@ class Performer:
         self._at_work: set[Job] = set()
         self._queue: deque[Job] = deque()
         self._is_closing = False
+        self._begun = 0
+        self._timeouts = Timeouts(clock, self._expire)
 
     @property
     def at_work(self) -> int:
         """How many jobs are running or waiting to run."""
         return len(self._at_work) + len(self._queue)
 
-    def begin(self, job: Job) -> None:
-        """Run a job as soon as there is room for it."""
+    def begin(self, job: Job, deliver: Callable[[Arrival], None]) -> None:
+        """Run a job as soon as there is room for it, and deliver its arrival."""
+        job.deliver = deliver
         if len(self._at_work) >= self._config.steps_at_once_max:
             self._queue.append(job)
         else:
@@ -142,21 +157,22 @@ class Performer:
                 task.cancel()
             if late:
                 await asyncio.wait(late, timeout=self._config.cancel_grace.total_seconds())
+        self._timeouts.close()
 
     def _launch(self, job: Job) -> None:
         self._at_work.add(job)
-        until = job.context.until
+        self._begun += 1
+        job.number = self._begun
         job.task = asyncio.get_running_loop().create_task(self._work(job))
-        if until is not None:
-            job.timer = self._clock.call_at(until, lambda: self._expire(job))
+        if job.context.until is not None:
+            self._timeouts.set(job, job.context.until)
 
     def _leave(self, job: Job) -> None:
         """Make room for the next job, however this one ended."""
-        if job.timer is not None:
-            job.timer.cancel()
         if job not in self._at_work:
             return
         self._at_work.remove(job)
+        self._timeouts.clear(job)
         while self._queue and not self._is_closing:
             waiting = self._queue.popleft()
             if not waiting.is_stopped:
@@ -171,6 +187,8 @@ class Performer:
                 raise
             arrival = failed(job, self._cancelled(job, error), self._clock.now())
         except Exception as error:  # noqa: BLE001 - a user's function ends here
+            # Our own frames would hold the arrival, which holds the error: a cycle to collect.
+            error.__traceback__ = users_part(error.__traceback__)
             arrival = failed(job, error, self._clock.now())
         else:
             arrival = outcome_of(job, value, self._clock.now())
@@ -192,7 +210,7 @@ class Performer:
             message = f"`{path}` was cancelled from inside"
         is_step = job.served.kind(job.index) is Kind.STEP
         meaning = OutcomeUnknown(message) if is_step else StepTimeout(message)
-        return meaning.with_traceback(error.__traceback__)
+        return meaning.with_traceback(users_part(error.__traceback__))
 
     def _expire(self, job: Job) -> None:
         job.timed_out = True
@@ -244,7 +262,7 @@ def outcome_of(job: Job, value: object, now: Instant) -> Arrival:
         case "do":
             return _done(job, value, now)
         case "undo":
-            return Arrival(facts.UndoDone(job.context.path, now), _writes(job))
+            return Arrival(job.context.path, facts.UndoDone(job.context.path, now), _writes(job))
         case "compensate":
             return _answered(job, value, now)
 
@@ -258,8 +276,8 @@ def _done(job: Job, value: object, now: Instant) -> Arrival:
             return failed(job, error, now)
         # The effect has happened and cannot be put on record: neither failed nor repeated.
         failure = as_failure(error, FailureKind.IN_DOUBT)
-        return Arrival(facts.EffectUnrecorded(path, failure, now), error=error)
-    return Arrival(facts.NodeDone(path, result, now), _writes(job))
+        return Arrival(path, facts.EffectUnrecorded(path, failure, now), error=error)
+    return Arrival(path, facts.NodeDone(path, result, now), _writes(job))
 
 
 def _writes(job: Job) -> tuple[Statement, ...]:
@@ -275,9 +293,9 @@ def _answered(job: Job, value: object, now: Instant) -> Arrival:
                 result = job.served.code.nodes[job.index].result.write(value.result)
             except (NotCarried, PayloadTooLarge) as error:
                 return failed(job, error, now)
-            return Arrival(facts.VerdictGiven(path, Proceeded(result), now))
+            return Arrival(path, facts.VerdictGiven(path, Proceeded(result), now))
         case RetryNow() | Abort() | Undecided() | RetryFresh():
-            return Arrival(facts.VerdictGiven(path, value, now))
+            return Arrival(path, facts.VerdictGiven(path, value, now))
         case _:
             message = (
                 f"the compensate of `{path}` returned {value!r:.80}; return Proceed(result), "
@@ -293,11 +311,11 @@ def failed(job: Job, error: Exception, now: Instant) -> Arrival:
     failure = as_failure(error, classify(error, kind, job.bound.retry_on))
     match job.context.direction:
         case "do":
-            return Arrival(facts.NodeFailed(path, failure, now), error=error)
+            return Arrival(path, facts.NodeFailed(path, failure, now), error=error)
         case "undo":
-            return Arrival(facts.UndoFailed(path, failure, now), error=error)
+            return Arrival(path, facts.UndoFailed(path, failure, now), error=error)
         case "compensate":
-            return Arrival(facts.CompensateFailed(path, failure, now), error=error)
+            return Arrival(path, facts.CompensateFailed(path, failure, now), error=error)
 
 
 def _effect_of(job: Job) -> Kind:

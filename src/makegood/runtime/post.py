@@ -40,12 +40,12 @@ AnyPost = StartPost | CancelPost | UndoPost
 write_post = msgspec.json.Encoder().encode
 """Return a post's body as JSON."""
 
-_read_post = msgspec.json.Decoder(AnyPost).decode
+_decoder: msgspec.json.Decoder[AnyPost] = msgspec.json.Decoder(AnyPost)
 
 
 def as_fact(posted: Posted) -> Fact:
     """Return the fact that a post becomes when the run's holder takes it."""
-    post = _read_post(posted.body)
+    post = _decoder.decode(posted.body)
     match post:
         case StartPost():
             return post.started

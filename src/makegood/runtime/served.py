@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from makegood.definition.plan import Kind
 from makegood.runtime.services import find_services
-from makegood.values.ids import effect_key
+from makegood.values.ids import Direction, effect_key
 from makegood.values.injectable import (
     Attempt,
     Deadline,
@@ -74,7 +74,7 @@ class Context:
         """Return what the runtime itself fills in for an annotation."""
         if wants is IdempotencyKey:
             # A compensate asks about the effect of the body, so it is given the body's key.
-            direction = "undo" if self.direction == "undo" else "do"
+            direction: Direction = "undo" if self.direction == "undo" else "do"
             return effect_key(
                 self.workflow,
                 self.key or self.run,

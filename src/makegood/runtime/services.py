@@ -36,7 +36,7 @@ def find_services(
     found: dict[object, object] = {}
     problems: list[str] = []
     for kind in wanted:
-        candidates = [kind] if kind in services else _subclasses(kind, services)
+        candidates = _candidates(kind, services)
         if len(candidates) == 1:
             found[kind] = services[candidates[0]]
         elif candidates:
@@ -55,9 +55,11 @@ def find_services(
     return found
 
 
-def _subclasses(kind: object, services: Mapping[type, object]) -> list[type]:
+def _candidates(kind: object, services: Mapping[type, object]) -> list[type]:
     if not isinstance(kind, type):
         return []
+    if kind in services:
+        return [kind]
     return [item for item in services if _is_subclass(item, kind)]
 
 

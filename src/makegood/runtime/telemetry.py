@@ -34,7 +34,8 @@ class Telemetry:
         for fact in recorded:
             if type(fact) in _LOGGED:
                 _write_log(run, workflow, fact)
-            if self._observers:
+        if self._observers:
+            for fact in recorded:
                 self._show(Event(run=run, workflow=workflow, fact=fact))
 
     def _show(self, event: Event) -> None:

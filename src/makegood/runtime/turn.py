@@ -17,6 +17,7 @@ journal, and the outcomes that were in it are folded again after that.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from makegood.decision import facts
@@ -26,7 +27,7 @@ from makegood.decision.evolve import evolve, expects, fold
 from makegood.decision.facts import read_facts, write_facts
 from makegood.decision.retry import Chance
 from makegood.decision.state import RunState
-from makegood.errors import StoreBusy, StoreError, StoreFull, WritesRefused
+from makegood.errors import StoreBusy, StoreError, StoreFull
 from makegood.journal.protocol import (
     Append,
     Applied,
@@ -34,17 +35,14 @@ from makegood.journal.protocol import (
     Exists,
     Fenced,
     Refused,
-    Summary,
 )
 from makegood.runtime.evaluate import evaluate
-from makegood.runtime.failing import as_failure
 from makegood.runtime.jobs import Jobs
 from makegood.runtime.local import LocalBody
-from makegood.runtime.perform import Arrival
 from makegood.runtime.post import as_fact
+from makegood.runtime.sending import Sent, is_progress, summary_of, unwritten
 from makegood.runtime.telemetry import log
 from makegood.values.instants import after, micros
-from makegood.values.verdict import FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +50,7 @@ if TYPE_CHECKING:
     from makegood.decision.commands import Command
     from makegood.decision.facts import Fact
     from makegood.journal.protocol import History, NewRun, Posted, Statement, Verdict
-    from makegood.runtime.perform import Job
+    from makegood.runtime.perform import Arrival, Job
     from makegood.runtime.ports import Timer
     from makegood.runtime.served import Served
     from makegood.runtime.shell import Shell
@@ -62,42 +60,6 @@ if TYPE_CHECKING:
 __all__ = ["Direction", "Turn"]
 
 Direction = Literal["do", "compensate", "undo"]
-
-_OUTCOMES = frozenset(
-    {
-        facts.RunStarted,
-        facts.NodeDone,
-        facts.NodeFailed,
-        facts.EffectUnrecorded,
-        facts.VerdictGiven,
-        facts.CompensateFailed,
-        facts.UndoDone,
-        facts.UndoFailed,
-        facts.Parked,
-    }
-)
-"""Facts that are progress: they set the count of claims back."""
-
-
-class _Sent:
-    """An append in flight, and what is to be done when it is acknowledged."""
-
-    __slots__ = ("append", "arrivals", "commands", "local", "recorded")
-
-    def __init__(
-        self,
-        append: Append,
-        recorded: list[Fact],
-        commands: list[Command],
-        arrivals: list[Arrival],
-        local: LocalBody | None = None,
-    ) -> None:
-        self.append = append
-        self.recorded = recorded
-        self.commands = commands
-        self.arrivals = arrivals
-        self.local = local
-
 
 class Turn:
     """One run that this engine holds."""
@@ -138,7 +100,7 @@ class Turn:
         self._shell = shell
         self._loop = asyncio.get_running_loop()
         self._chance = Chance(run)
-        self._makes = Jobs(shell, served, run, self.deliver)
+        self._makes = Jobs(shell, served, run)
         self._jobs: dict[int, Job] = {}
         self._mail: list[Arrival] = []
         self._watchers: list[asyncio.Future[None]] = []
@@ -167,7 +129,7 @@ class Turn:
             self._is_gone = True
             return verdict
         self._shell.active[self.run] = self
-        self._take_verdict(_Sent(append, recorded, commands, []), verdict)
+        self._take_verdict(Sent(append, recorded, commands, []), verdict)
         return None
 
     def resume(self, history: History, *, claims: int) -> None:
@@ -268,7 +230,7 @@ class Turn:
         commands = [] if self._shell.is_draining else self._decide(recorded, now)
         if recorded:
             append = self._append(recorded, commands, now, writes=writes)
-            self._send(_Sent(append, recorded, commands, taken))
+            self._send(Sent(append, recorded, commands, taken))
         elif commands:
             (local,) = commands
             assert isinstance(local, Local)
@@ -317,7 +279,6 @@ class Turn:
         create: NewRun | None = None,
         writes: tuple[Statement, ...] = (),
     ) -> Append:
-        state = self.state
         release, wake_at = self._whether_to_release(commands, now)
         return Append(
             run=self.run,
@@ -329,22 +290,12 @@ class Turn:
             token=self._shell.ids.token(),
             facts=write_facts(recorded),
             at=now,
-            summary=self._summary(),
+            summary=summary_of(self.state),
             create=create,
             release=release,
             wake_at=wake_at,
-            progress=any(type(fact) in _OUTCOMES for fact in recorded) or state.is_settled,
+            progress=is_progress(recorded),
             writes=writes,
-        )
-
-    def _summary(self) -> Summary:
-        state = self.state
-        return Summary(
-            status=state.status,
-            cause=state.cause or state.rolling_back,
-            rollback=state.rollback,
-            reason=state.parked,
-            ended_at=state.ended_at,
         )
 
     def _whether_to_release(
@@ -364,11 +315,14 @@ class Turn:
             return False, None
         return True, due
 
-    def _send(self, sent: _Sent) -> None:
+    def _send(self, sent: Sent) -> None:
         self._is_busy = True
         self._disarm()
-        future = asyncio.ensure_future(self._shell.journal.append(sent.append))
-        future.add_done_callback(lambda done: self._on_reply(sent, done))
+        future = self._shell.journal.append(sent.append)
+        if future.done():
+            self._on_reply(sent, future)
+        else:
+            future.add_done_callback(partial(self._on_reply, sent))
 
     def _send_local(self, command: Local, now: Instant) -> None:
         job = self._makes.make(self.state, command)
@@ -383,14 +337,14 @@ class Turn:
             token=self._shell.ids.token(),
             facts=b"",
             at=now,
-            summary=self._summary(),
+            summary=summary_of(self.state),
             local=body,
         )
-        self._send(_Sent(append, [], [command], [], body))
+        self._send(Sent(append, [], [command], [], body))
 
     # The reply -------------------------------------------------------------------------------
 
-    def _on_reply(self, sent: _Sent, done: asyncio.Future[Verdict]) -> None:
+    def _on_reply(self, sent: Sent, done: asyncio.Future[Verdict]) -> None:
         self._shell.replied()
         if self._is_gone or done.cancelled():
             return
@@ -408,7 +362,7 @@ class Turn:
             log.error("run %s: the journal raised", self.run, exc_info=error)
             self.abandon(StoreError(f"the journal raised {error!r}"))
 
-    def _take_verdict(self, sent: _Sent, verdict: Verdict) -> None:
+    def _take_verdict(self, sent: Sent, verdict: Verdict) -> None:
         match verdict:
             case Applied():
                 self._applied(sent, verdict)
@@ -420,7 +374,7 @@ class Turn:
                 log.warning("run %s is held by another worker; it is dropped here", self.run)
                 self.abandon()
 
-    def _applied(self, sent: _Sent, verdict: Applied) -> None:
+    def _applied(self, sent: Sent, verdict: Applied) -> None:
         self._is_busy = False
         self._one_by_one = False
         self.seq = sent.append.seq
@@ -442,7 +396,7 @@ class Turn:
         else:
             self._rest(self._shell.clock.now())
 
-    def _fold_local(self, sent: _Sent, verdict: Applied) -> list[Fact]:
+    def _fold_local(self, sent: Sent, verdict: Applied) -> list[Fact]:
         (command,) = sent.commands
         assert isinstance(command, Local)
         assert sent.local is not None
@@ -456,7 +410,7 @@ class Turn:
 
     def _forget_job(self, arrival: Arrival) -> None:
         """Let go of a job whose outcome is durable, and keep the exception behind it."""
-        path: str = arrival.fact.node  # type: ignore[union-attr] # arrivals are about a node
+        path = arrival.path
         job = self._jobs.get(self.served.plan.positions[path])
         if job is None or not job.is_reported:
             return
@@ -469,11 +423,10 @@ class Turn:
             case Start() | Compensate() | Undo():
                 job = self._makes.make(self.state, command)
                 self._jobs[command.node] = job
-                self._shell.performer.begin(job)
+                self._shell.performer.begin(job, self.deliver)
             case Stop():
-                job = self._jobs.pop(command.node, None)
-                if job is not None:
-                    self._shell.performer.stop(job)
+                if command.node in self._jobs:
+                    self._shell.performer.stop(self._jobs.pop(command.node))
             case Local() | Evaluate():
                 # A local body has an append of its own, in the next turn; what is evaluated
                 # was evaluated before this append.
@@ -500,23 +453,12 @@ class Turn:
         self.inbox_head = history.row.inbox_head - len(history.inbox)
 
     def _unwritten(self, arrivals: list[Arrival], refused: Refused) -> list[Arrival]:
-        """Turn the outcome whose statements were refused into one that can be recorded."""
+        """Return the outcomes to take instead of those whose statements were refused."""
         if len(arrivals) > 1:
             # Which of them it was shows when they are sent one by one.
             self._one_by_one = True
             return arrivals
-        (arrival,) = arrivals
-        error = WritesRefused(refused.reason)
-        failure = as_failure(error, FailureKind.PERMANENT)
-        now = self._shell.clock.now()
-        match arrival.fact:
-            case facts.NodeDone(node=node):
-                return [Arrival(facts.EffectUnrecorded(node, failure, now), error=error)]
-            case facts.UndoDone(node=node):
-                return [Arrival(facts.UndoFailed(node, failure, now), error=error)]
-            case _:
-                message = f"{arrival.fact!r:.80} carries no statements"
-                raise AssertionError(message)
+        return [unwritten(arrivals[0], refused.reason, self._shell.clock.now())]
 
     # Resting and leaving -----------------------------------------------------------------------
 

@@ -15,7 +15,11 @@ import apsw
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from makegood import InvalidInput
+from makegood.payments import GatewayUnavailable, Op, outcome
+from makegood.payments.gateways.sandbox import DECLINED_TOKEN, Fault, Faults, SandboxGateway
+from makegood.payments.gateways.sandbox_books import Books, Hold
 from tests.payments.gateways.contract import (
     PROMISES,
     Counterparty,
@@ -24,10 +28,6 @@ from tests.payments.gateways.contract import (
     op,
     request,
 )
-
-from makegood.payments import GatewayUnavailable, Op, outcome
-from makegood.payments.gateways.sandbox import DECLINED_TOKEN, Fault, Faults, SandboxGateway
-from makegood.payments.gateways.sandbox_books import Books, Hold
 
 MORNING = datetime(2026, 1, 5, 8, tzinfo=UTC)
 
@@ -222,17 +222,22 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.real
-async def test_what_was_answered_before_a_kill_is_found_after_it(tmp_path: Path) -> None:
-    path = tmp_path / "books"
+def answered_before_it_is_killed(path: Path) -> list[str]:
+    """Have another process ask the sandbox without end, kill it, and return what it was told."""
     with subprocess.Popen(
         [sys.executable, "-c", ENDLESS_HOLDS, str(path)], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        answered = [process.stdout.readline().strip() for _ in range(100)]
+        answered = [process.stdout.readline() for _ in range(100)]
         process.send_signal(signal.SIGKILL)
-        answered += process.stdout.read().split("\n")[:-1]
-    async with sandbox(path) as gateway:
+        answered += process.stdout.readlines()
+    return [line.strip() for line in answered if line.endswith("\n")]
+
+
+@pytest.mark.real
+async def test_what_was_answered_before_a_kill_is_found_after_it(tmp_path: Path) -> None:
+    answered = answered_before_it_is_killed(tmp_path / "books")
+    async with sandbox(tmp_path / "books") as gateway:
         found = [await gateway.find(key) for key in answered]
     assert len(answered) >= 100
     assert all(len(snapshots) == 1 for snapshots in found)

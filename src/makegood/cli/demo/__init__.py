@@ -26,11 +26,14 @@ from makegood.errors import InvalidInput, MakegoodError
 from makegood.runtime.clock import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from makegood.cli.demo.shop import Evening
 
 __all__ = ["demo"]
+
+SEED = 1701
+"""The default: with it, samples of 100, 300 and 1,000 all meet purchases of zero dollars."""
 
 AGREE = 0
 DISAGREE = 3
@@ -41,10 +44,10 @@ MALFORMED_NAMED_MAX = 20
 CONCURRENCY_MAX = 10_000
 
 
-def demo(  # noqa: PLR0913 - the options of a command, each by its name
+def demo(
     *,
     orders: int = 1_000,
-    seed: int = 1997,
+    seed: int = SEED,
     faults: float = 0.1,
     concurrency: int = 128,
     store: Path | None = None,
@@ -129,7 +132,7 @@ def _read(path: Path | None) -> tuple[Sequence[Purchase], int]:
 
 
 @contextmanager
-def _store(path: Path | None) -> Iterator[Path]:
+def _store(path: Path | None) -> Generator[Path]:
     """Give the store's path: the one asked for, or one in a folder that is removed afterwards."""
     if path is not None:
         folder = path.absolute().parent
@@ -180,9 +183,7 @@ def _read_back(store: Path, parked: Sequence[str]) -> Reconciliation:
     return msgspec.json.decode(read.stdout, type=Reconciliation)
 
 
-def _report(
-    tally: Tally, evening: Evening, found: Reconciliation, *, rows_skipped: int
-) -> Report:
+def _report(tally: Tally, evening: Evening, found: Reconciliation, *, rows_skipped: int) -> Report:
     reasons = [(ending, why, count) for (ending, why), count in tally.reasons.most_common()]
     return Report(
         orders=tally.orders,

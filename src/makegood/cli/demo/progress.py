@@ -15,7 +15,7 @@ from makegood.cli.demo.report import COLOURS, SYMBOLS
 from makegood.cli.demo.tally import Ending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from rich.console import Console, RenderableType
 
@@ -31,7 +31,7 @@ BAR_CELLS = 40
 @contextmanager
 def watching(
     tally: Tally, console: Console, clock: Callable[[], float]
-) -> Iterator[Callable[[], None]]:
+) -> Generator[Callable[[], None]]:
     """Show the tally while the body runs; what is yielded is to be called after each order."""
     began = clock()
 
@@ -39,9 +39,7 @@ def watching(
         return _view(tally, clock() - began)
 
     if console.is_terminal:
-        live = Live(
-            console=console, get_renderable=view, refresh_per_second=REFRESH_PER_SECOND
-        )
+        live = Live(console=console, get_renderable=view, refresh_per_second=REFRESH_PER_SECOND)
         with live:
             yield lambda: None
         return

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-__all__ = ["COLOURS", "SYMBOLS", "Report", "Reconciliation", "as_json", "as_tables"]
+__all__ = ["COLOURS", "SYMBOLS", "Reconciliation", "Report", "as_json", "as_tables"]
 
 COLOURS: Mapping[Ending, str] = {
     Ending.COMPLETED: "green",
@@ -96,7 +96,9 @@ def as_json(report: Report) -> str:
 
 def as_tables(report: Report) -> RenderableType:
     """Return the report for a terminal, wide or narrow, with colours or without."""
-    return Group(_endings(report), *_reasons(report), Text(), _reconciliation(report), *_end(report))
+    return Group(
+        _endings(report), *_reasons(report), Text(), _reconciliation(report), *_end(report)
+    )
 
 
 def _endings(report: Report) -> Table:
@@ -133,7 +135,10 @@ def _reconciliation(report: Report) -> Table:
     """Lay the two books side by side, a line for each thing that must hold."""
     found = report.found
     table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, title="read back by another process", title_justify="left"
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        title="read back by another process",
+        title_justify="left",
     )
     table.add_column("")
     table.add_column("must be", justify="right")
@@ -163,7 +168,8 @@ def _end(report: Report) -> list[RenderableType]:
     found = report.found
     lines = [
         Text(
-            f"{_dollars(found.captured_minor)} captured, {_dollars(found.refunded_minor)} refunded; "
+            f"{_dollars(found.captured_minor)} captured, "
+            f"{_dollars(found.refunded_minor)} refunded; "
             f"{report.runs_per_second:,.0f} orders/s over {report.seconds:.1f} s",
             style="dim",
         )

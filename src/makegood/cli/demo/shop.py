@@ -8,31 +8,36 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from makegood import Engine
+from makegood import Engine, Filter, Outcome, RunRow
 from makegood.cli.demo.tally import Ending, ending_of
-from makegood.commerce import CustomerId, Delivery, Mailer, Order, OrderId, Orders, place_order
+from makegood.commerce import (
+    CustomerId,
+    Delivery,
+    Mailer,
+    Order,
+    OrderId,
+    Orders,
+    Shipment,
+    place_order,
+)
 from makegood.commerce import stock_up as receive
 from makegood.commerce.books import gateway_path
 from makegood.commerce.cdnow import CATALOGUE_TITLES, Purchase, order_of, title
 from makegood.commerce.extension import commerce
 from makegood.commerce.inventory import Consignment
 from makegood.commerce.notification import SandboxMailer
-from makegood.journal.protocol import Filter
 from makegood.payments import Gateway, PaymentDetails
 from makegood.payments.gateways.sandbox import Faults, SandboxGateway
 from makegood.values.limits import PAGE_RUNS_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
-
     from makegood.cli.demo.tally import Tally
-    from makegood.journal.protocol import RunRow
-    from makegood.runtime.outcome import Outcome
 
 __all__ = ["Day", "Evening", "keep_shop"]
 
@@ -120,18 +125,14 @@ def delivery_for(day: Day) -> Delivery:
     blocked_titles = round(day.faults * BLOCKED_PER_FAULT)
     blocked = {title((day.seed + n) % CATALOGUE_TITLES) for n in range(blocked_titles)}
     consignments = [
-        Consignment(
-            sku=sku, quantity=-(-copies * STOCK_TENTHS // 10), blocked=sku in blocked
-        )
+        Consignment(sku=sku, quantity=-(-copies * STOCK_TENTHS // 10), blocked=sku in blocked)
         for sku, copies in sorted(wanted.items())
     ]
     delivery_id = f"delivery-for-{len(day.sample)}-orders-seed-{day.seed}-faults-{day.faults}"
     return Delivery(id=delivery_id, consignments=tuple(consignments))
 
 
-async def _place_all(
-    engine: Engine, day: Day, tally: Tally, on_end: Callable[[], None]
-) -> int:
+async def _place_all(engine: Engine, day: Day, tally: Tally, on_end: Callable[[], None]) -> int:
     """Place the orders, so many at once, and return how many of them are in doubt."""
     waiting = iter(day.sample)
     try:
@@ -165,7 +166,7 @@ async def _clerk(
     return in_doubt
 
 
-def _reason(ending: Ending, outcome: Outcome[object]) -> str | None:
+def _reason(ending: Ending, outcome: Outcome[Shipment]) -> str | None:
     """Return why an order was not completed, in one word or two that can be counted."""
     if ending is Ending.COMPLETED:
         return None

@@ -10,6 +10,7 @@ from makegood.commerce.cdnow.purchases import (
     parse_row,
     read_rows,
     spread,
+    title,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "parse_row",
     "read_rows",
     "spread",
+    "title",
 ]

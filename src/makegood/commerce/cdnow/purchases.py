@@ -9,7 +9,6 @@ from __future__ import annotations
 import lzma
 import re
 from datetime import date
-from datetime import datetime
 from hashlib import blake2b
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -31,6 +30,7 @@ __all__ = [
     "parse_row",
     "read_rows",
     "spread",
+    "title",
 ]
 
 CATALOGUE_TITLES = 100
@@ -84,7 +84,7 @@ def parse_row(line: int, row: str) -> Purchase | MalformedRow:
         why = f"{row[:60]!r} is not customer, date, number of CDs and dollars with two decimals"
         return MalformedRow(line=line, why=why)
     try:
-        placed_on = datetime.strptime(found["date"], "%Y%m%d").date()  # noqa: DTZ007 - a day only
+        placed_on = date.fromisoformat(found["date"])
     except ValueError:
         return MalformedRow(line=line, why=f"{found['date']} is not a date (YYYYMMDD)")
     items = int(found["items"])

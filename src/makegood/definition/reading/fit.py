@@ -28,7 +28,7 @@ _WIDER: dict[object, tuple[object, ...]] = {float: (int,), complex: (int, float)
 """What Python's own rules let pass for a number."""
 
 
-def type_name(kind: TypeForm) -> str:
+def type_name(kind: object) -> str:
     """Return a type as a person writes it, without modules, so that moving it changes nothing."""
     if kind is NONE:
         return "None"
@@ -93,7 +93,7 @@ def fits(given: object, wanted: object) -> bool:
     return _class_fits(given, wanted)
 
 
-def _literal_fits(given: TypeForm, wanted: TypeForm) -> bool:
+def _literal_fits(given: object, wanted: object) -> bool:
     values: tuple[object, ...] = get_args(given)
     if get_origin(wanted) is Literal:
         allowed = [repr(value) for value in get_args(wanted)]

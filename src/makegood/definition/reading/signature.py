@@ -129,10 +129,12 @@ class _Reading:
 
     def _items(self) -> list[inspect.Parameter]:
         try:
-            return [*inspect.signature(self.function).parameters.values()]
+            if not inspect.isbuiltin(self.function):
+                return [*inspect.signature(self.function).parameters.values()]
         except (TypeError, ValueError):
-            self._problem("has no signature that can be read; wrap it in a function of your own")
-            return []
+            pass
+        self._problem("is built in and has no annotations; wrap it in a function of your own")
+        return []
 
     def _parameter(self, item: inspect.Parameter) -> list[Parameter]:
         if item.kind in (item.VAR_POSITIONAL, item.VAR_KEYWORD):

@@ -67,6 +67,8 @@ class Refund(msgspec.Struct, frozen=True, tag="refund"):
 
 Request = Hold | Capture | Cancel | Refund
 
+Cell = str | int | float | bytes | None
+
 
 class Row(msgspec.Struct, frozen=True):
     """One payment as it stands in the books."""
@@ -112,12 +114,12 @@ class Books:
         self._connection = apsw.Connection(str(path))
         self._connection.set_busy_timeout(BUSY_MILLISECONDS_MAX)
         schema = resources.files("makegood.payments.gateways").joinpath("sandbox.sql")
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._run("PRAGMA journal_mode = WAL")
         # A process that is killed loses nothing at NORMAL, because the system has the pages. Only
         # a power cut could, and a sandbox holds nobody's real money.
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.execute("PRAGMA foreign_keys = ON")
-        self._connection.execute(schema.read_text(encoding="utf-8"))
+        self._run("PRAGMA synchronous = NORMAL")
+        self._run("PRAGMA foreign_keys = ON")
+        self._run(schema.read_text(encoding="utf-8"))
 
     def close(self) -> None:
         """Close the file."""
@@ -133,22 +135,25 @@ class Books:
             "INSERT INTO sandbox_asked (key, asked) VALUES (?, 1) "
             "ON CONFLICT (key) DO UPDATE SET asked = asked + 1 RETURNING asked"
         )
-        return cast("int", self._connection.execute(sql, (key,)).get)
+        [(asked,)] = self._run(sql, key)
+        return cast("int", asked)
 
     def apply(self, key: str, request: Request, *, declined: bool, now: datetime) -> Outcome:
         """Do what is asked, once for each key, and return the answer that the key then has."""
         request_hash = blake2b(msgspec.json.encode(request), digest_size=16).digest()
         sql = "SELECT request_hash, answer FROM sandbox_key WHERE key = ?"
-        for stored_hash, answer in self._connection.execute(sql, (key,)):
+        for stored_hash, answer in self._run(sql, key):
             if stored_hash != request_hash:
                 return outcome.Rejected("idempotency_error", "the key was used for another request")
             return _answer_type.decode(cast("bytes", answer))
         answered = self._do(key, request, declined=declined, now=now)
         # A wrong request leaves the key free for the right one, as the great gateways do.
         if not isinstance(answered, outcome.Rejected):
-            self._connection.execute(
+            self._run(
                 "INSERT INTO sandbox_key (key, request_hash, answer) VALUES (?, ?, ?)",
-                (key, request_hash, msgspec.json.encode(answered)),
+                key,
+                request_hash,
+                msgspec.json.encode(answered),
             )
         return answered
 
@@ -160,12 +165,10 @@ class Books:
     def find(self, op_id: str) -> Sequence[Snapshot]:
         """Return the payments to which an operation was done."""
         sql = "SELECT payment_id FROM sandbox_entry WHERE op_id = ?"
-        found = [self.fetch(cast("str", row[0])) for row in self._connection.execute(sql, (op_id,))]
+        found = [self.fetch(cast("str", row[0])) for row in self._run(sql, op_id)]
         return [snapshot for snapshot in found if snapshot is not None]
 
-    def _do(
-        self, op_id: str, request: Request, *, declined: bool, now: datetime
-    ) -> Outcome:
+    def _do(self, op_id: str, request: Request, *, declined: bool, now: datetime) -> Outcome:
         match request:
             case Hold():
                 if declined or request.token == DECLINED_TOKEN:
@@ -186,10 +189,14 @@ class Books:
         if amount.minor <= 0:
             return _wrong_amount(f"{amount} cannot be held")
         payment = "pay_" + blake2b(op_id.encode(), digest_size=10).hexdigest()
-        self._connection.execute(
+        self._run(
             "INSERT INTO sandbox_payment (id, reference, currency, authorized, created_at) "
             "VALUES (?, ?, ?, ?, ?)",
-            (payment, request.reference, amount.currency, amount.minor, (now - _EPOCH) // _MICROSECOND),
+            payment,
+            request.reference,
+            amount.currency,
+            amount.minor,
+            (now - _EPOCH) // _MICROSECOND,
         )
         self._enter(payment, op_id, OperationKind.AUTHORIZE, amount.minor)
         return self._success(payment)
@@ -204,9 +211,11 @@ class Books:
         if not 0 < amount.minor <= row.capturable or amount.currency != row.currency:
             return _wrong_amount(f"{amount} of {row.capturable} {row.currency} cannot be captured")
         released = row.capturable - amount.minor if request.final else 0
-        self._connection.execute(
+        self._run(
             "UPDATE sandbox_payment SET captured = captured + ?, voided = voided + ? WHERE id = ?",
-            (amount.minor, released, row.id),
+            amount.minor,
+            released,
+            row.id,
         )
         self._enter(row.id, op_id, OperationKind.CAPTURE, amount.minor)
         return self._success(row.id)
@@ -219,9 +228,7 @@ class Books:
             return self._conflict(row)
         if row.capturable == 0:
             return outcome.Already(self._snapshot(row))
-        self._connection.execute(
-            "UPDATE sandbox_payment SET voided = authorized WHERE id = ?", (row.id,)
-        )
+        self._run("UPDATE sandbox_payment SET voided = authorized WHERE id = ?", row.id)
         self._enter(row.id, op_id, OperationKind.VOID, row.capturable)
         return self._success(row.id)
 
@@ -232,17 +239,21 @@ class Books:
         amount = request.amount
         if not 0 < amount.minor <= row.refundable or amount.currency != row.currency:
             return _wrong_amount(f"{amount} of {row.refundable} {row.currency} cannot be refunded")
-        self._connection.execute(
+        self._run(
             "UPDATE sandbox_payment SET refunded = refunded + ? WHERE id = ?",
-            (amount.minor, row.id),
+            amount.minor,
+            row.id,
         )
         self._enter(row.id, op_id, OperationKind.REFUND, amount.minor)
         return self._success(row.id)
 
     def _enter(self, payment: str, op_id: str, kind: OperationKind, amount: int) -> None:
-        self._connection.execute(
+        self._run(
             "INSERT INTO sandbox_entry (payment_id, op_id, kind, amount) VALUES (?, ?, ?, ?)",
-            (payment, op_id, kind, amount),
+            payment,
+            op_id,
+            kind,
+            amount,
         )
 
     def _row(self, payment: str) -> Row | None:
@@ -250,7 +261,7 @@ class Books:
             "SELECT id, currency, authorized, captured, voided, refunded, created_at "
             "FROM sandbox_payment WHERE id = ?"
         )
-        for values in self._connection.execute(sql, (payment,)):
+        for values in self._run(sql, payment):
             return Row(*cast("tuple[str, str, int, int, int, int, int]", values))
         return None
 
@@ -265,7 +276,7 @@ class Books:
 
     def _snapshot(self, row: Row) -> Snapshot:
         sql = "SELECT op_id FROM sandbox_entry WHERE payment_id = ?"
-        op_ids = [cast("str", entry[0]) for entry in self._connection.execute(sql, (row.id,))]
+        op_ids = [cast("str", entry[0]) for entry in self._run(sql, row.id)]
         return Snapshot(
             ref=GatewayRef(gateway="sandbox", account=ACCOUNT, type="payment", id=row.id),
             status=row.status,
@@ -276,6 +287,12 @@ class Books:
             created_at=_EPOCH + row.created_at * _MICROSECOND,
             livemode=False,
         )
+
+    def _run(self, sql: str, *parameters: str | int | bytes) -> list[tuple[Cell, ...]]:
+        """Run a statement to its end and return its rows."""
+        # apsw's annotation of `execute` names a type that the typing of Python 3.11 lacks.
+        rows = self._connection.execute(sql, parameters)  # pyright: ignore[reportUnknownMemberType]
+        return [cast("tuple[Cell, ...]", row) for row in rows]
 
 
 def _wrong_amount(detail: str) -> Outcome:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from makegood.payments.errors import GatewayUnavailable
 from makegood.payments.gateways.sandbox_books import Books
@@ -33,13 +33,15 @@ class Desk:
         self._path = path
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="makegood-sandbox")
         self._books: Books | None = None
-        # Any kind of visit: each keeps its own value and only hands it to whoever made it.
-        self._waiting: list[_Visit[object]] = []
+        # Any: each visit keeps its own value and hands it to nobody but whoever made it.
+        self._waiting: list[_Visit[Any]] = []
         self._working: asyncio.Future[None] | None = None
 
     async def open(self) -> None:
         """Open the books, or start them."""
-        self._books = await asyncio.get_running_loop().run_in_executor(self._thread, Books, self._path)
+        self._books = await asyncio.get_running_loop().run_in_executor(
+            self._thread, Books, self._path
+        )
 
     async def close(self) -> None:
         """Finish what waits and close the books; later visits are turned away."""
@@ -55,10 +57,10 @@ class Desk:
         if self._books is None:
             message = "the sandbox is not open; use it inside `async with`"
             raise GatewayUnavailable(message)
-        visit = _Visit(work, asyncio.get_running_loop().create_future())
-        self._waiting.append(visit)
+        answered: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Visit(work, answered))
         self._begin(self._books)
-        return await visit.answered
+        return await answered
 
     def _begin(self, books: Books) -> None:
         """Take in what waits, unless a transaction is under way: its end begins the next one."""
@@ -66,11 +68,13 @@ class Desk:
             return
         batch = self._waiting[:VISITS_PER_COMMIT_MAX]
         del self._waiting[:VISITS_PER_COMMIT_MAX]
-        self._working = asyncio.get_running_loop().run_in_executor(self._thread, _work_off, books, batch)
+        self._working = asyncio.get_running_loop().run_in_executor(
+            self._thread, _work_off, books, batch
+        )
         self._working.add_done_callback(partial(self._end, books, batch))
 
     def _end(
-        self, books: Books, batch: Sequence[_Visit[object]], worked: asyncio.Future[None]
+        self, books: Books, batch: Sequence[_Visit[Any]], worked: asyncio.Future[None]
     ) -> None:
         """Hand out the values, or the one error for which everything was rolled back."""
         self._working = None
@@ -100,7 +104,7 @@ class _Visit(Generic[T]):
             self.answered.set_exception(error)
 
 
-def _work_off(books: Books, batch: Sequence[_Visit[object]]) -> None:
+def _work_off(books: Books, batch: Sequence[_Visit[Any]]) -> None:
     with books.together():
         for visit in batch:
             visit.value = visit.work(books)

@@ -1,0 +1,61 @@
+"""What waits for the writer: appends, calls that share a commit, and work done between commits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from makegood.journal.sqlite.appending import pack
+
+if TYPE_CHECKING:
+    from asyncio import Future
+    from collections.abc import Callable
+
+    import apsw
+
+    from makegood.journal.protocol import Append, Refused, Verdict
+
+__all__ = ["AppendJob", "Between", "Call", "Job"]
+
+T = TypeVar("T")
+
+
+class AppendJob:
+    """One append and who waits for its verdict. Packed by the caller, so on the loop's thread."""
+
+    __slots__ = ("append", "decided", "future", "is_plain", "outcome", "packed")
+
+    def __init__(self, append: Append, future: Future[Verdict]) -> None:
+        self.append = append
+        self.future = future
+        self.packed: bytes = pack(append)
+        self.is_plain: bool = append.local is None and not append.writes
+        self.decided: bytes | Refused | None = None
+        """What the step's own part came to in a transaction that was lost with it: it is not
+        run again when the batch is applied again."""
+        self.outcome: Verdict | BaseException | None = None
+
+
+class Call(Generic[T]):
+    """A small write that shares the commit of whatever else waits."""
+
+    __slots__ = ("future", "outcome", "run")
+
+    def __init__(self, run: Callable[[apsw.Connection], T], future: Future[T]) -> None:
+        self.run = run
+        self.future = future
+        self.outcome: T | BaseException | None = None
+
+
+class Between(Generic[T]):
+    """Work on the writer's thread that is done alone, outside of any transaction."""
+
+    __slots__ = ("future", "outcome", "run")
+
+    def __init__(self, run: Callable[[], T], future: Future[T]) -> None:
+        self.run = run
+        self.future = future
+        self.outcome: T | BaseException | None = None
+
+
+# Any: what a call returns is known to its caller alone.
+Job = AppendJob | Call[object] | Between[object]

@@ -1,0 +1,104 @@
+"""Who holds which run? Knows leases, wake times and retention; nothing of what a run does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+
+from makegood.journal.protocol import Leased, Leases
+from makegood.journal.sqlite.rows import DUE_AT_ONCE, HELD
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import apsw
+
+    from makegood.values.ids import RunId, WorkerId
+    from makegood.values.instants import Instant
+
+__all__ = ["claim_due", "free_held", "give_back", "prune_ended"]
+
+
+def claim_due(
+    connection: apsw.Connection,
+    worker: WorkerId,
+    *,
+    fingerprints: Sequence[str],
+    limit: int,
+    now: Instant,
+) -> Leases:
+    """Claim runs that are due, the longest due first, and name held runs that were posted to."""
+    rung = connection.execute(
+        """
+        SELECT DISTINCT inbox.run FROM makegood_inbox AS inbox
+          JOIN makegood_run AS run ON run.id = inbox.run
+         WHERE run.owner = ? ORDER BY inbox.run
+        """,
+        (worker,),
+    ).fetchall()
+    claimed = connection.execute(
+        """
+        UPDATE makegood_run
+           SET epoch = epoch + 1, claims = claims + 1, owner = ?, wake_at = ?
+         WHERE id IN (SELECT id FROM makegood_run
+                       WHERE wake_at IS NOT NULL AND wake_at <= ?
+                         AND fingerprint IN (SELECT value FROM json_each(?))
+                       ORDER BY wake_at, id LIMIT ?)
+        RETURNING id, epoch, fingerprint, claims
+        """,
+        (worker, HELD, now, msgspec.json.encode(tuple(fingerprints)).decode(), limit),
+    ).fetchall()
+    return Leases(
+        claimed=tuple(
+            Leased(run=run, epoch=epoch, fingerprint=fingerprint, claims=claims)
+            for run, epoch, fingerprint, claims in cast(
+                "list[tuple[RunId, int, str, int]]", claimed
+            )
+        ),
+        rung=tuple(cast("RunId", run) for (run,) in rung),
+    )
+
+
+def give_back(
+    connection: apsw.Connection, worker: WorkerId, runs: Sequence[RunId], now: Instant
+) -> None:
+    """Give held runs back, due at once, as if they had not been claimed."""
+    connection.execute(
+        """
+        UPDATE makegood_run SET owner = NULL, wake_at = ?, claims = max(claims - 1, 0)
+         WHERE owner = ? AND id IN (SELECT value FROM json_each(?))
+        """,
+        (now, worker, msgspec.json.encode(tuple(runs)).decode()),
+    )
+
+
+def free_held(connection: apsw.Connection) -> None:
+    """Make every held run due: its holder was the process that owned the file, and is dead."""
+    connection.execute(
+        "UPDATE makegood_run SET owner = NULL, wake_at = ? WHERE wake_at = ?", (DUE_AT_ONCE, HELD)
+    )
+
+
+def prune_ended(connection: apsw.Connection, *, ended_before: Instant, limit: int) -> int:
+    """Remove the history of ended runs that nobody holds and nothing wakes; return how many."""
+    marked = connection.execute(
+        """
+        UPDATE makegood_run SET pruned_at = ?1
+         WHERE id IN (SELECT id FROM makegood_run
+                       WHERE ended_at IS NOT NULL AND pruned_at IS NULL
+                         AND ended_at < ?1 AND wake_at IS NULL
+                       ORDER BY ended_at, id LIMIT ?2)
+        RETURNING id
+        """,
+        (ended_before, limit),
+    ).fetchall()
+    runs = (msgspec.json.encode([run for (run,) in marked]).decode(),)
+    for statement in (
+        "DELETE FROM makegood_facts WHERE run IN (SELECT value FROM json_each(?))",
+        "DELETE FROM makegood_inbox WHERE run IN (SELECT value FROM json_each(?))",
+        """DELETE FROM makegood_run
+            WHERE key IS NULL AND id IN (SELECT value FROM json_each(?))""",
+    ):
+        connection.execute(statement, runs)
+    return len(marked)

@@ -1,0 +1,93 @@
+"""What an append says about its run, and what becomes of an outcome that the store refuses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from makegood.decision import facts
+from makegood.errors import WritesRefused
+from makegood.journal.protocol import Summary
+from makegood.runtime.failing import as_failure
+from makegood.runtime.perform import Arrival
+from makegood.values.verdict import FailureKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from makegood.decision.commands import Command
+    from makegood.decision.facts import Fact
+    from makegood.decision.state import RunState
+    from makegood.journal.protocol import Append
+    from makegood.runtime.local import LocalBody
+    from makegood.values.instants import Instant
+
+__all__ = ["Sent", "is_progress", "summary_of", "unwritten"]
+
+_PROGRESS = frozenset(
+    {
+        facts.RunStarted,
+        facts.NodeDone,
+        facts.NodeFailed,
+        facts.EffectUnrecorded,
+        facts.VerdictGiven,
+        facts.CompensateFailed,
+        facts.UndoDone,
+        facts.UndoFailed,
+        facts.Parked,
+        facts.RunEnded,
+    }
+)
+
+
+class Sent:
+    """An append in flight, and what is to be done when it is acknowledged."""
+
+    __slots__ = ("append", "arrivals", "commands", "local", "recorded")
+
+    def __init__(
+        self,
+        append: Append,
+        recorded: list[Fact],
+        commands: list[Command],
+        arrivals: list[Arrival],
+        local: LocalBody | None = None,
+    ) -> None:
+        self.append = append
+        self.recorded = recorded
+        self.commands = commands
+        self.arrivals = arrivals
+        self.local = local
+
+
+def is_progress(recorded: Sequence[Fact]) -> bool:
+    """Say whether facts set the count of claims back: something ended, not merely began."""
+    return any(type(fact) in _PROGRESS for fact in recorded)
+
+
+def summary_of(state: RunState) -> Summary:
+    """Return what the run row is to say."""
+    return Summary(
+        status=state.status,
+        cause=state.cause or state.rolling_back,
+        rollback=state.rollback,
+        reason=state.parked,
+        ended_at=state.ended_at,
+    )
+
+
+def unwritten(arrival: Arrival, reason: str, now: Instant) -> Arrival:
+    """Turn an outcome whose statements were refused into one that can be recorded.
+
+    The effect outside has happened, so the step is neither failed nor repeated.
+    """
+    error = WritesRefused(reason)
+    failure = as_failure(error, FailureKind.PERMANENT)
+    match arrival.fact:
+        case facts.NodeDone(node=node):
+            fact: Fact = facts.EffectUnrecorded(node, failure, now)
+        case facts.UndoDone(node=node):
+            fact = facts.UndoFailed(node, failure, now)
+        case _:
+            message = f"{arrival.fact!r:.80} carries no statements"
+            raise AssertionError(message)
+    return Arrival(arrival.path, fact, error=error)

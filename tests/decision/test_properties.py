@@ -1,0 +1,284 @@
+"""What is true of every run, whatever its plan, its outcomes, its crashes and its controls."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from makegood.decision import facts
+from makegood.decision.commands import Compensate, Start, Undo
+from makegood.decision.evolve import fold
+from makegood.decision.facts import read_facts, write_facts
+from makegood.definition.plan import Kind
+from makegood.values.verdict import Abort, RetryFresh, RetryNow, Undecided
+from tests.decision.driver import (
+    DECLINED,
+    DONE,
+    HOLDS,
+    IN_DOUBT,
+    PERMANENT,
+    PROCEED,
+    SKIP,
+    TRANSIENT,
+    UNRECORDED,
+    Run,
+    snapshot,
+)
+from tests.decision.plans import DAY, FLAG, Policy, plan_of, sketch
+from tests.decision.witness import Witness
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from makegood.decision.commands import Decision
+    from makegood.decision.facts import Fact
+    from makegood.definition.plan import Plan
+    from tests.decision.driver import Body, Outcome
+    from tests.decision.plans import Sketch
+
+MINUTE = timedelta(minutes=1)
+NAMES = ("a", "b", "c", "d", "e", "f")
+
+bodies = st.lists(
+    st.sampled_from([DONE, DONE, DONE, TRANSIENT, PERMANENT, DECLINED, IN_DOUBT, UNRECORDED]),
+    min_size=1,
+    max_size=4,
+)
+values = st.lists(st.sampled_from([DONE, DONE, DONE, PERMANENT, TRANSIENT]), min_size=1, max_size=1)
+guards = st.sampled_from([[HOLDS], [SKIP], [HOLDS], [PERMANENT]])
+answers = st.lists(
+    st.sampled_from(
+        [
+            PROCEED,
+            RetryNow(),
+            RetryNow(MINUTE),
+            Abort(),
+            Undecided(),
+            Undecided(MINUTE),
+            RetryFresh("looked it up"),
+            TRANSIENT,
+            PERMANENT,
+            IN_DOUBT,
+        ]
+    ),
+    min_size=1,
+    max_size=4,
+)
+undos = st.lists(
+    st.sampled_from([DONE, DONE, DONE, TRANSIENT, PERMANENT, IN_DOUBT]), min_size=1, max_size=4
+)
+kinds = st.sampled_from(
+    [Kind.STEP, Kind.STEP, Kind.STEP, Kind.STEP, Kind.LOCAL, Kind.QUERY, Kind.PURE, Kind.EXPECT]
+)
+
+
+@st.composite
+def policies(draw: st.DrawFn, kind: Kind) -> Policy:
+    policy: Policy = {"guard": draw(st.booleans()) and draw(st.booleans())}
+    policy["optional"] = kind is not Kind.EXPECT and draw(st.integers(0, 4)) == 0
+    if kind in {Kind.PURE, Kind.EXPECT}:
+        return policy
+    policy["attempts"] = draw(st.integers(1, 3))
+    policy["timeout_total"] = draw(st.sampled_from([None, None, timedelta(seconds=2)]))
+    if kind in {Kind.STEP, Kind.LOCAL}:
+        policy["undo"] = draw(st.booleans())
+        policy["undo_local"] = policy["undo"] and draw(st.integers(0, 3)) == 0
+    if kind is Kind.STEP:
+        policy["compensate"] = draw(st.booleans())
+        policy["key_valid_for"] = draw(st.sampled_from([DAY, timedelta(minutes=5), None]))
+    return policy
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    size = draw(st.integers(1, len(NAMES)))
+    pivot = draw(st.integers(0, 2 * len(NAMES)))
+    sketches: list[Sketch] = []
+    for index, name in enumerate(NAMES[:size]):
+        kind = draw(kinds)
+        after = draw(st.sets(st.sampled_from(NAMES[:index]), max_size=2)) if index else set()
+        policy = draw(policies(kind))
+        if index == pivot and kind is Kind.STEP:
+            policy |= {"pivot": True, "optional": False}
+        sketches.append(sketch(kind, name, tuple(sorted(after)), policy))
+    return plan_of(*sketches, returns=draw(st.sampled_from([None, FLAG])))
+
+
+@st.composite
+def scripts(draw: st.DrawFn) -> dict[str, Sequence[Outcome]]:
+    script: dict[str, Sequence[Outcome]] = {"result": draw(st.sampled_from([[DONE], [PERMANENT]]))}
+    for name in NAMES:
+        script[name] = draw(bodies)
+        script[f"{name} guard"] = draw(guards)
+        script[f"{name} ask"] = draw(answers)
+        script[f"{name} undo"] = draw(undos)
+    return script
+
+
+moves = st.lists(
+    st.one_of(
+        st.tuples(st.just("end"), st.permutations(range(3)), st.integers(1, 3)),
+        st.tuples(st.just("end"), st.permutations(range(3)), st.integers(1, 3)),
+        st.tuples(st.just("time"), st.just([]), st.just(0)),
+        st.tuples(st.just("crash"), st.just([]), st.sampled_from([0, 1, 10, 60 * 30])),
+        st.tuples(st.just("cancel"), st.just([]), st.integers(0, 1)),
+        st.tuples(st.just("undo"), st.just([]), st.integers(0, 1)),
+    ),
+    max_size=12,
+)
+deadlines = st.sampled_from([None, None, timedelta(seconds=1), MINUTE])
+
+
+class WatchedRun(Run):
+    """A run whose every decision is made twice, and whose every append is read by a witness."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        script: Mapping[str, Sequence[Outcome]],
+        *,
+        deadline: timedelta | None = None,
+    ) -> None:
+        self.witness = Witness(plan)
+        super().__init__(plan, script, deadline=deadline)
+
+    def ask(self) -> Decision:
+        before = snapshot(self.state)
+        decision = super().ask()
+        assert super().ask() == decision
+        assert snapshot(self.state) == before
+        return decision
+
+    def append(self, recorded: list[Fact], *, fold_them: bool = False) -> None:
+        super().append(recorded, fold_them=fold_them)
+        for fact in recorded:
+            self.witness.read(fact)
+        stored = [fact for each in self.history for fact in read_facts(write_facts(each))]
+        assert stored == self.facts
+        assert snapshot(fold(self.plan, stored)) == snapshot(self.state)
+
+    def turn(self, *arrivals: Fact) -> None:
+        before = len(self.work)
+        super().turn(*arrivals)
+        for body in self.work[before:]:
+            self.has_its_intent(body)
+        started = len(self.witness.running | self.witness.asking | self.witness.undoing)
+        assert started == len(self.work) == self.state.in_flight
+
+    def has_its_intent(self, body: Body) -> None:
+        path = self.plan.nodes[body.node].path
+        match body:
+            case Start(attempt=attempt, generation=generation):
+                intent: Fact = facts.NodeStarted(path, attempt, self.now)
+                assert generation <= self.witness.fresh[path]
+            case Compensate(attempt=attempt):
+                intent = facts.CompensateStarted(path, attempt, self.now)
+            case Undo(attempt=attempt):
+                intent = facts.UndoStarted(path, attempt, self.now)
+        assert intent in self.facts
+
+    def do(self, move: str, order: Sequence[int], number: int) -> None:
+        ending = [self.work[place] for place in order[:number] if place < len(self.work)]
+        match move:
+            case "end" if ending:
+                self.end(*ending)
+            case "time":
+                self.pass_time()
+            case "crash":
+                self.crash(down=number * MINUTE)
+            case "cancel":
+                self.cancel(*self.at_work[:number])
+            case "undo":
+                self.undo(*self.at_work[:number])
+            case _:
+                pass
+
+
+@given(plans(), scripts(), moves, deadlines)
+def test_every_promise_holds_whatever_happens(
+    plan: Plan,
+    script: Mapping[str, Sequence[Outcome]],
+    what_happens: list[tuple[str, list[int], int]],
+    deadline: timedelta | None,
+) -> None:
+    run = WatchedRun(plan, script, deadline=deadline)
+
+    for move, order, number in what_happens:
+        run.do(move, order, number)
+    run.play()
+
+    assert run.state.is_settled, run.state.status
+    assert not run.work
+    assert not run.state.requests, "everybody is answered"
+    assert run.undone == run.witness.undone
+    assert len(set(run.undone)) == len(run.undone)
+
+
+@given(plans(), scripts(), deadlines, st.randoms(use_true_random=False))
+def test_the_order_of_completions_in_one_turn_decides_nothing(
+    plan: Plan,
+    script: Mapping[str, Sequence[Outcome]],
+    deadline: timedelta | None,
+    random: st.DataObject,
+) -> None:
+    one = Run(plan, script, deadline=deadline)
+    other = Run(plan, script, deadline=deadline)
+
+    for run, shuffles in ((one, False), (other, True)):
+        for _ in range(300):
+            if run.work:
+                bodies = list(run.work)
+                if shuffles:
+                    random.shuffle(bodies)
+                run.end(*bodies)
+            elif not run.pass_time():
+                break
+
+    assert other.state.status == one.state.status
+    assert other.state.cause == one.state.cause
+    assert other.state.parked == one.state.parked
+    assert set(other.undone) == set(one.undone)
+    assert [node.phase for node in other.state.nodes] == [node.phase for node in one.state.nodes]
+
+
+@given(plans(), scripts(), st.integers(1, 40), st.integers(0, 3))
+def test_a_crash_anywhere_neither_loses_nor_doubles_an_undo(
+    plan: Plan, script: Mapping[str, Sequence[Outcome]], when: int, crashes: int
+) -> None:
+    surely = {name: [DONE] for name in script if name.endswith("undo")}
+    run = WatchedRun(plan, {**script, **surely})
+
+    for _ in range(when):
+        if run.work:
+            run.end(run.work[-1])
+        elif not run.pass_time():
+            break
+    for _ in range(crashes):
+        if not run.state.is_settled:
+            run.crash()
+    run.play()
+
+    done = [name for name in run.witness.undone + run.witness.kept + run.witness.done]
+    assert len(set(done)) == len(done)
+    if run.state.rollback is not None and run.state.cause is not None:
+        assert not run.witness.done
+
+
+@given(plans(), scripts(), st.integers(0, 20))
+def test_cancel_wins_or_loses_and_the_caller_learns_which(
+    plan: Plan, script: Mapping[str, Sequence[Outcome]], when: int
+) -> None:
+    run = WatchedRun(plan, script)
+    for _ in range(when):
+        if run.work:
+            run.end(run.work[0])
+
+    run.cancel()
+    run.play()
+
+    answer = run.state.answers[run.posts]
+    was_accepted = answer is facts.ControlAnswer.ACCEPTED
+    assert was_accepted == (run.state.rolling_back is facts.Cause.CANCELLED)
