@@ -10,7 +10,7 @@ import asyncio
 import queue
 import secrets
 import threading
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self, cast
 
 import apsw
 import uuid_utils
@@ -19,6 +19,7 @@ from benchmarks.closed_loop import closed_loop
 from benchmarks.measurement import Sample
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -60,6 +61,17 @@ _FINISH = (
     " WHERE id = ? AND epoch = 1 AND seq = ? AND inbox_head = 0"
 )
 _RECORD = "INSERT INTO facts VALUES (?, ?, 1, ?, 1, ?)"
+
+
+class _Connection(Protocol):
+    """What is used of apsw's connection, whose own types name one that Python 3.11 has not."""
+
+    def execute(self, statements: str, bindings: Sequence[str | int | bytes] = (), /) -> object: ...
+
+    def changes(self) -> int: ...
+
+    def close(self) -> None: ...
+
 
 _Waiting = tuple[str, int, bool, asyncio.Future[None]]
 
@@ -111,9 +123,7 @@ class _Writer:
         return durable
 
     def _write(self) -> None:
-        connection = apsw.Connection(str(self._path))
-        connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL").fetchall()
-        connection.execute(_SCHEMA)
+        connection = _open(self._path)
         while (first := self._waiting.get()) is not None:
             batch = [first]
             while len(batch) < _BATCH_MAX and not self._waiting.empty():
@@ -128,7 +138,15 @@ class _Writer:
         connection.close()
 
 
-def _commit(connection: apsw.Connection, batch: list[_Waiting]) -> None:
+def _open(path: Path) -> _Connection:
+    opened: object = apsw.Connection(str(path))
+    connection = cast("_Connection", opened)
+    connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+    connection.execute(_SCHEMA)
+    return connection
+
+
+def _commit(connection: _Connection, batch: list[_Waiting]) -> None:
     connection.execute("BEGIN IMMEDIATE")
     for run, seq, is_last, _ in batch:
         if seq == 1:

@@ -104,7 +104,8 @@ class Run:
     # What a test reads ------------------------------------------------------------------------
 
     @property
-    def facts(self) -> list[Fact]:
+    def recorded(self) -> list[Fact]:
+        """Every durable fact, in order."""
         return [fact for append in self.history for fact in append]
 
     @property
@@ -126,7 +127,11 @@ class Run:
 
     def names(self, *classes: type) -> list[str]:
         """Return the nodes that the facts of these classes are about, in order."""
-        return [fact.node for fact in self.facts if isinstance(fact, classes)]
+        return [
+            fact.node  # type: ignore[union-attr] # these classes are about a node
+            for fact in self.recorded
+            if isinstance(fact, classes)
+        ]
 
     # What a test does --------------------------------------------------------------------------
 
@@ -161,7 +166,7 @@ class Run:
     def crash(self, *, down: timedelta = timedelta(0)) -> None:
         """Lose everything that is not durable; another worker takes the run after a while."""
         self.work = []
-        self.state = fold(self.plan, self.facts)
+        self.state = fold(self.plan, self.recorded)
         self.claims += 1
         self.now = after(self.now, down)
         self.turn(facts.Claimed(self.claims, self.now))
@@ -331,8 +336,7 @@ def snapshot(state: RunState) -> dict[str, object]:
     """Return everything that a state holds, as a value that can be compared and kept."""
     whole = {name: _copied(getattr(state, name)) for name in RunState.__slots__}
     whole["nodes"] = [
-        {name: _copied(getattr(node, name)) for name in NodeState.__slots__}
-        for node in state.nodes
+        {name: _copied(getattr(node, name)) for name in NodeState.__slots__} for node in state.nodes
     ]
     return whole
 

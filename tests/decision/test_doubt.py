@@ -36,6 +36,7 @@ BUSY = Failure(kind=FailureKind.TRANSIENT, type="shop.Busy", retry_after=20 * SE
 
 NEXT = {
     Phase.DONE: "done",
+    Phase.KEPT: "done",
     Phase.RUNNING: "again",
     Phase.RETRYING: "again",
     Phase.ASKING: "ask",
@@ -83,7 +84,7 @@ def ended(
 
 def check(run: Run, expected: str, *, optional: bool) -> None:
     if optional and expected in SKIPPED:
-        assert facts.NodeSkipped("pay", SKIPPED[expected], run.now) in run.facts
+        assert facts.NodeSkipped("pay", SKIPPED[expected], run.now) in run.recorded
         return
     assert NEXT[run.node("pay").phase] == expected
 
@@ -191,7 +192,8 @@ def test_a_result_after_a_doubt_settles_it() -> None:
 def test_undecided_about_a_definite_failure_makes_it_a_doubt() -> None:
     plan = plan_of(step("pay", compensate=True))
 
-    run = Run(plan, {"pay": [PERMANENT], "pay ask": [Undecided(), PERMANENT]}).play()
+    answers: list[Outcome] = [Undecided(), PERMANENT]
+    run = Run(plan, {"pay": [PERMANENT], "pay ask": answers}).play()
 
     assert run.state.parked is ParkReason.IN_DOUBT
 
@@ -314,9 +316,7 @@ def test_a_wait_that_is_negative_is_none(verdict: Given) -> None:
     assert run.at_work[-1] in {"pay", "pay ask"}
 
 
-@pytest.mark.parametrize(
-    ("outcome", "end"), [(TRANSIENT, Phase.GAVE_UP), (IN_DOUBT, Phase.STUCK)]
-)
+@pytest.mark.parametrize(("outcome", "end"), [(TRANSIENT, Phase.GAVE_UP), (IN_DOUBT, Phase.STUCK)])
 def test_no_attempt_is_scheduled_after_the_time_for_all(outcome: Failure, end: Phase) -> None:
     run = Run(plan_of(step("pay", timeout_total=SECOND)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +32,7 @@ from tests.decision.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from random import Random
 
     from makegood.decision.commands import Decision
     from makegood.decision.facts import Fact
@@ -39,17 +40,18 @@ if TYPE_CHECKING:
     from tests.decision.driver import Body, Outcome
     from tests.decision.plans import Sketch
 
+    Script = st.SearchStrategy[Sequence[Outcome]]
+
 MINUTE = timedelta(minutes=1)
 NAMES = ("a", "b", "c", "d", "e", "f")
 
-bodies = st.lists(
+bodies: Script = st.lists(
     st.sampled_from([DONE, DONE, DONE, TRANSIENT, PERMANENT, DECLINED, IN_DOUBT, UNRECORDED]),
     min_size=1,
     max_size=4,
 )
-values = st.lists(st.sampled_from([DONE, DONE, DONE, PERMANENT, TRANSIENT]), min_size=1, max_size=1)
-guards = st.sampled_from([[HOLDS], [SKIP], [HOLDS], [PERMANENT]])
-answers = st.lists(
+guards: Script = st.sampled_from([[HOLDS], [SKIP], [HOLDS], [PERMANENT]])
+answers: Script = st.lists(
     st.sampled_from(
         [
             PROCEED,
@@ -67,7 +69,7 @@ answers = st.lists(
     min_size=1,
     max_size=4,
 )
-undos = st.lists(
+undos: Script = st.lists(
     st.sampled_from([DONE, DONE, DONE, TRANSIENT, PERMANENT, IN_DOUBT]), min_size=1, max_size=4
 )
 kinds = st.sampled_from(
@@ -157,7 +159,7 @@ class WatchedRun(Run):
         for fact in recorded:
             self.witness.read(fact)
         stored = [fact for each in self.history for fact in read_facts(write_facts(each))]
-        assert stored == self.facts
+        assert stored == self.recorded
         assert snapshot(fold(self.plan, stored)) == snapshot(self.state)
 
     def turn(self, *arrivals: Fact) -> None:
@@ -178,7 +180,9 @@ class WatchedRun(Run):
                 intent = facts.CompensateStarted(path, attempt, self.now)
             case Undo(attempt=attempt):
                 intent = facts.UndoStarted(path, attempt, self.now)
-        assert intent in self.facts
+            case _:
+                assert_never(body)
+        assert intent in self.recorded
 
     def do(self, move: str, order: Sequence[int], number: int) -> None:
         ending = [self.work[place] for place in order[:number] if place < len(self.work)]
@@ -222,7 +226,7 @@ def test_the_order_of_completions_in_one_turn_decides_nothing(
     plan: Plan,
     script: Mapping[str, Sequence[Outcome]],
     deadline: timedelta | None,
-    random: st.DataObject,
+    random: Random,
 ) -> None:
     one = Run(plan, script, deadline=deadline)
     other = Run(plan, script, deadline=deadline)
@@ -261,7 +265,7 @@ def test_a_crash_anywhere_neither_loses_nor_doubles_an_undo(
             run.crash()
     run.play()
 
-    done = [name for name in run.witness.undone + run.witness.kept + run.witness.done]
+    done = run.witness.undone + run.witness.kept + run.witness.done
     assert len(set(done)) == len(done)
     if run.state.rollback is not None and run.state.cause is not None:
         assert not run.witness.done

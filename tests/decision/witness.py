@@ -12,7 +12,7 @@ from makegood.values.verdict import FailureKind, RetryFresh
 
 if TYPE_CHECKING:
     from makegood.decision.facts import Fact
-    from makegood.definition.plan import Plan
+    from makegood.definition.plan import Node, Plan
 
 
 class Witness:
@@ -107,7 +107,7 @@ class Witness:
             case _:
                 pass
 
-    def node(self, path: str):  # noqa: ANN201 - the plan's node
+    def node(self, path: str) -> Node:
         return self.plan.nodes[self.plan.positions[path]]
 
     def starts(self, path: str) -> None:

@@ -229,32 +229,25 @@ WORKFLOWS = {
 def test_a_wrong_workflow_is_refused(declare: Declare, name: str) -> None:
     source, remedy = WORKFLOWS[name]
 
-    assert remedy in declare.refused(source)[0]
+    assert any(remedy in sentence for sentence in declare.refused(source))
 
 
 def test_a_result_of_another_workflow_is_refused(declare: Declare) -> None:
     sentences = declare.refused(
-        "stolen = []\n"
-        "class Keeper:\n"
-        "    def __init__(self, value: object) -> None: stolen.append(value)\n"
-        "def body(order_id: OrderId) -> Any:\n"
-        "    return find(order_id)\n"
-        "def thief(order: Order) -> Any:\n"
-        "    hold(stolen[0])  # wrong\n"
-        "kept = []\n"
-        "def keeping(order_id: OrderId) -> Any:\n"
-        "    order = find(order_id)\n"
-        "    stolen[:] = [order]\n"
-        "    return order\n"
-        "exec(compile('from __future__ import annotations\\n'\n"
-        "    'def typed(order_id: OrderId) -> Order:\\n'\n"
-        "    '    stolen.append(find(order_id))\\n'\n"
-        "    '    return stolen[0]', 'typed', 'exec'))\n"
         "import warnings\n"
+        "stolen = []\n"
+        "exec(r'''\n"
+        "from __future__ import annotations\n"
+        "def victim(order_id: OrderId) -> Order:\n"
+        "    stolen.append(find(order_id))\n"
+        "    return stolen[0]\n"
+        "''')\n"
         "with warnings.catch_warnings():\n"
         "    warnings.simplefilter('ignore')\n"
-        "    workflow(typed)\n"
-        "workflow(thief)\n"
+        "    workflow(victim)\n"
+        "@workflow\n"
+        "def thief(order: Order) -> Any:\n"
+        "    hold(stolen[0])  # wrong\n"
     )
 
     assert "belongs to another workflow; pass it as an input" in sentences[0]

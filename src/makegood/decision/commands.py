@@ -75,3 +75,5 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
 
     facts: tuple[Fact, ...] = ()
     commands: tuple[Command, ...] = ()
+    is_last: bool = False
+    """Asking again at once would add nothing. It saves a question in the common case."""

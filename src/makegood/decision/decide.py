@@ -114,7 +114,8 @@ def _finish(plan: Plan, state: RunState, now: Instant) -> Decision:
         if is_past_pivot(plan, state):
             return Decision((facts.Parked(ParkReason.FORWARD_USED_UP, now),))
         return Decision((facts.RollbackBegan(Cause.ERROR, now),))
-    return Decision((facts.RunEnded(EndStatus.COMPLETED, None, Rollback.NONE, now),))
+    ended = facts.RunEnded(EndStatus.COMPLETED, None, Rollback.NONE, now)
+    return Decision((ended,), is_last=not state.requests)
 
 
 def _is_built(plan: Plan) -> bool:

@@ -241,7 +241,9 @@ class CompensateFailed(msgspec.Struct, frozen=True, tag="compensate_failed", gc=
     at: Instant
 
 
-class CompensateRetryScheduled(msgspec.Struct, frozen=True, tag="compensate_retry_scheduled", gc=False):
+class CompensateRetryScheduled(
+    msgspec.Struct, frozen=True, tag="compensate_retry_scheduled", gc=False
+):
     """The compensate is to be asked again."""
 
     node: str

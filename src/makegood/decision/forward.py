@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from makegood.decision import facts
 from makegood.decision.commands import Decision, Evaluate, Local, Start
@@ -49,9 +49,12 @@ def begin(plan: Plan, state: RunState, now: Instant) -> Decision:
                 commands.append(Evaluate(index, "expect"))
             case Kind.LOCAL:
                 local = local or Local(index, current.attempt + 1, "do")
+            case _:
+                assert_never(node.kind)
     if local is not None and not commands:
         return Decision(commands=(local,))
-    return Decision(tuple(added), tuple(commands))
+    only_starts = len(added) == len(commands) and local is None
+    return Decision(tuple(added), tuple(commands), is_last=only_starts)
 
 
 def start(node: Node, current: NodeState, index: int, now: Instant, *, attempt: int) -> Decision:

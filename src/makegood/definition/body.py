@@ -42,6 +42,8 @@ def read_body(function: Function) -> list[str]:
     Where there is no source, as in an interactive session, a warning says that only the
     placeholders watch over the body.
     """
+    if name_of(function) == "<lambda>":
+        return []  # It is refused for its name; its source is not worth a warning.
     parsed = _parse(function)
     if parsed is None:
         message = (
@@ -425,8 +427,15 @@ def _parse(function: Function) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, 
         return None
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            return node, start - 2
+            return (node, start - 2) if _is_source_of(node, function) else None
     return None
+
+
+def _is_source_of(tree: ast.FunctionDef | ast.AsyncFunctionDef, function: Function) -> bool:
+    """Say whether the source is the function's own, and not what now stands in its place."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    names = tuple(argument.arg for argument in _arguments(tree))
+    return code is not None and (tree.name, names) == (code.co_name, code.co_varnames[: len(names)])
 
 
 def _arguments(tree: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.arg]:

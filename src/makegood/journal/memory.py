@@ -13,7 +13,7 @@ import asyncio
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, NoReturn
 
-from makegood.errors import EngineClosed, StoreRefused, UnknownRun
+from makegood.errors import EngineClosed, UnknownRun
 from makegood.journal.protocol import (
     Append,
     Applied,
@@ -40,7 +40,7 @@ from makegood.values.limits import PAGE_RUNS_MAX
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from makegood.journal.sqlite.scratch import Scratch
+    from makegood.journal.application.scratch import Scratch
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.injectable import Sql
 
@@ -68,7 +68,7 @@ class MemoryStore:
     def scratch(self) -> Scratch:
         """Return the database of the application's own tables, made when first needed."""
         if self._scratch is None:
-            from makegood.journal.sqlite.scratch import (  # noqa: PLC0415 - most tests need no SQL
+            from makegood.journal.application.scratch import (  # noqa: PLC0415 - most tests need no SQL
                 Scratch,
             )
 
@@ -157,16 +157,14 @@ class MemoryJournal:
         """Return everything that is remembered of a run."""
         self._require_open()
         record = self._record(run)
-        return History(
-            row=record.row(), appends=tuple(record.appends), inbox=tuple(record.inbox)
-        )
+        return History(row=record.row(), appends=tuple(record.appends), inbox=tuple(record.inbox))
 
     async def find(self, workflow: str, key: str) -> RunId | None:
         """Return the run of a workflow and key, or None."""
         self._require_open()
         return self._store.keys.get((workflow, key))
 
-    async def list(self, filter: Filter) -> Page:  # noqa: A002 - the field's word
+    async def list(self, filter: Filter) -> Page:
         """Return one page of rows, the newest first."""
         self._require_open()
         limit = min(filter.limit, PAGE_RUNS_MAX)
@@ -426,7 +424,7 @@ def _newest_first(store: MemoryStore, after: RunId | None) -> Iterator[_Record]:
         yield store.records[ids[position]]
 
 
-def _shows(filter: Filter, record: _Record) -> bool:  # noqa: A002 - the field's word
+def _shows(filter: Filter, record: _Record) -> bool:
     return (
         (not filter.statuses or record.status in filter.statuses)
         and (not filter.causes or record.cause in filter.causes)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from makegood.values.ids import RunId, WorkerId  # noqa: TC001 - msgspec reads the annotations
-from makegood.values.injectable import Sql  # noqa: TC001
-from makegood.values.instants import Instant  # noqa: TC001
+from makegood.values.ids import RunId, WorkerId
+from makegood.values.injectable import Sql
+from makegood.values.instants import Instant
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -321,6 +321,7 @@ class Journal(Protocol):
         A run with a key keeps its row, so that the key stays taken; another is removed whole.
     21. `open` makes or migrates the schema, the extensions' tables included, each migration
         exactly once and in order; what is not ours or is newer raises `StoreRefused`.
+    22. `crashes` counts the unclean ends that were found when leadership was gained.
     """
 
     @property
@@ -362,7 +363,7 @@ class Journal(Protocol):
         """Return the run of a workflow and key, or None."""
         ...
 
-    async def list(self, filter: Filter) -> Page:  # noqa: A002 - the field's word
+    async def list(self, filter: Filter) -> Page:
         """Return one page of rows (17)."""
         ...
 
@@ -380,4 +381,8 @@ class Journal(Protocol):
 
     async def prune(self, *, ended_before: Instant, limit: int) -> int:
         """Remove the history of runs that ended before a moment; return how many (20)."""
+        ...
+
+    async def crashes(self) -> int:
+        """Return how many unclean ends were found when leadership was gained (22)."""
         ...

@@ -12,7 +12,7 @@ from makegood.runtime.clock import RandomIds, SystemClock
 from makegood.runtime.config import Config
 from makegood.runtime.post import StartPost, write_post
 from makegood.runtime.run import Run
-from makegood.runtime.served import Served
+from makegood.runtime.calling.served import Served
 from makegood.runtime.shell import Shell
 from makegood.runtime.turn import Turn
 from makegood.runtime.worker import Worker

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
@@ -10,7 +9,7 @@ import msgspec
 from makegood.decision.state import Phase
 from makegood.definition.plan import Constant, FromNode
 from makegood.errors import RunCancelled, RunFailed, RunParked
-from makegood.runtime.failing import as_remote
+from makegood.runtime.calling.failing import as_remote
 from makegood.values.verdict import Failure
 
 if TYPE_CHECKING:
@@ -26,8 +25,7 @@ __all__ = ["Outcome", "build_outcome", "raise_for"]
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome(Generic[R]):
+class Outcome(msgspec.Struct, Generic[R], frozen=True, kw_only=True, eq=False):
     """How a run ended or was parked. Names are node paths."""
 
     run: str

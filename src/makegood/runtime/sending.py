@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from makegood.decision import facts
 from makegood.errors import WritesRefused
 from makegood.journal.protocol import Summary
-from makegood.runtime.failing import as_failure
-from makegood.runtime.perform import Arrival
+from makegood.runtime.calling.failing import as_failure
+from makegood.runtime.calling.perform import Arrival
 from makegood.values.verdict import FailureKind
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from makegood.decision.facts import Fact
     from makegood.decision.state import RunState
     from makegood.journal.protocol import Append
-    from makegood.runtime.local import LocalBody
+    from makegood.runtime.calling.local import LocalBody
     from makegood.values.instants import Instant
 
 __all__ = ["Sent", "is_progress", "summary_of", "unwritten"]
@@ -61,7 +61,7 @@ class Sent:
 
 def is_progress(recorded: Sequence[Fact]) -> bool:
     """Say whether facts set the count of claims back: something ended, not merely began."""
-    return any(type(fact) in _PROGRESS for fact in recorded)
+    return not _PROGRESS.isdisjoint(map(type, recorded))
 
 
 def summary_of(state: RunState) -> Summary:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from makegood.errors import StoreError
-from makegood.runtime.perform import Performer
+from makegood.runtime.calling.perform import Performer
 from makegood.runtime.telemetry import Telemetry, log
 
 if TYPE_CHECKING:

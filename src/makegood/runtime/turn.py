@@ -36,9 +36,9 @@ from makegood.journal.protocol import (
     Fenced,
     Refused,
 )
-from makegood.runtime.evaluate import evaluate
-from makegood.runtime.jobs import Jobs
-from makegood.runtime.local import LocalBody
+from makegood.runtime.calling.evaluate import evaluate
+from makegood.runtime.calling.jobs import Jobs
+from makegood.runtime.calling.local import LocalBody
 from makegood.runtime.post import as_fact
 from makegood.runtime.sending import Sent, is_progress, summary_of, unwritten
 from makegood.runtime.telemetry import log
@@ -50,9 +50,10 @@ if TYPE_CHECKING:
     from makegood.decision.commands import Command
     from makegood.decision.facts import Fact
     from makegood.journal.protocol import History, NewRun, Posted, Statement, Verdict
-    from makegood.runtime.perform import Arrival, Job
+    from makegood.runtime.calling.jobs import Job
+    from makegood.runtime.calling.perform import Arrival
     from makegood.runtime.ports import Timer
-    from makegood.runtime.served import Served
+    from makegood.runtime.calling.served import Served
     from makegood.runtime.shell import Shell
     from makegood.values.ids import RunId
     from makegood.values.instants import Instant
@@ -255,7 +256,7 @@ class Turn:
                     self._evaluate(command, recorded, now)
                 else:
                     commands.append(command)
-            if not decision.facts and not has_evaluated:
+            if decision.is_last or not (decision.facts or has_evaluated):
                 return commands
         message = f"run {self.run} does not come to rest: {state.status}"
         raise AssertionError(message)
@@ -416,7 +417,7 @@ class Turn:
             return
         del self._jobs[job.index]
         if arrival.error is not None:
-            self.errors[path, job.context.direction] = arrival.error
+            self.errors[path, job.direction] = arrival.error
 
     def _perform(self, command: Command) -> None:
         match command:

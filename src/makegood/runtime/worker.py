@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from makegood.journal.protocol import History, Leased
     from makegood.runtime.ports import Timer
-    from makegood.runtime.served import Served
+    from makegood.runtime.calling.served import Served
     from makegood.runtime.shell import Shell
     from makegood.values.instants import Instant
 

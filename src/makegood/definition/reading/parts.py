@@ -115,8 +115,8 @@ def _item(kind: object, key: str | int) -> object:
         return _tuple_item(kind, inner, key)
     if issubclass(base, Mapping):
         return _mapping_item(kind, inner, key)
-    if isinstance(key, int) and issubclass(base, Sequence):
-        return inner[0] if inner else (str if base is str else UNKNOWN)
+    if issubclass(base, Sequence):
+        return _sequence_item(kind, inner, key)
     if callable(getattr(base, "__getitem__", None)):
         return UNKNOWN
     message = f"{type_name(kind)} has no items; ask for an attribute, or pass the whole value on"
@@ -132,6 +132,15 @@ def _tuple_item(kind: object, inner: tuple[object, ...], key: str | int) -> obje
         return inner[key]
     message = f"{type_name(kind)} has no item {key!r}; its items are 0 to {len(inner) - 1}"
     raise NoSuchPart(message)
+
+
+def _sequence_item(kind: object, inner: tuple[object, ...], key: str | int) -> object:
+    if isinstance(key, str):
+        message = f"{type_name(kind)} has no item {key!r}; its items are numbered from 0"
+        raise NoSuchPart(message)
+    if inner:
+        return inner[0]
+    return str if kind is str else UNKNOWN
 
 
 def _mapping_item(kind: object, inner: tuple[object, ...], key: str | int) -> object:
@@ -161,7 +170,9 @@ def _specific(field: TypeForm, kind: object) -> object:
 def _class_of(kind: object) -> type[object] | None:
     """Return the class whose values a type has, or None when nothing is known about them."""
     base: object = get_origin(kind) or kind
-    return cast("type[object]", base) if isinstance(base, type) and base is not object else None
+    if not isinstance(base, type) or base in (UNKNOWN, object):
+        return None
+    return cast("type[object]", base)
 
 
 def _without_newtype(kind: object) -> object:

@@ -6,6 +6,7 @@ take, depending on what it is declared as, is for the caller to judge.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import typing
 from collections.abc import Callable, Mapping
@@ -200,7 +201,7 @@ class _Reading:
                 include_extras=True,
             )[name]
         except NameError as error:
-            self._problem(f"says that {what} is `{annotation}`, but {_unknown(error, scope)}")
+            self._problem(f"says that {what} is `{annotation}`, but {_unknown(error, self.function)}")
         except (TypeError, SyntaxError, AttributeError) as error:
             self._problem(f"says that {what} is `{annotation}`, which is no type: {error}")
         return UNKNOWN
@@ -229,11 +230,28 @@ def _closure_names(function: Function) -> dict[str, object]:
     return found
 
 
-def _unknown(error: NameError, scope: Mapping[str, object]) -> str:
+def _unknown(error: NameError, function: Function) -> str:
     name = error.name or str(error)
-    if scope.get("TYPE_CHECKING") is False:
+    if name in _checked_only(function):
         return (
             f"`{name}` is not known when the module is imported; move its import out of "
             "`if TYPE_CHECKING:`, because values are read and written by their types"
         )
     return f"`{name}` is not known when the module is imported; import it above the declaration"
+
+
+def _checked_only(function: Function) -> set[str]:
+    """Return the names that a function's module imports for type checkers only."""
+    try:
+        lines, _ = inspect.findsource(function)
+        tree = ast.parse("".join(lines))
+    except (OSError, TypeError, SyntaxError):
+        return set()
+    return {
+        alias.asname or alias.name
+        for branch in ast.walk(tree)
+        if isinstance(branch, ast.If) and ast.unparse(branch.test).endswith("TYPE_CHECKING")
+        for statement in branch.body
+        if isinstance(statement, ast.Import | ast.ImportFrom)
+        for alias in statement.names
+    }

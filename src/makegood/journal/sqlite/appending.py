@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, cast
 import apsw
 import msgspec
 
+from makegood.journal.application.connection import array_of
 from makegood.journal.protocol import Applied, Conflict, Exists, Fenced
 from makegood.journal.sqlite.rows import HELD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from makegood.journal.application.connection import Connection
     from makegood.journal.protocol import Append, NewRun, Verdict
     from makegood.values.ids import RunId
 
@@ -82,12 +84,12 @@ def _creation(new: NewRun) -> tuple[str | int | None, ...]:
     return (new.workflow, new.key, new.fingerprint, new.input_hash, new.created_at)
 
 
-def write(connection: apsw.Connection, packed: Sequence[bytes]) -> None:
+def write(connection: Connection, packed: Sequence[bytes]) -> None:
     """Write all of these appends or none of them; raise `MOVED` when one does not fit."""
-    connection.execute(_WRITE, (apsw.carray(tuple(packed)),))
+    connection.execute(_WRITE, (array_of(tuple(packed)),))
 
 
-def insert_facts(connection: apsw.Connection, append: Append, facts: bytes) -> None:
+def insert_facts(connection: Connection, append: Append, facts: bytes) -> None:
     """Add the facts of an append whose row was written before they were known."""
     connection.execute(
         "INSERT INTO makegood_facts (run, seq, epoch, token, at, body) VALUES (?, ?, ?, ?, ?, ?)",
@@ -95,7 +97,7 @@ def insert_facts(connection: apsw.Connection, append: Append, facts: bytes) -> N
     )
 
 
-def verdict_instead(connection: apsw.Connection, append: Append) -> Verdict | None:
+def verdict_instead(connection: Connection, append: Append) -> Verdict | None:
     """Say what an append is that does not fit its run, or None when it does fit."""
     found = connection.execute(
         "SELECT seq, epoch, owner, inbox_head, token, input_hash FROM makegood_run WHERE id = ?",
@@ -117,13 +119,13 @@ def verdict_instead(connection: apsw.Connection, append: Append) -> Verdict | No
     return None
 
 
-def _verdict_without_run(connection: apsw.Connection, append: Append) -> Verdict | None:
+def _verdict_without_run(connection: Connection, append: Append) -> Verdict | None:
     if append.create is None:
         return Fenced()
     return holder_of_key(connection, append.create)
 
 
-def holder_of_key(connection: apsw.Connection, new: NewRun) -> Exists | None:
+def holder_of_key(connection: Connection, new: NewRun) -> Exists | None:
     """Return the run that has this key already, or None."""
     if new.key is None:
         return None
@@ -137,7 +139,7 @@ def holder_of_key(connection: apsw.Connection, new: NewRun) -> Exists | None:
     return Exists(run, input_hash)
 
 
-def _facts_of_local(connection: apsw.Connection, append: Append) -> bytes:
+def _facts_of_local(connection: Connection, append: Append) -> bytes:
     """Return again what a local step gave when its append was written the first time."""
     if append.local is None:
         return b""

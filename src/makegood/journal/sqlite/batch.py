@@ -14,26 +14,28 @@ the batch is applied again. This module knows no thread and no event loop.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
 from makegood.errors import MakegoodError, StoreBusy, StoreFull, WritesRefused
+from makegood.journal.application.local import facts_of_local
+from makegood.journal.application.tables import refusal_of
 from makegood.journal.protocol import Applied, Conflict, Refused
 from makegood.journal.sqlite.appending import MOVED, insert_facts, verdict_instead, write
-from makegood.journal.sqlite.application import refusal_of
 from makegood.journal.sqlite.jobs import AppendJob, Call
-from makegood.journal.sqlite.local import facts_of_local
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from makegood.journal.application.connection import Connection
+    from makegood.journal.application.guard import Guard
     from makegood.journal.protocol import Verdict
-    from makegood.journal.sqlite.guard import Guard
 
 __all__ = ["Shared", "apply_batch"]
 
-Shared = AppendJob | Call[object]
+# Any: what a call returns is known to its caller alone.
+Shared = AppendJob | Call[Any]
 """What may share a commit."""
 
 _APPLIED = Applied()
@@ -47,7 +49,7 @@ class _TransactionLost(Exception):
     """SQLite has ended the transaction by itself; nothing of the batch was written."""
 
 
-def apply_batch(connection: apsw.Connection, guard: Guard, jobs: Sequence[Shared]) -> None:
+def apply_batch(connection: Connection, guard: Guard, jobs: Sequence[Shared]) -> None:
     """Write the batch and set every job's outcome.
 
     Raises what SQLite raises when the outcome is not known: the connection is then not to be
@@ -65,7 +67,7 @@ def apply_batch(connection: apsw.Connection, guard: Guard, jobs: Sequence[Shared
         _fail(jobs, StoreBusy, "another process holds the journal; try again later")
 
 
-def _written_at_once(connection: apsw.Connection, jobs: Sequence[Shared]) -> bool:
+def _written_at_once(connection: Connection, jobs: Sequence[Shared]) -> bool:
     packed: list[bytes] = []
     for job in jobs:
         if not isinstance(job, AppendJob) or not job.is_plain:
@@ -80,7 +82,7 @@ def _written_at_once(connection: apsw.Connection, jobs: Sequence[Shared]) -> boo
     return True
 
 
-def _write_apart(connection: apsw.Connection, guard: Guard, jobs: Sequence[Shared]) -> None:
+def _write_apart(connection: Connection, guard: Guard, jobs: Sequence[Shared]) -> None:
     """Apply the batch in one transaction, again for each time that it was lost."""
     # Every loss is decided for the step that caused it, so there are no more losses than jobs.
     for _ in range(len(jobs) + 1):
@@ -100,7 +102,7 @@ def _write_apart(connection: apsw.Connection, guard: Guard, jobs: Sequence[Share
 
 
 def _refuse_commit(
-    connection: apsw.Connection, guard: Guard, jobs: Sequence[Shared], error: Exception
+    connection: Connection, guard: Guard, jobs: Sequence[Shared], error: Exception
 ) -> None:
     """Find out whose rows the commit was refused for: all others are written."""
     if len(jobs) > 1:
@@ -119,7 +121,7 @@ def _outcome_of_refusal(job: AppendJob, reason: str) -> bytes | Refused:
     return Refused(reason) if local is None else local.failed(WritesRefused(reason))
 
 
-def _apply_all(connection: apsw.Connection, guard: Guard, jobs: Sequence[Shared]) -> None:
+def _apply_all(connection: Connection, guard: Guard, jobs: Sequence[Shared]) -> None:
     plain = [job for job in jobs if isinstance(job, AppendJob) and job.is_plain]
     if plain:
         _apply_plain(connection, plain)
@@ -130,7 +132,7 @@ def _apply_all(connection: apsw.Connection, guard: Guard, jobs: Sequence[Shared]
             _apply_with_step(connection, guard, job)
 
 
-def _apply_plain(connection: apsw.Connection, jobs: Sequence[AppendJob]) -> None:
+def _apply_plain(connection: Connection, jobs: Sequence[AppendJob]) -> None:
     try:
         write(connection, [job.packed for job in jobs])
     except MOVED:
@@ -145,7 +147,7 @@ def _apply_plain(connection: apsw.Connection, jobs: Sequence[AppendJob]) -> None
             job.outcome = _APPLIED
 
 
-def _apply_call(connection: apsw.Connection, job: Call[object]) -> None:
+def _apply_call(connection: Connection, job: Call[Any]) -> None:
     connection.execute("SAVEPOINT makegood_job")
     try:
         job.outcome = job.run(connection)
@@ -156,7 +158,7 @@ def _apply_call(connection: apsw.Connection, job: Call[object]) -> None:
     connection.execute("RELEASE makegood_job")
 
 
-def _apply_with_step(connection: apsw.Connection, guard: Guard, job: AppendJob) -> None:
+def _apply_with_step(connection: Connection, guard: Guard, job: AppendJob) -> None:
     """Apply an append together with its step's statements or body, or nothing of both."""
     connection.execute("SAVEPOINT makegood_job")
     try:
@@ -171,7 +173,7 @@ def _apply_with_step(connection: apsw.Connection, guard: Guard, job: AppendJob) 
     connection.execute("RELEASE makegood_job")
 
 
-def _outcome_with_step(connection: apsw.Connection, guard: Guard, job: AppendJob) -> Verdict:
+def _outcome_with_step(connection: Connection, guard: Guard, job: AppendJob) -> Verdict:
     append = job.append
     instead = verdict_instead(connection, append)
     if instead is not None:
@@ -198,12 +200,12 @@ def _outcome_with_step(connection: apsw.Connection, guard: Guard, job: AppendJob
     return Applied(facts)
 
 
-def _require_transaction(connection: apsw.Connection) -> None:
+def _require_transaction(connection: Connection) -> None:
     if not connection.in_transaction:
         raise _TransactionLost
 
 
-def _roll_back(connection: apsw.Connection) -> None:
+def _roll_back(connection: Connection) -> None:
     if connection.in_transaction:
         connection.execute("ROLLBACK")
 
@@ -211,5 +213,3 @@ def _roll_back(connection: apsw.Connection) -> None:
 def _fail(jobs: Sequence[Shared], kind: type[MakegoodError], message: str) -> None:
     for job in jobs:
         job.outcome = kind(message)
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from makegood.journal.sqlite.appending import pack
 
@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Callable
 
-    import apsw
-
+    from makegood.journal.application.connection import Connection
     from makegood.journal.protocol import Append, Refused, Verdict
 
 __all__ = ["AppendJob", "Between", "Call", "Job"]
@@ -40,7 +39,7 @@ class Call(Generic[T]):
 
     __slots__ = ("future", "outcome", "run")
 
-    def __init__(self, run: Callable[[apsw.Connection], T], future: Future[T]) -> None:
+    def __init__(self, run: Callable[[Connection], T], future: Future[T]) -> None:
         self.run = run
         self.future = future
         self.outcome: T | BaseException | None = None
@@ -58,4 +57,4 @@ class Between(Generic[T]):
 
 
 # Any: what a call returns is known to its caller alone.
-Job = AppendJob | Call[object] | Between[object]
+Job = AppendJob | Call[Any] | Between[Any]

@@ -12,8 +12,7 @@ from makegood.journal.sqlite.rows import DUE_AT_ONCE, HELD
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import apsw
-
+    from makegood.journal.application.connection import Connection
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.instants import Instant
 
@@ -21,7 +20,7 @@ __all__ = ["claim_due", "free_held", "give_back", "prune_ended"]
 
 
 def claim_due(
-    connection: apsw.Connection,
+    connection: Connection,
     worker: WorkerId,
     *,
     fingerprints: Sequence[str],
@@ -61,7 +60,7 @@ def claim_due(
 
 
 def give_back(
-    connection: apsw.Connection, worker: WorkerId, runs: Sequence[RunId], now: Instant
+    connection: Connection, worker: WorkerId, runs: Sequence[RunId], now: Instant
 ) -> None:
     """Give held runs back, due at once, as if they had not been claimed."""
     connection.execute(
@@ -73,14 +72,14 @@ def give_back(
     )
 
 
-def free_held(connection: apsw.Connection) -> None:
+def free_held(connection: Connection) -> None:
     """Make every held run due: its holder was the process that owned the file, and is dead."""
     connection.execute(
         "UPDATE makegood_run SET owner = NULL, wake_at = ? WHERE wake_at = ?", (DUE_AT_ONCE, HELD)
     )
 
 
-def prune_ended(connection: apsw.Connection, *, ended_before: Instant, limit: int) -> int:
+def prune_ended(connection: Connection, *, ended_before: Instant, limit: int) -> int:
     """Remove the history of ended runs that nobody holds and nothing wakes; return how many."""
     marked = connection.execute(
         """

@@ -9,14 +9,13 @@ from makegood.journal.sqlite.appending import holder_of_key
 from makegood.journal.sqlite.rows import refuse_unknown
 
 if TYPE_CHECKING:
-    import apsw
-
+    from makegood.journal.application.connection import Connection
     from makegood.journal.protocol import NewRun, Post
 
 __all__ = ["post_to_run"]
 
 
-def post_to_run(connection: apsw.Connection, post: Post) -> int | Exists:
+def post_to_run(connection: Connection, post: Post) -> int | Exists:
     """Add the post under the next number of its run, which `create` makes first."""
     if post.create is not None:
         taken = _make_run(connection, post, post.create)
@@ -43,7 +42,7 @@ def post_to_run(connection: apsw.Connection, post: Post) -> int | Exists:
     return number
 
 
-def _make_run(connection: apsw.Connection, post: Post, new: NewRun) -> Exists | None:
+def _make_run(connection: Connection, post: Post, new: NewRun) -> Exists | None:
     taken = holder_of_key(connection, new)
     if taken is not None:
         return taken

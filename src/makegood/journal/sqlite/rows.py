@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn
+
+import msgspec
 
 from makegood.errors import UnknownRun
 from makegood.journal.protocol import RunRow
 from makegood.values.instants import Instant
 
 if TYPE_CHECKING:
-    import apsw
+    from collections.abc import Sequence
 
     from makegood.values.ids import RunId
+    from makegood.values.injectable import Sql
 
 __all__ = ["DUE_AT_ONCE", "HELD", "RUN_COLUMNS", "refuse_unknown", "run_row"]
 
@@ -31,9 +34,9 @@ RUN_COLUMNS = (
 _FIELDS = ("run", *RUN_COLUMNS.split(", ")[1:])
 
 
-def run_row(values: apsw.SQLiteValues) -> RunRow:
+def run_row(values: Sequence[Sql]) -> RunRow:
     """Return the row that a statement over `RUN_COLUMNS` gave."""
-    return RunRow(**dict(zip(_FIELDS, cast("tuple[str, ...]", values), strict=True)))  # type: ignore[arg-type]
+    return msgspec.convert(dict(zip(_FIELDS, values, strict=True)), RunRow)
 
 
 def refuse_unknown(run: RunId) -> NoReturn:

@@ -2,31 +2,34 @@
 
 While one batch is being written, the next one gathers; there is no artificial delay. The thread
 also shortens the log of changes (the WAL) between batches, where the process leads. What a batch
-means is in `batch`; this module knows queues, the loop and when to checkpoint.
+means is in `batch`; this module knows queues, the loop, and when to do what.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import apsw
 
-from makegood.errors import EngineClosed, StoreFailed
+from makegood.errors import EngineClosed, MakegoodError, StoreFailed
 from makegood.journal.sqlite.batch import apply_batch
 from makegood.journal.sqlite.jobs import AppendJob, Between, Call
+from makegood.journal.sqlite.opening import BUSY_MILLISECONDS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from makegood.journal.application.connection import Connection
     from makegood.journal.protocol import Append, Verdict
     from makegood.journal.sqlite.batch import Shared
     from makegood.journal.sqlite.jobs import Job
     from makegood.journal.sqlite.opening import File
 
-__all__ = ["BATCH_BYTES_MAX", "BATCH_JOBS_MAX", "Writer"]
+__all__ = ["BATCH_BYTES_MAX", "BATCH_JOBS_MAX", "Writer", "checkpoint"]
 
 BATCH_JOBS_MAX = 256
 """The most appends and calls in one commit."""
@@ -36,10 +39,10 @@ BATCH_BYTES_MAX = 4_000_000
 
 CALLS_WAITING_MAX = 4_096
 """The most calls that wait for the writer; later callers wait for their turn. Appends need no
-such bound, for a run that is held has at most one under way."""
+such bound: a run that is held has at most one under way, and the held runs are bounded."""
 
 CHECKPOINT_PAGES = 1_000
-"""After how many written pages the log's content is moved into the file."""
+"""After how many written pages the content of the log is moved into the file."""
 
 IDLE_SECONDS = 1.0
 """After how long without work the log is emptied."""
@@ -48,19 +51,24 @@ T = TypeVar("T")
 
 
 class Writer:
-    """The one thread that writes. Made on the event loop whose tasks it answers."""
+    """The one thread that writes. Made on the event loop whose tasks it answers.
 
-    def __init__(self, file: File) -> None:
+    `leads` says whether this process may shorten the log: it becomes true while a `between` runs.
+    """
+
+    def __init__(self, file: File, *, on_failure: Callable[[], None]) -> None:
+        self.leads: bool = False
         self._file = file
+        self._on_failure = on_failure
         self._loop = asyncio.get_running_loop()
         self._queue: deque[Job] = deque()
         self._room = asyncio.Semaphore(CALLS_WAITING_MAX)
         self._bell = threading.Semaphore(0)
-        self._sleeps = True
-        self._ended = False
+        self._sleeps = False
+        self._ends = False
         self._failure: str | None = None
-        self._pages_written = 0
-        self._log_has_content = True
+        self._pages_moved = 0
+        self._log_is_empty = False
         self._thread = threading.Thread(target=self._run, name="makegood journal writer")
         self._thread.start()
 
@@ -70,29 +78,29 @@ class Writer:
         self._submit(AppendJob(append, future))
         return future
 
-    async def call(self, run: Callable[[apsw.Connection], T]) -> T:
+    async def call(self, run: Callable[[Connection], T]) -> T:
         """Run a small write that shares the next commit, and return what it returns."""
         async with self._room:
             future: asyncio.Future[T] = self._loop.create_future()
-            self._submit(Call(run, future))  # type: ignore[arg-type]
+            self._submit(Call(run, future))
             return await future
 
     async def between(self, run: Callable[[], T]) -> T:
         """Run something on the writer's thread, alone and outside of any transaction."""
         future: asyncio.Future[T] = self._loop.create_future()
-        self._submit(Between(run, future))  # type: ignore[arg-type]
+        self._submit(Between(run, future))
         return await future
 
     async def end(self, last: Callable[[], None]) -> None:
-        """Finish what waits, run `last` and end the thread. Without effect when it has ended."""
-        if not self._ended and self._failure is None:
-            await self.between(lambda: self._end(last))
-        self._ended = True
-        self._bell.release()
+        """Finish what waits, run `last`, and end the thread."""
+        if self._failure is None:
+            await self.between(lambda: self._end_with(last))
         await self._loop.run_in_executor(None, self._thread.join)
 
     def _submit(self, job: Job) -> None:
-        if self._ended:
+        if self._failure is not None:
+            raise StoreFailed(self._failure)
+        if self._ends:
             message = "the journal is closed"
             raise EngineClosed(message)
         self._queue.append(job)
@@ -100,34 +108,144 @@ class Writer:
             self._sleeps = False
             self._bell.release()
 
-    def _end(self, last: Callable[[], None]) -> None:
-        self._ended = True
-        last()
+    def _answer_the_rest(self) -> None:
+        """On the loop: nothing can be added any more, for whoever adds sees why first."""
+        while self._queue:
+            job = self._queue.popleft()
+            if not job.future.done():
+                failure = StoreFailed(self._failure) if self._failure else EngineClosed()
+                job.future.set_exception(failure)
 
     # Everything below runs on the writer's thread.
 
     def _run(self) -> None:
         try:
-            while not self._ended:
-                self._write_all_that_waits()
-                self._checkpoint_when_due()
+            while not self._ends:
+                self._write_what_waits()
                 self._sleep()
-        except (apsw.Error, OSError, StoreFailed, AssertionError) as error:
-            self._fail(error)
-        self._answer_the_rest()
+        except (apsw.Error, OSError, MakegoodError, AssertionError, TypeError, ValueError) as error:
+            self._failure = (
+                f"the journal broke while writing: {error}; what was under way may or may not be "
+                "written: start the engine again to find out"
+            )
+            self._on_failure()
+        # A loop that is closed has nobody who waits.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._answer_the_rest)
 
-    def _write_all_that_waits(self) -> None:
-        while self._queue and not self._ended:
+    def _end_with(self, last: Callable[[], None]) -> None:
+        self._ends = True
+        last()
+
+    def _write_what_waits(self) -> None:
+        while self._queue and not self._ends:
             if isinstance(self._queue[0], Between):
-                self._do_between(self._queue.popleft())
+                self._do(self._queue[0])
                 continue
-            batch = self._next_batch()
-            try:
-                apply_batch(self._file.connection, self._file.guard, batch)
-            except BaseException:
-                self._queue.extendleft(reversed(batch))
-                raise
-            self._log_has_content = True
-            self._deliver(batch)
-            self._checkpoint_when_due()
-"""Placeholder end"""
+            self._write(self._next_batch())
+            if self.leads:
+                self._move_log()
+
+    def _do(self, job: Between[Any]) -> None:
+        """Do a job that stands alone. One that fails in the store stays queued, to be told why."""
+        try:
+            job.outcome = job.run()
+        except MakegoodError as error:
+            job.outcome = error
+        self._queue.popleft()
+        self._deliver((job,))
+
+    def _next_batch(self) -> list[Shared]:
+        """Take what waits, up to the bounds: never two appends of one run, and no `Between`."""
+        batch: list[Shared] = []
+        runs: set[str] = set()
+        size = 0
+        while self._queue and len(batch) < BATCH_JOBS_MAX:
+            job = self._queue[0]
+            if isinstance(job, Between):
+                break
+            if isinstance(job, AppendJob):
+                size += len(job.packed)
+                if job.append.run in runs or (batch and size > BATCH_BYTES_MAX):
+                    break
+                runs.add(job.append.run)
+            batch.append(job)
+            self._queue.popleft()
+        return batch
+
+    def _write(self, batch: Sequence[Shared]) -> None:
+        try:
+            apply_batch(self._file.connection, self._file.guard, batch)
+        except BaseException:
+            # Whoever waits is told with all the others.
+            self._queue.extendleft(reversed(batch))
+            raise
+        self._log_is_empty = False
+        self._deliver(batch)
+
+    def _deliver(self, jobs: Sequence[Job]) -> None:
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(_settle, jobs)
+
+    def _sleep(self) -> None:
+        """Wait for work; with none for a while, empty the log."""
+        self._sleeps = True
+        if self._queue or self._ends:
+            self._sleeps = False
+            return
+        if self._bell.acquire(timeout=IDLE_SECONDS):
+            return
+        if self._loop.is_closed():
+            # Nobody can close this journal any more, and the thread would outlive its process.
+            self._ends = True
+            self._on_failure()
+        elif self.leads and not self._log_is_empty:
+            self._empty_log()
+
+    def _move_log(self) -> None:
+        """Move the log's content into the file once there is enough of it."""
+        written = self._pages_written()
+        if written - self._pages_moved >= CHECKPOINT_PAGES:
+            self._pages_moved = written
+            self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+    def _empty_log(self) -> None:
+        self._log_is_empty = self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self._pages_moved = self._pages_written()
+
+    def _pages_written(self) -> int:
+        return self._file.connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
+
+    def _checkpoint(self, mode: int) -> bool:
+        """Checkpoint without waiting for readers; say whether there was nothing in the way."""
+        return checkpoint(self._file, mode)
+
+
+def checkpoint(file: File, mode: int) -> bool:
+    """Move the log into the file without waiting for anybody; say whether all of it was moved.
+
+    A full disk is no failure here: everything is still in the log.
+    """
+    file.require_same()
+    connection = file.connection
+    connection.set_busy_timeout(0)
+    try:
+        connection.wal_checkpoint(mode=mode)
+    except (apsw.BusyError, apsw.LockedError, apsw.FullError):
+        return False
+    finally:
+        connection.set_busy_timeout(BUSY_MILLISECONDS_MAX)
+    return True
+
+
+def _settle(jobs: Sequence[Job]) -> None:
+    """Hand each outcome to whoever still waits for it."""
+    for job in jobs:
+        future = job.future
+        if future.done():
+            continue
+        if isinstance(job.outcome, BaseException):
+            future.set_exception(job.outcome)
+        else:
+            # Any: the future and the outcome of one job are of the same type.
+            cast("asyncio.Future[Any]", future).set_result(job.outcome)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,23 +17,23 @@ from makegood.decision.facts import Fact, Proceeded
 from makegood.definition.plan import Kind
 from makegood.errors import InvalidInput, OutcomeUnknown, PayloadTooLarge, StepTimeout
 from makegood.journal.protocol import Statement
-from makegood.runtime.failing import as_failure, classify, users_part
-from makegood.runtime.ports import Invocation
+from makegood.runtime.calling.failing import as_failure, classify, users_part
 from makegood.runtime.telemetry import log
-from makegood.runtime.timeouts import Timeouts
+from makegood.runtime.calling.timeouts import Timeouts
+from makegood.runtime.calling.writing import Collected
 from makegood.values.codec import NotCarried
-from makegood.values.instants import Instant, after
+from makegood.values.instants import after
 from makegood.values.verdict import Abort, FailureKind, Proceed, RetryFresh, RetryNow, Undecided
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from makegood.runtime.config import Config
-    from makegood.runtime.ports import Clock, Interceptor, Timer
-    from makegood.runtime.served import Bound, Context, Served
-    from makegood.values.injectable import Sql
+    from makegood.runtime.calling.jobs import Job
+    from makegood.runtime.ports import Clock, Interceptor
+    from makegood.values.instants import Instant
 
-__all__ = ["Arrival", "Collected", "Job", "Performer", "call", "outcome_of", "failed"]
+__all__ = ["Arrival", "Performer", "failed", "outcome_of"]
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -44,69 +44,6 @@ class Arrival(msgspec.Struct, frozen=True):
     fact: Fact
     writes: tuple[Statement, ...] = ()
     error: BaseException | None = None
-
-
-class Collected:
-    """The statements of one step, kept until its outcome is recorded."""
-
-    __slots__ = ("statements",)
-
-    def __init__(self) -> None:
-        self.statements: list[Statement] = []
-
-    def execute(self, sql: str, *parameters: Sql, expect_rows: int | None = None) -> None:
-        """Collect one statement."""
-        self.statements.append(Statement(sql, parameters, expect_rows))
-
-
-class Job:
-    """One call of a user's function, from its command to its arrival."""
-
-    __slots__ = (
-        "arguments",
-        "bound",
-        "bucket",
-        "context",
-        "deliver",
-        "index",
-        "is_reported",
-        "is_stopped",
-        "number",
-        "served",
-        "task",
-        "timed_out",
-        "timer",
-    )
-
-    # Any: the arguments have the types that the user's function declares.
-    def __init__(  # noqa: PLR0913 - one value each, none of which can be left out
-        self,
-        *,
-        served: Served,
-        index: int,
-        bound: Bound,
-        context: Context,
-        arguments: Callable[[], tuple[tuple[object, ...], dict[str, Any]]],
-    ) -> None:
-        self.served = served
-        self.index = index
-        self.bound = bound
-        self.context = context
-        self.arguments = arguments
-        self.deliver: Callable[[Arrival], None] = _nowhere
-        self.task: asyncio.Task[None] | None = None
-        self.timer: Timer | None = None
-        self.bucket: int | None = None
-        """Where its timeout is kept: see `Timeouts`."""
-        self.number = 0
-        """The order in which jobs were begun."""
-        self.timed_out = False
-        self.is_stopped = False
-        self.is_reported = False
-
-
-def _nowhere(_arrival: Arrival) -> None:
-    """Take the arrival of a job that was never begun: a local body's, which the journal runs."""
 
 
 class Performer:
@@ -161,11 +98,13 @@ class Performer:
 
     def _launch(self, job: Job) -> None:
         self._at_work.add(job)
+        if job.bound.writes:
+            job.writes = Collected()
         self._begun += 1
         job.number = self._begun
         job.task = asyncio.get_running_loop().create_task(self._work(job))
-        if job.context.until is not None:
-            self._timeouts.set(job, job.context.until)
+        if job.until is not None:
+            self._timeouts.set(job, job.until)
 
     def _leave(self, job: Job) -> None:
         """Make room for the next job, however this one ended."""
@@ -181,7 +120,7 @@ class Performer:
 
     async def _work(self, job: Job) -> None:
         try:
-            value = await call(job, self._interceptors)
+            value = await job.call(self._interceptors)
         except asyncio.CancelledError as error:
             if job.is_stopped or (self._is_closing and not job.timed_out):
                 raise
@@ -199,11 +138,12 @@ class Performer:
     def _report(self, job: Job, arrival: Arrival) -> None:
         if not job.is_reported:
             job.is_reported = True
+            assert job.deliver is not None
             job.deliver(arrival)
 
     def _cancelled(self, job: Job, error: BaseException) -> Exception:
         """Return what a cancellation means: a timeout of ours, or the body's own doing."""
-        path = job.context.path
+        path = job.path
         if job.timed_out:
             message = f"`{path}` was cancelled: it took longer than its timeout"
         else:
@@ -221,54 +161,24 @@ class Performer:
 
     def _abandon(self, job: Job) -> None:
         """Report a body that does not end though it was cancelled; its result is too late."""
-        log.warning("%s of %s ignores its cancellation", job.context.path, job.context.run)
+        log.warning("%s of %s ignores its cancellation", job.path, job.run)
         late = self._cancelled(job, asyncio.CancelledError())
         self._report(job, failed(job, late, self._clock.now()))
 
 
-async def call(job: Job, interceptors: Sequence[Interceptor]) -> object:
-    """Call the job's function, through the interceptors where there are any."""
-    if job.bound.writes:
-        job.context.writes = Collected()
-    if not interceptors:
-        return await job.bound(job.context, *job.arguments())
-    context = job.context
-    invocation = Invocation(
-        run=context.run,
-        workflow=context.workflow,
-        path=context.path,
-        direction=context.direction,
-        attempt=context.attempt,
-    )
-
-    def innermost() -> Awaitable[object]:
-        return job.bound(context, *job.arguments())
-
-    proceed = innermost
-    for interceptor in reversed(interceptors):
-        proceed = _wrapped(interceptor, invocation, proceed)
-    return await proceed()
-
-
-def _wrapped(
-    interceptor: Interceptor, invocation: Invocation, proceed: Callable[[], Awaitable[object]]
-) -> Callable[[], Awaitable[object]]:
-    return lambda: interceptor(invocation, proceed)
-
-
 def outcome_of(job: Job, value: object, now: Instant) -> Arrival:
     """Return the arrival of a call that returned."""
-    match job.context.direction:
+    match job.direction:
         case "do":
             return _done(job, value, now)
         case "undo":
-            return Arrival(job.context.path, facts.UndoDone(job.context.path, now), _writes(job))
+            return Arrival(job.path, facts.UndoDone(job.path, now), _writes(job))
         case "compensate":
             return _answered(job, value, now)
 
 
 def _done(job: Job, value: object, now: Instant) -> Arrival:
-    path = job.context.path
+    path = job.path
     try:
         result = job.served.code.nodes[job.index].result.write(value)
     except (NotCarried, PayloadTooLarge) as error:
@@ -281,12 +191,11 @@ def _done(job: Job, value: object, now: Instant) -> Arrival:
 
 
 def _writes(job: Job) -> tuple[Statement, ...]:
-    collected = job.context.writes
-    return tuple(collected.statements) if isinstance(collected, Collected) else ()
+    return () if job.writes is None else tuple(job.writes.statements)
 
 
 def _answered(job: Job, value: object, now: Instant) -> Arrival:
-    path = job.context.path
+    path = job.path
     match value:
         case Proceed():
             try:
@@ -306,10 +215,10 @@ def _answered(job: Job, value: object, now: Instant) -> Arrival:
 
 def failed(job: Job, error: Exception, now: Instant) -> Arrival:
     """Return the arrival of a call that raised."""
-    path = job.context.path
+    path = job.path
     kind = _effect_of(job)
     failure = as_failure(error, classify(error, kind, job.bound.retry_on))
-    match job.context.direction:
+    match job.direction:
         case "do":
             return Arrival(path, facts.NodeFailed(path, failure, now), error=error)
         case "undo":
@@ -321,6 +230,6 @@ def failed(job: Job, error: Exception, now: Instant) -> Arrival:
 def _effect_of(job: Job) -> Kind:
     """Return what the effect is like: an undo may reach outside where its step did not."""
     undo = job.served.plan.nodes[job.index].undo
-    if job.context.direction == "undo" and undo is not None:
+    if job.direction == "undo" and undo is not None:
         return Kind.LOCAL if undo.local else Kind.STEP
     return job.served.kind(job.index)

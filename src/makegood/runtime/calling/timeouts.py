@@ -14,7 +14,7 @@ from makegood.values.instants import Instant
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from makegood.runtime.perform import Job
+    from makegood.runtime.calling.jobs import Job
     from makegood.runtime.ports import Clock, Timer
 
 __all__ = ["Timeouts"]

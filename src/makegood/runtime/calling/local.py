@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from makegood.decision import facts
 from makegood.decision.facts import write_facts
-from makegood.runtime.perform import Arrival, call, failed, outcome_of
+from makegood.runtime.calling.perform import Arrival, failed, outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from makegood.decision.facts import Fact
-    from makegood.runtime.perform import Job
+    from makegood.runtime.calling.jobs import Job
     from makegood.runtime.ports import Clock, Interceptor
     from makegood.values.injectable import Transaction
 
@@ -30,7 +30,7 @@ class LocalBody:
         self._interceptors = interceptors
         self.error: BaseException | None = None
         """The exception behind the recorded failure, if it failed."""
-        until = job.context.until
+        until = job.until
         self.timeout_seconds: float = (
             _DEFAULT_SECONDS if until is None else max(0.0, (until - clock.now()) / 1_000_000)
         )
@@ -38,8 +38,8 @@ class LocalBody:
     async def run(self, transaction: Transaction) -> bytes:
         """Run the body and return its start and its outcome as facts."""
         self.error = None
-        self._job.context.transaction = transaction
-        value = await call(self._job, self._interceptors)
+        self._job.transaction = transaction
+        value = await self._job.call(self._interceptors)
         arrival = outcome_of(self._job, value, self._clock.now())
         if arrival.error is not None:
             # Its result cannot be recorded: raised, so that what it wrote is taken back.
@@ -52,8 +52,7 @@ class LocalBody:
         return write_facts(self._with_start(failed(self._job, error, self._clock.now())))
 
     def _with_start(self, arrival: Arrival) -> tuple[Fact, Fact]:
-        context = self._job.context
-        now = self._clock.now()
-        if context.direction == "undo":
-            return (facts.UndoStarted(context.path, context.attempt, now), arrival.fact)
-        return (facts.NodeStarted(context.path, context.attempt, now), arrival.fact)
+        job, now = self._job, self._clock.now()
+        if job.direction == "undo":
+            return (facts.UndoStarted(job.path, job.attempt, now), arrival.fact)
+        return (facts.NodeStarted(job.path, job.attempt, now), arrival.fact)

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 import apsw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
+
+    from makegood.journal.application.connection import Connection
 
 __all__ = ["ENGINE_PREFIX", "Guard", "Permission"]
 
@@ -54,12 +56,12 @@ class Guard:
 
     __slots__ = ("_permission",)
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._permission = Permission.EVERYTHING
         connection.authorizer = self._authorize
 
     @contextmanager
-    def only(self, permission: Permission) -> Iterator[None]:
+    def only(self, permission: Permission) -> Generator[None]:
         """Allow only this to what is prepared inside the `with` block."""
         self._permission = permission
         try:

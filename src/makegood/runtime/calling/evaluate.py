@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from makegood.decision import facts
 from makegood.decision.facts import SkipReason
-from makegood.runtime.failing import as_failure
+from makegood.runtime.calling.failing import as_failure
 from makegood.values.codec import NULL
 from makegood.values.verdict import FailureKind
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from makegood.decision.commands import Evaluate
     from makegood.decision.facts import Fact
     from makegood.decision.state import RunState
-    from makegood.runtime.served import Served
+    from makegood.runtime.calling.served import Served
     from makegood.values.instants import Instant
 
 __all__ = ["evaluate"]

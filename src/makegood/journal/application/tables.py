@@ -6,20 +6,20 @@ commit with the facts. The in-memory journal uses the same functions over a data
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import apsw
 
-from makegood.errors import InvalidInput, StoreBusy, StoreRefused
-from makegood.journal.sqlite.guard import Permission
-from makegood.journal.sqlite.local import LOCAL_LOST, changed_rows
+from makegood.errors import InvalidInput, StoreRefused
+from makegood.journal.application.guard import Permission
+from makegood.journal.application.local import LOCAL_LOST, changed_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from makegood.journal.application.connection import Connection
+    from makegood.journal.application.guard import Guard
     from makegood.journal.protocol import Migration, Statement
-    from makegood.journal.sqlite.guard import Guard
     from makegood.values.injectable import Sql
 
 __all__ = ["MIGRATION_TABLE", "migrate", "refusal_of", "rows_of"]
@@ -32,15 +32,8 @@ CREATE TABLE IF NOT EXISTS makegood_migration (
 ) WITHOUT ROWID
 """
 
-READ_SECONDS_MAX = 5.0
-"""How long one read may take: a long one keeps the log of changes from being shortened."""
 
-_STEPS_BETWEEN_LOOKS_AT_THE_CLOCK = 1_000
-
-
-def refusal_of(
-    connection: apsw.Connection, guard: Guard, writes: Sequence[Statement]
-) -> str | None:
+def refusal_of(connection: Connection, guard: Guard, writes: Sequence[Statement]) -> str | None:
     """Apply a step's statements; return why they are refused, or None when all are applied.
 
     The caller's savepoint takes back what was applied before the refusal. A failure of the store
@@ -59,32 +52,22 @@ def refusal_of(
 
 
 def rows_of(
-    connection: apsw.Connection, guard: Guard, sql: str, parameters: Sequence[Sql]
+    connection: Connection, guard: Guard, sql: str, parameters: Sequence[Sql]
 ) -> list[tuple[Sql, ...]]:
     """Return the rows of a statement that only reads; `InvalidInput` for one that does more."""
-    deadline = time.monotonic() + READ_SECONDS_MAX
-    connection.set_progress_handler(
-        lambda: time.monotonic() > deadline, _STEPS_BETWEEN_LOOKS_AT_THE_CLOCK
-    )
     try:
         with guard.only(Permission.READ):
             return connection.execute(sql, tuple(parameters), can_cache=False).fetchall()
-    except apsw.InterruptError:
-        message = f"the query took longer than {READ_SECONDS_MAX:g} s: {sql!r}; narrow it"
-        raise StoreBusy(message) from None
     except (apsw.SQLError, apsw.AuthError, apsw.ReadOnlyError, apsw.BindingsError) as error:
         message = f"{error} in {sql!r}; a query reads the application's own tables"
         raise InvalidInput(message) from error
-    finally:
-        connection.set_progress_handler(None)
 
 
-def migrate(
-    connection: apsw.Connection, guard: Guard, migrations: Sequence[Migration]
-) -> None:
+def migrate(connection: Connection, guard: Guard, migrations: Sequence[Migration]) -> None:
     """Apply each migration that was not applied yet, in order; the caller holds a transaction."""
-    applied: set[tuple[str, int]] = set(
-        connection.execute("SELECT owner, number FROM makegood_migration")
+    applied = cast(
+        "set[tuple[str, int]]",
+        set(connection.execute("SELECT owner, number FROM makegood_migration")),
     )
     newest: dict[str, int] = {}
     for migration in migrations:
@@ -107,7 +90,7 @@ def migrate(
             raise StoreRefused(message)
 
 
-def _apply(connection: apsw.Connection, guard: Guard, migration: Migration) -> None:
+def _apply(connection: Connection, guard: Guard, migration: Migration) -> None:
     try:
         with guard.only(Permission.DEFINE):
             for _ in connection.execute(migration.sql, can_cache=False):

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import apsw
 
+from makegood.errors import WritesRefused
+from makegood.journal.application.connection import connect
+from makegood.journal.application.guard import Guard
+from makegood.journal.application.local import facts_of_local
+from makegood.journal.application.tables import MIGRATION_TABLE, migrate, refusal_of, rows_of
 from makegood.journal.protocol import Refused
-from makegood.journal.sqlite.application import MIGRATION_TABLE, migrate, refusal_of, rows_of
-from makegood.journal.sqlite.guard import Guard
-from makegood.journal.sqlite.local import facts_of_local
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,15 +32,21 @@ class Scratch:
     __slots__ = ("_connection", "_guard")
 
     def __init__(self) -> None:
-        self._connection = apsw.Connection(":memory:")
+        self._connection = connect(":memory:")
         self._connection.execute("PRAGMA foreign_keys = ON")
         self._connection.execute(MIGRATION_TABLE)
         self._guard = Guard(self._connection)
 
     def migrate(self, migrations: Sequence[Migration]) -> None:
         """Apply each migration once, all of them or none."""
-        with self._connection:
-            migrate(self._connection, self._guard, migrations)
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            migrate(connection, self._guard, migrations)
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
     def rows(self, sql: str, parameters: Sequence[Sql]) -> list[tuple[Sql, ...]]:
         """Return the rows of a statement that only reads."""
@@ -50,14 +58,23 @@ class Scratch:
         connection.execute("BEGIN IMMEDIATE")
         try:
             refusal = refusal_of(connection, self._guard, append.writes)
+            if refusal is not None:
+                return Refused(refusal)
             facts = append.facts
-            if refusal is None and append.local is not None:
+            if append.local is not None:
                 facts = facts_of_local(connection, self._guard, append.local)
-            if refusal is None and connection.in_transaction:
+            if connection.in_transaction:
                 connection.execute("COMMIT")
         except apsw.ConstraintError as error:
-            refusal = str(error)
+            return _refused_at_commit(append, str(error))
+        else:
+            return facts
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-        return facts if refusal is None else Refused(refusal)
+
+
+def _refused_at_commit(append: Append, reason: str) -> bytes | Refused:
+    """Answer for a constraint that is only looked at when all is written."""
+    local = append.local
+    return Refused(reason) if local is None else local.failed(WritesRefused(reason))

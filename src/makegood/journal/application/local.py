@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING
 import apsw
 
 from makegood.errors import InvalidInput, StepTimeout
-from makegood.journal.sqlite.guard import Permission
+from makegood.journal.application.guard import Permission
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from makegood.journal.application.connection import Connection
+    from makegood.journal.application.guard import Guard
     from makegood.journal.protocol import LocalWork
-    from makegood.journal.sqlite.guard import Guard
     from makegood.values.injectable import Sql
 
-__all__ = ["LOCAL_LOST", "facts_of_local"]
+__all__ = ["LOCAL_LOST", "changed_rows", "facts_of_local"]
 
 _STEPS_BETWEEN_LOOKS_AT_THE_CLOCK = 1_000
 """SQLite's virtual machine asks whether to go on after this many of its instructions."""
@@ -31,7 +32,7 @@ LOCAL_LOST = (apsw.FullError, apsw.IOError, apsw.NoMemError, apsw.CorruptError, 
 """What is the store's failure and not the body's: never recorded as the step's outcome."""
 
 
-def facts_of_local(connection: apsw.Connection, guard: Guard, local: LocalWork) -> bytes:
+def facts_of_local(connection: Connection, guard: Guard, local: LocalWork) -> bytes:
     """Run the body and return its facts, or those of its failure once its writes are undone.
 
     Raises `LOCAL_LOST` for a failure of the store, and lets anything that is not an `Exception`
@@ -46,6 +47,7 @@ def facts_of_local(connection: apsw.Connection, guard: Guard, local: LocalWork) 
     )
     try:
         facts = _run_to_its_end(local, transaction)
+        _require_transaction(connection)
         _require_in_time(deadline, local)
     except LOCAL_LOST:
         raise
@@ -76,6 +78,13 @@ def _require_in_time(deadline: float, local: LocalWork) -> None:
         raise _too_late(local)
 
 
+def _require_transaction(connection: Connection) -> None:
+    """Refuse to go on without the transaction: the next statement would commit by itself."""
+    if not connection.in_transaction:
+        message = "an earlier statement of this step has rolled the transaction back"
+        raise InvalidInput(message)
+
+
 def _told_apart(error: Exception, local: LocalWork) -> Exception:
     """Name the timeout where SQLite only says that it was interrupted."""
     return _too_late(local) if isinstance(error, apsw.InterruptError) else error
@@ -87,7 +96,7 @@ def _too_late(local: LocalWork) -> StepTimeout:
     )
 
 
-def _undo(connection: apsw.Connection) -> None:
+def _undo(connection: Connection) -> None:
     if connection.in_transaction:
         connection.execute("ROLLBACK TO makegood_local; RELEASE makegood_local")
 
@@ -97,7 +106,7 @@ class _OpenTransaction:
 
     __slots__ = ("_connection", "_guard", "_is_open")
 
-    def __init__(self, connection: apsw.Connection, guard: Guard) -> None:
+    def __init__(self, connection: Connection, guard: Guard) -> None:
         self._connection = connection
         self._guard = guard
         self._is_open = True
@@ -119,11 +128,12 @@ class _OpenTransaction:
         if not self._is_open:
             message = "the transaction ended with its step; use it only inside the step's body"
             raise InvalidInput(message)
+        _require_transaction(self._connection)
         return self._guard
 
 
 def changed_rows(
-    connection: apsw.Connection, sql: str, parameters: tuple[Sql, ...], guard: Guard
+    connection: Connection, sql: str, parameters: tuple[Sql, ...], guard: Guard
 ) -> int:
     """Run the application's SQL to its end and return how many rows its last statement changed."""
     before = connection.total_changes()

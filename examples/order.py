@@ -1,0 +1,58 @@
+"""An order: hold the stock, take the money, ship; and make good whatever went wrong."""
+
+import asyncio
+from dataclasses import dataclass
+
+from makegood import Declined, Engine, IdempotencyKey, Retry, Unavailable, injected, step, workflow
+
+
+@dataclass(frozen=True)
+class Payment:
+    id: str
+    cents: int
+
+
+class Bank:
+    async def charge(self, cents: int, *, key: str) -> Payment:
+        return Payment(key, cents)
+
+    async def refund(self, payment: Payment) -> None:
+        print(f"refunded {payment.cents} cents")
+
+
+async def charge(cents: int, *, bank: Bank = injected, key: IdempotencyKey = injected) -> Payment:
+    return await bank.charge(cents, key=key)
+
+
+async def refund(payment: Payment, *, bank: Bank = injected) -> None:
+    await bank.refund(payment)
+
+
+async def ship(address: str, payment: Payment) -> str:
+    if not address:
+        raise Declined("there is no address to ship to")
+    return f"on its way to {address}"
+
+
+take = step(charge, undo=refund, retry=Retry(on=Unavailable, attempts=5))
+send = step(ship, irreversible="a parcel cannot be recalled")
+
+
+@workflow
+def order(cents: int, address: str) -> str:
+    """Take the money, then ship."""
+    payment = take(cents)
+    return send(address, payment)
+
+
+async def main() -> None:
+    async with Engine("sqlite:///orders.journal", services={Bank: Bank()}) as engine:
+        engine.serve(order)
+        good = await engine.start(order(4200, "Lagos"), key="order-17")
+        print(await good.result())
+        bad = await engine.start(order(1000, ""), key="order-18")
+        print((await bad.outcome()).undone)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

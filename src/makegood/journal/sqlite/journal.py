@@ -1,0 +1,224 @@
+"""The journal in one SQLite file: the Protocol's methods over a writing and a reading thread.
+
+The file belongs to the engine: nothing else in this process may open it, for a second SQLite
+library would silently drop this one's locks. One process leads a file, by the lock beside it;
+another that wants to work waits as a standby, reads and posts, and takes over in its next
+`lease` once the lock is free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import apsw
+
+from makegood.errors import EngineClosed, StoreFailed, StoreRefused
+from makegood.journal.protocol import (
+    Append,
+    Exists,
+    Fenced,
+    Filter,
+    History,
+    Leases,
+    Migration,
+    Page,
+    Post,
+    StoredPlan,
+    Verdict,
+)
+from makegood.journal.sqlite.appending import TOKEN_BYTES
+from makegood.journal.sqlite.leading import (
+    SidecarLock,
+    begin_to_lead,
+    crashes_recorded,
+    end_to_lead,
+)
+from makegood.journal.sqlite.leasing import claim_due, give_back, prune_ended
+from makegood.journal.sqlite.mounts import MOUNT_TABLE
+from makegood.journal.sqlite.opening import Place, open_file
+from makegood.journal.sqlite.posting import post_to_run
+from makegood.journal.sqlite.reading import Reader, history_of, page_of, plan_of, run_of_key
+from makegood.journal.sqlite.writer import Writer, checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from makegood.journal.application.connection import Connection
+    from makegood.journal.sqlite.opening import File
+    from makegood.values.ids import RunId, WorkerId
+    from makegood.values.injectable import Sql
+    from makegood.values.instants import Instant
+
+__all__ = ["SqliteJournal"]
+
+
+class SqliteJournal:
+    """A `Journal` in one file, made when it is first opened.
+
+    `mount_table` is where the system lists its mounts, and `vfs` the name of SQLite's filesystem
+    layer; both are there for tests.
+    """
+
+    def __init__(
+        self, path: str | Path, *, mount_table: Path = MOUNT_TABLE, vfs: str | None = None
+    ) -> None:
+        place = Path(path).absolute()
+        self._place = Place(path=place, mount_table=mount_table, vfs=vfs)
+        self._lock = SidecarLock(self._place.sidecar)
+        self._works = False
+        self._process = 0
+        self._opened: _Opened | None = None
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process holds the file's lock and may hold runs."""
+        return self._opened is not None and self._opened.writer.leads
+
+    async def open(self, *, work: bool, migrations: Sequence[Migration] = ()) -> None:
+        """Open the file, and with `work` lead it or stand by; `StoreRefused` says why not."""
+        assert self._opened is None, "a journal is opened once"
+        file = await asyncio.to_thread(open_file, self._place, migrations)
+        self._process = os.getpid()
+        self._works = work
+        writer = Writer(file, on_failure=lambda: self._abandon(file))
+        self._opened = _Opened(file, writer, Reader(self._place))
+        if work:
+            try:
+                await writer.between(lambda: self._try_to_lead(file, writer))
+            except StoreFailed:
+                await self.close()
+                raise
+
+    async def close(self) -> None:
+        """Finish what waits, empty the log where this process leads, and close the file."""
+        opened, self._opened = self._opened, None
+        if opened is None:
+            return
+        await opened.reader.close()
+        await opened.writer.end(lambda: self._finish(opened.file, opened.writer))
+
+    def append(self, append: Append) -> asyncio.Future[Verdict]:
+        """Queue one turn of one run for the next commit; a process that does not lead is fenced."""
+        assert len(append.token) == TOKEN_BYTES, "a token has 16 bytes"
+        writer = self._ready().writer
+        return writer.append(append) if writer.leads else _fenced()
+
+    async def post(self, post: Post) -> int | Exists:
+        """Leave something for a run, or start one without holding it."""
+        return await self._ready().writer.call(lambda connection: post_to_run(connection, post))
+
+    async def lease(
+        self, worker: WorkerId, *, fingerprints: Sequence[str], limit: int, now: Instant
+    ) -> Leases:
+        """Take over when the leader has gone; then claim what is due and name what was rung."""
+        opened = self._ready()
+        writer = opened.writer
+        if not self._works:
+            return Leases()
+        if not writer.leads:
+            await writer.between(lambda: self._try_to_lead(opened.file, writer))
+        if not writer.leads:
+            return Leases()
+        return await writer.call(
+            lambda connection: claim_due(
+                connection, worker, fingerprints=fingerprints, limit=limit, now=now
+            )
+        )
+
+    async def release(self, worker: WorkerId, runs: Sequence[RunId], *, now: Instant) -> None:
+        """Give held runs back, due at once, without counting the claim."""
+        await self._ready().writer.call(lambda connection: give_back(connection, worker, runs, now))
+
+    async def read(self, run: RunId) -> History:
+        """Return everything that is remembered of a run."""
+        return await self._ready().reader.read(lambda connection: history_of(connection, run))
+
+    async def find(self, workflow: str, key: str) -> RunId | None:
+        """Return the run of a workflow and key, or None."""
+        return await self._ready().reader.read(
+            lambda connection: run_of_key(connection, workflow, key)
+        )
+
+    async def list(self, filter: Filter) -> Page:
+        """Return one page of rows, the newest first."""
+        return await self._ready().reader.read(lambda connection: page_of(connection, filter))
+
+    async def query(self, sql: str, *parameters: Sql) -> Sequence[tuple[Sql, ...]]:
+        """Return the rows of a read-only statement over the application's tables."""
+        return await self._ready().reader.query(sql, parameters)
+
+    async def keep_plan(self, plan: StoredPlan) -> None:
+        """Store a plan under its fingerprint; one already there is left as it is."""
+        await self._ready().writer.call(lambda connection: _keep_plan(connection, plan))
+
+    async def plan(self, fingerprint: str) -> StoredPlan | None:
+        """Return a stored plan, or None."""
+        return await self._ready().reader.read(lambda connection: plan_of(connection, fingerprint))
+
+    async def prune(self, *, ended_before: Instant, limit: int) -> int:
+        """Remove the history of runs that ended before a moment; return how many."""
+        return await self._ready().writer.call(
+            lambda connection: prune_ended(connection, ended_before=ended_before, limit=limit)
+        )
+
+    async def crashes(self) -> int:
+        """Return how many unclean ends were found when a process began to lead this file."""
+        return await self._ready().reader.read(crashes_recorded)
+
+    def _ready(self) -> _Opened:
+        opened = self._opened
+        if opened is None:
+            message = "the journal is closed, or was never opened"
+            raise EngineClosed(message)
+        if os.getpid() != self._process:
+            message = "the journal was opened before a fork; open one of its own in this process"
+            raise StoreRefused(message)
+        return opened
+
+    # The methods below run on the writer's thread.
+
+    def _try_to_lead(self, file: File, writer: Writer) -> None:
+        if not writer.leads and self._lock.take():
+            begin_to_lead(file.connection, file.place.path.stat().st_size)
+            writer.leads = True
+
+    def _finish(self, file: File, writer: Writer) -> None:
+        if writer.leads:
+            end_to_lead(file.connection)
+            checkpoint(file, apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        file.connection.close()
+        writer.leads = False
+        self._lock.give_up()
+
+    def _abandon(self, file: File) -> None:
+        """Let go of a file that broke; whoever leads next finds an unclean end."""
+        file.connection.close()
+        self._lock.give_up()
+
+
+class _Opened:
+    """What an open journal has."""
+
+    __slots__ = ("file", "reader", "writer")
+
+    def __init__(self, file: File, writer: Writer, reader: Reader) -> None:
+        self.file = file
+        self.writer = writer
+        self.reader = reader
+
+
+def _fenced() -> asyncio.Future[Verdict]:
+    verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+    verdict.set_result(Fenced())
+    return verdict
+
+
+def _keep_plan(connection: Connection, plan: StoredPlan) -> None:
+    connection.execute(
+        """INSERT INTO makegood_plan (fingerprint, workflow, json) VALUES (?, ?, ?)
+           ON CONFLICT (fingerprint) DO NOTHING""",
+        (plan.fingerprint, plan.workflow, plan.json),
+    )

@@ -1,0 +1,233 @@
+"""One call of a user's function: which one, with which arguments, told what about itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, assert_never
+
+from makegood.decision.commands import Compensate, Local, Start, Undo
+from makegood.runtime.calling.failing import interrupted
+from makegood.runtime.ports import Invocation
+from makegood.values.ids import effect_key
+from makegood.values.injectable import (
+    Attempt,
+    Deadline,
+    IdempotencyKey,
+    RunInfo,
+    Transaction,
+    Writes,
+)
+from makegood.values.instants import after, as_datetime
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable, Sequence
+    from datetime import timedelta
+
+    from makegood.decision.state import RunState
+    from makegood.runtime.calling.perform import Arrival
+    from makegood.runtime.ports import Interceptor, Timer
+    from makegood.runtime.calling.served import Bound, Served
+    from makegood.runtime.shell import Shell
+    from makegood.runtime.calling.writing import Collected
+    from makegood.values.ids import RunId
+    from makegood.values.instants import Instant
+
+__all__ = ["Job", "Jobs"]
+
+Direction = Literal["do", "compensate", "undo"]
+
+
+class Jobs:
+    """Makes the jobs of one run. It does not know the turn, which would be a cycle to collect."""
+
+    __slots__ = ("run", "served", "shell")
+
+    def __init__(self, shell: Shell, served: Served, run: RunId) -> None:
+        self.shell = shell
+        self.served = served
+        self.run = run
+
+    def make(self, state: RunState, command: Start | Compensate | Undo | Local) -> Job:
+        """Return the job of a command; say where its arrival goes before it is begun."""
+        index, attempt = command.node, command.attempt
+        match command:
+            case Start():
+                bound = self.served.bodies[index]
+                return Job(self, state, bound, index, "do", attempt, command.until)
+            case Compensate():
+                return self._remedy(state, index, "compensate", attempt)
+            case Undo() | Local(direction="undo"):
+                return self._remedy(state, index, "undo", attempt)
+            case Local():
+                until = self._until(self.served.plan.nodes[index].timeout)
+                return Job(
+                    self, state, self.served.bodies[index], index, "do", attempt, until
+                )
+            case _:
+                assert_never(command)
+
+    def _remedy(
+        self, state: RunState, index: int, direction: Literal["compensate", "undo"], attempt: int
+    ) -> Job:
+        node, served = self.served.plan.nodes[index], self.served
+        if direction == "undo":
+            bound, policy = served.undos[index], node.undo
+        else:
+            bound, policy = served.compensates[index], node.compensate
+        assert bound is not None
+        assert policy is not None
+        until = self._until(policy.timeout)
+        return Job(self, state, bound, index, direction, attempt, until)
+
+    def _until(self, timeout: timedelta | None) -> Instant | None:
+        return None if timeout is None else after(self.shell.clock.now(), timeout)
+
+
+class Job:
+    """One call of a user's function, from its command to its arrival."""
+
+    __slots__ = (
+        "_makes",
+        "_state",
+        "attempt",
+        "bound",
+        "bucket",
+        "deliver",
+        "direction",
+        "index",
+        "is_reported",
+        "is_stopped",
+        "number",
+        "task",
+        "timed_out",
+        "timer",
+        "transaction",
+        "until",
+        "writes",
+    )
+
+    def __init__(  # noqa: PLR0913, PLR0917 - one value each, and this is the hottest constructor
+        self,
+        makes: Jobs,
+        state: RunState,
+        bound: Bound,
+        index: int,
+        direction: Direction,
+        attempt: int,
+        until: Instant | None,
+    ) -> None:
+        self._makes = makes
+        self._state = state
+        self.bound = bound
+        self.index = index
+        self.direction: Direction = direction
+        self.attempt = attempt
+        self.until = until
+        self.deliver: Callable[[Arrival], None] | None = None
+        """Where its arrival goes; a local body's goes to the journal instead."""
+        self.writes: Collected | None = None
+        self.transaction: Transaction | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.timer: Timer | None = None
+        self.bucket: int | None = None
+        """Where its timeout is kept: see `Timeouts`."""
+        self.number = 0
+        """The order in which jobs were begun."""
+        self.timed_out = False
+        self.is_stopped = False
+        self.is_reported = False
+
+    @property
+    def run(self) -> RunId:
+        """The run that it is part of."""
+        return self._makes.run
+
+    @property
+    def served(self) -> Served:
+        """The workflow that it is part of."""
+        return self._makes.served
+
+    @property
+    def path(self) -> str:
+        """The node that it is about."""
+        return self._makes.served.plan.nodes[self.index].path
+
+    def call(self, interceptors: Sequence[Interceptor]) -> Awaitable[object]:
+        """Call the function, through the interceptors where there are any."""
+        if not interceptors:
+            return self._innermost()
+        invocation = Invocation(
+            run=self.run,
+            workflow=self.served.name,
+            path=self.path,
+            direction=self.direction,
+            attempt=self.attempt,
+        )
+        proceed = self._innermost
+        for interceptor in reversed(interceptors):
+            proceed = _wrapped(interceptor, invocation, proceed)
+        return proceed()
+
+    def _innermost(self) -> Awaitable[object]:
+        given, named = self._arguments()
+        bound = self.bound
+        if bound.services:
+            named.update(bound.services)
+        for name, wants in bound.told:
+            named[name] = self._tell(wants)
+        return bound.function(*given, **named)
+
+    # Any: the arguments have the types that the user's functions declare.
+    def _arguments(self) -> tuple[tuple[object, ...], dict[str, Any]]:
+        state = self._state
+        code = self.served.code.nodes[self.index]
+        if self.direction == "do":
+            return (), code.arguments(state.inputs, state.results)
+        node = state.nodes[self.index]
+        if self.direction == "undo":
+            assert node.result is not None
+            return (code.result.read(node.result),), {}
+        assert code.compensate is not None
+        failure = node.failure or interrupted()
+        wanted = code.compensate.parameters
+        if not wanted:
+            return (failure,), {}
+        arguments = code.arguments(state.inputs, state.results)
+        return (failure,), {name: arguments[name] for name in wanted}
+
+    def _tell(self, wants: object) -> object:
+        """Return what the runtime itself fills in for an annotation."""
+        if wants is IdempotencyKey:
+            return self._effect_key()
+        if wants is Attempt:
+            return self.attempt
+        if wants is Deadline:
+            return None if self.until is None else as_datetime(self.until)
+        if wants is RunInfo:
+            return RunInfo(
+                id=self.run,
+                workflow=self.served.name,
+                key=self._state.key,
+                path=self.path,
+                worker=self._makes.shell.worker,
+            )
+        if wants is Writes:
+            return self.writes
+        assert wants is Transaction
+        return self.transaction
+
+    def _effect_key(self) -> str:
+        # A compensate asks about the effect of the body, so it is given the body's key.
+        return effect_key(
+            self.served.name,
+            self._state.key or self.run,
+            self.path,
+            "undo" if self.direction == "undo" else "do",
+            generation=self._state.nodes[self.index].generation,
+        )
+
+
+def _wrapped(
+    interceptor: Interceptor, invocation: Invocation, proceed: Callable[[], Awaitable[object]]
+) -> Callable[[], Awaitable[object]]:
+    return lambda: interceptor(invocation, proceed)

@@ -1,0 +1,81 @@
+"""A workflow as an engine serves it: its plan, its functions, and the services they are given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from makegood.runtime.calling.services import find_services
+from makegood.values.ids import Direction, effect_key
+from makegood.values.injectable import (
+    Attempt,
+    Deadline,
+    IdempotencyKey,
+    RunInfo,
+    Transaction,
+    Writes,
+)
+from makegood.values.instants import as_datetime
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from makegood.definition.code import Injection
+    from makegood.definition.plan import Kind
+    from makegood.definition.workflow import Workflow
+
+__all__ = ["Bound", "Served"]
+
+
+class Bound:
+    """A user's function with the services that it is given."""
+
+    __slots__ = ("function", "retry_on", "services", "told", "writes")
+
+    def __init__(
+        self,
+        function: Callable[..., Awaitable[object]],
+        injections: Sequence[Injection],
+        services: Mapping[object, object],
+        retry_on: tuple[type[BaseException], ...],
+    ) -> None:
+        self.function = function
+        self.retry_on = retry_on
+        self.services = {item.name: services[item.wants] for item in injections if item.is_service}
+        self.told = tuple((item.name, item.wants) for item in injections if not item.is_service)
+        """What only the runtime can fill in, call by call."""
+        self.writes = any(wants is Writes for _name, wants in self.told)
+
+
+class Served:
+    """A workflow as an engine serves it."""
+
+    __slots__ = ("bodies", "code", "compensates", "name", "plan", "undos")
+
+    def __init__(
+        self,
+        workflow: Workflow[..., Any],  # Any: whatever the workflow returns
+        services: Mapping[type, object],
+    ) -> None:
+        self.name = workflow.name
+        self.plan = workflow.plan
+        self.code = workflow.code
+        given = find_services(self.code.needs(), services, workflow=self.name)
+        self.bodies = [
+            Bound(node.function, node.injections, given, node.retry_on) for node in self.code.nodes
+        ]
+        self.undos = [
+            None
+            if node.undo is None
+            else Bound(node.undo.function, node.undo.injections, given, node.undo.retry_on)
+            for node in self.code.nodes
+        ]
+        self.compensates = [
+            None
+            if (asked := node.compensate) is None
+            else Bound(asked.function, asked.injections, given, asked.retry_on)
+            for node in self.code.nodes
+        ]
+
+    def kind(self, index: int) -> Kind:
+        """Return what a node is."""
+        return self.plan.nodes[index].kind

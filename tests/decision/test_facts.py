@@ -1,0 +1,280 @@
+"""Facts are stored for years: their shape never changes silently."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import get_args
+
+import msgspec
+import pytest
+from msgspec import Raw
+
+from makegood.decision import facts
+from makegood.decision.evolve import evolve, expects
+from makegood.decision.facts import Fact, read_facts, write_facts
+from makegood.decision.state import RunState
+from makegood.values.instants import Instant
+from makegood.values.verdict import (
+    Abort,
+    Failure,
+    FailureKind,
+    RetryFresh,
+    RetryNow,
+    Undecided,
+)
+from tests.decision.driver import Run, snapshot
+from tests.decision.plans import plan_of, step
+
+AT = Instant(1_700_000_000_000_000)
+FAILURE = Failure(
+    kind=FailureKind.TRANSIENT,
+    type="shop.Busy",
+    message="come back",
+    traceback="Traceback …",
+    retry_after=timedelta(seconds=1),
+)
+FAILURE_JSON = (
+    '{"kind":"transient","type":"shop.Busy","message":"come back","traceback":"Traceback …",'
+    '"retry_after":"PT1S"}'
+)
+
+VERDICTS: list[tuple[facts.Proceeded | RetryNow | Abort | Undecided | RetryFresh, str]] = [
+    (facts.Proceeded(Raw(b"7")), '{"type":"proceed","result":7}'),
+    (RetryNow(timedelta(seconds=90)), '{"type":"retry_now","after":"PT90S"}'),
+    (Abort("no trace"), '{"type":"abort","reason":"no trace"}'),
+    (Undecided(), '{"type":"undecided","after":null}'),
+    (RetryFresh("void"), '{"type":"retry_fresh","proof":"void"}'),
+]
+
+GOLDEN: list[tuple[Fact, str]] = [
+    (
+        facts.RunStarted(
+            workflow="shop",
+            fingerprint="f",
+            key="order-1",
+            inputs={"n": Raw(b"1")},
+            deadline=AT,
+            at=AT,
+        ),
+        '{"type":"run_started","workflow":"shop","fingerprint":"f","key":"order-1",'
+        '"inputs":{"n":1},"deadline":1700000000000000,"at":1700000000000000}',
+    ),
+    (facts.Claimed(2, AT), '{"type":"claimed","claims":2,"at":1700000000000000}'),
+    (
+        facts.NodeStarted("pay", 1, AT),
+        '{"type":"node_started","node":"pay","attempt":1,"at":1700000000000000}',
+    ),
+    (
+        facts.NodeDone("pay", Raw(b'{"id":7}'), AT),
+        '{"type":"node_done","node":"pay","result":{"id":7},"at":1700000000000000}',
+    ),
+    (
+        facts.NodeFailed("pay", FAILURE, AT),
+        f'{{"type":"node_failed","node":"pay","failure":{FAILURE_JSON},"at":1700000000000000}}',
+    ),
+    (
+        facts.EffectUnrecorded("pay", Failure(kind=FailureKind.PERMANENT, type="ValueError"), AT),
+        '{"type":"effect_unrecorded","node":"pay",'
+        '"failure":{"kind":"permanent","type":"ValueError"},"at":1700000000000000}',
+    ),
+    (
+        facts.RetryScheduled("pay", AT),
+        '{"type":"retry_scheduled","node":"pay","due":1700000000000000}',
+    ),
+    (facts.Guarded("pay"), '{"type":"guarded","node":"pay"}'),
+    (
+        facts.NodeSkipped("pay", facts.SkipReason.IN_DOUBT, AT),
+        '{"type":"node_skipped","node":"pay","reason":"in doubt","at":1700000000000000}',
+    ),
+    (
+        facts.NodeStopped("pay", AT),
+        '{"type":"node_stopped","node":"pay","at":1700000000000000}',
+    ),
+    (
+        facts.NodeGaveUp("pay", AT),
+        '{"type":"node_gave_up","node":"pay","at":1700000000000000}',
+    ),
+    (facts.NodeStuck("pay", AT), '{"type":"node_stuck","node":"pay","at":1700000000000000}'),
+    (
+        facts.CompensateStarted("pay", 1, AT),
+        '{"type":"compensate_started","node":"pay","attempt":1,"at":1700000000000000}',
+    ),
+    *(
+        (
+            facts.VerdictGiven("pay", verdict, AT),
+            f'{{"type":"verdict_given","node":"pay","verdict":{text},"at":1700000000000000}}',
+        )
+        for verdict, text in VERDICTS
+    ),
+    (
+        facts.CompensateFailed("pay", Failure(kind=FailureKind.IN_DOUBT, type="E"), AT),
+        '{"type":"compensate_failed","node":"pay","failure":{"kind":"in_doubt","type":"E"},'
+        '"at":1700000000000000}',
+    ),
+    (
+        facts.CompensateRetryScheduled("pay", AT),
+        '{"type":"compensate_retry_scheduled","node":"pay","due":1700000000000000}',
+    ),
+    (
+        facts.CancelRequested(1, "eve", "late", AT),
+        '{"type":"cancel_requested","post":1,"actor":"eve","reason":"late","at":1700000000000000}',
+    ),
+    (
+        facts.UndoRequested(2, "eve", "late", AT),
+        '{"type":"undo_requested","post":2,"actor":"eve","reason":"late","at":1700000000000000}',
+    ),
+    (
+        facts.ControlAnswered(2, facts.ControlAnswer.PAST_PIVOT),
+        '{"type":"control_answered","post":2,"answer":"past the pivot"}',
+    ),
+    (facts.DeadlinePassed(AT), '{"type":"deadline_passed","at":1700000000000000}'),
+    (
+        facts.RollbackBegan(facts.Cause.ERROR, AT),
+        '{"type":"rollback_began","cause":"error","at":1700000000000000}',
+    ),
+    (
+        facts.UndoStarted("pay", 1, AT),
+        '{"type":"undo_started","node":"pay","attempt":1,"at":1700000000000000}',
+    ),
+    (facts.UndoDone("pay", AT), '{"type":"undo_done","node":"pay","at":1700000000000000}'),
+    (
+        facts.UndoFailed("pay", Failure(kind=FailureKind.DECLINED, type="E"), AT),
+        '{"type":"undo_failed","node":"pay","failure":{"kind":"declined","type":"E"},'
+        '"at":1700000000000000}',
+    ),
+    (
+        facts.UndoRetryScheduled("pay", AT),
+        '{"type":"undo_retry_scheduled","node":"pay","due":1700000000000000}',
+    ),
+    (facts.UndoLeft("pay", AT), '{"type":"undo_left","node":"pay","at":1700000000000000}'),
+    (facts.NodeKept("pay"), '{"type":"node_kept","node":"pay"}'),
+    (
+        facts.Returned(value=Raw(b"[1]")),
+        '{"type":"returned","value":[1],"failure":null}',
+    ),
+    (
+        facts.Returned(failure=Failure(kind=FailureKind.PERMANENT, type="E")),
+        '{"type":"returned","value":null,"failure":{"kind":"permanent","type":"E"}}',
+    ),
+    (
+        facts.Parked(facts.ParkReason.FORWARD_USED_UP, AT),
+        '{"type":"parked","reason":"forward retries used up after the pivot",'
+        '"at":1700000000000000}',
+    ),
+    (
+        facts.RunEnded(facts.EndStatus.COMPLETED, None, facts.Rollback.NONE, AT),
+        '{"type":"run_ended","status":"completed","cause":null,"rollback":"none",'
+        '"at":1700000000000000}',
+    ),
+]
+
+NAMES = [f"{type(fact).__name__}-{index}" for index, (fact, _) in enumerate(GOLDEN)]
+
+WORDS = {
+    facts.Cause: ["error", "deadline", "cancelled", "reversed"],
+    facts.EndStatus: ["completed", "failed", "cancelled"],
+    facts.Rollback: ["none", "undone"],
+    facts.ParkReason: [
+        "undo gave up",
+        "in doubt",
+        "unrecorded effect",
+        "poison",
+        "forward retries used up after the pivot",
+    ],
+    facts.SkipReason: ["guard", "optional", "in doubt"],
+    facts.ControlAnswer: [
+        "accepted",
+        "too late",
+        "already undoing",
+        "past the pivot",
+        "not completed",
+        "parked",
+    ],
+    FailureKind: ["transient", "declined", "permanent", "in_doubt"],
+}
+
+
+@pytest.mark.parametrize(("fact", "text"), GOLDEN, ids=NAMES)
+def test_a_fact_is_stored_in_exactly_this_shape(fact: Fact, text: str) -> None:
+    assert write_facts((fact,)).decode() == f"[{text}]"
+
+
+@pytest.mark.parametrize(("fact", "text"), GOLDEN, ids=NAMES)
+def test_a_stored_fact_is_read_as_it_was(fact: Fact, text: str) -> None:
+    assert read_facts(f"[{text}]") == (fact,)
+
+
+def test_every_fact_has_its_stored_shape_written_down() -> None:
+    assert {type(fact) for fact, _ in GOLDEN} == set(get_args(Fact))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), WORDS.items(), ids=[words.__name__ for words in WORDS]
+)
+def test_the_words_that_are_stored_never_change(words: type[StrEnum], expected: list[str]) -> None:
+    assert [word.value for word in words] == expected
+
+
+def test_a_fact_that_nobody_knows_is_refused_and_not_passed_over() -> None:
+    with pytest.raises(msgspec.ValidationError, match="Invalid value"):
+        read_facts(b'[{"type":"node_vanished","node":"pay"}]')
+
+
+def test_a_fact_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        facts.Guarded("pay").node = "ship"  # type: ignore[misc]
+
+
+# Outcomes that nobody waits for -----------------------------------------------------------------
+
+PLAN = plan_of(step("pay", undo=True, compensate=True))
+OUTCOMES: dict[str, list[Fact]] = {
+    "body": [
+        facts.NodeDone("pay", Raw(b"1"), AT),
+        facts.NodeFailed("pay", FAILURE, AT),
+        facts.EffectUnrecorded("pay", FAILURE, AT),
+    ],
+    "ask": [
+        facts.VerdictGiven("pay", Abort(), AT),
+        facts.CompensateFailed("pay", FAILURE, AT),
+    ],
+    "undo": [facts.UndoDone("pay", AT), facts.UndoFailed("pay", FAILURE, AT)],
+}
+
+
+def at_work_on(what: str) -> Run:
+    run = Run(PLAN)
+    if what == "ask":
+        run.end("pay", outcome=Failure(kind=FailureKind.IN_DOUBT, type="E"))
+    if what == "undo":
+        run.play()
+        run.undo()
+    return run
+
+
+@pytest.mark.parametrize("what", OUTCOMES)
+def test_only_the_outcome_of_what_is_at_work_is_awaited(what: str) -> None:
+    run = at_work_on(what)
+
+    awaited = {
+        type(fact)
+        for outcomes in OUTCOMES.values()
+        for fact in outcomes
+        if expects(run.plan, run.state, fact)
+    }
+
+    assert awaited == {type(fact) for fact in OUTCOMES[what]}
+
+
+def test_what_people_ask_is_always_awaited() -> None:
+    state = RunState(PLAN)
+
+    assert expects(PLAN, state, facts.CancelRequested(1, "eve", "", AT))
+
+
+def test_evolve_returns_the_state_that_it_was_given() -> None:
+    state = RunState(PLAN)
+
+    assert evolve(PLAN, state, GOLDEN[0][0]) is state
+    assert snapshot(state)["key"] == "order-1"

@@ -1,0 +1,160 @@
+"""What both type checkers accept without a word: every form of the face, with its types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NewType, Protocol, assert_type
+
+from makegood.definition.policy import Retry
+from makegood.definition.step import Pure, Query, Step, expect, pure, query, step, threaded
+from makegood.definition.workflow import Call, Workflow, workflow
+from makegood.errors import Declined, Unavailable
+from makegood.values.injectable import (
+    Attempt,
+    Deadline,
+    IdempotencyKey,
+    RunInfo,
+    Transaction,
+    Writes,
+    injected,
+)
+from makegood.values.verdict import Abort, Failure, Proceed, RetryNow, Undecided, Verdict
+
+OrderId = NewType("OrderId", str)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    id: OrderId
+    total: int
+    is_gift: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    order: OrderId
+    payment: Payment
+    note: str = ""
+
+
+class Gateway(Protocol):
+    async def charge(self, amount: int, *, key: str) -> str: ...
+
+
+async def find_order(order_id: OrderId, *, attempt: Attempt = injected) -> Order:
+    return Order(order_id, attempt, is_gift=False)
+
+
+async def find_without_attempt(order_id: OrderId) -> Order:
+    return Order(order_id, 0, is_gift=False)
+
+
+async def charge(
+    order: Order,
+    note: str = "",
+    *,
+    gateway: Gateway = injected,
+    key: IdempotencyKey = injected,
+    writes: Writes = injected,
+    deadline: Deadline = injected,
+) -> Payment:
+    writes.execute("INSERT INTO notes VALUES (?, ?)", note, str(deadline))
+    return Payment(await gateway.charge(order.total, key=key))
+
+
+async def refund(payment: Payment, *, gateway: Gateway = injected) -> None:
+    await gateway.charge(0, key=payment.id)
+
+
+async def refund_anything(payment: object) -> int:
+    return len(repr(payment))
+
+
+async def find_charge(
+    failure: Failure, order: Order, *, key: IdempotencyKey = injected
+) -> Proceed[Payment] | RetryNow | Abort | Undecided:
+    if order.total:
+        return Proceed(Payment(key))
+    return Abort(str(failure))
+
+
+async def find_any_charge(failure: Failure) -> Verdict[Payment]:
+    return Abort(str(failure))
+
+
+async def reserve(order: Order, *, transaction: Transaction = injected) -> int:
+    return await transaction.execute("UPDATE stock SET held = held + ?", order.total)
+
+
+async def release(held: int, *, transaction: Transaction = injected) -> None:
+    await transaction.execute("UPDATE stock SET held = held - ?", held)
+
+
+async def wrap(order: Order, *, run: RunInfo = injected) -> str:
+    return f"{run.id} {order.id}"
+
+
+def print_label(order: Order) -> str:
+    return order.id
+
+
+def is_large(order: Order) -> bool:
+    return order.total > 100
+
+
+def name(payment: Payment | None) -> str:
+    return payment.id if payment else "nobody"
+
+
+find = query(find_order, retry=Retry(attempts=5), timeout=timedelta(seconds=1))
+take = step(
+    charge,
+    undo=refund,
+    compensate=find_charge,
+    retry=Retry(on=(OSError, Unavailable), attempts=5),
+)
+take_again = step(charge, undo=refund_anything, compensate=find_any_charge)
+hold = step(reserve, undo=release)
+gift = step(wrap, irreversible="paper is torn", optional=True)
+label = step(threaded(print_label, threads_max=2), irreversible="it is printed", pivot=True)
+large = pure(is_large)
+
+
+@workflow(deadline=timedelta(minutes=5), strict=True)
+def sell(order_id: OrderId, comment: str = "") -> tuple[Receipt, OrderId]:
+    order = find(order_id)
+    assert_type(order, Order)
+    expect(order.is_gift, Declined("no gift"), name="gift")
+    held = hold(order)
+    assert_type(held, int)
+    payment = take.after(held)(order, note=comment)
+    assert_type(payment, Payment)
+    wrapped = gift.after(payment)(order)
+    assert_type(wrapped, str | None)
+    labelled = label.when(large(order))(order)
+    assert_type(labelled, str | None)
+    named = pure(name)(take_again.named("again").when(order.is_gift)(order))
+    assert_type(named, str)
+    receipt = pure(Receipt, name="receipt")(order.id, payment, note=named)
+    assert_type(receipt, Receipt)
+    return receipt, order.id
+
+
+@workflow
+def look(order_id: OrderId) -> Order:
+    return find(order_id)
+
+
+as_workflow: Workflow[[OrderId], Order] = look
+assert_type(look(OrderId("1")), Call[Order])
+assert_type(sell(OrderId("1"), comment="x"), Call[tuple[Receipt, OrderId]])
+
+as_query: Query[[OrderId], Order] = query(find_without_attempt)
+as_step: Step[[OrderId], Order | None] = step(find_without_attempt, optional=True)
+as_pure: Pure[[Order], bool] = large

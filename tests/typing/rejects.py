@@ -1,0 +1,123 @@
+"""Mistakes that both type checkers must report, each on the line marked `# refused`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from makegood.definition.policy import Retry
+from makegood.definition.step import expect, pure, query, step
+from makegood.definition.workflow import workflow
+from makegood.values.injectable import IdempotencyKey, injected
+from makegood.values.verdict import Abort, Failure, Proceed
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    id: str
+    total: int
+    is_gift: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    id: str
+
+
+async def find_order(order_id: str) -> Order:
+    raise NotImplementedError
+
+
+async def charge(order: Order, *, key: IdempotencyKey = injected) -> Payment:
+    raise NotImplementedError
+
+
+async def refund(payment: Payment) -> None:
+    raise NotImplementedError
+
+
+async def cancel(order: Order) -> None:
+    raise NotImplementedError
+
+
+async def ship(order: Order, payment: Payment) -> str:
+    raise NotImplementedError
+
+
+async def ask(failure: Failure, order: Order) -> Proceed[Payment] | Abort:
+    raise NotImplementedError
+
+
+async def ask_order(failure: Failure) -> Proceed[Order] | Abort:
+    raise NotImplementedError
+
+
+async def ask_nothing() -> Abort:
+    raise NotImplementedError
+
+
+async def ask_wrongly(order: Order) -> Abort:
+    raise NotImplementedError
+
+
+async def answer(failure: Failure) -> Payment:
+    raise NotImplementedError
+
+
+def refund_now(payment: Payment) -> None:
+    raise NotImplementedError
+
+
+def size(order: Order) -> int:
+    raise NotImplementedError
+
+
+find = query(find_order)
+take = step(charge, undo=refund, compensate=ask)
+send = step(ship, irreversible="it is gone")
+gift = step(charge, undo=refund, optional=True)
+
+step(charge, undo=cancel)  # refused: the undo takes an order, not a payment
+step(charge, undo=refund_now)  # refused: the undo is not async
+step(charge, compensate=ask_order)  # refused: it proceeds with an order
+step(charge, compensate=ask_nothing)  # refused: it does not take the failure
+step(charge, compensate=ask_wrongly)  # refused: its first parameter is no failure
+step(charge, compensate=answer)  # refused: a payment is no verdict
+step(size)  # refused: a step is async
+query(size)  # refused: a query is async
+step(charge, retries=3)  # refused: there is no such option
+step(charge, timeout=30)  # refused: a timeout is a timedelta
+step(charge, retry=3)  # refused: a retry is a Retry
+query(find_order, undo=cancel)  # refused: a query has nothing to undo
+Retry(on=int)  # refused: int is no exception
+Retry(3)  # refused: attempts are named
+Retry(delay=1.5)  # refused: a delay is a timedelta
+
+
+@workflow
+def wrong(order_id: str, flag: str) -> Payment:
+    order = find(order_id)
+    find(3)  # refused: a number is no order id
+    find()  # refused: the order id is missing
+    find(order_id, order_id)  # refused: there is one parameter
+    find(id=order_id)  # refused: the parameter is named order_id
+    take(order_id)  # refused: a text is no order
+    send(order)  # refused: the payment is missing
+    send(order, gift(order))  # refused: an optional result may be None
+    send(order, take.when(order.is_gift)(order))  # refused: a guarded result may be None
+    take.when(flag)(order)  # refused: a text is no flag
+    expect(order.total, ValueError())  # refused: a number is no flag
+    expect(order.is_gift, "not a gift")  # refused: a text is no error
+    pure(size)(order.totl)  # refused: there is no such attribute
+    pure(size).named(3)(order)  # refused: a name is text
+    return order  # refused: an order is no payment
+
+
+wrong("1", 2)  # refused: a number is no text
+wrong("1")  # refused: the flag is missing
+wrong("1", "2", deadline=timedelta(1))  # refused: there is no such input
+
+
+@workflow(deadline=60)  # refused: a deadline is a timedelta
+def late(order_id: str) -> Order:
+    return find(order_id)
