@@ -15,7 +15,6 @@ from makegood.definition.step import (
     pure,
     query,
     step,
-    threaded,
 )
 from makegood.definition.workflow import Call, Workflow, workflow
 from makegood.errors import (
@@ -46,6 +45,7 @@ from makegood.errors import (
     WritesRefused,
 )
 from makegood.journal.protocol import Filter, Page, RunRow
+from makegood.runtime.calling.threads import threaded
 from makegood.runtime.config import Config
 from makegood.runtime.engine import Engine
 from makegood.runtime.outcome import Outcome

@@ -223,6 +223,11 @@ class Run:
             for each in evaluations:
                 self.fold(self.evaluate(each), recorded)
             commands += [each for each in decision.commands if not isinstance(each, Evaluate)]
+            if decision.is_last:
+                again = self.ask()
+                assert not again.facts, "the decision said that it was the last"
+                assert not again.commands, "the decision said that it was the last"
+                return commands
             if not decision.facts and not evaluations:
                 return commands
         message = f"the turn does not end: {recorded[-5:]}"

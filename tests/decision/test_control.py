@@ -212,10 +212,7 @@ def test_a_completed_run_is_undone_once_and_says_that_it_was_reversed() -> None:
 
 
 def test_a_settled_run_wakes_for_nothing() -> None:
-    run = Run(SHOP, deadline=timedelta(hours=1))
-    assert run.waits is not None
-
-    run.play()
+    run = Run(SHOP, deadline=timedelta(hours=1)).play()
 
     assert run.waits is None
     assert parked().waits is None

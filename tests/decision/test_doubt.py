@@ -9,6 +9,7 @@ import pytest
 from makegood.decision import facts
 from makegood.decision.facts import EndStatus, ParkReason, SkipReason
 from makegood.decision.state import Phase
+from makegood.values.instants import after
 from makegood.values.verdict import (
     Abort,
     Failure,
@@ -213,7 +214,7 @@ def test_a_doubt_is_asked_about_once_per_failure_and_each_rerun_is_an_attempt() 
 
 def test_a_retry_keeps_the_key_and_only_proof_makes_a_new_one() -> None:
     plan = plan_of(step("pay", compensate=True, attempts=5))
-    answers = [RetryNow(), FRESH, RetryNow(), Abort()]
+    answers: list[Outcome] = [RetryNow(), FRESH, RetryNow(), Abort()]
     run = Run(plan, {"pay": [IN_DOUBT], "pay ask": answers})
     generations = []
 
@@ -235,7 +236,11 @@ def test_a_retry_keeps_the_key_and_only_proof_makes_a_new_one() -> None:
 
 
 def test_a_new_key_has_its_own_age() -> None:
-    run = ended(IN_DOUBT, FRESH, key_valid_for=HOUR)
+    run = Run(plan_of(step("pay", compensate=True, key_valid_for=HOUR)))
+    run.now = after(run.now, HOUR)
+    run.end("pay", outcome=IN_DOUBT)
+
+    run.end("pay ask", outcome=FRESH)
 
     assert not run.node("pay").doubt
     assert run.node("pay").first_at == run.now

@@ -183,6 +183,12 @@ def test_local_bodies_run_one_at_a_time_in_the_order_of_the_plan() -> None:
     assert run.state.ended is EndStatus.COMPLETED
 
 
+def test_what_works_outside_begins_before_a_local_body() -> None:
+    run = Run(plan_of(local("book"), step("pay")))
+
+    assert run.names(facts.NodeStarted) == ["pay", "book"]
+
+
 def test_a_local_body_does_not_wait_for_a_body_at_work() -> None:
     run = Run(plan_of(step("a"), local("b")))
 

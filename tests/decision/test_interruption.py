@@ -12,7 +12,7 @@ from makegood.decision.decide import CLAIMS_MAX
 from makegood.decision.facts import EndStatus, ParkReason
 from makegood.decision.state import Phase
 from makegood.definition.plan import FromNode
-from makegood.values.verdict import Abort, FailureKind
+from makegood.values.verdict import Abort, FailureKind, Undecided
 from tests.decision.driver import DECLINED, DONE, IN_DOUBT, PROCEED, TRANSIENT, Run
 from tests.decision.plans import HOUR, Policy, local, plan_of, pure, query, step
 
@@ -91,6 +91,7 @@ def test_an_interrupted_query_runs_again_while_it_has_time(down: timedelta, phas
     run.crash(down=down)
 
     assert run.node("look").phase is phase
+    assert run.node("look").attempt == 1, "what a death interrupts is not an attempt"
     assert not run.node("look").doubt
 
 
@@ -287,6 +288,27 @@ def test_a_run_that_only_waited_is_not_to_blame_for_the_deaths_of_its_workers() 
     run.crash(down=HOUR)
 
     assert run.at_work == ["pay"]
+
+
+@pytest.mark.parametrize("released", ["before", "after"])
+def test_a_rollback_that_only_waited_is_not_to_blame_either(released: str) -> None:
+    plan = plan_of(
+        step("pay", compensate=True), step("hold", pivot=True), step("pack"), step("post", "pack")
+    )
+    run = Run(plan, {"pay": [IN_DOUBT], "pay ask": [Undecided(HOUR)]})
+    run.end("pay")
+    run.end("pay ask")
+    if released == "before":
+        run.cancel()
+        run.end("pack")
+        assert run.node("post").phase is Phase.READY, "held back while the pivot is open"
+    run.end("hold", outcome=DECLINED)
+    if released == "after":
+        run.end("pack")
+
+    crash(run, 2 * CLAIMS_MAX)
+
+    assert run.state.status == "undoing"
 
 
 def test_a_run_claimed_too_often_that_is_at_work_again_is_judged_by_its_next_interruption() -> None:

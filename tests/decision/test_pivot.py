@@ -214,21 +214,22 @@ def test_a_deadline_that_passes_while_the_pivot_is_open_is_the_cause_when_it_fai
 def test_a_deadline_after_the_pivot_does_not_matter_any_more() -> None:
     run = run_of(deadline=SECOND)
     run.end("pay")
+    assert run.waits is None
 
     run.wait(MINUTE)
 
-    assert run.waits is None
+    assert not run.state.deadline_passed
     assert run.play().state.ended is EndStatus.COMPLETED
 
 
 def test_cancel_waits_for_an_open_pivot_and_is_refused_when_it_succeeds() -> None:
-    run = run_of()
+    run = Run(plan_of(step("pay", pivot=True), step("pack"), step("post", "pack")))
 
     assert run.cancel() is None
     run.end("pack")
-    run.end("look")
     assert run.at_work == ["pay"], "nothing new starts meanwhile"
     run.end("pay")
+    assert run.at_work == ["post"]
 
     assert run.state.answers == {1: ControlAnswer.PAST_PIVOT}
     assert run.play().state.ended is EndStatus.COMPLETED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from makegood.decision import facts
@@ -201,6 +201,7 @@ class WatchedRun(Run):
                 pass
 
 
+@settings(max_examples=300)
 @given(plans(), scripts(), moves, deadlines)
 def test_every_promise_holds_whatever_happens(
     plan: Plan,

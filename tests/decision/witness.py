@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from makegood.decision import facts
 from makegood.decision.facts import Cause, EndStatus, ParkReason, Rollback
 from makegood.definition.plan import Kind
+from makegood.values.instants import micros
 from makegood.values.verdict import FailureKind, RetryFresh
 
 if TYPE_CHECKING:
     from makegood.decision.facts import Fact
     from makegood.definition.plan import Node, Plan
+    from makegood.values.instants import Instant
 
 
 class Witness:
@@ -25,6 +27,10 @@ class Witness:
         self.undoing: set[str] = set()
         self.unsettled: set[str] = set()
         """Steps with an intent whose outcome is not known."""
+        self.in_doubt: set[str] = set()
+        """Bodies, or undos by `path undo`, of which an attempt may have had its effect."""
+        self.first_at: dict[str, Instant] = {}
+        """When each body or undo was first begun."""
         self.done: list[str] = []
         """Effects that are recorded and neither undone nor kept, in order of completion."""
         self.undone: list[str] = []
@@ -47,11 +53,14 @@ class Witness:
         match fact:
             case facts.Claimed(claims=claims):
                 self.claims = claims
+                self.in_doubt |= self.running | {f"{node} undo" for node in self.undoing}
                 self.running.clear()
                 self.asking.clear()
                 self.undoing.clear()
-            case facts.NodeStarted(node=node):
+            case facts.NodeStarted(node=node, at=at):
                 self.starts(node)
+                if self.node(node).compensate is None and self.node(node).kind is Kind.STEP:
+                    self.sends(node, node, at)
             case facts.NodeDone(node=node):
                 self.completes(node)
             case facts.VerdictGiven(node=node, verdict=facts.Proceeded()):
@@ -67,6 +76,9 @@ class Witness:
                 self.running.discard(node)
                 if failure.kind is FailureKind.DECLINED:
                     self.unsettled.discard(node)
+                    self.in_doubt.discard(node)
+                elif failure.kind is FailureKind.IN_DOUBT:
+                    self.in_doubt.add(node)
             case facts.EffectUnrecorded(node=node):
                 self.running.remove(node)
                 self.unrecorded.add(node)
@@ -96,8 +108,10 @@ class Witness:
                 self.ended = None
             case facts.UndoStarted() | facts.UndoDone() | facts.UndoLeft() | facts.NodeKept():
                 self.goes_back(fact)
-            case facts.UndoFailed(node=node):
+            case facts.UndoFailed(node=node, failure=failure):
                 self.undoing.remove(node)
+                if failure.kind is FailureKind.IN_DOUBT:
+                    self.in_doubt.add(f"{node} undo")
             case facts.Parked(reason=reason):
                 self.parks(reason)
             case facts.Returned(failure=failure):
@@ -125,6 +139,14 @@ class Witness:
         if node.kind is Kind.STEP:
             self.unsettled.add(path)
 
+    def sends(self, path: str, name: str, at: Instant) -> None:
+        """Check that what is in doubt is sent again only while the other side knows its key."""
+        first_at = self.first_at.setdefault(name, at)
+        if name in self.in_doubt:
+            valid_for = self.node(path).key_valid_for
+            assert valid_for is not None, f"the key of {name} is known to nobody"
+            assert at - first_at < micros(valid_for), f"the key of {name} is dead"
+
     def completes(self, path: str) -> None:
         node = self.node(path)
         assert path not in self.completed, f"{path} is done twice"
@@ -149,9 +171,13 @@ class Witness:
         assert self.done, f"{fact.node} is not done"
         assert self.done[-1] == fact.node, f"{fact.node} is not the last that was done"
         match fact:
-            case facts.UndoStarted(node=node):
+            case facts.UndoStarted(node=node, at=at):
                 assert not self.undoing, "two are undone at once"
                 self.undoing.add(node)
+                remedy = self.node(node).undo
+                assert remedy is not None
+                if not remedy.local:
+                    self.sends(node, f"{node} undo", at)
             case facts.UndoDone(node=node):
                 self.undoing.remove(node)
                 self.done.pop()

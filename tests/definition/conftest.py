@@ -23,9 +23,10 @@ from typing import Any, NamedTuple, NewType, Protocol, TypedDict
 import msgspec
 
 from makegood.definition.policy import Retry
-from makegood.definition.step import expect, pure, query, step, threaded
+from makegood.definition.step import expect, pure, query, step
 from makegood.definition.workflow import workflow
 from makegood.errors import Declined
+from makegood.runtime.calling.threads import threaded
 from makegood.values.injectable import (
     Attempt, Deadline, IdempotencyKey, RunInfo, Transaction, Writes, injected,
 )

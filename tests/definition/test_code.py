@@ -53,7 +53,9 @@ def both(left: str, right: int) -> str: ...
 
 
 @workflow
-def sell(order_id: str, flag: bool = False) -> tuple[Order, dict[str, Any], list[str], None, int]:
+def sell(
+    order_id: str, *, flag: bool = False
+) -> tuple[Order, dict[str, Any], list[str], None, int]:
     order = query(find)(order_id)
     paid = step(pay, undo=unpay, compensate=find_payment)(order, 7)
     noted = step(note, irreversible="x", optional=True)("said", paid)

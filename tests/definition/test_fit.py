@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, Optional, Protocol
-from typing import TypedDict, TypeVar, Union
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    NewType,
+    Protocol,
+    TypedDict,
+    TypeVar,
+)
 
 import msgspec
 import pytest
@@ -71,9 +81,10 @@ FITTING = [
     (Id, Id),
     (Id, str),
     (Colour, str),
-    (type(None), Optional[int]),
+    (type(None), None | int),
+    (type(None), typing.Optional[int]),  # noqa: UP045 - the old form is read too
     (int, int | None),
-    (Dog, Union[Animal, int]),
+    (Dog, typing.Union[Animal, int]),  # noqa: UP007 - the old form is read too
     (int | str, str | int | None),
     (Annotated[int, "cents"], int),
     (int, Annotated[int, "cents"]),
@@ -150,7 +161,7 @@ def test_a_type_does_not_fit(given: object, wanted: object) -> None:
         (Any, "Any"),
         (Dog, "Dog"),
         (int | None, "int | None"),
-        (Optional[Dog], "Dog | None"),
+        (typing.Optional[Dog], "Dog | None"),  # noqa: UP045 - the old form is read too
         (list[Dog], "list[Dog]"),
         (tuple[int, ...], "tuple[int, ...]"),
         (dict[str, list[Id]], "dict[str, list[Id]]"),
@@ -164,7 +175,7 @@ def test_a_type_is_named_without_its_module(kind: object, name: str) -> None:
 
 
 def test_none_is_added_to_a_type_once() -> None:
-    assert or_none(int) == Optional[int]
+    assert or_none(int) == int | None
     assert or_none(int | None) == int | None
 
 
@@ -185,7 +196,7 @@ class Order:
         return 1
 
     @property
-    def vague(self):  # type: ignore[no-untyped-def] # noqa: ANN202 - nothing is known of it
+    def vague(self):  # noqa: ANN201 - nothing is known of it
         return 1
 
     def grow(self) -> None: ...

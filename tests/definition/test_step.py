@@ -387,7 +387,7 @@ def test_a_declared_step_is_frozen_and_wiring_copies_it() -> None:
     assert (declared.wiring.name, again.wiring.name) == (None, "again")
     assert again.recipe is declared.recipe
     with pytest.raises(AttributeError):
-        declared.recipe = again.recipe  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
+        declared.recipe = again.recipe  # type: ignore[misc]
 
 
 def test_a_policy_reads_as_it_was_written() -> None:

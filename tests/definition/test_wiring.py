@@ -17,7 +17,8 @@ WIRINGS = {
         "two nodes are named `x`",
     ),
     "an expect used twice": (
-        "    expect(order.is_paid, ValueError())\n    expect(order.is_paid, ValueError())  # wrong\n",
+        "    expect(order.is_paid, ValueError())\n"
+        "    expect(order.is_paid, ValueError())  # wrong\n",
         'give one of them name="…"',
     ),
     "a name that is no path": ("    hold.named('a b')(order)  # wrong\n", "use letters, digits"),
@@ -35,7 +36,8 @@ WIRINGS = {
     "an injected argument": ("    hold(order, bank=order)  # wrong\n", "takes no `bank`"),
     "a result of another type": (
         "    post(order)  # wrong\n",
-        "`letter: Letter` of `post_letter` is given `find_order(…)`, which is Order; give it Letter",
+        "`letter: Letter` of `post_letter` is given `find_order(…)`, which is Order; "
+        "give it Letter",
     ),
     "a part of another type": (
         "    post(order.total)  # wrong\n",

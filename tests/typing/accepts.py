@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import NewType, Protocol, assert_type
 
 from makegood.definition.policy import Retry
-from makegood.definition.step import Pure, Query, Step, expect, pure, query, step, threaded
+from makegood.definition.step import Pure, Query, Step, expect, pure, query, step
 from makegood.definition.workflow import Call, Workflow, workflow
 from makegood.errors import Declined, Unavailable
+from makegood.runtime.calling.threads import threaded
 from makegood.values.injectable import (
     Attempt,
     Deadline,

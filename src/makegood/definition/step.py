@@ -34,7 +34,6 @@ from makegood.definition.recipe import (
     query_recipe,
     step_recipe,
 )
-from makegood.definition.threads import threaded
 from makegood.definition.trace import UNWIRED, Wiring, current_trace
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from makegood.definition.policy import Retry
     from makegood.values.verdict import Failure, Verdict
 
-__all__ = ["Pure", "Query", "Step", "expect", "pure", "query", "step", "threaded"]
+__all__ = ["Pure", "Query", "Step", "expect", "pure", "query", "step"]
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from makegood.decision.facts import RunStarted, write_facts
-from makegood.errors import DefinitionError, EngineClosed, InvalidInput, KeyConflict
+from makegood.errors import (
+    DefinitionError,
+    EngineClosed,
+    InvalidInput,
+    KeyConflict,
+    ServiceError,
+)
 from makegood.journal.address import open_journal
-from makegood.journal.protocol import Exists, Filter, NewRun, Post, StoredPlan
+from makegood.journal.protocol import Exists, Fenced, Filter, NewRun, Post, StoredPlan
 from makegood.runtime.clock import RandomIds, SystemClock
 from makegood.runtime.config import Config
 from makegood.runtime.post import StartPost, write_post
@@ -98,6 +104,9 @@ class Engine:
 
     async def __aenter__(self) -> Self:
         """Open the journal and begin to work. Raises `StoreRefused` with the reason if it cannot."""
+        if self._is_open or self._shell.is_draining:
+            message = "an engine is entered once; make another one to go on"
+            raise EngineClosed(message)
         migrations = [step for extension in self._extensions for step in extension.migrations]
         await self._shell.journal.open(work=self._works, migrations=migrations)
         self._is_open = True
@@ -114,16 +123,15 @@ class Engine:
         """Stop claiming, let bodies at work end, hand all runs back, close the journal."""
         self._is_open = False
         shell = self._shell
-        await self._worker.stop()
-        shell.is_draining = True
-        await shell.performer.close()
-        await shell.settle_appends()
-        held = list(shell.active)
-        if held and shell.failure is None:
-            await shell.journal.release(shell.worker, held, now=shell.clock.now())
-        for turn in list(shell.active.values()):
-            turn.abandon()
-        await shell.journal.close()
+        try:
+            await self._worker.stop()
+            shell.is_draining = True
+            await shell.settle()
+            await shell.performer.close()
+            await shell.settle()
+            await shell.hand_back()
+        finally:
+            await shell.journal.close()
 
     # What is served --------------------------------------------------------------------------
 
@@ -132,10 +140,10 @@ class Engine:
 
         Raises `ServiceError` when a service that they need is missing or ambiguous.
         """
-        served = [Served(workflow, self._services) for workflow in workflows]
+        served = self._provided(workflows)
+        names = {item.name: item.plan.fingerprint for item in self._served.values()}
         for item in served:
-            known = {other.name: other for other in self._served.values()}.get(item.name)
-            if known is not None and known.plan.fingerprint != item.plan.fingerprint:
+            if names.setdefault(item.name, item.plan.fingerprint) != item.plan.fingerprint:
                 message = f"two workflows are named `{item.name}`; rename one of them"
                 raise DefinitionError(message)
         for item in served:
@@ -179,10 +187,13 @@ class Engine:
         )
         served = self._served.get(fingerprint)
         turn = None
+        exists: Exists | Fenced | None = Fenced()
         if served is not None and self._may_hold():
             turn = Turn(shell, served, run_id, epoch=1)
             exists = await turn.begin(started, new)
-        else:
+        if isinstance(exists, Fenced):
+            # It cannot be held here, or no longer: whoever leads the journal takes it up.
+            turn = None
             exists = await self._post_start(run_id, started, new)
         if exists is None:
             return Run(shell, run_id, codes=self._codes, turn=turn)
@@ -226,6 +237,20 @@ class Engine:
         if not self._is_open:
             message = "the engine is closed; use it inside `async with Engine(…) as engine:`"
             raise EngineClosed(message)
+
+    # Any: whatever they return.
+    def _provided(self, workflows: Sequence[Workflow[..., Any]]) -> list[Served]:
+        """Return the workflows with their services; one error names all that are missing."""
+        served: list[Served] = []
+        problems: list[str] = []
+        for workflow in workflows:
+            try:
+                served.append(Served(workflow, self._services))
+            except ServiceError as error:
+                problems.append(str(error))
+        if problems:
+            raise ServiceError("\n".join(problems))
+        return served
 
     def _may_hold(self) -> bool:
         """Say whether a new run can be held here from its first append on."""

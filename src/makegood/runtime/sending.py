@@ -9,7 +9,7 @@ from makegood.errors import WritesRefused
 from makegood.journal.protocol import Summary
 from makegood.runtime.calling.failing import as_failure
 from makegood.runtime.calling.perform import Arrival
-from makegood.values.verdict import FailureKind
+from makegood.values.verdict import FailureKind, Undecided
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,6 +87,9 @@ def unwritten(arrival: Arrival, reason: str, now: Instant) -> Arrival:
             fact: Fact = facts.EffectUnrecorded(node, failure, now)
         case facts.UndoDone(node=node):
             fact = facts.UndoFailed(node, failure, now)
+        case facts.VerdictGiven(node=node):
+            # What the compensate found may be true, but it is not on record.
+            fact = facts.VerdictGiven(node, Undecided(), now)
         case _:
             message = f"{arrival.fact!r:.80} carries no statements"
             raise AssertionError(message)

@@ -86,16 +86,30 @@ class Shell:
         if self._reply is not None and not self._reply.done():
             self._reply.set_result(None)
 
-    async def settle_appends(self) -> None:
-        """Wait until no run is at work on an append any more; the engine is closing."""
+    async def settle(self) -> None:
+        """Wait, within the grace, until no body and no append is at work; the engine is closing."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + self.config.shutdown_grace.total_seconds()
-        while any(turn.is_at_work for turn in self.active.values()):
+        while self.failure is None and self._is_at_work() and loop.time() < give_up_at:
             self._reply = loop.create_future()
             # What is merely scheduled gets its turn first, and a lost reply must not hang us.
             await asyncio.wait([self._reply], timeout=0.05)
-            if self.failure is not None or loop.time() > give_up_at:
-                return
+
+    async def hand_back(self) -> None:
+        """Give every run back, so that another engine takes it at once."""
+        held = list(self.active)
+        for turn in list(self.active.values()):
+            turn.abandon()
+        if held and self.failure is None:
+            try:
+                await self.journal.release(self.worker, held, now=self.clock.now())
+            except StoreError as error:
+                log.warning("%d runs could not be handed back: %s", len(held), error)
+
+    def _is_at_work(self) -> bool:
+        if self.performer.at_work > 0:
+            return True
+        return any(turn.is_at_work for turn in self.active.values())
 
     def _ended(self, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)

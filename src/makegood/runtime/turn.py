@@ -42,7 +42,7 @@ from makegood.runtime.calling.local import LocalBody
 from makegood.runtime.post import as_fact
 from makegood.runtime.sending import Sent, is_progress, summary_of, unwritten
 from makegood.runtime.telemetry import log
-from makegood.values.instants import after, micros
+from makegood.values.instants import Instant, after, micros
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     from makegood.runtime.calling.served import Served
     from makegood.runtime.shell import Shell
     from makegood.values.ids import RunId
-    from makegood.values.instants import Instant
 
 __all__ = ["Direction", "Turn"]
 
@@ -67,6 +66,7 @@ class Turn:
 
     __slots__ = (
         "_chance",
+        "_decided_at",
         "_has_left",
         "_is_busy",
         "_is_gone",
@@ -101,6 +101,7 @@ class Turn:
         self._shell = shell
         self._loop = asyncio.get_running_loop()
         self._chance = Chance(run)
+        self._decided_at = Instant(0)
         self._makes = Jobs(shell, served, run)
         self._jobs: dict[int, Job] = {}
         self._mail: list[Arrival] = []
@@ -237,11 +238,12 @@ class Turn:
             assert isinstance(local, Local)
             self._send_local(local, now)
         else:
-            self._rest(now)
+            self._rest()
 
     def _decide(self, recorded: list[Fact], now: Instant) -> list[Command]:
         """Ask what is next until nothing is added; collect the facts and return the commands."""
         plan, state = self.served.plan, self.state
+        self._decided_at = now
         commands: list[Command] = []
         # Each round ends at least one node's phase, and a node has a bounded number of them.
         for _ in range(100 + 10 * len(plan.nodes)):
@@ -395,7 +397,7 @@ class Turn:
         if has_local or self._mail or self._is_rung:
             self._wake()
         else:
-            self._rest(self._shell.clock.now())
+            self._rest()
 
     def _fold_local(self, sent: Sent, verdict: Applied) -> list[Fact]:
         (command,) = sent.commands
@@ -463,10 +465,14 @@ class Turn:
 
     # Resting and leaving -----------------------------------------------------------------------
 
-    def _rest(self, now: Instant) -> None:
-        """Wait for whatever comes first; costs nothing but a timer."""
+    def _rest(self) -> None:
+        """Wait for whatever comes first; costs nothing but a timer.
+
+        What is due is counted from the last decision and not from now: something that fell due
+        in between has been decided by nobody yet.
+        """
         self._disarm()
-        due = self.state.next_due(now)
+        due = self.state.next_due(self._decided_at)
         if due is not None and not self._shell.is_draining:
             self._timer = self._shell.clock.call_at(due, self._wake)
 

@@ -7,12 +7,13 @@ reads the shop's books and the gateway's, and says whether they tell one story.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 from rich.console import Console
@@ -22,7 +23,7 @@ from makegood.cli.demo.report import Reconciliation, Report, as_json, as_tables
 from makegood.cli.demo.shop import Day, keep_shop
 from makegood.cli.demo.tally import Ending, Tally
 from makegood.commerce.cdnow import MalformedRow, Purchase, read_rows, spread
-from makegood.errors import InvalidInput, MakegoodError
+from makegood.errors import InvalidInput, MakegoodError, StoreBusy
 from makegood.runtime.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -139,10 +140,21 @@ def _store(path: Path | None) -> Generator[Path]:
         if path.is_dir() or not folder.is_dir():
             message = f"--store {path} is no place for a file; name a file in a folder that exists"
             raise InvalidInput(message)
-        yield path
+        with path.with_name(path.name + ".demo").open("w") as lock:
+            _lock(lock, path)
+            yield path
         return
     with tempfile.TemporaryDirectory(prefix="makegood-demo-") as temporary:
         yield Path(temporary) / "shop.journal"
+
+
+def _lock(lock: TextIO, path: Path) -> None:
+    """Keep a second demonstration out: the books can be compared only when nobody is at work."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        message = f"another demonstration is at work in {path}; wait for it, or name another store"
+        raise StoreBusy(message) from error
 
 
 def _run(day: Day, console: Console, *, rows_skipped: int) -> Report | None:
@@ -154,8 +166,8 @@ def _run(day: Day, console: Console, *, rows_skipped: int) -> Report | None:
         return machine.now() / 1_000_000
 
     console.print(
-        f"[bold]{tally.orders:,}[/] purchases of CDNOW's customers become orders, "
-        f"{day.at_once:,} at once; {day.faults:.0%} of requests go wrong (seed {day.seed})"
+        f"[bold]{tally.orders:,}[/] CDNOW purchases become orders, {day.at_once:,} at once; "
+        f"faults {day.faults:.0%}, seed {day.seed}"
     )
     try:
         with watching(tally, console, clock) as on_end:

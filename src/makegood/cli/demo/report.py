@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -30,6 +31,13 @@ SYMBOLS: Mapping[Ending, str] = {
     Ending.UNDONE: "↩",
     Ending.REFUSED: "✕",
     Ending.PARKED: "‖",
+}
+
+MEANINGS: Mapping[Ending, str] = {
+    Ending.COMPLETED: "paid and shipped",
+    Ending.UNDONE: "failed on the way; all that was done was taken back",
+    Ending.REFUSED: "failed before anything had to be taken back",
+    Ending.PARKED: "wait for a person",
 }
 
 REASONS_MAX = 10
@@ -103,9 +111,10 @@ def as_tables(report: Report) -> RenderableType:
 
 def _endings(report: Report) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(f"{report.orders:,} orders", no_wrap=True)
+    table.add_column(f"{report.orders:,} order{'s' * (report.orders != 1)}", no_wrap=True)
     table.add_column("", justify="right")
     table.add_column("", justify="right")
+    table.add_column("")
     counts = {
         Ending.COMPLETED: report.completed,
         Ending.UNDONE: report.undone,
@@ -114,8 +123,8 @@ def _endings(report: Report) -> Table:
     }
     for ending, count in counts.items():
         name = Text(f"{SYMBOLS[ending]} {ending}", style=COLOURS[ending] if count else "dim")
-        share = f"{100 * count / report.orders:.1f} %"
-        table.add_row(name, f"{count:,}", Text(share, style="dim"))
+        share = Text(f"{100 * count / report.orders:.1f} %", style="dim")
+        table.add_row(name, f"{count:,}", share, Text(MEANINGS[ending], style="dim"))
     return table
 
 
@@ -123,12 +132,18 @@ def _reasons(report: Report) -> list[RenderableType]:
     if not report.reasons:
         return []
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("why not completed", no_wrap=True)
+    table.add_column("why", no_wrap=True)
     table.add_column("", justify="right")
+    table.add_column("")
     for ending, reason, count in report.reasons[:REASONS_MAX]:
-        label = Text.assemble((f"{SYMBOLS[ending]} {ending}  ", COLOURS[ending]), reason)
-        table.add_row(label, f"{count:,}")
+        name = Text(f"{SYMBOLS[ending]} {ending}", style=COLOURS[ending])
+        table.add_row(name, f"{count:,}", _words(reason))
     return [table]
+
+
+def _words(reason: str) -> str:
+    """Return the name of an error's class as words: `OutOfStock` is out of stock."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", reason).lower()
 
 
 def _reconciliation(report: Report) -> Table:
@@ -176,7 +191,12 @@ def _end(report: Report) -> list[RenderableType]:
     ]
     if report.crashes:
         times = "once" if report.crashes == 1 else f"{report.crashes:,} times"
-        lines.append(Text(f"This store had been killed {times} before, and was taken up again."))
+        lines.append(
+            Text(
+                f"This store had been killed {times} before and was taken up again; "
+                "orders that had ended by then count in the rate."
+            )
+        )
     if report.parked_orders:
         named = ", ".join(report.parked_orders[:PARKED_MAX])
         more = len(report.parked_orders) - PARKED_MAX

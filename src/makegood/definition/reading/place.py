@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Place", "caller", "caller_names", "place_of"]
 
-_DEFINITION = "makegood.definition"
+_OURS = ("makegood.definition", "makegood.runtime")
+"""The rooms whose functions are called to declare something; no user's code lives there."""
 
 
 class Place(NamedTuple):
@@ -29,13 +30,13 @@ class Place(NamedTuple):
 
 
 def caller() -> Place:
-    """Return the line that called into `makegood.definition`."""
+    """Return the line of the user's code that is being declared."""
     frame = _caller_frame()
     return Place(frame.f_code.co_filename, frame.f_lineno)
 
 
 def caller_names() -> dict[str, object]:
-    """Return the local names where `makegood.definition` was called.
+    """Return the local names where something is being declared.
 
     Types that are declared inside a function, as in a test, are found by these. A step that is
     declared in the body of a workflow is called by the body, which is called from here, which
@@ -66,19 +67,19 @@ def place_of(function: Callable[..., object]) -> Place:
 
 def _caller_frame() -> FrameType:
     frame = _outside(inspect.currentframe())
-    assert frame is not None, "definition is always called from somewhere"
+    assert frame is not None, "a declaration is always called from somewhere"
     return frame
 
 
 def _outside(frame: FrameType | None) -> FrameType | None:
-    """Return the nearest frame that does not belong to `makegood.definition`."""
+    """Return the nearest frame that does not belong to those rooms."""
     while frame is not None and _is_ours(frame):
         frame = frame.f_back
     return frame
 
 
 def _is_ours(frame: FrameType | None) -> bool:
-    return frame is not None and _module(frame).startswith(_DEFINITION)
+    return frame is not None and _module(frame).startswith(_OURS)
 
 
 def _module(frame: FrameType) -> str:

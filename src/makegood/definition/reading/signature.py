@@ -201,7 +201,9 @@ class _Reading:
                 include_extras=True,
             )[name]
         except NameError as error:
-            self._problem(f"says that {what} is `{annotation}`, but {_unknown(error, self.function)}")
+            self._problem(
+                f"says that {what} is `{annotation}`, but {_unknown(error, self.function)}"
+            )
         except (TypeError, SyntaxError, AttributeError) as error:
             self._problem(f"says that {what} is `{annotation}`, which is no type: {error}")
         return UNKNOWN

@@ -62,7 +62,7 @@ class Connection(Protocol):
         """Return how many rows were changed since the connection was made."""
         ...
 
-    def set_progress_handler(self, callable: Callable[[], bool] | None, nsteps: int = 100) -> None:
+    def set_progress_handler(self, look: Callable[[], bool] | None, /, nsteps: int = 100) -> None:
         """Ask after so many steps whether to interrupt."""
         ...
 
@@ -89,8 +89,8 @@ class Connection(Protocol):
 
 def connect(path: str, *, vfs: str | None = None) -> Connection:
     """Open a database that is there already, or `:memory:`."""
-    made: object = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
-    return cast("Connection", made)
+    made: list[object] = [apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)]
+    return cast("Connection", made[0])
 
 
 def array_of(values: tuple[bytes, ...]) -> object:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BATCH_BYTES_MAX", "BATCH_JOBS_MAX", "Writer", "checkpoint"]
 
-BATCH_JOBS_MAX = 256
+BATCH_JOBS_MAX = 128
 """The most appends and calls in one commit."""
 
 BATCH_BYTES_MAX = 4_000_000
@@ -64,7 +64,7 @@ class Writer:
         self._queue: deque[Job] = deque()
         self._room = asyncio.Semaphore(CALLS_WAITING_MAX)
         self._bell = threading.Semaphore(0)
-        self._sleeps = False
+        self._rings = False
         self._ends = False
         self._failure: str | None = None
         self._pages_moved = 0
@@ -104,9 +104,15 @@ class Writer:
             message = "the journal is closed"
             raise EngineClosed(message)
         self._queue.append(job)
-        if self._sleeps:
-            self._sleeps = False
-            self._bell.release()
+        if not self._rings:
+            # At the end of this turn of the loop, so that all that is appended in it waits
+            # together; a thread that woke at once would fight the loop for Python's global lock.
+            self._rings = True
+            self._loop.call_soon(self._ring)
+
+    def _ring(self) -> None:
+        self._rings = False
+        self._bell.release()
 
     def _answer_the_rest(self) -> None:
         """On the loop: nothing can be added any more, for whoever adds sees why first."""
@@ -121,8 +127,10 @@ class Writer:
     def _run(self) -> None:
         try:
             while not self._ends:
-                self._write_what_waits()
-                self._sleep()
+                if self._bell.acquire(timeout=IDLE_SECONDS):
+                    self._write_what_waits(len(self._queue))
+                else:
+                    self._idle()
         except (apsw.Error, OSError, MakegoodError, AssertionError, TypeError, ValueError) as error:
             self._failure = (
                 f"the journal broke while writing: {error}; what was under way may or may not be "
@@ -137,12 +145,16 @@ class Writer:
         self._ends = True
         last()
 
-    def _write_what_waits(self) -> None:
-        while self._queue and not self._ends:
+    def _write_what_waits(self, count: int) -> None:
+        """Write the jobs that were there when the bell rang; it rings again for later ones."""
+        while count > 0 and not self._ends:
             if isinstance(self._queue[0], Between):
                 self._do(self._queue[0])
+                count -= 1
                 continue
-            self._write(self._next_batch())
+            batch = self._next_batch()
+            count -= len(batch)
+            self._write(batch)
             if self.leads:
                 self._move_log()
 
@@ -187,14 +199,8 @@ class Writer:
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(_settle, jobs)
 
-    def _sleep(self) -> None:
-        """Wait for work; with none for a while, empty the log."""
-        self._sleeps = True
-        if self._queue or self._ends:
-            self._sleeps = False
-            return
-        if self._bell.acquire(timeout=IDLE_SECONDS):
-            return
+    def _idle(self) -> None:
+        """Empty the log when there has been no work for a while."""
         if self._loop.is_closed():
             # Nobody can close this journal any more, and the thread would outlive its process.
             self._ends = True

@@ -24,9 +24,10 @@ def classify(
     """Say how definite the failure of a body is, once and for all: it is recorded.
 
     Only a step can be in doubt. What would be doubt about a step is worth another attempt for
-    what has no effect outside.
+    what has no effect outside. No `Retry(on=)` makes doubt definite: `on=Exception` would else
+    roll a run back over a charge that may have happened. Doubt is tried again in any case.
     """
-    if isinstance(error, OutcomeUnknown | TimeoutError) and not isinstance(error, retry_on):
+    if isinstance(error, OutcomeUnknown | TimeoutError):
         return FailureKind.IN_DOUBT if kind is Kind.STEP else FailureKind.TRANSIENT
     if isinstance(error, retry_on) or isinstance(error, Unavailable):
         return FailureKind.TRANSIENT

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,14 +16,13 @@ import msgspec
 from makegood.decision import facts
 from makegood.decision.facts import Fact, Proceeded
 from makegood.definition.plan import Kind
-from makegood.errors import InvalidInput, OutcomeUnknown, PayloadTooLarge, StepTimeout
+from makegood.errors import Declined, InvalidInput, OutcomeUnknown, StepTimeout, Unavailable
 from makegood.journal.protocol import Statement
 from makegood.runtime.calling.failing import as_failure, classify, users_part
 from makegood.runtime.telemetry import log
 from makegood.runtime.calling.timeouts import Timeouts
 from makegood.runtime.calling.writing import Collected
-from makegood.values.codec import NotCarried
-from makegood.values.instants import after
+from makegood.values.instants import Instant, after
 from makegood.values.verdict import Abort, FailureKind, Proceed, RetryFresh, RetryNow, Undecided
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from makegood.runtime.config import Config
     from makegood.runtime.calling.jobs import Job
     from makegood.runtime.ports import Clock, Interceptor
-    from makegood.values.instants import Instant
 
 __all__ = ["Arrival", "Performer", "failed", "outcome_of"]
 
@@ -55,9 +54,14 @@ class Performer:
         self._clock = clock
         self._config = config
         self._interceptors = tuple(interceptors)
+        # Every body sees the engine's context, and none sees what another body has set in it.
+        self._context = copy_context()
         self._at_work: set[Job] = set()
-        self._queue: deque[Job] = deque()
-        self._is_closing = False
+        self._queue: deque[tuple[Job, Instant]] = deque()
+        """What waits for room, and since when."""
+        self._stopping: set[asyncio.Task[None]] = set()
+        """Bodies whose outcome is no longer wanted and that have not ended yet."""
+        self._is_closed = False
         self._begun = 0
         self._timeouts = Timeouts(clock, self._expire)
 
@@ -69,31 +73,34 @@ class Performer:
     def begin(self, job: Job, deliver: Callable[[Arrival], None]) -> None:
         """Run a job as soon as there is room for it, and deliver its arrival."""
         job.deliver = deliver
-        if len(self._at_work) >= self._config.steps_at_once_max:
-            self._queue.append(job)
-        else:
+        if len(self._at_work) < self._config.steps_at_once_max and not self._is_closed:
             self._launch(job)
+        else:
+            self._queue.append((job, self._clock.now()))
 
     def stop(self, job: Job) -> None:
         """Cancel a job whose outcome is no longer wanted."""
         job.is_stopped = job.is_reported = True
         if job.task is not None:
             job.task.cancel()
+            self._stopping.add(job.task)
+            job.task.add_done_callback(self._stopping.discard)
             # A task that is cancelled before its first step never runs its `finally`.
             self._leave(job)
 
     async def close(self) -> None:
-        """Let what is at work end within the grace, then cancel it; nothing new is begun."""
-        self._is_closing = True
+        """Begin nothing more, cancel what is still at work, and wait until that has ended."""
+        self._is_closed = True
         self._queue.clear()
-        tasks = [job.task for job in self._at_work if job.task is not None]
-        if tasks:
-            grace = self._config.shutdown_grace.total_seconds()
-            _done, late = await asyncio.wait(tasks, timeout=grace)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late, timeout=self._config.cancel_grace.total_seconds())
+        late = {job.task for job in self._at_work if job.task is not None}
+        for task in late:
+            task.cancel()
+        late |= self._stopping
+        if late:
+            grace = self._config.cancel_grace.total_seconds()
+            _done, deaf = await asyncio.wait(late, timeout=grace)
+            if deaf:
+                log.warning("%d bodies ignore their cancellation and are left behind", len(deaf))
         self._timeouts.close()
 
     def _launch(self, job: Job) -> None:
@@ -102,7 +109,8 @@ class Performer:
             job.writes = Collected()
         self._begun += 1
         job.number = self._begun
-        job.task = asyncio.get_running_loop().create_task(self._work(job))
+        context = self._context.copy()
+        job.task = asyncio.get_running_loop().create_task(self._work(job), context=context)
         if job.until is not None:
             self._timeouts.set(job, job.until)
 
@@ -112,23 +120,30 @@ class Performer:
             return
         self._at_work.remove(job)
         self._timeouts.clear(job)
-        while self._queue and not self._is_closing:
-            waiting = self._queue.popleft()
-            if not waiting.is_stopped:
-                self._launch(waiting)
-                return
+        while self._queue:
+            waiting, since = self._queue.popleft()
+            if waiting.is_stopped:
+                continue
+            if waiting.until is not None:
+                # Time spent in the queue is not the body's: it would be cancelled at once.
+                waiting.until = Instant(waiting.until + self._clock.now() - since)
+            self._launch(waiting)
+            return
 
     async def _work(self, job: Job) -> None:
         try:
             value = await job.call(self._interceptors)
         except asyncio.CancelledError as error:
-            if job.is_stopped or (self._is_closing and not job.timed_out):
+            if job.is_stopped or (self._is_closed and not job.timed_out):
                 raise
             arrival = failed(job, self._cancelled(job, error), self._clock.now())
-        except Exception as error:  # noqa: BLE001 - a user's function ends here
+        except (SystemExit, KeyboardInterrupt, GeneratorExit):
+            # The process ends, or the loop: what became of the body is not known.
+            raise
+        except BaseException as error:  # noqa: BLE001 - a user's function ends here
             # Our own frames would hold the arrival, which holds the error: a cycle to collect.
             error.__traceback__ = users_part(error.__traceback__)
-            arrival = failed(job, error, self._clock.now())
+            arrival = failed(job, self._told_apart(job, error), self._clock.now())
         else:
             arrival = outcome_of(job, value, self._clock.now())
         finally:
@@ -148,22 +163,42 @@ class Performer:
             message = f"`{path}` was cancelled: it took longer than its timeout"
         else:
             message = f"`{path}` was cancelled from inside"
-        is_step = job.served.kind(job.index) is Kind.STEP
+        is_step = _effect_of(job) is Kind.STEP
         meaning = OutcomeUnknown(message) if is_step else StepTimeout(message)
         return meaning.with_traceback(users_part(error.__traceback__))
 
+    def _told_apart(self, job: Job, error: BaseException) -> BaseException:
+        """Return what an error means: one that our cancellation set off says nothing definite."""
+        if not job.timed_out or isinstance(error, _SAYS_WHAT_HAPPENED):
+            return error
+        meaning = self._cancelled(job, error)
+        meaning.__cause__ = error
+        return meaning
+
     def _expire(self, job: Job) -> None:
+        assert job.task is not None, "what has not begun has no timeout yet"
         job.timed_out = True
-        if job.task is not None:
-            job.task.cancel()
+        job.task.cancel()
+        # A task that is cancelled before its first step never enters `_work`.
+        job.task.add_done_callback(lambda _task: self._end_unentered(job))
         give_up_at = after(self._clock.now(), self._config.cancel_grace)
         job.timer = self._clock.call_at(give_up_at, lambda: self._abandon(job))
+
+    def _end_unentered(self, job: Job) -> None:
+        if job in self._at_work and not self._is_closed:
+            self._leave(job)
+            late = self._cancelled(job, asyncio.CancelledError())
+            self._report(job, failed(job, late, self._clock.now()))
 
     def _abandon(self, job: Job) -> None:
         """Report a body that does not end though it was cancelled; its result is too late."""
         log.warning("%s of %s ignores its cancellation", job.path, job.run)
         late = self._cancelled(job, asyncio.CancelledError())
         self._report(job, failed(job, late, self._clock.now()))
+
+
+_SAYS_WHAT_HAPPENED = (Unavailable, Declined, OutcomeUnknown)
+"""Errors by which a user's function makes a statement about its effect."""
 
 
 def outcome_of(job: Job, value: object, now: Instant) -> Arrival:
@@ -181,7 +216,7 @@ def _done(job: Job, value: object, now: Instant) -> Arrival:
     path = job.path
     try:
         result = job.served.code.nodes[job.index].result.write(value)
-    except (NotCarried, PayloadTooLarge) as error:
+    except Exception as error:  # noqa: BLE001 - a user's value may do anything when it is asked
         if job.served.kind(job.index) is not Kind.STEP:
             return failed(job, error, now)
         # The effect has happened and cannot be put on record: neither failed nor repeated.
@@ -200,20 +235,23 @@ def _answered(job: Job, value: object, now: Instant) -> Arrival:
         case Proceed():
             try:
                 result = job.served.code.nodes[job.index].result.write(value.result)
-            except (NotCarried, PayloadTooLarge) as error:
-                return failed(job, error, now)
-            return Arrival(path, facts.VerdictGiven(path, Proceeded(result), now))
+            except Exception as error:  # noqa: BLE001 - as above
+                # It happened, so it must not end as a definite failure: it stays in doubt.
+                log.error("the compensate of %s found a result that cannot be recorded", path)
+                return Arrival(path, facts.VerdictGiven(path, Undecided(), now), error=error)
+            verdict = facts.VerdictGiven(path, Proceeded(result), now)
         case RetryNow() | Abort() | Undecided() | RetryFresh():
-            return Arrival(path, facts.VerdictGiven(path, value, now))
+            verdict = facts.VerdictGiven(path, value, now)
         case _:
             message = (
-                f"the compensate of `{path}` returned {value!r:.80}; return Proceed(result), "
-                "RetryNow(), Abort(), Undecided() or RetryFresh(proof)"
+                f"the compensate of `{path}` returned a `{type(value).__qualname__}`; return "
+                "Proceed(result), RetryNow(), Abort(), Undecided() or RetryFresh(proof)"
             )
             return failed(job, InvalidInput(message), now)
+    return Arrival(path, verdict, _writes(job))
 
 
-def failed(job: Job, error: Exception, now: Instant) -> Arrival:
+def failed(job: Job, error: BaseException, now: Instant) -> Arrival:
     """Return the arrival of a call that raised."""
     path = job.path
     kind = _effect_of(job)
