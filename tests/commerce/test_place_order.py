@@ -9,7 +9,6 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.commerce.shop import copies, order
 
 from makegood import Declined, Engine
 from makegood import Outcome as RunOutcome
@@ -38,7 +37,9 @@ from makegood.payments import (
     outcome,
 )
 from makegood.payments.gateways.sandbox import DECLINED_TOKEN, SandboxGateway
+from tests.commerce.shop import copies, order
 
+VISA = "tok_visa"
 CUSTOMER = CustomerId("00001")
 NOTHING = Order(
     id=OrderId("order-9"),
@@ -126,7 +127,7 @@ class Counter:
     gateway: ForgetfulGateway
     mailer: Postbag
 
-    async def place(self, order_id: str, token: str = "tok_visa") -> RunOutcome[Shipment]:
+    async def place(self, order_id: str, token: str = VISA) -> RunOutcome[Shipment]:
         call = place_order(OrderId(order_id), PaymentDetails(token=token), CUSTOMER)
         return await (await self.engine.start(call, key=order_id)).outcome()
 
@@ -136,9 +137,7 @@ class Counter:
 
 
 @asynccontextmanager
-async def opened(
-    folder: Path, *lost: str, mailer: Postbag | None = None
-) -> AsyncIterator[Counter]:
+async def opened(folder: Path, *lost: str, mailer: Postbag | None = None) -> AsyncIterator[Counter]:
     """Open a shop with two good titles and a blocked one."""
     mailer = mailer or Postbag()
     async with SandboxGateway(folder / "books") as sandbox:
@@ -230,7 +229,7 @@ async def test_lost_replies_are_looked_up_and_nothing_is_done_twice(tmp_path: Pa
 
 async def test_a_completed_order_can_be_taken_back_whole(tmp_path: Path) -> None:
     async with opened(tmp_path) as shop:
-        call = place_order(OrderId("order-1"), PaymentDetails(token="tok_visa"), CUSTOMER)
+        call = place_order(OrderId("order-1"), PaymentDetails(token=VISA), CUSTOMER)
         run = await shop.engine.start(call, key="order-1")
         await run.result()
         ended = await run.undo(reason="the customer changed their mind")

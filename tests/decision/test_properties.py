@@ -175,8 +175,9 @@ class WatchedRun(Run):
         match body:
             case Start(attempt=attempt, generation=generation):
                 intent: Fact = facts.NodeStarted(path, attempt, self.now)
-                assert generation <= self.witness.fresh[path]
-            case Compensate(attempt=attempt):
+                assert generation == self.witness.generations[path]
+            case Compensate(attempt=attempt, generation=generation):
+                assert generation == self.witness.generations[path]
                 intent = facts.CompensateStarted(path, attempt, self.now)
             case Undo(attempt=attempt):
                 intent = facts.UndoStarted(path, attempt, self.now)
@@ -201,7 +202,7 @@ class WatchedRun(Run):
                 pass
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(plans(), scripts(), moves, deadlines)
 def test_every_promise_holds_whatever_happens(
     plan: Plan,

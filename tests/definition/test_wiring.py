@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from makegood.definition.plan import FromInput
 from makegood.values.limits import NODES_PER_PLAN_MAX
 from tests.definition.conftest import Declare
 
@@ -179,6 +180,19 @@ WORKFLOWS = {
         "@workflow  # wrong\ndef wrong(order_id: OrderId) -> Order:\n    find(order_id)\n",
         "what it returns may be None",
     ),
+    "a dict with keys that are no text": (
+        "@workflow  # wrong\n"
+        "def wrong(order_id: OrderId) -> Any:\n"
+        "    return {1: find(order_id)}\n",
+        "a dict that is returned has text as its keys",
+    ),
+    "a returned value that cannot be written": (
+        "@workflow  # wrong\n"
+        "def wrong(order_id: OrderId) -> Any:\n"
+        "    find(order_id)\n"
+        "    return Order\n",
+        "the result of the workflow is given a constant that does not fit",
+    ),
     "a shape of another type": (
         "@workflow  # wrong\n"
         "def wrong(order_id: OrderId) -> tuple[Order, int]:\n"
@@ -313,3 +327,60 @@ def test_a_pivot_and_a_stated_policy_satisfy_a_strict_workflow(declare: Declare)
     )
 
     assert module.strict.findings == ()
+
+
+def test_queries_and_pures_are_wired_like_steps(declare: Declare) -> None:
+    module = declare(
+        "@workflow\n"
+        "def wired(order_id: OrderId, flag: bool) -> Any:\n"
+        "    order = find(order_id)\n"
+        "    again = find.named('again').after(order).when(flag)(order_id)\n"
+        "    large = big.named('large').after(again).when(flag)(order)\n"
+        "    return again, large\n"
+    )
+
+    assert [(node.path, node.needs, node.when) for node in module.wired.plan.nodes] == [
+        ("find_order", (), None),
+        ("again", (0,), FromInput("flag")),
+        ("large", (0, 1), FromInput("flag")),
+    ]
+
+
+def test_one_edge_is_kept_however_often_a_result_is_used(declare: Declare) -> None:
+    module = declare(
+        "async def both(left: Order, right: int) -> int: ...\n"
+        "@workflow\n"
+        "def wired(order_id: OrderId) -> int | None:\n"
+        "    order = find(order_id)\n"
+        "    return query(both).after(order, order).when(order.is_paid)(order, order.total)\n"
+    )
+
+    assert module.wired.plan.nodes[1].needs == (0,)
+    assert module.wired.plan.nodes[0].feeds == (1,)
+
+
+def test_a_guard_or_an_order_on_what_may_be_skipped_is_allowed(declare: Declare) -> None:
+    module = declare(
+        "@workflow\n"
+        "def wired(order_id: OrderId, flag: bool) -> None:\n"
+        "    order = find(order_id)\n"
+        "    letter = write.when(flag)(order)\n"
+        "    hold.after(letter)(order)\n"
+    )
+
+    assert module.wired.plan.nodes[2].needs == (0, 1)
+
+
+def test_a_step_without_parameters_and_a_method_can_be_declared(declare: Declare) -> None:
+    module = declare(
+        "class Desk:\n"
+        "    async def ring(self) -> int: ...\n"
+        "    async def answer(self, times: int) -> None: ...\n"
+        "desk = Desk()\n"
+        "@workflow\n"
+        "def call() -> None:\n"
+        "    query(desk.answer)(query(desk.ring)())\n"
+    )
+
+    assert [node.path for node in module.call.plan.nodes] == ["ring", "answer"]
+    assert module.call.code.nodes[0].arguments({}, []) == {}

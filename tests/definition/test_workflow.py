@@ -212,9 +212,6 @@ def test_a_body_is_run_once_when_it_is_declared() -> None:
     assert declared == [find]
 
 
-# Calls --------------------------------------------------------------------------------------
-
-
 def test_a_call_holds_the_json_of_every_input() -> None:
     call = sell(OrderId("17"))
 
@@ -319,9 +316,6 @@ def test_inputs_that_are_too_large_together_are_refused() -> None:
 
     with pytest.raises(PayloadTooLarge, match="the inputs of `join` have 1,000,004 bytes"):
         join(half, half)
-
-
-# Fingerprints -------------------------------------------------------------------------------
 
 
 def varied(**changes: Any) -> Plan:

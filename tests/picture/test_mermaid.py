@@ -68,7 +68,8 @@ flowchart TD
     n_find(["<b>find</b><br/>→ Order<br/>3 × 30 s"]):::query
     n_is_paid{"<b>is_paid</b><br/>or Declined"}:::expect
     n_hold[("<b>hold</b><br/>→ int<br/>3 × 30 s<br/>undo: unhold")]:::local
-    n_take["<b>take</b> = charge<br/>→ str<br/>note = #34;say #92;#34;hi#92;#34;#34;<br/>\
+    n_take["<b>take</b> = charge<br/>→ str<br/>\
+note = &quot;say &bsol;&quot;hi&bsol;&quot;&quot;<br/>\
 pivot: no way back · 5 × 1500 ms<br/>compensate: ask"]:::step
     class n_take pivot
     n_ship["<b>ship</b><br/>→ str<br/>3 × 2 min<br/>irreversible: it's gone"]:::step
@@ -131,7 +132,7 @@ def test_no_text_can_break_out_of_its_label(
 
     line = mermaid(plan).splitlines()[5]
 
-    assert re.fullmatch(r'    n_\w+\["(?:<b>|</b>|<br/>|[^"<>|`\\\n])*"\]:::step', line)
+    assert re.fullmatch(r'    n_\w+\["(?:<b>|</b>|<br/>|[^"#%<>|`\\\n])*"\]:::step', line)
 
 
 def test_ids_of_different_paths_are_different() -> None:

@@ -59,9 +59,6 @@ def read_body(function: Function) -> list[str]:
     return reading.problems
 
 
-# What an expression of a body can mean ------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Result:
     """A value that only exists when the workflow runs."""
@@ -121,8 +118,6 @@ class _Reading:
             if isinstance(statement, ast.Return) and position + 1 < len(body):
                 self._problem(body[position + 1], "nothing after `return` is read; remove it")
                 return
-
-    # Statements -----------------------------------------------------------------------------
 
     def _statement(self, statement: ast.stmt) -> None:
         match statement:
@@ -196,8 +191,6 @@ class _Reading:
         for inner in ast.walk(tree):
             if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
                 self.names[inner.id] = Wrong()
-
-    # Expressions ----------------------------------------------------------------------------
 
     def _meaning(self, expression: ast.expr) -> Meaning:
         match expression:
@@ -292,8 +285,6 @@ class _Reading:
         if any(isinstance(key, Result) for key in named):
             return self._problem(expression, "a result cannot be a key; build it in pure(…)")
         return _whole([self._meaning(value) for value in values])
-
-    # Calls ----------------------------------------------------------------------------------
 
     def _call(self, call: ast.Call) -> Meaning:
         called = self._meaning(call.func)
@@ -409,9 +400,6 @@ def _unknown_call(value: object, name: str) -> str:
     if inspect.isroutine(value):
         return f"`{name}` is a plain function; write pure({name})(…)"
     return f"`{name}` is neither a step, a query nor a pure; a body calls nothing else"
-
-
-# Where a body's source and names come from --------------------------------------------------
 
 
 def _parse(function: Function) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, int] | None:

@@ -173,8 +173,6 @@ class Trace:
         )
         self._keep(node, code, NONE)
 
-    # Paths, and what may be there once only -------------------------------------------------
-
     def _take_path(self, path: str, remedy: str = 'call .named("…") on one of them') -> str:
         why = misnamed(path)
         if why is not None:
@@ -203,8 +201,6 @@ class Trace:
             )
             raise DefinitionError(message)
         self._pivot = path
-
-    # Values ---------------------------------------------------------------------------------
 
     def _input(self, item: Parameter) -> Placeholder:
         return Placeholder(

@@ -33,7 +33,20 @@ __all__ = ["mermaid"]
 _CONSTANT_CHARACTERS_MAX = 40
 
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9_]")
-_MEANINGFUL = re.compile(r"""["#&<>`\\|]|[^\S ]|[\x00-\x1f\x7f]""")
+_ESCAPED = str.maketrans(
+    {
+        '"': "&quot;",
+        "#": "&num;",
+        "%": "&percnt;",
+        "&": "&amp;",
+        "<": "&lt;",
+        ">": "&gt;",
+        "\\": "&bsol;",
+        "`": "&grave;",
+        "|": "&vert;",
+    }
+)
+"""By name: Mermaid gives a meaning of its own to `#34;`, and to `%%` anywhere in a line."""
 
 _SHAPES: dict[Kind, tuple[str, str]] = {
     Kind.STEP: ("[", "]"),
@@ -202,7 +215,8 @@ def _plain(name: str) -> str:
 
 def _escaped(text: str) -> str:
     """Return text in which nothing means anything to Mermaid or to HTML."""
-    return _MEANINGFUL.sub(lambda found: f"#{ord(found[0])};", text)
+    printable = "".join(each if each.isprintable() else " " for each in text)
+    return printable.translate(_ESCAPED)
 
 
 def _shortened(json: str) -> str:

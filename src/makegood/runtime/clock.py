@@ -57,8 +57,7 @@ class RandomIds:
         if not self._tokens:
             drawn = os.urandom(_TOKEN_BYTES * _TOKENS_DRAWN)
             self._tokens = [
-                drawn[start : start + _TOKEN_BYTES]
-                for start in range(0, len(drawn), _TOKEN_BYTES)
+                drawn[start : start + _TOKEN_BYTES] for start in range(0, len(drawn), _TOKEN_BYTES)
             ]
         return self._tokens.pop()
 

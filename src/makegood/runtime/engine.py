@@ -10,15 +10,22 @@ from makegood.errors import (
     EngineClosed,
     InvalidInput,
     KeyConflict,
-    ServiceError,
 )
 from makegood.journal.address import open_journal
-from makegood.journal.protocol import Exists, Fenced, Filter, NewRun, Post, StoredPlan
+from makegood.journal.protocol import (
+    Applied,
+    Exists,
+    Fenced,
+    Filter,
+    NewRun,
+    Post,
+    StoredPlan,
+)
+from makegood.runtime.calling.served import Served, serve_all
 from makegood.runtime.clock import RandomIds, SystemClock
 from makegood.runtime.config import Config
 from makegood.runtime.post import StartPost, write_post
 from makegood.runtime.run import Run
-from makegood.runtime.calling.served import Served
 from makegood.runtime.shell import Shell
 from makegood.runtime.turn import Turn
 from makegood.runtime.worker import Worker
@@ -33,7 +40,7 @@ if TYPE_CHECKING:
     from makegood.definition.code import Code
     from makegood.definition.workflow import Call, Workflow
     from makegood.extension import Extension
-    from makegood.journal.protocol import Journal, Page
+    from makegood.journal.protocol import Journal, Page, Verdict
     from makegood.runtime.ports import Clock, Ids, Interceptor, Observer
     from makegood.values.injectable import Sql
 
@@ -54,7 +61,7 @@ class Engine:
     starts, asks and reads; another process does the work.
     """
 
-    def __init__(  # noqa: PLR0913 - each option is separate, and all but one are optional
+    def __init__(
         self,
         journal: str | Journal,
         *,
@@ -98,12 +105,10 @@ class Engine:
     @property
     def is_at_rest(self) -> bool:
         """Whether no body is at work here and no append is in flight: only time moves on."""
-        shell = self._shell
-        is_writing = any(turn.is_at_work for turn in shell.active.values())
-        return shell.performer.at_work == 0 and not is_writing
+        return not self._shell.is_at_work
 
     async def __aenter__(self) -> Self:
-        """Open the journal and begin to work. Raises `StoreRefused` with the reason if it cannot."""
+        """Open the journal and begin to work; `StoreRefused` says why it cannot be opened."""
         if self._is_open or self._shell.is_draining:
             message = "an engine is entered once; make another one to go on"
             raise EngineClosed(message)
@@ -140,7 +145,7 @@ class Engine:
 
         Raises `ServiceError` when a service that they need is missing or ambiguous.
         """
-        served = self._provided(workflows)
+        served = serve_all(workflows, self._services)
         names = {item.name: item.plan.fingerprint for item in self._served.values()}
         for item in served:
             if names.setdefault(item.name, item.plan.fingerprint) != item.plan.fingerprint:
@@ -187,30 +192,30 @@ class Engine:
         )
         served = self._served.get(fingerprint)
         turn = None
-        exists: Exists | Fenced | None = Fenced()
+        verdict: Verdict = Fenced()
         if served is not None and self._may_hold():
             turn = Turn(shell, served, run_id, epoch=1)
-            exists = await turn.begin(started, new)
-        if isinstance(exists, Fenced):
+            verdict = await turn.begin(started, new)
+        if isinstance(verdict, Fenced):
             # It cannot be held here, or no longer: whoever leads the journal takes it up.
             turn = None
-            exists = await self._post_start(run_id, started, new)
-        if exists is None:
+            verdict = await self._post_start(run_id, started, new)
+        if not isinstance(verdict, Exists):
             return Run(shell, run_id, codes=self._codes, turn=turn)
-        if exists.input_hash != call.input_hash:
+        if verdict.input_hash != call.input_hash:
             message = (
-                f"the key {key!r} of `{plan.workflow}` belongs to run {exists.run}, which has "
+                f"the key {key!r} of `{plan.workflow}` belongs to run {verdict.run}, which has "
                 "another input; use another key, or the same input"
             )
             raise KeyConflict(message)
-        return Run(shell, exists.run, codes=self._codes)
+        return Run(shell, verdict.run, codes=self._codes)
 
     def run(self, run_id: RunId | str) -> Run[object]:
         """Return a handle on a run by its id; whether it exists shows when it is used."""
         self._check_open()
         return Run(self._shell, parse_run_id(run_id), codes=self._codes)
 
-    async def list(self, filter: Filter | None = None) -> Page:  # noqa: A002 - the field's word
+    async def list(self, filter: Filter | None = None) -> Page:
         """Return one page of runs, the newest first; `Filter` says which, and where to begin."""
         self._check_open()
         wanted = filter or Filter()
@@ -238,20 +243,6 @@ class Engine:
             message = "the engine is closed; use it inside `async with Engine(…) as engine:`"
             raise EngineClosed(message)
 
-    # Any: whatever they return.
-    def _provided(self, workflows: Sequence[Workflow[..., Any]]) -> list[Served]:
-        """Return the workflows with their services; one error names all that are missing."""
-        served: list[Served] = []
-        problems: list[str] = []
-        for workflow in workflows:
-            try:
-                served.append(Served(workflow, self._services))
-            except ServiceError as error:
-                problems.append(str(error))
-        if problems:
-            raise ServiceError("\n".join(problems))
-        return served
-
     def _may_hold(self) -> bool:
         """Say whether a new run can be held here from its first append on."""
         shell = self._shell
@@ -274,9 +265,9 @@ class Engine:
 
     async def _post_start(
         self, run_id: RunId, started: RunStarted, new: NewRun
-    ) -> Exists | None:
+    ) -> Applied | Exists:
         body = write_post(StartPost(started))
         post = Post(run=run_id, body=body, at=started.at, create=new)
         answer = await self._shell.journal.post(post)
         self._shell.ring(run_id)
-        return answer if isinstance(answer, Exists) else None
+        return answer if isinstance(answer, Exists) else Applied()

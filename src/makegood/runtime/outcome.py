@@ -9,7 +9,7 @@ import msgspec
 from makegood.decision.state import Phase
 from makegood.definition.plan import Constant, FromNode
 from makegood.errors import RunCancelled, RunFailed, RunParked
-from makegood.runtime.calling.failing import as_remote
+from makegood.runtime.calling.failing import as_remote, is_record_of
 from makegood.values.verdict import Failure
 
 if TYPE_CHECKING:
@@ -118,19 +118,32 @@ def _errors(
     """Return each error with its record: the one that failed the run first, undos last."""
     found: list[tuple[BaseException, Failure]] = []
     if isinstance(state.returned, Failure):
-        found.append((known.get(("", "do")) or as_remote(state.returned), state.returned))
+        found.append((_raised(known, "", "do", state.returned), state.returned))
     first = [*state.unwilling, *state.stuck]
     others = [index for index in range(len(state.nodes)) if index not in first]
     for index in [*first, *others]:
         failure = state.nodes[index].failure
         if failure is not None and state.nodes[index].phase in _FAILED:
-            error = known.get((plan.nodes[index].path, "do")) or as_remote(failure)
-            found.append((error, failure))
-    for index, node in enumerate(state.nodes):
-        if node.undo_failure is not None and node.phase is Phase.LEFT:
-            error = known.get((plan.nodes[index].path, "undo")) or as_remote(node.undo_failure)
-            found.append((error, node.undo_failure))
+            found.append((_raised(known, plan.nodes[index].path, "do", failure), failure))
+    for index in state.stuck:
+        undo_failure = state.nodes[index].undo_failure
+        if undo_failure is not None and state.nodes[index].phase is Phase.LEFT:
+            path = plan.nodes[index].path
+            found.append((_raised(known, path, "undo", undo_failure), undo_failure))
     return found
+
+
+def _raised(
+    known: Mapping[tuple[str, Any], BaseException],  # Any: one of the three directions
+    path: str,
+    direction: str,
+    failure: Failure,
+) -> BaseException:
+    """Return the exception behind a record, or one that stands for it if it was not raised here."""
+    error = known.get((path, direction))
+    if error is None or not is_record_of(failure, error):
+        return as_remote(failure)
+    return error
 
 
 _FAILED = frozenset({Phase.GAVE_UP, Phase.STUCK, Phase.UNRECORDED, Phase.STOPPED})
@@ -138,9 +151,7 @@ _FAILED = frozenset({Phase.GAVE_UP, Phase.STUCK, Phase.UNRECORDED, Phase.STOPPED
 
 # Any: the value has the type that the workflow declares.
 def _value(plan: Plan, state: RunState, code: Code | None) -> Any:
-    if isinstance(state.returned, Failure):
-        message = "a completed run has a value"
-        raise AssertionError(message)
+    assert not isinstance(state.returned, Failure), "a completed run has a value"
     if state.returned is not None:
         return _read(code, state.returned)
     if code is not None:

@@ -119,7 +119,7 @@ class Executor(Protocol):
         """Return a handle on a run by its id."""
         ...
 
-    async def list(self, filter: Filter | None = None) -> Page:  # noqa: A002 - the field's word
+    async def list(self, filter: Filter | None = None) -> Page:
         """Return one page of runs."""
         ...
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from makegood.decision.state import RunState
     from makegood.definition.code import Code
     from makegood.journal.protocol import History
+    from makegood.runtime.deciding import Errors
     from makegood.runtime.shell import Shell
     from makegood.runtime.turn import Turn
     from makegood.values.ids import RunId
@@ -45,7 +46,7 @@ class Run(Generic[R]):
         self._shell = shell
         self._codes = codes
         self._turn = turn
-        self._errors = {} if turn is None else turn.errors
+        self._errors: Errors = {} if turn is None else turn.errors
 
     def __repr__(self) -> str:
         return f"<Run {self.id}>"
@@ -66,7 +67,7 @@ class Run(Generic[R]):
         turn, self._turn = self._turn or self._shell.active.get(self.id), None
         if turn is not None:
             await turn.left()
-            self._errors = turn.errors
+            self._errors = self._errors | turn.errors
             if turn.is_settled:
                 plan = turn.served.plan
                 return self._build(plan, turn.state)
@@ -78,7 +79,7 @@ class Run(Generic[R]):
             turn = self._shell.active.get(self.id)
             if turn is not None:
                 await turn.left()
-                self._errors = turn.errors
+                self._errors = self._errors | turn.errors
                 continue
             await pause(self._shell.clock, after(self._shell.clock.now(), wait))
             wait = min(wait * 2, self._shell.config.poll_max)
@@ -135,6 +136,9 @@ class Run(Generic[R]):
 
     async def _read(self) -> tuple[History, Plan, RunState]:
         history = await self._shell.journal.read(self.id)
+        if history.row.pruned_at is not None:
+            message = f"what run {self.id} did was pruned; only its key is still known"
+            raise UnknownRun(message)
         plan = await self._plan_of(history)
         facts = [fact for append in history.appends for fact in read_facts(append)]
         return history, plan, fold(plan, facts)

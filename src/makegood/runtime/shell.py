@@ -25,7 +25,7 @@ __all__ = ["Shell"]
 class Shell:
     """The parts of one engine that its turns, its worker and its runs work with."""
 
-    def __init__(  # noqa: PLR0913 - these are the ports; each can be replaced by itself
+    def __init__(
         self,
         *,
         journal: Journal,
@@ -90,7 +90,7 @@ class Shell:
         """Wait, within the grace, until no body and no append is at work; the engine is closing."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + self.config.shutdown_grace.total_seconds()
-        while self.failure is None and self._is_at_work() and loop.time() < give_up_at:
+        while self.failure is None and self.is_at_work and loop.time() < give_up_at:
             self._reply = loop.create_future()
             # What is merely scheduled gets its turn first, and a lost reply must not hang us.
             await asyncio.wait([self._reply], timeout=0.05)
@@ -106,7 +106,9 @@ class Shell:
             except StoreError as error:
                 log.warning("%d runs could not be handed back: %s", len(held), error)
 
-    def _is_at_work(self) -> bool:
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a body is at work here, or an append."""
         if self.performer.at_work > 0:
             return True
         return any(turn.is_at_work for turn in self.active.values())

@@ -18,16 +18,15 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from makegood.decision import facts
 from makegood.decision.commands import Compensate, Evaluate, Local, Start, Stop, Undo
-from makegood.decision.decide import decide
 from makegood.decision.evolve import evolve, expects, fold
 from makegood.decision.facts import read_facts, write_facts
 from makegood.decision.retry import Chance
 from makegood.decision.state import RunState
-from makegood.errors import StoreBusy, StoreError, StoreFull
+from makegood.errors import StoreBusy, StoreError, StoreFailed, StoreFull
 from makegood.journal.protocol import (
     Append,
     Applied,
@@ -36,9 +35,9 @@ from makegood.journal.protocol import (
     Fenced,
     Refused,
 )
-from makegood.runtime.calling.evaluate import evaluate
 from makegood.runtime.calling.jobs import Jobs
 from makegood.runtime.calling.local import LocalBody
+from makegood.runtime.deciding import decide_all
 from makegood.runtime.post import as_fact
 from makegood.runtime.sending import Sent, is_progress, summary_of, unwritten
 from makegood.runtime.telemetry import log
@@ -52,20 +51,21 @@ if TYPE_CHECKING:
     from makegood.journal.protocol import History, NewRun, Posted, Statement, Verdict
     from makegood.runtime.calling.jobs import Job
     from makegood.runtime.calling.perform import Arrival
-    from makegood.runtime.ports import Timer
     from makegood.runtime.calling.served import Served
+    from makegood.runtime.deciding import Errors
+    from makegood.runtime.ports import Timer
     from makegood.runtime.shell import Shell
     from makegood.values.ids import RunId
 
-__all__ = ["Direction", "Turn"]
+__all__ = ["Turn"]
 
-Direction = Literal["do", "compensate", "undo"]
 
 class Turn:
     """One run that this engine holds."""
 
     __slots__ = (
         "_chance",
+        "_claims",
         "_decided_at",
         "_has_left",
         "_is_busy",
@@ -96,8 +96,7 @@ class Turn:
         self.epoch = epoch
         self.seq = 0
         self.inbox_head = 0
-        self.errors: dict[tuple[str, Direction], BaseException] = {}
-        """The last exception object of each node and direction that was raised in this process."""
+        self.errors: Errors = {}
         self._shell = shell
         self._loop = asyncio.get_running_loop()
         self._chance = Chance(run)
@@ -107,6 +106,8 @@ class Turn:
         self._mail: list[Arrival] = []
         self._watchers: list[asyncio.Future[None]] = []
         self._timer: Timer | None = None
+        self._claims = 0
+        """How often it was claimed, until that is on record."""
         self._is_busy = False
         self._is_gone = False
         """Nothing is written for the run any more."""
@@ -118,32 +119,30 @@ class Turn:
 
     # Coming to be ----------------------------------------------------------------------------
 
-    async def begin(self, started: facts.RunStarted, new: NewRun) -> Exists | None:
-        """Start the run and hold it; return the run that has its key already, if there is one."""
+    async def begin(self, started: facts.RunStarted, new: NewRun) -> Verdict:
+        """Start the run and hold it, if the verdict on its first append allows that."""
         now = started.at
         recorded: list[Fact] = [started]
         evolve(self.served.plan, self.state, started)
         commands = self._decide(recorded, now)
         append = self._append(recorded, commands, now, create=new)
         self._is_busy = True
-        verdict = await self._shell.journal.append(append)
-        if isinstance(verdict, Exists):
-            self._is_gone = True
-            return verdict
+        written = self._shell.journal.append(append)
         self._shell.active[self.run] = self
-        self._take_verdict(Sent(append, recorded, commands, []), verdict)
-        return None
+        # A caller that gives up must not take the append along, which may well be durable.
+        begun: asyncio.Future[Verdict] = self._loop.create_future()
+        sent = Sent(append, recorded, commands, [])
+        if written.done():
+            self._on_begun(sent, begun, written)
+        else:
+            written.add_done_callback(partial(self._on_begun, sent, begun))
+        return await begun
 
     def resume(self, history: History, *, claims: int) -> None:
         """Go on with a run that was just claimed."""
         self._shell.active[self.run] = self
-        self._restore(history)
-        recorded: list[Fact] = []
-        now = self._shell.clock.now()
-        if self.state.in_flight:
-            recorded.append(facts.Claimed(claims, now))
-            evolve(self.served.plan, self.state, recorded[0])
-        self._round(recorded, history.inbox)
+        self._claims = claims
+        self._round(self._restore(history), history.inbox)
 
     # Being told ------------------------------------------------------------------------------
 
@@ -241,35 +240,15 @@ class Turn:
             self._rest()
 
     def _decide(self, recorded: list[Fact], now: Instant) -> list[Command]:
-        """Ask what is next until nothing is added; collect the facts and return the commands."""
-        plan, state = self.served.plan, self.state
         self._decided_at = now
-        commands: list[Command] = []
-        # Each round ends at least one node's phase, and a node has a bounded number of them.
-        for _ in range(100 + 10 * len(plan.nodes)):
-            decision = decide(plan, state, now, self._chance)
-            for fact in decision.facts:
-                evolve(plan, state, fact)
-            recorded += decision.facts
-            has_evaluated = False
-            for command in decision.commands:
-                if isinstance(command, Evaluate):
-                    has_evaluated = True
-                    self._evaluate(command, recorded, now)
-                else:
-                    commands.append(command)
-            if decision.is_last or not (decision.facts or has_evaluated):
-                return commands
-        message = f"run {self.run} does not come to rest: {state.status}"
-        raise AssertionError(message)
-
-    def _evaluate(self, command: Evaluate, recorded: list[Fact], now: Instant) -> None:
-        fact, error = evaluate(self.served, self.state, command, now)
-        evolve(self.served.plan, self.state, fact)
-        recorded.append(fact)
-        if error is not None:
-            path = "" if command.node < 0 else self.served.plan.nodes[command.node].path
-            self.errors[path, "do"] = error
+        return decide_all(
+            self.served,
+            self.state,
+            recorded,
+            now=now,
+            chance=self._chance,
+            errors=self.errors,
+        )
 
     # The append ------------------------------------------------------------------------------
 
@@ -281,6 +260,7 @@ class Turn:
         *,
         create: NewRun | None = None,
         writes: tuple[Statement, ...] = (),
+        local: LocalBody | None = None,
     ) -> Append:
         release, wake_at = self._whether_to_release(commands, now)
         return Append(
@@ -291,14 +271,15 @@ class Turn:
             inbox_head=self.inbox_head,
             inbox_taken=self.inbox_head,
             token=self._shell.ids.token(),
-            facts=write_facts(recorded),
+            facts=write_facts(recorded) if local is None else b"",
             at=now,
             summary=summary_of(self.state),
             create=create,
             release=release,
             wake_at=wake_at,
-            progress=is_progress(recorded),
+            progress=local is not None or is_progress(recorded),
             writes=writes,
+            local=local,
         )
 
     def _whether_to_release(
@@ -330,22 +311,27 @@ class Turn:
     def _send_local(self, command: Local, now: Instant) -> None:
         job = self._makes.make(self.state, command)
         body = LocalBody(job, self._shell.clock, self._shell.interceptors)
-        append = Append(
-            run=self.run,
-            worker=self._shell.worker,
-            epoch=self.epoch,
-            seq=self.seq + 1,
-            inbox_head=self.inbox_head,
-            inbox_taken=self.inbox_head,
-            token=self._shell.ids.token(),
-            facts=b"",
-            at=now,
-            summary=summary_of(self.state),
-            local=body,
-        )
+        append = self._append([], [command], now, local=body)
         self._send(Sent(append, [], [command], [], body))
 
     # The reply -------------------------------------------------------------------------------
+
+    def _on_begun(
+        self, sent: Sent, begun: asyncio.Future[Verdict], done: asyncio.Future[Verdict]
+    ) -> None:
+        error = done.exception()
+        if error is None and isinstance(done.result(), Applied):
+            self._on_reply(sent, done)
+        else:
+            self.abandon()
+            if isinstance(error, StoreFailed):
+                self._shell.fail(error)
+        if begun.done():
+            return
+        if error is None:
+            begun.set_result(done.result())
+        else:
+            begun.set_exception(error)
 
     def _on_reply(self, sent: Sent, done: asyncio.Future[Verdict]) -> None:
         self._shell.replied()
@@ -380,6 +366,7 @@ class Turn:
     def _applied(self, sent: Sent, verdict: Applied) -> None:
         self._is_busy = False
         self._one_by_one = False
+        self._claims = 0
         self.seq = sent.append.seq
         recorded = sent.recorded
         if sent.local is not None:
@@ -394,7 +381,7 @@ class Turn:
         for command in sent.commands:
             has_local = has_local or isinstance(command, Local)
             self._perform(command)
-        if has_local or self._mail or self._is_rung:
+        if has_local:
             self._wake()
         else:
             self._rest()
@@ -444,16 +431,22 @@ class Turn:
         if row.epoch != self.epoch or row.owner != self._shell.worker:
             self.abandon()
             return
-        self._restore(history)
         self._mail = arrivals + self._mail
         self._is_busy = False
-        self._round([], history.inbox)
+        self._round(self._restore(history), history.inbox)
 
-    def _restore(self, history: History) -> None:
+    def _restore(self, history: History) -> list[Fact]:
+        """Fold the run anew, and its being claimed too; return that fact until it is written."""
         recorded = [fact for append in history.appends for fact in read_facts(append)]
         self.state = fold(self.served.plan, recorded)
         self.seq = history.row.seq
         self.inbox_head = history.row.inbox_head - len(history.inbox)
+        # What kills its worker without having begun anything is known by its second claim.
+        if self._claims <= (0 if self.state.in_flight else 1):
+            return []
+        claimed = facts.Claimed(self._claims, self._shell.clock.now())
+        evolve(self.served.plan, self.state, claimed)
+        return [claimed]
 
     def _unwritten(self, arrivals: list[Arrival], refused: Refused) -> list[Arrival]:
         """Return the outcomes to take instead of those whose statements were refused."""
@@ -471,6 +464,9 @@ class Turn:
         What is due is counted from the last decision and not from now: something that fell due
         in between has been decided by nobody yet.
         """
+        if self._mail or self._is_rung:
+            self._wake()
+            return
         self._disarm()
         due = self.state.next_due(self._decided_at)
         if due is not None and not self._shell.is_draining:

@@ -8,28 +8,34 @@ being rung only makes it sooner.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from makegood.decision import facts
 from makegood.decision.facts import ParkReason, write_facts
-from makegood.errors import StoreBusy, StoreFull
+from makegood.errors import StoreBusy, StoreError, StoreFailed, StoreFull
 from makegood.journal.protocol import Append, Summary
+from makegood.runtime.clock import pause
 from makegood.runtime.telemetry import log
 from makegood.runtime.turn import Turn
 from makegood.values.instants import after
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from makegood.journal.protocol import History, Leased
-    from makegood.runtime.ports import Timer
     from makegood.runtime.calling.served import Served
+    from makegood.runtime.ports import Timer
     from makegood.runtime.shell import Shell
     from makegood.values.instants import Instant
 
 __all__ = ["Worker"]
+
+T = TypeVar("T")
+
+UNREADABLE = (msgspec.MsgspecError, LookupError, ValueError, AssertionError)
+"""What reading or folding facts raises that are damaged, or that another version has written."""
 
 
 class Worker:
@@ -42,14 +48,20 @@ class Worker:
         self._task: asyncio.Task[None] | None = None
         self._bell: asyncio.Future[None] | None = None
         self._is_rung = False
+        self._is_stopping = False
 
     def start(self) -> None:
         """Begin to ask."""
         self._task = asyncio.get_running_loop().create_task(self._work())
+        self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
-        """Ask no more."""
+        """Ask no more, once what was claimed last is held."""
+        self._is_stopping = True
+        self.ring()
         if self._task is not None:
+            grace = self._shell.config.shutdown_grace.total_seconds()
+            await asyncio.wait([self._task], timeout=grace)
             self._task.cancel()
             await asyncio.wait([self._task])
             self._task = None
@@ -62,13 +74,16 @@ class Worker:
 
     async def _work(self) -> None:
         wait = self._shell.config.poll_min
-        while self._shell.failure is None:
+        while self._shell.failure is None and not self._is_stopping:
             self._is_rung = False
             try:
                 has_found = await self._claim()
             except (StoreFull, StoreBusy) as error:
                 log.warning("no runs can be claimed for the moment: %s", error)
                 has_found = False
+            except StoreError as error:
+                self._shell.fail(error)
+                return
             longest = self._shell.config.poll_max
             if has_found:
                 wait = self._shell.config.poll_min
@@ -107,15 +122,38 @@ class Worker:
 
     async def _resume(self, leased: Leased) -> None:
         shell = self._shell
-        history = await shell.journal.read(leased.run)
+        history = await self._until_answered(lambda: shell.journal.read(leased.run))
+        if history is None:
+            return
         turn = Turn(shell, self._served[leased.fingerprint], leased.run, epoch=leased.epoch)
         try:
             turn.resume(history, claims=leased.claims)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             # One unreadable run must not stop the others, nor be claimed for ever.
             log.exception("run %s cannot be read and is parked", leased.run)
             turn.abandon()
-            await shell.journal.append(_poison(shell, history, leased))
+            append = _poison(shell, history, leased)
+            await self._until_answered(lambda: shell.journal.append(append))
+
+    async def _until_answered(self, ask: Callable[[], Awaitable[T]]) -> T | None:
+        """Ask the journal for what a claimed run needs, again while it is busy or full.
+
+        Nobody else takes a claimed run, so it is not let go before the engine closes.
+        """
+        while not self._is_stopping:
+            try:
+                return await ask()
+            except (StoreFull, StoreBusy) as error:
+                log.warning("a claimed run waits for the store: %s", error)
+            clock = self._shell.clock
+            await pause(clock, after(clock.now(), self._shell.config.poll_max))
+        return None
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            # Without it nothing is taken up again: better to stop than to seem alive.
+            self._shell.fail(StoreFailed(f"the engine cannot claim runs any more: {error!r}"))
 
 
 def _poison(shell: Shell, history: History, leased: Leased) -> Append:

@@ -1,11 +1,11 @@
 """Tools for users' tests: run a workflow in memory, script what fails, turn the clock.
 
-    outcome = await testing.run(
-        place_order("A-17", details, customer),
-        services={Gateway: gateway},
-        fail={"capture_payment": Declined("card expired")},
-    )
-    assert outcome.undone == ["authorize_payment", "reserve_inventory"]
+outcome = await testing.run(
+place_order("A-17", details, customer),
+services={Gateway: gateway},
+fail={"capture_payment": Declined("card expired")},
+)
+assert outcome.undone == ["authorize_payment", "reserve_inventory"]
 """
 
 from makegood.testing.clock import TurnableClock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from makegood.values.instants import Instant, after, as_datetime, as_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from makegood.runtime.ports import Timer
 
 __all__ = ["TurnableClock"]
 
@@ -41,8 +44,10 @@ class TurnableClock:
         """Return the instant at which the clock stands."""
         return self._now
 
-    def call_at(self, when: Instant, callback: Callable[[], object]) -> _Timer:
-        """Call back when the clock is turned to an instant or past it."""
+    def call_at(self, when: Instant, callback: Callable[[], object]) -> Timer:
+        """Call back when the clock is turned to an instant; at once where it has passed."""
+        if when <= self._now:
+            return asyncio.get_running_loop().call_soon(callback)
         timer = _Timer(callback)
         self._count += 1
         heapq.heappush(self._timers, (when, self._count, timer))

@@ -51,9 +51,7 @@ class Script:
                 message = f"the script names {key!r}, which `{plan.workflow}` does not have{hint}"
                 raise InvalidInput(message)
         self._always = {key: item for key, item in fail.items() if not isinstance(item, Sequence)}
-        self._next = {
-            key: list(item) for key, item in fail.items() if isinstance(item, Sequence)
-        }
+        self._next = {key: list(item) for key, item in fail.items() if isinstance(item, Sequence)}
 
     async def __call__(
         self, invocation: Invocation, proceed: Callable[[], Awaitable[object]], /

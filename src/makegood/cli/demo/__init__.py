@@ -50,7 +50,7 @@ def demo(
     orders: int = 1_000,
     seed: int = SEED,
     faults: float = 0.1,
-    concurrency: int = 128,
+    concurrency: int = 256,
     store: Path | None = None,
     purchases: Path | None = None,
     json: bool = False,

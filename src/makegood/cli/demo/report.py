@@ -132,7 +132,7 @@ def _reasons(report: Report) -> list[RenderableType]:
     if not report.reasons:
         return []
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("why", no_wrap=True)
+    table.add_column("why not completed", no_wrap=True)
     table.add_column("", justify="right")
     table.add_column("")
     for ending, reason, count in report.reasons[:REASONS_MAX]:

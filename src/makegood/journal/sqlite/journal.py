@@ -9,6 +9,7 @@ another that wants to work waits as a standby, reads and posts, and takes over i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,10 +82,19 @@ class SqliteJournal:
         """Open the file, and with `work` lead it or stand by; `StoreRefused` says why not."""
         assert self._opened is None, "a journal is opened once"
         file = await asyncio.to_thread(open_file, self._place, migrations)
+        try:
+            reader = Reader(self._place)
+        except BaseException:
+            file.connection.close()
+            raise
+        writer = Writer(
+            file,
+            before_checkpoint=lambda: self._require_in_place(file),
+            on_failure=lambda: self._abandon(file),
+        )
         self._process = os.getpid()
         self._works = work
-        writer = Writer(file, on_failure=lambda: self._abandon(file))
-        self._opened = _Opened(file, writer, Reader(self._place))
+        self._opened = _Opened(file, writer, reader)
         if work:
             try:
                 await writer.between(lambda: self._try_to_lead(file, writer))
@@ -176,6 +186,7 @@ class SqliteJournal:
         if os.getpid() != self._process:
             message = "the journal was opened before a fork; open one of its own in this process"
             raise StoreRefused(message)
+        opened.writer.require_unbroken()
         return opened
 
     # The methods below run on the writer's thread.
@@ -187,11 +198,23 @@ class SqliteJournal:
 
     def _finish(self, file: File, writer: Writer) -> None:
         if writer.leads:
-            end_to_lead(file.connection)
-            checkpoint(file, apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            # Without room the end is not recorded; it is then found as an unclean one.
+            with contextlib.suppress(apsw.FullError, apsw.BusyError):
+                end_to_lead(file.connection)
+            self._require_in_place(file)
+            checkpoint(file.connection, apsw.SQLITE_CHECKPOINT_TRUNCATE)
         file.connection.close()
         writer.leads = False
         self._lock.give_up()
+
+    def _require_in_place(self, file: File) -> None:
+        file.require_same()
+        if not self._lock.is_in_place():
+            message = (
+                f"{self._lock.path} was replaced or removed, so another process may lead; "
+                "leave the file in place and start again"
+            )
+            raise StoreFailed(message)
 
     def _abandon(self, file: File) -> None:
         """Let go of a file that broke; whoever leads next finds an unclean end."""

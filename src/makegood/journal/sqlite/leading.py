@@ -76,8 +76,7 @@ def begin_to_lead(connection: Connection, size_bytes: int) -> None:
     if unclean or size_bytes <= QUICK_CHECK_BYTES_MAX:
         _check(connection)
     connection.execute("BEGIN IMMEDIATE")
-    with_crash = crashes_recorded(connection) + int(unclean)
-    _record(connection, "crashes", with_crash)
+    _record(connection, "crashes", crashes_recorded(connection) + int(unclean))
     _record(connection, "clean", 0)
     free_held(connection)
     connection.execute("COMMIT")

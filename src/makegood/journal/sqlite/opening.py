@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 import apsw
 
-from makegood.errors import StoreBusy, StoreFailed, StoreRefused
+from makegood.errors import StoreBusy, StoreFailed, StoreFull, StoreRefused
 from makegood.journal.application.connection import connect
 from makegood.journal.application.guard import Guard
 from makegood.journal.application.tables import MIGRATION_TABLE, migrate
@@ -84,6 +84,11 @@ class Place:
         """The file whose lock says which process leads."""
         return self.path.with_name(self.path.name + ".lock")
 
+    @property
+    def log(self) -> Path:
+        """SQLite's log of changes, which is there as long as the file is open."""
+        return self.path.with_name(self.path.name + "-wal")
+
 
 @dataclass(frozen=True, slots=True)
 class File:
@@ -96,14 +101,15 @@ class File:
 
     def require_same(self) -> None:
         """Raise `StoreFailed` when the path no longer leads to the file that is open."""
+        path = self.place.path
         try:
-            identity = _identity(self.place.path)
+            in_place = _identity(path) == self.identity and self.place.log.exists()
         except FileNotFoundError:
-            identity = None
-        if identity != self.identity:
+            in_place = False
+        if not in_place:
             message = (
-                f"{self.place.path} was replaced or removed while it was open; "
-                "start again on the right file"
+                f"{path} or its log was replaced or removed while it was open; start again on "
+                "the right files"
             )
             raise StoreFailed(message)
 
@@ -114,7 +120,24 @@ def open_file(place: Place, migrations: Sequence[Migration]) -> File:
     Raises `StoreRefused`, with nothing created or changed, for a file that is not to be opened.
     """
     _require_version()
-    _require_place(place)
+    try:
+        _require_place(place)
+        return _open(place, migrations)
+    except apsw.BusyError:
+        message = f"another process holds {place.path}; try again later"
+        raise StoreBusy(message) from None
+    except apsw.FullError:
+        message = f"there is no room for {place.path}; free some, then try again"
+        raise StoreFull(message) from None
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        message = f"{place.path} is damaged ({error}); restore it from a backup"
+        raise StoreRefused(message) from error
+    except (PermissionError, apsw.Error) as error:
+        message = f"{place.path} cannot be opened ({error}); look at the rights and at the disk"
+        raise StoreRefused(message) from error
+
+
+def _open(place: Place, migrations: Sequence[Migration]) -> File:
     is_new = not place.path.exists()
     if not is_new:
         _require_ours(place)
@@ -180,7 +203,11 @@ def _require_ours(place: Place) -> None:
     An empty file is ours only when the sidecar stands beside it: that is what a first start
     leaves when it is killed.
     """
+    had_log = place.log.exists()
     connection = _connect(place)
+    # Without a log there is nothing to move into the file; closing then takes away the empty log
+    # that looking has made.
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(had_log))
     try:
         application = connection.execute("PRAGMA application_id").get
         number = cast("int", connection.execute("PRAGMA user_version").get)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import apsw
 
-from makegood.errors import StoreBusy
+from makegood.errors import StoreBusy, StoreFailed
 from makegood.journal.application.tables import rows_of
 from makegood.journal.protocol import Filter, History, Page, Posted, StoredPlan
 from makegood.journal.sqlite.opening import open_reader
@@ -77,6 +77,12 @@ class Reader:
         except apsw.InterruptError:
             message = f"the read took longer than {READ_SECONDS_MAX:g} s; narrow it"
             raise StoreBusy(message) from None
+        except apsw.BusyError:
+            message = "another process holds the journal; try again later"
+            raise StoreBusy(message) from None
+        except apsw.Error as error:
+            message = f"the journal cannot be read ({error}); restore it from a backup"
+            raise StoreFailed(message) from error
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

@@ -54,11 +54,19 @@ class Writer:
     """The one thread that writes. Made on the event loop whose tasks it answers.
 
     `leads` says whether this process may shorten the log: it becomes true while a `between` runs.
+    `before_checkpoint` raises when the file is not to be touched, and `on_failure` lets go of it.
     """
 
-    def __init__(self, file: File, *, on_failure: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        file: File,
+        *,
+        before_checkpoint: Callable[[], None],
+        on_failure: Callable[[], None],
+    ) -> None:
         self.leads: bool = False
         self._file = file
+        self._before_checkpoint = before_checkpoint
         self._on_failure = on_failure
         self._loop = asyncio.get_running_loop()
         self._queue: deque[Job] = deque()
@@ -93,13 +101,19 @@ class Writer:
 
     async def end(self, last: Callable[[], None]) -> None:
         """Finish what waits, run `last`, and end the thread."""
-        if self._failure is None:
-            await self.between(lambda: self._end_with(last))
-        await self._loop.run_in_executor(None, self._thread.join)
+        try:
+            if self._failure is None:
+                await self.between(lambda: self._end_with(last))
+        finally:
+            await self._loop.run_in_executor(None, self._thread.join)
 
-    def _submit(self, job: Job) -> None:
+    def require_unbroken(self) -> None:
+        """Raise `StoreFailed` once the file broke: nothing is written or read any more."""
         if self._failure is not None:
             raise StoreFailed(self._failure)
+
+    def _submit(self, job: Job) -> None:
+        self.require_unbroken()
         if self._ends:
             message = "the journal is closed"
             raise EngineClosed(message)
@@ -131,11 +145,12 @@ class Writer:
                     self._write_what_waits(len(self._queue))
                 else:
                     self._idle()
-        except (apsw.Error, OSError, MakegoodError, AssertionError, TypeError, ValueError) as error:
+        except BaseException as error:  # noqa: BLE001 - whatever ends the thread, who waits is told
             self._failure = (
                 f"the journal broke while writing: {error}; what was under way may or may not be "
                 "written: start the engine again to find out"
             )
+            self.leads = False
             self._on_failure()
         # A loop that is closed has nobody who waits.
         with contextlib.suppress(RuntimeError):
@@ -223,17 +238,15 @@ class Writer:
         return self._file.connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
 
     def _checkpoint(self, mode: int) -> bool:
-        """Checkpoint without waiting for readers; say whether there was nothing in the way."""
-        return checkpoint(self._file, mode)
+        self._before_checkpoint()
+        return checkpoint(self._file.connection, mode)
 
 
-def checkpoint(file: File, mode: int) -> bool:
+def checkpoint(connection: Connection, mode: int) -> bool:
     """Move the log into the file without waiting for anybody; say whether all of it was moved.
 
     A full disk is no failure here: everything is still in the log.
     """
-    file.require_same()
-    connection = file.connection
     connection.set_busy_timeout(0)
     try:
         connection.wal_checkpoint(mode=mode)

@@ -12,7 +12,7 @@ from makegood.values.verdict import Failure, FailureKind
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["as_failure", "as_remote", "classify", "interrupted", "users_part"]
+__all__ = ["as_failure", "as_remote", "classify", "interrupted", "is_record_of", "users_part"]
 
 _FRAMES_MAX = 30
 _OURS = ("makegood.runtime.", "makegood.testing.", "makegood.journal.")
@@ -29,7 +29,7 @@ def classify(
     """
     if isinstance(error, OutcomeUnknown | TimeoutError):
         return FailureKind.IN_DOUBT if kind is Kind.STEP else FailureKind.TRANSIENT
-    if isinstance(error, retry_on) or isinstance(error, Unavailable):
+    if isinstance(error, (Unavailable, *retry_on)):
         return FailureKind.TRANSIENT
     if isinstance(error, Declined):
         return FailureKind.DECLINED
@@ -52,6 +52,13 @@ def as_failure(error: BaseException, kind: FailureKind) -> Failure:
 def as_remote(failure: Failure) -> RemoteError:
     """Return an exception that stands for one raised elsewhere, from its record."""
     return RemoteError(failure.type, failure.message, failure.traceback)
+
+
+def is_record_of(failure: Failure, error: BaseException) -> bool:
+    """Say whether an exception is the one that was recorded, and none of before."""
+    cls = type(error)
+    is_same_class = failure.type == f"{cls.__module__}.{cls.__qualname__}"
+    return is_same_class and failure.message == _message_of(error)
 
 
 def interrupted() -> Failure:

@@ -25,16 +25,17 @@ if TYPE_CHECKING:
 
     from makegood.decision.state import RunState
     from makegood.runtime.calling.perform import Arrival
-    from makegood.runtime.ports import Interceptor, Timer
     from makegood.runtime.calling.served import Bound, Served
-    from makegood.runtime.shell import Shell
     from makegood.runtime.calling.writing import Collected
+    from makegood.runtime.ports import Interceptor, Timer
+    from makegood.runtime.shell import Shell
     from makegood.values.ids import RunId
     from makegood.values.instants import Instant
 
-__all__ = ["Job", "Jobs"]
+__all__ = ["Direction", "Job", "Jobs"]
 
 Direction = Literal["do", "compensate", "undo"]
+"""What a call is for."""
 
 
 class Jobs:
@@ -60,9 +61,7 @@ class Jobs:
                 return self._remedy(state, index, "undo", attempt)
             case Local():
                 until = self._until(self.served.plan.nodes[index].timeout)
-                return Job(
-                    self, state, self.served.bodies[index], index, "do", attempt, until
-                )
+                return Job(self, state, self.served.bodies[index], index, "do", attempt, until)
             case _:
                 assert_never(command)
 
@@ -106,7 +105,7 @@ class Job:
         "writes",
     )
 
-    def __init__(  # noqa: PLR0913, PLR0917 - one value each, and this is the hottest constructor
+    def __init__(  # noqa: PLR0917 - one value each, and this is the hottest constructor
         self,
         makes: Jobs,
         state: RunState,

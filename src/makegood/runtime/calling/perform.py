@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextvars import copy_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -19,17 +19,17 @@ from makegood.definition.plan import Kind
 from makegood.errors import Declined, InvalidInput, OutcomeUnknown, StepTimeout, Unavailable
 from makegood.journal.protocol import Statement
 from makegood.runtime.calling.failing import as_failure, classify, users_part
-from makegood.runtime.telemetry import log
 from makegood.runtime.calling.timeouts import Timeouts
 from makegood.runtime.calling.writing import Collected
+from makegood.runtime.telemetry import log
 from makegood.values.instants import Instant, after
 from makegood.values.verdict import Abort, FailureKind, Proceed, RetryFresh, RetryNow, Undecided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from makegood.runtime.config import Config
     from makegood.runtime.calling.jobs import Job
+    from makegood.runtime.config import Config
     from makegood.runtime.ports import Clock, Interceptor
 
 __all__ = ["Arrival", "Performer", "failed", "outcome_of"]
@@ -234,7 +234,9 @@ def _answered(job: Job, value: object, now: Instant) -> Arrival:
     match value:
         case Proceed():
             try:
-                result = job.served.code.nodes[job.index].result.write(value.result)
+                result = job.served.code.nodes[job.index].result.write(
+                    cast("Proceed[object]", value).result
+                )
             except Exception as error:  # noqa: BLE001 - as above
                 # It happened, so it must not end as a definite failure: it stays in doubt.
                 log.error("the compensate of %s found a result that cannot be recorded", path)

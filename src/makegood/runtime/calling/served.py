@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from makegood.errors import ServiceError
 from makegood.runtime.calling.services import find_services
-from makegood.values.ids import Direction, effect_key
 from makegood.values.injectable import (
-    Attempt,
-    Deadline,
-    IdempotencyKey,
-    RunInfo,
-    Transaction,
     Writes,
 )
-from makegood.values.instants import as_datetime
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -23,7 +17,7 @@ if TYPE_CHECKING:
     from makegood.definition.plan import Kind
     from makegood.definition.workflow import Workflow
 
-__all__ = ["Bound", "Served"]
+__all__ = ["Bound", "Served", "serve_all"]
 
 
 class Bound:
@@ -79,3 +73,20 @@ class Served:
     def kind(self, index: int) -> Kind:
         """Return what a node is."""
         return self.plan.nodes[index].kind
+
+
+def serve_all(
+    workflows: Sequence[Workflow[..., Any]],  # Any: as above
+    services: Mapping[type, object],
+) -> list[Served]:
+    """Return the workflows with their services; one `ServiceError` names all that are missing."""
+    served: list[Served] = []
+    problems: list[str] = []
+    for workflow in workflows:
+        try:
+            served.append(Served(workflow, services))
+        except ServiceError as error:
+            problems.append(str(error))
+    if problems:
+        raise ServiceError("\n".join(problems))
+    return served

@@ -1,0 +1,75 @@
+"""Asking the decision core until it has nothing to add; knows no journal and performs nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from makegood.decision.commands import Evaluate
+from makegood.decision.decide import decide
+from makegood.decision.evolve import evolve
+from makegood.runtime.calling.evaluate import evaluate
+
+if TYPE_CHECKING:
+    from makegood.decision.commands import Command
+    from makegood.decision.facts import Fact
+    from makegood.decision.retry import Chance
+    from makegood.decision.state import RunState
+    from makegood.runtime.calling.jobs import Direction
+    from makegood.runtime.calling.served import Served
+    from makegood.values.instants import Instant
+
+__all__ = ["Errors", "decide_all"]
+
+Errors = dict[tuple[str, "Direction"], BaseException]
+"""The last exception object of each node and direction that was raised in this process."""
+
+
+def decide_all(
+    served: Served,
+    state: RunState,
+    recorded: list[Fact],
+    *,
+    now: Instant,
+    chance: Chance,
+    errors: Errors,
+) -> list[Command]:
+    """Fold everything that follows into the state and add it to `recorded`; return what to do.
+
+    What is to be computed is computed on the way, and an exception from that goes to `errors`.
+    """
+    plan = served.plan
+    commands: list[Command] = []
+    # Each round ends at least one node's phase, and a node has a bounded number of them.
+    for _ in range(100 + 10 * len(plan.nodes)):
+        decision = decide(plan, state, now, chance)
+        for fact in decision.facts:
+            evolve(plan, state, fact)
+        recorded += decision.facts
+        has_evaluated = False
+        for command in decision.commands:
+            if isinstance(command, Evaluate):
+                has_evaluated = True
+                _evaluate(served, state, command, recorded, now=now, errors=errors)
+            else:
+                commands.append(command)
+        if decision.is_last or not (decision.facts or has_evaluated):
+            return commands
+    message = f"a run of `{served.name}` does not come to rest: {state.status}"
+    raise AssertionError(message)
+
+
+def _evaluate(
+    served: Served,
+    state: RunState,
+    command: Evaluate,
+    recorded: list[Fact],
+    *,
+    now: Instant,
+    errors: Errors,
+) -> None:
+    fact, error = evaluate(served, state, command, now)
+    evolve(served.plan, state, fact)
+    recorded.append(fact)
+    if error is not None:
+        path = "" if command.node < 0 else served.plan.nodes[command.node].path
+        errors[path, "do"] = error
