@@ -45,32 +45,36 @@ if TYPE_CHECKING:
 MINUTE = timedelta(minutes=1)
 NAMES = ("a", "b", "c", "d", "e", "f")
 
-bodies: Script = st.lists(
-    st.sampled_from([DONE, DONE, DONE, TRANSIENT, PERMANENT, DECLINED, IN_DOUBT, UNRECORDED]),
-    min_size=1,
-    max_size=4,
+bodies: Script = st.one_of(
+    st.just([DONE]),
+    st.lists(st.sampled_from([DONE, IN_DOUBT, TRANSIENT]), min_size=2, max_size=4),
+    st.lists(
+        st.sampled_from([IN_DOUBT, TRANSIENT, DONE, PERMANENT, DECLINED, UNRECORDED]),
+        min_size=1,
+        max_size=4,
+    ),
 )
 guards: Script = st.sampled_from([[HOLDS], [SKIP], [HOLDS], [PERMANENT]])
 answers: Script = st.lists(
     st.sampled_from(
         [
-            PROCEED,
-            RetryNow(),
-            RetryNow(MINUTE),
-            Abort(),
-            Undecided(),
-            Undecided(MINUTE),
             RetryFresh("looked it up"),
+            RetryNow(),
+            Undecided(),
+            PROCEED,
+            Abort(),
             TRANSIENT,
             PERMANENT,
             IN_DOUBT,
+            RetryNow(MINUTE),
+            Undecided(MINUTE),
         ]
     ),
     min_size=1,
     max_size=4,
 )
 undos: Script = st.lists(
-    st.sampled_from([DONE, DONE, DONE, TRANSIENT, PERMANENT, IN_DOUBT]), min_size=1, max_size=4
+    st.sampled_from([DONE, DONE, IN_DOUBT, TRANSIENT, PERMANENT]), min_size=1, max_size=4
 )
 kinds = st.sampled_from(
     [Kind.STEP, Kind.STEP, Kind.STEP, Kind.STEP, Kind.LOCAL, Kind.QUERY, Kind.PURE, Kind.EXPECT]
@@ -83,7 +87,7 @@ def policies(draw: st.DrawFn, kind: Kind) -> Policy:
     policy["optional"] = kind is not Kind.EXPECT and draw(st.integers(0, 4)) == 0
     if kind in {Kind.PURE, Kind.EXPECT}:
         return policy
-    policy["attempts"] = draw(st.integers(1, 3))
+    policy["attempts"] = draw(st.sampled_from([3, 2, 4, 1]))
     policy["timeout_total"] = draw(st.sampled_from([None, None, timedelta(seconds=2)]))
     if kind in {Kind.STEP, Kind.LOCAL}:
         policy["undo"] = draw(st.booleans())
@@ -96,7 +100,7 @@ def policies(draw: st.DrawFn, kind: Kind) -> Policy:
 
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
-    size = draw(st.integers(1, len(NAMES)))
+    size = draw(st.integers(2, len(NAMES)))
     pivot = draw(st.integers(0, 2 * len(NAMES)))
     sketches: list[Sketch] = []
     for index, name in enumerate(NAMES[:size]):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import apsw
 
+Name = str | apsw.URIFilename | None
+
 
 class FaultyDisk(apsw.VFS):
     """The operating system's files, with faults on the writing of SQLite's log."""
@@ -15,13 +17,13 @@ class FaultyDisk(apsw.VFS):
         self.fails_to_sync = False
         self.tears_writes = False
 
-    def xOpen(self, name: object, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 - SQLite's name
+    def xOpen(self, name: Name, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 - SQLite's name
         is_log = bool(flags[0] & apsw.SQLITE_OPEN_WAL)
         return _LogFile(self, name, flags) if is_log else apsw.VFSFile("unix", name, flags)
 
 
 class _LogFile(apsw.VFSFile):
-    def __init__(self, disk: FaultyDisk, name: object, flags: list[int]) -> None:
+    def __init__(self, disk: FaultyDisk, name: Name, flags: list[int]) -> None:
         self._disk = disk
         super().__init__("unix", name, flags)
 

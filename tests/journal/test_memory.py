@@ -1,3 +1,5 @@
+"""Does the journal in memory keep the promises, and end its leases in time?"""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -1,3 +1,5 @@
+"""Does the journal in SQLite keep the promises?"""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

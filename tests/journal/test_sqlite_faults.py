@@ -1,3 +1,5 @@
+"""What happens on a bad disk: no room, a failed fsync, a torn write (promise 8)."""
+
 from __future__ import annotations
 
 import asyncio
@@ -9,7 +11,8 @@ from makegood.errors import StoreFailed, StoreFull, UnknownRun
 from makegood.journal.protocol import Applied, Statement
 from makegood.journal.sqlite.journal import SqliteJournal
 from tests.journal.faulty import FaultyDisk
-from tests.journal.records import STOCK, Body, append, facts, first, post, run_id
+from tests.journal.promises import lease, promise
+from tests.journal.records import BOB, STOCK, Body, append, facts, first, post, run_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -43,6 +46,7 @@ async def sell(transaction: Transaction) -> object:
     return await transaction.execute("UPDATE stock SET count = count - 1")
 
 
+@promise(8)
 async def test_without_room_nobody_is_acknowledged_and_nothing_is_written(
     journal: SqliteJournal, disk: FaultyDisk
 ) -> None:
@@ -62,6 +66,7 @@ async def test_without_room_nobody_is_acknowledged_and_nothing_is_written(
         await journal.read(run_id(2))
 
 
+@promise(8)
 async def test_the_same_appends_succeed_once_there_is_room(
     journal: SqliteJournal, disk: FaultyDisk
 ) -> None:
@@ -92,6 +97,7 @@ async def test_a_full_disk_is_never_recorded_as_the_failure_of_a_local_step(
     assert body.error is None
 
 
+@promise(8)
 @pytest.mark.parametrize("fault", ["fails_to_sync", "tears_writes"])
 async def test_after_a_commit_of_unknown_outcome_every_waiter_gets_store_failed(
     journal: SqliteJournal, disk: FaultyDisk, fault: str
@@ -158,14 +164,14 @@ async def test_a_journal_that_broke_lets_a_standby_take_over(
 ) -> None:
     standby = SqliteJournal(path)
     await standby.open(work=True, migrations=(STOCK,))
-    assert not standby.leads
+    led_before = standby.leads
     await journal.append(first(RUN))
     disk.fails_to_sync = True
     with pytest.raises(StoreFailed):
         await journal.append(append(RUN, 2))
 
-    leases = await standby.lease("bob", fingerprints=("plan-1",), limit=9, now=1)  # type: ignore[arg-type]
+    leases = await lease(standby, BOB)
 
-    assert standby.leads
+    assert (led_before, standby.leads) == (False, True)
     assert [leased.run for leased in leases.claimed] == [RUN]
     await standby.close()

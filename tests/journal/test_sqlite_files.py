@@ -1,3 +1,5 @@
+"""Which files are opened, how are they left, and who leads them?"""
+
 # The files of a test are small and local: waiting for them holds nobody up.
 # ruff: noqa: ASYNC240
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from makegood import (
@@ -288,6 +289,15 @@ async def test_what_the_gateway_shows_decides_a_doubt(
     assert held == (Proceed(HELD) if verdict == "proceed" else verdict)
     assert taken == (Proceed(PAID) if verdict == "proceed" else verdict)
     assert scripted.asked == [("find", KEY), ("find", KEY)]
+
+
+@pytest.mark.parametrize("failure", [IN_DOUBT, REFUSED])
+async def test_a_record_of_a_decline_settles_a_doubt(failure: Failure) -> None:
+    record = msgspec.structs.replace(snapshot(), status=Status.DECLINED, authorized=None)
+    verdict = await find_authorization(
+        failure, PRICE, gateway=ScriptedGateway(found=[record]), key=KEY
+    )
+    assert verdict == Abort("the gateway declined it")
 
 
 @pytest.fixture

@@ -68,9 +68,8 @@ class MemoryStore:
     def scratch(self) -> Scratch:
         """Return the database of the application's own tables, made when first needed."""
         if self._scratch is None:
-            from makegood.journal.application.scratch import (  # noqa: PLC0415 - most tests need no SQL
-                Scratch,
-            )
+            # Most tests need no SQL, and so no SQLite.
+            from makegood.journal.application.scratch import Scratch  # noqa: PLC0415
 
             self._scratch = Scratch()
         return self._scratch
@@ -83,6 +82,8 @@ class MemoryJournal:
         self._store = MemoryStore() if store is None else store
         self._is_open = False
         self._works = False
+        self.commits: int = 0
+        """How many appends this journal has written, each of which is a commit here."""
 
     @property
     def leads(self) -> bool:
@@ -219,7 +220,8 @@ class MemoryJournal:
         store = self._store
         record = store.records.get(append.run)
         if record is not None and record.token == append.token and record.seq == append.seq:
-            return Applied(record.appends[-1]) if append.local is not None else Applied()
+            given_again = append.local is not None and record.pruned_at is None
+            return Applied(record.appends[-1]) if given_again else Applied()
         refusal = _refusal(store, record, append)
         if refusal is not None:
             return refusal
@@ -235,6 +237,7 @@ class MemoryJournal:
             _add(store, record)
             _hold(store, record, append.worker, Instant(append.at + store.lease_micros))
         _write(store, record, append, facts)
+        self.commits += 1
         return Applied() if append.local is None else Applied(facts)
 
     def _record(self, run: RunId) -> _Record:

@@ -36,6 +36,8 @@ __all__ = [
 class Status(StrEnum):
     """Where a payment stands at the gateway, derived from its amounts."""
 
+    DECLINED = "declined"
+    """The gateway said no and keeps a record of that; it holds nothing."""
     AUTHORIZED = "authorized"
     VOIDED = "voided"
     PARTIALLY_CAPTURED = "partially_captured"

@@ -36,7 +36,7 @@ from makegood.payments.errors import (
 )
 from makegood.payments.gateway import AuthorizeRequest, Gateway, Op, OperationKind
 from makegood.payments.money import Money
-from makegood.payments.outcome import GatewayRef, Outcome, Snapshot
+from makegood.payments.outcome import GatewayRef, Outcome, Snapshot, Status
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -133,6 +133,8 @@ async def find_authorization(
     match await gateway.find(key):
         case []:
             return _nothing_found(failure, gateway, OperationKind.AUTHORIZE)
+        case [Snapshot(status=Status.DECLINED)]:
+            return Abort("the gateway declined it")
         case [snapshot] if snapshot.authorized == amount:
             return Proceed(Authorization(ref=snapshot.ref, amount=amount))
         case _:

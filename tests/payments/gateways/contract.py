@@ -75,7 +75,8 @@ async def a_declined_card_holds_nothing_and_may_be_asked_again(party: Counterpar
     for _ in range(2):
         answer = await party.gateway.authorize(op("hold"), request(party.declined_token))
         assert isinstance(answer, outcome.Declined)
-    assert await party.gateway.find(op("hold").op_id) == []
+    for found in await party.gateway.find(op("hold").op_id):
+        assert (found.status, found.authorized) == (Status.DECLINED, None)
 
 
 async def a_repeated_request_gets_the_first_answer_and_moves_nothing(party: Counterparty) -> None:

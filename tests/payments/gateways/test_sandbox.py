@@ -68,6 +68,19 @@ def key_with(fault: Fault | None, faults: Faults, asked: int = 1) -> Op:
     )
 
 
+async def test_a_declined_card_is_on_record_and_nothing_can_be_taken_from_it(
+    party: Counterparty,
+) -> None:
+    gateway = party.gateway
+    answer = await gateway.authorize(op("hold"), request(party.declined_token))
+    assert isinstance(answer, outcome.Declined)
+    (record,) = await gateway.find(op("hold").op_id)
+    assert answer.snapshot == record
+    assert await gateway.capture(op("capture"), record.ref, dollars(1177)) == outcome.Conflict(
+        "declined", record
+    )
+
+
 async def test_a_refused_connection_leaves_nothing_and_a_retry_may_succeed(tmp_path: Path) -> None:
     faults = Faults(rate=0.5, seed=1)
     operation = next(

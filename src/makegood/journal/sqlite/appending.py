@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from makegood.journal.protocol import Append, NewRun, Verdict
     from makegood.values.ids import RunId
 
-__all__ = ["MOVED", "TOKEN_BYTES", "insert_facts", "pack", "verdict_instead", "write"]
+__all__ = [
+    "MOVED",
+    "TOKEN_BYTES",
+    "holder_of_key",
+    "insert_facts",
+    "pack",
+    "verdict_instead",
+    "write",
+]
 
 TOKEN_BYTES = 16
 """The length of an append's token."""
@@ -104,25 +112,19 @@ def verdict_instead(connection: Connection, append: Append) -> Verdict | None:
         (append.run,),
     ).fetchone()
     if found is None:
-        return _verdict_without_run(connection, append)
+        return Fenced() if append.create is None else holder_of_key(connection, append.create)
     seq, epoch, owner, inbox_head, token, input_hash = cast(
         "tuple[int, int, str | None, int, bytes, str]", found
     )
     if token == append.token and seq == append.seq:
         return Applied(_facts_of_local(connection, append))
     if append.create is not None:
-        return Exists(append.run, input_hash)
+        return holder_of_key(connection, append.create) or Exists(append.run, input_hash)
     if epoch != append.epoch or owner != append.worker:
         return Fenced()
     if seq != append.seq - 1 or inbox_head != append.inbox_head:
         return Conflict()
     return None
-
-
-def _verdict_without_run(connection: Connection, append: Append) -> Verdict | None:
-    if append.create is None:
-        return Fenced()
-    return holder_of_key(connection, append.create)
 
 
 def holder_of_key(connection: Connection, new: NewRun) -> Exists | None:
@@ -143,7 +145,7 @@ def _facts_of_local(connection: Connection, append: Append) -> bytes:
     """Return again what a local step gave when its append was written the first time."""
     if append.local is None:
         return b""
-    body: bytes = connection.execute(
+    body: bytes | None = connection.execute(
         "SELECT body FROM makegood_facts WHERE run = ? AND seq = ?", (append.run, append.seq)
     ).get
-    return body
+    return b"" if body is None else body

@@ -78,6 +78,11 @@ class SqliteJournal:
         """Whether this process holds the file's lock and may hold runs."""
         return self._opened is not None and self._opened.writer.leads
 
+    @property
+    def commits(self) -> int:
+        """How many commits have carried appends and posts since the file was opened."""
+        return 0 if self._opened is None else self._opened.writer.commits
+
     async def open(self, *, work: bool, migrations: Sequence[Migration] = ()) -> None:
         """Open the file, and with `work` lead it or stand by; `StoreRefused` says why not."""
         assert self._opened is None, "a journal is opened once"

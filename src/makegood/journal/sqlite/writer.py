@@ -55,6 +55,7 @@ class Writer:
 
     `leads` says whether this process may shorten the log: it becomes true while a `between` runs.
     `before_checkpoint` raises when the file is not to be touched, and `on_failure` lets go of it.
+    `commits` counts the batches that were written.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Writer:
         on_failure: Callable[[], None],
     ) -> None:
         self.leads: bool = False
+        self.commits: int = 0
         self._file = file
         self._before_checkpoint = before_checkpoint
         self._on_failure = on_failure
@@ -139,22 +141,33 @@ class Writer:
     # Everything below runs on the writer's thread.
 
     def _run(self) -> None:
+        failure = "a defect ended its thread; please report it"
         try:
-            while not self._ends:
-                if self._bell.acquire(timeout=IDLE_SECONDS):
-                    self._write_what_waits(len(self._queue))
-                else:
-                    self._idle()
-        except BaseException as error:  # noqa: BLE001 - whatever ends the thread, who waits is told
-            self._failure = (
-                f"the journal broke while writing: {error}; what was under way may or may not be "
-                "written: start the engine again to find out"
-            )
-            self.leads = False
-            self._on_failure()
-        # A loop that is closed has nobody who waits.
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._answer_the_rest)
+            self._work()
+            failure = ""
+        except (apsw.Error, OSError, MakegoodError) as error:
+            failure = str(error)
+        finally:
+            if failure:
+                self._break(failure)
+            # A loop that is closed has nobody who waits.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._answer_the_rest)
+
+    def _work(self) -> None:
+        while not self._ends:
+            if self._bell.acquire(timeout=IDLE_SECONDS):
+                self._write_what_waits(len(self._queue))
+            else:
+                self._idle()
+
+    def _break(self, reason: str) -> None:
+        self._failure = (
+            f"the journal broke: {reason}; what was under way may or may not be written: start the "
+            "engine again to find out"
+        )
+        self.leads = False
+        self._on_failure()
 
     def _end_with(self, last: Callable[[], None]) -> None:
         self._ends = True
@@ -208,6 +221,7 @@ class Writer:
             self._queue.extendleft(reversed(batch))
             raise
         self._log_is_empty = False
+        self.commits += 1
         self._deliver(batch)
 
     def _deliver(self, jobs: Sequence[Job]) -> None:

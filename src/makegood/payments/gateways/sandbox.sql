@@ -4,7 +4,8 @@ CREATE TABLE IF NOT EXISTS sandbox_payment (
     id          TEXT    PRIMARY KEY,
     reference   TEXT    NOT NULL,
     currency    TEXT    NOT NULL,
-    authorized  INTEGER NOT NULL CHECK (authorized > 0),
+    -- Nothing, when the card was declined: that is on record too.
+    authorized  INTEGER NOT NULL CHECK (authorized >= 0),
     captured    INTEGER NOT NULL DEFAULT 0 CHECK (captured >= 0),
     voided      INTEGER NOT NULL DEFAULT 0 CHECK (voided >= 0),
     refunded    INTEGER NOT NULL DEFAULT 0 CHECK (refunded BETWEEN 0 AND captured),
@@ -17,7 +18,8 @@ CREATE TABLE IF NOT EXISTS sandbox_entry (
     n           INTEGER PRIMARY KEY,
     payment_id  TEXT    NOT NULL REFERENCES sandbox_payment (id),
     op_id       TEXT    NOT NULL UNIQUE,
-    kind        TEXT    NOT NULL CHECK (kind IN ('authorize', 'capture', 'void', 'refund')),
+    kind        TEXT    NOT NULL
+                CHECK (kind IN ('authorize', 'decline', 'capture', 'void', 'refund')),
     amount      INTEGER NOT NULL CHECK (amount > 0)
 ) STRICT;
 

@@ -94,6 +94,8 @@ class Row(msgspec.Struct, frozen=True):
     @property
     def status(self) -> Status:
         """Where the payment stands, from its amounts alone."""
+        if self.authorized == 0:
+            return Status.DECLINED
         if self.captured == 0:
             return Status.AUTHORIZED if self.capturable else Status.VOIDED
         if self.refunded:
@@ -171,10 +173,8 @@ class Books:
     def _do(self, op_id: str, request: Request, *, declined: bool, now: datetime) -> Outcome:
         match request:
             case Hold():
-                if declined or request.token == DECLINED_TOKEN:
-                    text = "Your card was declined."
-                    return outcome.Declined("hard", "card_declined", text)
-                return self._hold(op_id, request, now)
+                is_declined = declined or request.token == DECLINED_TOKEN
+                return self._hold(op_id, request, now, is_declined=is_declined)
             case Capture():
                 return self._capture(op_id, request)
             case Cancel():
@@ -184,7 +184,7 @@ class Books:
             case _:
                 assert_never(request)
 
-    def _hold(self, op_id: str, request: Hold, now: datetime) -> Outcome:
+    def _hold(self, op_id: str, request: Hold, now: datetime, *, is_declined: bool) -> Outcome:
         amount = request.amount
         if amount.minor <= 0:
             return _wrong_amount(f"{amount} cannot be held")
@@ -195,9 +195,13 @@ class Books:
             payment,
             request.reference,
             amount.currency,
-            amount.minor,
+            0 if is_declined else amount.minor,
             (now - _EPOCH) // _MICROSECOND,
         )
+        if is_declined:
+            self._enter(payment, op_id, "decline", amount.minor)
+            text = "Your card was declined."
+            return outcome.Declined("hard", "card_declined", text, self.fetch(payment))
         self._enter(payment, op_id, OperationKind.AUTHORIZE, amount.minor)
         return self._success(payment)
 
@@ -247,7 +251,7 @@ class Books:
         self._enter(row.id, op_id, OperationKind.REFUND, amount.minor)
         return self._success(row.id)
 
-    def _enter(self, payment: str, op_id: str, kind: OperationKind, amount: int) -> None:
+    def _enter(self, payment: str, op_id: str, kind: str, amount: int) -> None:
         self._run(
             "INSERT INTO sandbox_entry (payment_id, op_id, kind, amount) VALUES (?, ?, ?, ?)",
             payment,
@@ -271,7 +275,7 @@ class Books:
         return outcome.Succeeded(self._snapshot(row))
 
     def _conflict(self, row: Row) -> Outcome:
-        code = "captured" if row.captured else "voided"
+        code = "captured" if row.captured else row.status.value
         return outcome.Conflict(code, self._snapshot(row))
 
     def _snapshot(self, row: Row) -> Snapshot:
@@ -280,7 +284,7 @@ class Books:
         return Snapshot(
             ref=GatewayRef(gateway="sandbox", account=ACCOUNT, type="payment", id=row.id),
             status=row.status,
-            authorized=Money(row.authorized, row.currency),
+            authorized=Money(row.authorized, row.currency) if row.authorized else None,
             captured=Money(row.captured, row.currency),
             refunded=Money(row.refunded, row.currency),
             op_ids=frozenset(op_ids),

@@ -1,0 +1,142 @@
+"""Of reading runs, listings, queries and plans (promises 16 to 19)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from makegood.errors import InvalidInput, UnknownRun
+from makegood.journal.protocol import (
+    Filter,
+    Posted,
+    StoredPlan,
+    Summary,
+)
+from makegood.values.instants import Instant
+from tests.journal.promises import RUN, promise, stock
+from tests.journal.records import (
+    append,
+    first,
+    post,
+    run_id,
+)
+
+if TYPE_CHECKING:
+    from makegood.journal.protocol import Journal
+    from makegood.values.ids import RunId
+
+
+@promise(16)
+async def test_a_run_that_is_not_there_cannot_be_read(journal: Journal) -> None:
+    with pytest.raises(UnknownRun, match="look at the id"):
+        await journal.read(RUN)
+
+
+@promise(16)
+async def test_what_was_taken_has_left_the_inbox(journal: Journal) -> None:
+    await journal.append(first(RUN))
+    for number in range(4):
+        await journal.post(post(RUN, b"%d" % number))
+
+    await journal.append(append(RUN, 2, inbox_head=4, inbox_taken=3))
+
+    history = await journal.read(RUN)
+    assert history.inbox == (Posted(4, b"3", Instant(0)),)
+    assert history.row.inbox_head == 4
+
+
+@promise(17)
+async def test_pages_show_every_run_once_with_the_newest_first(journal: Journal) -> None:
+    await asyncio.gather(*(journal.append(first(run_id(number))) for number in range(25)))
+
+    seen: list[RunId] = []
+    sizes = []
+    page = await journal.list(Filter(limit=10))
+    while True:
+        sizes.append(len(page.rows))
+        seen.extend(row.run for row in page.rows)
+        await journal.append(first(run_id(100 + len(sizes))))
+        if page.next is None:
+            break
+        page = await journal.list(Filter(limit=10, after=page.next))
+
+    assert sizes == [10, 10, 5]
+    assert seen == [run_id(number) for number in reversed(range(25))]
+
+
+@promise(17)
+@pytest.mark.parametrize(
+    ("wanted", "shown"),
+    [
+        (Filter(), [4, 3, 2, 1]),
+        (Filter(statuses=frozenset({"parked"})), [2]),
+        (Filter(statuses=frozenset({"parked", "failed"})), [3, 2]),
+        (Filter(statuses=frozenset({"parked", "running"})), [4, 2, 1]),
+        (Filter(causes=frozenset({"error"})), [3, 2]),
+        (Filter(reasons=frozenset({"poison"})), [2]),
+        (Filter(workflow="refund"), [4]),
+        (Filter(created_before=Instant(3)), [2, 1]),
+        (Filter(unfinished=True), [4, 2, 1]),
+        (Filter(unfinished=False), [3]),
+        (Filter(unfinished=True, workflow="place_order", limit=1), [2]),
+        (Filter(statuses=frozenset({"nothing"})), []),
+    ],
+)
+async def test_a_listing_shows_what_every_field_of_its_filter_allows(
+    journal: Journal, wanted: Filter, shown: list[int]
+) -> None:
+    parked = Summary(status="parked", cause="error", reason="poison")
+    failed = Summary(status="failed", cause="error", rollback="undone", ended_at=Instant(9))
+    for number, other in (
+        (1, {}),
+        (2, {"summary": parked}),
+        (3, {"summary": failed}),
+        (4, {"workflow": "refund"}),
+    ):
+        await journal.append(first(run_id(number), created_at=Instant(number), **other))
+
+    page = await journal.list(wanted)
+
+    assert [row.run for row in page.rows] == [run_id(number) for number in shown]
+
+
+@promise(18)
+async def test_a_query_reads_the_applications_tables(journal: Journal) -> None:
+    rows = await journal.query("SELECT sku, count FROM stock WHERE count > ?", 4)
+
+    assert rows == [("tea", 5)]
+
+
+@promise(18)
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE stock SET count = 0",
+        "DELETE FROM stock",
+        "DROP TABLE stock",
+        "SELECT * FROM makegood_migration",
+        "PRAGMA query_only = 0",
+        "BEGIN",
+        "SELECT * FROM absent",
+        "SELECT ?",
+        "not SQL",
+    ],
+)
+async def test_a_query_cannot_write_or_look_into_the_engine(journal: Journal, sql: str) -> None:
+    with pytest.raises(InvalidInput, match="a query reads the application's own tables"):
+        await journal.query(sql)
+
+    assert await stock(journal) == 5
+
+
+@promise(19)
+async def test_a_plan_is_kept_once_under_its_fingerprint(journal: Journal) -> None:
+    plan = StoredPlan(fingerprint="plan-1", workflow="place_order", json="{}")
+
+    await journal.keep_plan(plan)
+    await journal.keep_plan(StoredPlan(fingerprint="plan-1", workflow="other", json="[]"))
+
+    assert await journal.plan("plan-1") == plan
+    assert await journal.plan("plan-2") is None

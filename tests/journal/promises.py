@@ -1,0 +1,49 @@
+"""What the tests of the journal's promises share: the numbers, the usual runs, short questions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from makegood.journal.protocol import Leases
+from makegood.values.instants import Instant
+from tests.journal.records import AFTER_EVERY_LEASE, ALICE, run_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from makegood.journal.protocol import Journal
+    from makegood.values.ids import RunId, WorkerId
+
+Test = TypeVar("Test")
+
+RUN = run_id(1)
+OTHER = run_id(2)
+NONE_LEASED = Leases()
+
+
+PROMISE = "promise"
+
+
+def promise(number: int) -> Callable[[Test], Test]:
+    """Name the promise of `Journal` that a test is about."""
+
+    def mark(test: Test) -> Test:
+        setattr(test, PROMISE, number)
+        return test
+
+    return mark
+
+
+async def lease(
+    journal: Journal, worker: WorkerId = ALICE, *, now: int = AFTER_EVERY_LEASE, limit: int = 100
+) -> Leases:
+    return await journal.lease(worker, fingerprints=("plan-1",), limit=limit, now=Instant(now))
+
+
+async def remembered(journal: Journal, run: RunId) -> tuple[int, tuple[bytes, ...]]:
+    history = await journal.read(run)
+    return history.row.seq, history.appends
+
+
+async def stock(journal: Journal) -> object:
+    return (await journal.query("SELECT count FROM stock WHERE sku = ?", "tea"))[0][0]

@@ -1,0 +1,174 @@
+"""Do the stores agree? The same random operations on each must give the same answers and rows."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from makegood.errors import MakegoodError
+from makegood.journal.memory import MemoryJournal, MemoryStore
+from makegood.journal.protocol import Append, Exists, Filter, Leases, Statement, Summary
+from makegood.journal.sqlite.journal import SqliteJournal
+from makegood.values.instants import Instant
+from tests.journal.records import ALICE, BOB, STOCK, Body, append, new_run, post, run_id
+
+if TYPE_CHECKING:
+    from makegood.journal.protocol import Journal
+    from makegood.values.ids import RunId
+    from makegood.values.injectable import Transaction
+
+WORKERS = (ALICE, BOB)
+RUNS = [run_id(number) for number in range(6)]
+SUMMARIES = (
+    Summary(status="running"),
+    Summary(status="parked", reason="doubt"),
+    Summary(status="completed", ended_at=Instant(40)),
+    Summary(status="failed", cause="error", rollback="undone", ended_at=Instant(60)),
+)
+OPERATIONS = 60
+# Long enough that no lease runs out: only memory has leases that do.
+LEASE_SECONDS = 1_000_000.0
+
+
+async def sell(transaction: Transaction) -> object:
+    return await transaction.execute("UPDATE stock SET count = count - 1")
+
+
+class Player:
+    """Draws operations from a seed, and plays each on one journal after the other."""
+
+    def __init__(self, seed: int, journals: list[Journal]) -> None:
+        self.random = Random(seed)  # noqa: S311 - the same operations again are the point
+        self.journals = journals
+        self.sent: list[Append] = []
+
+    async def play(self) -> None:
+        kinds = (self.append, self.append, self.append, self.again, self.post)
+        await self.random.choice((*kinds, self.lease, self.release, self.prune, self.crash_free))()
+
+    async def append(self) -> None:
+        run = self.random.choice(RUNS)
+        sent = await self.fitting(run) if self.random.random() < 0.8 else self.random_append(run)
+        self.sent.append(sent)
+        await self.send(sent)
+
+    async def again(self) -> None:
+        if self.sent:
+            await self.send(self.random.choice(self.sent))
+
+    async def send(self, sent: Append) -> None:
+        answers = [await journal.append(sent) for journal in self.journals]
+        assert answers[0] == answers[1], sent
+
+    async def fitting(self, run: RunId) -> Append:
+        """Return an append that fits the run as it is, or makes it."""
+        try:
+            row = (await self.journals[0].read(run)).row
+        except MakegoodError:
+            return self.random_append(run, seq=1, create=new_run(self.random.choice("ab")))
+        changes = {
+            "epoch": row.epoch,
+            "worker": row.owner or ALICE,
+            "inbox_head": row.inbox_head,
+            "inbox_taken": self.random.randint(0, row.inbox_head),
+        }
+        return self.random_append(run, seq=row.seq + 1, **changes)
+
+    def random_append(self, run: RunId, **other: object) -> Append:
+        draw = self.random
+        fields: dict[str, object] = {
+            "seq": draw.randint(2, 4),
+            "worker": draw.choice(WORKERS),
+            "epoch": 1 if "create" in other else draw.randint(1, 3),
+            "summary": draw.choice(SUMMARIES),
+            "release": draw.random() < 0.4,
+            "wake_at": draw.choice((None, Instant(draw.randint(0, 99)))),
+            "progress": draw.random() < 0.5,
+        }
+        step = draw.random()
+        if step < 0.1:
+            fields["writes"] = (Statement("UPDATE stock SET count = count - 1", (), 1),)
+        elif step < 0.2:
+            fields["local"] = Body(sell)
+        return append(run, **(fields | other))  # type: ignore[arg-type]
+
+    async def post(self) -> None:
+        create = (
+            new_run(self.random.choice(("a", "b", None))) if self.random.random() < 0.3 else None
+        )
+        sent = post(self.random.choice(RUNS), at=self.random.randint(0, 99), create=create)
+        answers: list[int | Exists | str] = []
+        for journal in self.journals:
+            try:
+                answers.append(await journal.post(sent))
+            except MakegoodError as error:
+                answers.append(type(error).__name__)
+        assert answers[0] == answers[1], sent
+
+    async def lease(self) -> None:
+        worker = self.random.choice(WORKERS)
+        now = Instant(self.random.randint(0, 99))
+        found = [
+            await journal.lease(worker, fingerprints=("plan-1",), limit=2, now=now)
+            for journal in self.journals
+        ]
+        assert sorted_leases(found[0]) == sorted_leases(found[1])
+
+    async def release(self) -> None:
+        worker, runs = self.random.choice(WORKERS), self.random.sample(RUNS, 2)
+        for journal in self.journals:
+            await journal.release(worker, runs, now=Instant(50))
+
+    async def prune(self) -> None:
+        before = Instant(self.random.choice((50, 99)))
+        pruned = [await journal.prune(ended_before=before, limit=1) for journal in self.journals]
+        assert pruned[0] == pruned[1]
+
+    async def crash_free(self) -> None:
+        assert [await journal.crashes() for journal in self.journals] == [0, 0]
+
+    async def compare(self) -> None:
+        """Compare every row, every append and every inbox, and the application's table."""
+        pages = [await journal.list(Filter(limit=100)) for journal in self.journals]
+        assert [row.run for row in pages[0].rows] == [row.run for row in pages[1].rows]
+        for shown in pages[0].rows:
+            one, two = [await journal.read(shown.run) for journal in self.journals]
+            assert without_lease(one) == without_lease(two)
+        stock = [await journal.query("SELECT * FROM stock") for journal in self.journals]
+        assert stock[0] == stock[1]
+
+
+def sorted_leases(leases: Leases) -> Leases:
+    return Leases(
+        claimed=tuple(sorted(leases.claimed, key=lambda leased: leased.run)), rung=leases.rung
+    )
+
+
+def without_lease(history: object) -> object:
+    """Leave out when a lease ends, which every store counts in its own way."""
+    built = msgspec.to_builtins(history)
+    if built["row"]["owner"] is not None:
+        del built["row"]["wake_at"]
+    return built
+
+
+@pytest.mark.parametrize("seed", range(30))
+async def test_memory_and_sqlite_give_the_same_answers(seed: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        memory = MemoryJournal(MemoryStore(lease_seconds=LEASE_SECONDS))
+        sqlite = SqliteJournal(Path(folder) / "orders.journal")
+        player = Player(seed, [memory, sqlite])
+        for journal in player.journals:
+            await journal.open(work=True, migrations=(STOCK,))
+        try:
+            for _ in range(OPERATIONS):
+                await player.play()
+            await player.compare()
+        finally:
+            for journal in player.journals:
+                await journal.close()

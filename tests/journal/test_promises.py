@@ -1,0 +1,39 @@
+"""Is every numbered promise of the journal tested, and every test one of a promise?"""
+
+from __future__ import annotations
+
+import re
+from types import ModuleType
+
+import pytest
+
+from makegood.journal.protocol import Journal
+from tests.journal import contract, test_sqlite_faults
+from tests.journal.promises import PROMISE
+
+_OF_A_FULL_DISK = {8}
+"""A store in memory has no disk: these are kept by the tests of each store that has one."""
+
+
+def numbers_promised() -> set[int]:
+    return {
+        int(number) for number in re.findall(r"^ *(\d+)\. ", Journal.__doc__ or "", re.MULTILINE)
+    }
+
+
+def numbers_tested(module: ModuleType) -> set[int]:
+    return {
+        number
+        for name, test in vars(module).items()
+        if name.startswith("test_")
+        if (number := getattr(test, PROMISE, None)) is not None
+    }
+
+
+def test_every_promise_of_the_protocol_has_a_test_in_the_suite() -> None:
+    assert numbers_tested(contract) == numbers_promised() - _OF_A_FULL_DISK
+
+
+@pytest.mark.parametrize("module", [test_sqlite_faults])
+def test_every_store_with_a_disk_tests_what_happens_without_room(module: ModuleType) -> None:
+    assert numbers_tested(module) >= _OF_A_FULL_DISK

@@ -1,0 +1,142 @@
+"""A journal that a test looks into, and in which it scripts what the store answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from makegood.decision.facts import read_facts
+from makegood.journal.protocol import Applied, Fenced, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from makegood.decision.facts import Fact
+    from makegood.journal.protocol import (
+        Append,
+        Exists,
+        Filter,
+        History,
+        Journal,
+        Leases,
+        Migration,
+        Page,
+        Post,
+        StoredPlan,
+        Verdict,
+    )
+    from makegood.values.ids import RunId, WorkerId
+    from makegood.values.injectable import Sql
+    from makegood.values.instants import Instant
+
+__all__ = ["Watched"]
+
+Answer = Exception | Fenced | Refused | Callable[[], Awaitable[object]] | None
+"""What becomes of one append: an error or a verdict instead of it, something done before it."""
+
+
+class Watched:
+    """Passes everything on to a journal, and never answers an append at once."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.within = journal
+        self.appends: list[Append] = []
+        """Every append that was sent, in order."""
+        self.durable: list[Fact] = []
+        """Every fact that was acknowledged, in order."""
+        self.answers: deque[Answer] = deque()
+        """What becomes of the next appends."""
+        self.lease_errors: deque[Exception] = deque()
+        self.flows = asyncio.Event()
+        """Clear it and the store takes its time: appends wait until it is set."""
+        self.flows.set()
+        self._in_flight: set[RunId] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def leads(self) -> bool:
+        return self.within.leads
+
+    def is_durable(self, kind: type[Fact], node: str) -> bool:
+        """Say whether a fact of this class about a node has been acknowledged."""
+        return any(isinstance(fact, kind) and fact.node == node for fact in self.durable)
+
+    def append(self, append: Append) -> asyncio.Future[Verdict]:
+        assert append.run not in self._in_flight, "a run has one append in flight"
+        self.appends.append(append)
+        self._in_flight.add(append.run)
+        loop = asyncio.get_running_loop()
+        reply: asyncio.Future[Verdict] = loop.create_future()
+        answer = self.answers.popleft() if self.answers else None
+        task = loop.create_task(self._answer(append, answer, reply))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return reply
+
+    async def _answer(
+        self, append: Append, answer: Answer, reply: asyncio.Future[Verdict]
+    ) -> None:
+        await self.flows.wait()
+        if isinstance(answer, Exception):
+            self._in_flight.discard(append.run)
+            reply.set_exception(answer)
+            return
+        if callable(answer):
+            await answer()
+        verdict = answer if isinstance(answer, Fenced | Refused) else await self._write(append)
+        self._in_flight.discard(append.run)
+        if not reply.cancelled():
+            reply.set_result(verdict)
+
+    async def _write(self, append: Append) -> Verdict:
+        verdict = await self.within.append(append)
+        if isinstance(verdict, Applied):
+            self.durable += read_facts(append.facts or verdict.facts)
+        return verdict
+
+    # Passed on as it is -----------------------------------------------------------------------
+
+    async def open(self, *, work: bool, migrations: Sequence[Migration] = ()) -> None:
+        await self.within.open(work=work, migrations=migrations)
+
+    async def close(self) -> None:
+        await self.within.close()
+
+    async def post(self, post: Post) -> int | Exists:
+        return await self.within.post(post)
+
+    async def lease(
+        self, worker: WorkerId, *, fingerprints: Sequence[str], limit: int, now: Instant
+    ) -> Leases:
+        if self.lease_errors:
+            raise self.lease_errors.popleft()
+        return await self.within.lease(worker, fingerprints=fingerprints, limit=limit, now=now)
+
+    async def release(self, worker: WorkerId, runs: Sequence[RunId], *, now: Instant) -> None:
+        await self.within.release(worker, runs, now=now)
+
+    async def read(self, run: RunId) -> History:
+        return await self.within.read(run)
+
+    async def find(self, workflow: str, key: str) -> RunId | None:
+        return await self.within.find(workflow, key)
+
+    async def list(self, filter: Filter) -> Page:
+        return await self.within.list(filter)
+
+    async def query(self, sql: str, *parameters: Sql) -> Sequence[tuple[Sql, ...]]:
+        return await self.within.query(sql, *parameters)
+
+    async def keep_plan(self, plan: StoredPlan) -> None:
+        await self.within.keep_plan(plan)
+
+    async def plan(self, fingerprint: str) -> StoredPlan | None:
+        return await self.within.plan(fingerprint)
+
+    async def prune(self, *, ended_before: Instant, limit: int) -> int:
+        return await self.within.prune(ended_before=ended_before, limit=limit)
+
+    async def crashes(self) -> int:
+        return await self.within.crashes()
