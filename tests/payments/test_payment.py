@@ -19,6 +19,7 @@ from makegood import (
     InvalidInput,
     OutcomeUnknown,
     Proceed,
+    RetryFresh,
     RetryNow,
     Unavailable,
     Undecided,
@@ -266,7 +267,12 @@ LOOKUPS = [
     (IN_DOUBT, [snapshot(captured=PRICE)], {}, "proceed"),
     (REFUSED, [snapshot(captured=PRICE)], {}, "proceed"),
     (REFUSED, [], {}, Abort("the gateway has no such operation")),
-    (IN_DOUBT, [], {}, RetryNow()),
+    (
+        IN_DOUBT,
+        [],
+        {},
+        RetryFresh("the gateway finds every operation at once, and did not find this one"),
+    ),
     (IN_DOUBT, [], {"quiet": timedelta(hours=1)}, RetryNow()),
     (
         IN_DOUBT,

@@ -20,8 +20,10 @@ from makegood import (
     InvalidInput,
     MakegoodError,
     Proceed,
+    RetryFresh,
     RetryNow,
     Undecided,
+    Verdict,
     injected,
 )
 from makegood.payments import outcome
@@ -128,7 +130,7 @@ async def find_authorization(
     *,
     gateway: Gateway = injected,
     key: IdempotencyKey = injected,
-) -> Proceed[Authorization] | RetryNow | Abort | Undecided:
+) -> Verdict[Authorization]:
     """Ask the gateway whether an authorization that failed, or is in doubt, holds money."""
     match await gateway.find(key):
         case []:
@@ -172,7 +174,7 @@ async def find_capture(
     *,
     gateway: Gateway = injected,
     key: IdempotencyKey = injected,
-) -> Proceed[Payment] | RetryNow | Abort | Undecided:
+) -> Verdict[Payment]:
     """Ask the gateway whether a capture that failed, or is in doubt, took the money."""
     match await gateway.find(key):
         case []:
@@ -264,15 +266,17 @@ async def _refund_rest(snapshot: Snapshot, gateway: Gateway, key: str) -> None:
 
 def _nothing_found(
     failure: Failure, gateway: Gateway, kind: OperationKind
-) -> RetryNow | Abort | Undecided:
+) -> RetryNow | RetryFresh | Abort | Undecided:
     """Decide on an operation of which the gateway knows nothing.
 
-    A definite failure is confirmed. After a doubt the same request may be made again, where the
-    gateway's silence is proof or the key keeps a second request from moving money twice.
+    A definite failure is confirmed. A doubt is settled where silence is proof; where it is not,
+    the same request may be made again only if its key keeps it from moving money twice.
     """
     if failure.kind is not FailureKind.IN_DOUBT:
         return Abort("the gateway has no such operation")
     quiet = gateway.capabilities.lookup_consistent_after
-    if quiet == timedelta(0) or gateway.capabilities.dedupe[kind] == "key":
+    if quiet == timedelta(0):
+        return RetryFresh("the gateway finds every operation at once, and did not find this one")
+    if gateway.capabilities.dedupe[kind] == "key":
         return RetryNow()
     return Undecided(after=quiet)

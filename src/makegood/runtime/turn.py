@@ -149,7 +149,12 @@ class Turn:
     def deliver(self, arrival: Arrival) -> None:
         """Take the outcome of a body."""
         self._mail.append(arrival)
-        self._wake()
+        is_alone = len(self._jobs) == 1
+        if is_alone and not (self._is_busy or self._is_scheduled or self._is_gone):
+            # Nothing else of this run is at work: waiting could not fold anything more.
+            self._take()
+        else:
+            self._wake()
 
     def ring(self) -> None:
         """Learn that something was posted to the run."""

@@ -9,6 +9,7 @@ import pytest
 from makegood.errors import EngineClosed, StoreRefused, UnknownRun
 from makegood.journal.protocol import (
     Applied,
+    Applied,
     Exists,
     Filter,
     Migration,
@@ -63,6 +64,18 @@ async def test_a_pruned_run_with_a_key_keeps_its_row_so_that_its_key_stays_taken
     assert await journal.prune(ended_before=Instant(11), limit=9) == 0
     with pytest.raises(UnknownRun):
         await journal.post(post(RUN))
+
+
+@promise(20)
+async def test_an_append_sent_again_does_not_bring_back_what_was_pruned(journal: Journal) -> None:
+    await journal.append(first(RUN, "order-1"))
+    again = last(RUN, 2, ended_at=10)
+    await journal.append(again)
+    await journal.prune(ended_before=Instant(11), limit=9)
+
+    assert await journal.append(again) == Applied()
+
+    assert (await journal.read(RUN)).appends == ()
 
 
 @promise(20)

@@ -117,9 +117,12 @@ BEGIN
            NEW.token
      WHERE NEW.creation IS NOT NULL;
 
+    -- An append that was applied before is found here too; the key of its facts refuses it, and
+    -- the last condition does so where they were pruned.
     SELECT RAISE(ABORT, 'the run has moved')
      WHERE NOT EXISTS (SELECT 1 FROM makegood_run
-                        WHERE id = NEW.run AND seq = NEW.seq AND token = NEW.token);
+                        WHERE id = NEW.run AND seq = NEW.seq AND token = NEW.token
+                          AND pruned_at IS NULL);
 
     -- A local step's facts are known only after its body has run and are inserted then.
     INSERT INTO makegood_facts (run, seq, epoch, token, at, body)
