@@ -130,6 +130,7 @@ moves = st.lists(
         st.tuples(st.just("end"), st.permutations(range(3)), st.integers(1, 3)),
         st.tuples(st.just("time"), st.just([]), st.just(0)),
         st.tuples(st.just("crash"), st.just([]), st.sampled_from([0, 1, 10, 60 * 30])),
+        st.tuples(st.just("crashes"), st.just([]), st.integers(5, 6)),
         st.tuples(st.just("cancel"), st.just([]), st.integers(0, 1)),
         st.tuples(st.just("undo"), st.just([]), st.integers(0, 1)),
     ),
@@ -198,6 +199,9 @@ class WatchedRun(Run):
                 self.pass_time()
             case "crash":
                 self.crash(down=number * MINUTE)
+            case "crashes":
+                for _ in range(number):
+                    self.crash()
             case "cancel":
                 self.cancel(*self.at_work[:number])
             case "undo":

@@ -9,7 +9,7 @@ from makegood.decision import facts
 from makegood.decision.facts import Cause, EndStatus, ParkReason, Rollback, SkipReason
 from makegood.definition.plan import Kind
 from makegood.values.instants import micros
-from makegood.values.verdict import Abort, FailureKind, RetryFresh, RetryNow, Undecided
+from makegood.values.verdict import Abort, FailureKind, RetryFresh, Undecided
 
 if TYPE_CHECKING:
     from makegood.decision.facts import Fact
@@ -175,8 +175,9 @@ class Witness:
             assert path in self.in_doubt or (
                 node.kind is Kind.QUERY and path in self.interrupted
             ), f"{path} began although the run had failed"
-        is_again = path in self.interrupted and not isinstance(self.verdicts.get(path), RetryNow)
-        assert fact.attempt in {self.attempts[path], self.attempts[path] + (not is_again)}
+        # What a death interrupts runs again as the same attempt, unless it was asked about.
+        is_again = path in self.interrupted and path not in self.verdicts
+        assert fact.attempt == self.attempts[path] + (not is_again)
         assert fact.attempt <= node.retry.attempts
         self.attempts[path] = fact.attempt
         self.interrupted.discard(path)

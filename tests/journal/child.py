@@ -1,6 +1,7 @@
 """A process of its own that works on a journal: what the tests kill, or let stand by.
 
-`python -m tests.journal.child lead|stand-by|post PATH`. Each line that it prints is a thing done.
+`python -m tests.journal.child lead|stand-by|post|leave PATH`. Each line that it prints is a thing
+done.
 """
 
 from __future__ import annotations
@@ -56,10 +57,17 @@ async def post_often(path: Path) -> None:
     await journal.close()
 
 
+async def leave(path: Path) -> None:
+    """Open a journal, and end without closing it."""
+    await SqliteJournal(path).open(work=True)
+    say("leaves")
+
+
 def say(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - it is how the test hears of it
 
 
 if __name__ == "__main__":
     _, role, where = sys.argv
-    asyncio.run({"lead": lead, "stand-by": stand_by, "post": post_often}[role](Path(where)))
+    roles = {"lead": lead, "stand-by": stand_by, "post": post_often, "leave": leave}
+    asyncio.run(roles[role](Path(where)))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from makegood.errors import StoreBusy
 from makegood.journal.sqlite.journal import SqliteJournal
+from makegood.values.instants import as_datetime
 from tests.journal.contract import *  # noqa: F403 - the suite that every journal passes
+from tests.journal.records import facts, first, run_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
     from pathlib import Path
 
+    from makegood.journal.application.connection import Connection
     from makegood.journal.protocol import Journal, Migration
 
 
@@ -43,3 +49,68 @@ async def world(tmp_path: Path) -> AsyncGenerator[SqliteWorld, None]:
     yield world
     for journal in world.journals:
         await journal.close()
+
+
+async def test_what_waits_together_shares_commits(world: SqliteWorld) -> None:
+    journal = await world.open()
+    before = journal.commits
+
+    await asyncio.gather(*(journal.append(first(run_id(number))) for number in range(256)))
+
+    assert journal.commits - before == 2
+
+
+async def test_a_commit_carries_no_more_than_so_many_bytes(world: SqliteWorld) -> None:
+    journal = await world.open()
+    before = journal.commits
+    large = facts("x" * 1_500_000)
+
+    await asyncio.gather(*(journal.append(first(run_id(n), facts=large)) for n in range(8)))
+
+    assert journal.commits - before == 4
+
+
+async def test_a_read_that_takes_too_long_is_cut(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "orders.journal", read_seconds_max=0.02)
+    await journal.open(work=True)
+
+    with pytest.raises(StoreBusy, match=r"longer than 0.02 s"):
+        await journal.query(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+        )
+
+    assert await journal.query("SELECT 1") == [(1,)]
+    await journal.close()
+
+
+async def test_a_held_run_shows_no_time_at_which_others_may_take_it(world: SqliteWorld) -> None:
+    journal = await world.open()
+    await journal.append(first(run_id(1)))
+
+    wake_at = (await journal.read(run_id(1))).row.wake_at
+
+    assert wake_at is not None
+    assert as_datetime(wake_at).year == 9999
+
+
+async def test_every_listing_has_its_index(world: SqliteWorld) -> None:
+    journal = await world.open()
+    plans = {
+        "SELECT id FROM makegood_run WHERE ended_at IS NULL ORDER BY id DESC": "unfinished",
+        "SELECT id FROM makegood_run WHERE status IN ('parked', 'failed') AND status = 'parked' "
+        "ORDER BY id DESC": "troubled",
+        "SELECT id FROM makegood_run WHERE wake_at IS NOT NULL AND wake_at <= 5 AND fingerprint "
+        "IN (SELECT value FROM json_each('[]')) ORDER BY wake_at, id LIMIT 5": "by_wake",
+        "SELECT id FROM makegood_run WHERE wake_at = 5": "by_wake",
+        "SELECT id FROM makegood_run WHERE ended_at IS NOT NULL AND pruned_at IS NULL "
+        "AND ended_at < 5 AND wake_at IS NULL ORDER BY ended_at, id LIMIT 5": "ended",
+        "SELECT id FROM makegood_run WHERE workflow = 'a' AND key = 'b'": "by_key",
+    }
+
+    for sql, index in plans.items():
+        steps = await journal._ready().reader.read(partial(explained, sql=sql))
+        assert f"makegood_run_{index}" in steps, sql
+
+
+def explained(connection: Connection, *, sql: str) -> str:
+    return str(connection.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall())

@@ -19,7 +19,7 @@ import pytest
 from makegood.errors import StoreFailed, StoreRefused
 from makegood.journal.protocol import Applied
 from makegood.journal.sqlite.journal import SqliteJournal
-from makegood.journal.sqlite.opening import APPLICATION_ID, SCHEMA_NUMBER
+from makegood.journal.sqlite.opening import APPLICATION_ID, SCHEMA_NUMBER, require_version
 from makegood.values.instants import Instant
 from tests.journal.records import ALICE, BOB, append, first, post, run_id
 
@@ -107,6 +107,17 @@ async def test_a_newer_schema_is_refused_with_both_numbers(path: Path) -> None:
     await make(path)
     change(path, "PRAGMA user_version = 9")
     await refused(path, f"has schema 9 and .* knows only {SCHEMA_NUMBER}; upgrade")
+
+
+@pytest.mark.parametrize("version", ["3.51.2", "3.9.0", "2.99.9"])
+def test_a_sqlite_that_may_damage_the_file_is_refused(version: str) -> None:
+    with pytest.raises(StoreRefused, match=f"SQLite is {version}; upgrade apsw"):
+        require_version(version)
+
+
+@pytest.mark.parametrize("version", ["3.51.3", "3.54.1", "4.0"])
+def test_a_sqlite_without_that_fault_is_taken(version: str) -> None:
+    require_version(version)
 
 
 async def test_a_folder_that_is_not_there_is_not_made(path: Path) -> None:

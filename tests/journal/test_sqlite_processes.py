@@ -162,3 +162,11 @@ async def test_a_second_process_that_wants_to_work_stands_by(children: Children)
     leases = await journal.lease(BOB, fingerprints=("plan-1",), limit=9, now=Instant(1))
     assert leases.claimed == ()
     await journal.close()
+
+
+async def test_a_process_that_never_closes_its_journal_still_ends(children: Children) -> None:
+    child = await children.start("leave")
+
+    assert await line(child) == "leaves"
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        assert await child.wait() == 0

@@ -105,7 +105,10 @@ class Engine:
     @property
     def is_at_rest(self) -> bool:
         """Whether no body is at work here and no append is in flight: only time moves on."""
-        return not self._shell.is_at_work
+        shell = self._shell
+        return shell.performer.at_work == 0 and all(
+            turn.is_at_rest for turn in shell.active.values()
+        )
 
     async def __aenter__(self) -> Self:
         """Open the journal and begin to work; `StoreRefused` says why it cannot be opened."""

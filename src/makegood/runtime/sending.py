@@ -9,10 +9,12 @@ from makegood.errors import WritesRefused
 from makegood.journal.protocol import Summary
 from makegood.runtime.calling.failing import as_failure
 from makegood.runtime.calling.perform import Arrival
+from makegood.values.instants import micros
 from makegood.values.verdict import FailureKind, Undecided
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from makegood.decision.commands import Command
     from makegood.decision.facts import Fact
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from makegood.runtime.calling.local import LocalBody
     from makegood.values.instants import Instant
 
-__all__ = ["Sent", "is_progress", "summary_of", "unwritten"]
+__all__ = ["Sent", "is_progress", "summary_of", "unwritten", "whether_to_release"]
 
 _PROGRESS = frozenset(
     {
@@ -62,6 +64,27 @@ class Sent:
 def is_progress(recorded: Sequence[Fact]) -> bool:
     """Say whether facts set the count of claims back: something ended, not merely began."""
     return not _PROGRESS.isdisjoint(map(type, recorded))
+
+
+def whether_to_release(
+    state: RunState,
+    now: Instant,
+    *,
+    is_busy: bool,
+    is_draining: bool,
+    wait_max: timedelta | None,
+) -> tuple[bool, Instant | None]:
+    """Say whether the run is given back with an append, and when it is due then."""
+    if state.is_settled:
+        return True, None
+    if is_busy or state.in_flight:
+        return False, None
+    if is_draining:
+        return True, now
+    due = state.next_due(now)
+    if due is None or wait_max is None or due - now <= micros(wait_max):
+        return False, None
+    return True, due
 
 
 def summary_of(state: RunState) -> Summary:

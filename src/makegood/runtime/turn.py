@@ -39,9 +39,9 @@ from makegood.runtime.calling.jobs import Jobs
 from makegood.runtime.calling.local import LocalBody
 from makegood.runtime.deciding import decide_all
 from makegood.runtime.post import as_fact
-from makegood.runtime.sending import Sent, is_progress, summary_of, unwritten
+from makegood.runtime.sending import Sent, is_progress, summary_of, unwritten, whether_to_release
 from makegood.runtime.telemetry import log
-from makegood.values.instants import Instant, after, micros
+from makegood.values.instants import Instant, after
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,6 +166,11 @@ class Turn:
         """Whether an append is in flight, or about to be."""
         return self._is_busy or self._is_scheduled
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether only time moves it on, be it that the store may have room again."""
+        return not self._is_scheduled and (not self._is_busy or self._timer is not None)
+
     def abandon(self, error: StoreError | None = None) -> None:
         """Let the run go without another word to the journal."""
         self._is_gone = True
@@ -202,6 +207,7 @@ class Turn:
         if self._is_rung:
             self._is_rung = False
             self._is_busy = True
+            self._disarm()
             self._shell.spawn(self._look_into_inbox())
             return
         self._round([], ())
@@ -267,7 +273,13 @@ class Turn:
         writes: tuple[Statement, ...] = (),
         local: LocalBody | None = None,
     ) -> Append:
-        release, wake_at = self._whether_to_release(commands, now)
+        release, wake_at = whether_to_release(
+            self.state,
+            now,
+            is_busy=bool(commands or self._mail),
+            is_draining=self._shell.is_draining,
+            wait_max=self._shell.config.release_after,
+        )
         return Append(
             run=self.run,
             worker=self._shell.worker,
@@ -286,23 +298,6 @@ class Turn:
             writes=writes,
             local=local,
         )
-
-    def _whether_to_release(
-        self, commands: Sequence[Command], now: Instant
-    ) -> tuple[bool, Instant | None]:
-        """Say whether the run is given back with this append, and when it is due then."""
-        state = self.state
-        if state.is_settled:
-            return True, None
-        if commands or state.in_flight or self._mail:
-            return False, None
-        if self._shell.is_draining:
-            return True, now
-        due = state.next_due(now)
-        wait = self._shell.config.release_after
-        if due is None or wait is None or due - now <= micros(wait):
-            return False, None
-        return True, due
 
     def _send(self, sent: Sent) -> None:
         self._is_busy = True

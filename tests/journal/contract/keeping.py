@@ -9,7 +9,6 @@ import pytest
 from makegood.errors import EngineClosed, StoreRefused, UnknownRun
 from makegood.journal.protocol import (
     Applied,
-    Applied,
     Exists,
     Filter,
     Migration,

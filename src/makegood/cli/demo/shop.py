@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from makegood import Engine, Filter, Outcome, RunRow
+from makegood import Engine, FailureKind, Filter, Outcome, RunRow
 from makegood.cli.demo.tally import Ending, ending_of
 from makegood.commerce import (
     CustomerId,
@@ -167,11 +167,17 @@ async def _clerk(
 
 
 def _reason(ending: Ending, outcome: Outcome[Shipment]) -> str | None:
-    """Return why an order was not completed, in one word or two that can be counted."""
+    """Return why an order was not completed, in words that can be counted."""
+    failure = outcome.failure
     if ending is Ending.COMPLETED:
         return None
-    why = outcome.failure.type.rpartition(".")[2] if outcome.failure else str(outcome.cause)
-    return f"{outcome.reason}: {why}" if ending is Ending.PARKED else why
+    if failure is None:
+        return outcome.cause
+    if ending is Ending.PARKED:
+        return f"{outcome.reason}: {failure.type.rpartition('.')[2]}"
+    if failure.kind is FailureKind.IN_DOUBT:
+        return "answer lost, and nothing had happened"
+    return failure.type.rpartition(".")[2]
 
 
 async def _finish_earlier_days(engine: Engine) -> None:

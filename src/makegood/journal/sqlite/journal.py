@@ -41,7 +41,14 @@ from makegood.journal.sqlite.leasing import claim_due, give_back, prune_ended
 from makegood.journal.sqlite.mounts import MOUNT_TABLE
 from makegood.journal.sqlite.opening import Place, open_file
 from makegood.journal.sqlite.posting import post_to_run
-from makegood.journal.sqlite.reading import Reader, history_of, page_of, plan_of, run_of_key
+from makegood.journal.sqlite.reading import (
+    READ_SECONDS_MAX,
+    Reader,
+    history_of,
+    page_of,
+    plan_of,
+    run_of_key,
+)
 from makegood.journal.sqlite.writer import Writer, checkpoint
 
 if TYPE_CHECKING:
@@ -59,16 +66,23 @@ __all__ = ["SqliteJournal"]
 class SqliteJournal:
     """A `Journal` in one file, made when it is first opened.
 
+    A read or a query that takes longer than `read_seconds_max` raises `StoreBusy`.
     `mount_table` is where the system lists its mounts, and `vfs` the name of SQLite's filesystem
     layer; both are there for tests.
     """
 
     def __init__(
-        self, path: str | Path, *, mount_table: Path = MOUNT_TABLE, vfs: str | None = None
+        self,
+        path: str | Path,
+        *,
+        read_seconds_max: float = READ_SECONDS_MAX,
+        mount_table: Path = MOUNT_TABLE,
+        vfs: str | None = None,
     ) -> None:
         place = Path(path).absolute()
         self._place = Place(path=place, mount_table=mount_table, vfs=vfs)
         self._lock = SidecarLock(self._place.sidecar)
+        self._read_seconds_max = read_seconds_max
         self._works = False
         self._process = 0
         self._opened: _Opened | None = None
@@ -88,7 +102,7 @@ class SqliteJournal:
         assert self._opened is None, "a journal is opened once"
         file = await asyncio.to_thread(open_file, self._place, migrations)
         try:
-            reader = Reader(self._place)
+            reader = Reader(self._place, seconds_max=self._read_seconds_max)
         except BaseException:
             file.connection.close()
             raise

@@ -37,6 +37,7 @@ __all__ = [
     "Place",
     "open_file",
     "open_reader",
+    "require_version",
 ]
 
 APPLICATION_ID = 0x6D676F64
@@ -119,7 +120,7 @@ def open_file(place: Place, migrations: Sequence[Migration]) -> File:
 
     Raises `StoreRefused`, with nothing created or changed, for a file that is not to be opened.
     """
-    _require_version()
+    require_version(apsw.sqlite_lib_version())
     try:
         _require_place(place)
         return _open(place, migrations)
@@ -156,20 +157,20 @@ def _open(place: Place, migrations: Sequence[Migration]) -> File:
     return File(place, connection, guard, _identity(place.path))
 
 
+def require_version(version: str) -> None:
+    """Raise `StoreRefused` for a version of SQLite that can damage a file used as ours is."""
+    if tuple(int(part) for part in version.split(".")) < SQLITE_VERSION_MIN:
+        wanted = ".".join(map(str, SQLITE_VERSION_MIN))
+        message = f"SQLite is {version}; upgrade apsw to have {wanted} or newer"
+        raise StoreRefused(message)
+
+
 def open_reader(place: Place) -> tuple[Connection, Guard]:
     """Open a connection that cannot write."""
     connection = _connect(place)
     _set_up(connection)
     connection.execute("PRAGMA query_only = 1")
     return connection, Guard(connection)
-
-
-def _require_version() -> None:
-    version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
-    if version < SQLITE_VERSION_MIN:
-        wanted = ".".join(map(str, SQLITE_VERSION_MIN))
-        message = f"SQLite is {apsw.sqlite_lib_version()}; upgrade apsw to have {wanted} or newer"
-        raise StoreRefused(message)
 
 
 def _require_place(place: Place) -> None:
@@ -209,6 +210,8 @@ def _require_ours(place: Place) -> None:
     # that looking has made.
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(had_log))
     try:
+        # One transaction, for another process may be making the schema at this moment.
+        connection.execute("BEGIN")
         application = connection.execute("PRAGMA application_id").get
         number = cast("int", connection.execute("PRAGMA user_version").get)
         is_empty = connection.execute("SELECT count(*) FROM sqlite_schema").get == 0

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from makegood.values.injectable import Sql
     from makegood.values.instants import Instant
 
-__all__ = ["Reader", "history_of", "page_of", "plan_of", "run_of_key"]
+__all__ = ["READ_SECONDS_MAX", "Reader", "history_of", "page_of", "plan_of", "run_of_key"]
 
 READ_SECONDS_MAX = 5.0
 """How long one read may take: a long one keeps the log of changes from being shortened."""
@@ -44,7 +44,8 @@ T = TypeVar("T")
 class Reader:
     """The thread that reads, and its connection."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, *, seconds_max: float = READ_SECONDS_MAX) -> None:
+        self._seconds_max = seconds_max
         self._connection, self._guard = open_reader(place)
         self._connection.set_progress_handler(self._is_late, _STEPS_BETWEEN_LOOKS_AT_THE_CLOCK)
         self._deadline = 0.0
@@ -69,13 +70,13 @@ class Reader:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _in_time(self, run: Callable[[Connection], T]) -> T:
-        self._deadline = time.monotonic() + READ_SECONDS_MAX
+        self._deadline = time.monotonic() + self._seconds_max
         try:
             # One transaction, so that everything is read as of one moment.
             self._connection.execute("BEGIN")
             return run(self._connection)
         except apsw.InterruptError:
-            message = f"the read took longer than {READ_SECONDS_MAX:g} s; narrow it"
+            message = f"the read took longer than {self._seconds_max:g} s; narrow it"
             raise StoreBusy(message) from None
         except apsw.BusyError:
             message = "another process holds the journal; try again later"
