@@ -8,27 +8,36 @@ from makegood import Declined, Engine, IdempotencyKey, Retry, Unavailable, injec
 
 @dataclass(frozen=True)
 class Payment:
+    """Money that was taken."""
+
     id: str
     cents: int
 
 
 class Bank:
+    """Stands for a payment company's client."""
+
     async def charge(self, cents: int, *, key: str) -> Payment:
+        """Take money, once for each key."""
         return Payment(key, cents)
 
     async def refund(self, payment: Payment) -> None:
+        """Give the money back."""
         print(f"refunded {payment.cents} cents")
 
 
 async def charge(cents: int, *, bank: Bank = injected, key: IdempotencyKey = injected) -> Payment:
+    """Take the money."""
     return await bank.charge(cents, key=key)
 
 
 async def refund(payment: Payment, *, bank: Bank = injected) -> None:
+    """Give the money back."""
     await bank.refund(payment)
 
 
 async def ship(address: str, payment: Payment) -> str:
+    """Send the parcel."""
     if not address:
         raise Declined("there is no address to ship to")
     return f"on its way to {address}"
@@ -46,6 +55,7 @@ def order(cents: int, address: str) -> str:
 
 
 async def main() -> None:
+    """Run one order that goes well and one that does not."""
     async with Engine("sqlite:///orders.journal", services={Bank: Bank()}) as engine:
         engine.serve(order)
         good = await engine.start(order(4200, "Lagos"), key="order-17")

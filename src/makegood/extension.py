@@ -6,6 +6,7 @@ Protocol; nothing of the engine imports an extension.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from makegood.journal.protocol import Migration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["Command", "Extension", "Migration"]
 

@@ -75,9 +75,7 @@ class Watched:
         task.add_done_callback(self._tasks.discard)
         return reply
 
-    async def _answer(
-        self, append: Append, answer: Answer, reply: asyncio.Future[Verdict]
-    ) -> None:
+    async def _answer(self, append: Append, answer: Answer, reply: asyncio.Future[Verdict]) -> None:
         await self.flows.wait()
         if isinstance(answer, Exception):
             self._in_flight.discard(append.run)

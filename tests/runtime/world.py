@@ -88,9 +88,7 @@ class World:
         engine.serve(*served)
         return engine
 
-    async def watched(
-        self, *served: Workflow[..., Any], **options: Any
-    ) -> tuple[Engine, Watched]:
+    async def watched(self, *served: Workflow[..., Any], **options: Any) -> tuple[Engine, Watched]:
         """Return an engine that is open, and the journal in its hands, which can be scripted."""
         journal = Watched(self.journal())
         return await self.engine(*served, journal=journal, **options), journal

@@ -8,13 +8,16 @@ by a name found in the data.
 from __future__ import annotations
 
 import sys
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import msgspec
 from msgspec import inspect
 
 from makegood.errors import InvalidInput, PayloadTooLarge
 from makegood.values.limits import PAYLOAD_BYTES_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["NULL", "Codec", "NotCarried", "codec_of", "uncarried", "writes_json"]
 
@@ -37,9 +40,9 @@ def _is_pydantic(kind: object) -> bool:
 
 
 # Any: these two hooks see whatever msgspec itself does not know.
-def _write_foreign(value: Any) -> Any:
+def _write_foreign(value: object) -> Any:
     if _is_pydantic(type(value)):
-        return value.model_dump(mode="json", by_alias=True)
+        return cast("Any", value).model_dump(mode="json", by_alias=True)
     message = f"`{type(value).__qualname__}` cannot be written as JSON"
     raise TypeError(message)
 
@@ -140,14 +143,13 @@ def _foreign_within(found: object, seen: set[int]) -> object | None:
     return None
 
 
-def _parts(found: inspect.Type) -> list[object]:
-    """Return the types that a type is made of."""
-    parts: list[object] = []
-    for name in getattr(found, "__struct_fields__", ()):
-        inner = getattr(found, name)
-        for part in inner if isinstance(inner, tuple) else (inner,):
-            parts.append(part.type if isinstance(part, inspect.Field) else part)
-    return parts
+def _parts(found: inspect.Type) -> Iterator[object]:
+    """Give the types that a type is made of."""
+    for name in found.__struct_fields__:
+        inner: object = getattr(found, name)
+        members = cast("tuple[object, ...]", inner) if isinstance(inner, tuple) else (inner,)
+        for part in members:
+            yield part.type if isinstance(part, inspect.Field) else part
 
 
 def _name(kind: object) -> str:

@@ -35,9 +35,7 @@ class Bench:
         self.clock = TurnableClock()
         self.clock.turn(timedelta(milliseconds=37))
         self.rung: list[tuple[Job, Instant]] = []
-        self.timeouts = Timeouts(
-            self.clock, lambda job: self.rung.append((job, self.clock.now()))
-        )
+        self.timeouts = Timeouts(self.clock, lambda job: self.rung.append((job, self.clock.now())))
 
     def set(self, within: timedelta, number: int = 0) -> tuple[Job, Instant]:
         job = cast("Job", Timed(number))
