@@ -1,4 +1,4 @@
-"""A workflow of three steps for the runtime's tests: hold a seat, charge for it, send the ticket."""
+"""A workflow for the runtime's tests: hold a seat, charge for it, send the ticket."""
 
 from __future__ import annotations
 

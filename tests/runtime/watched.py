@@ -52,6 +52,8 @@ class Watched:
         self.flows = asyncio.Event()
         """Clear it and the store takes its time: appends wait until it is set."""
         self.flows.set()
+        self.dies_of_local = False
+        """Whether the worker dies of a local body: its append is never answered."""
         self._in_flight: set[RunId] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -69,6 +71,8 @@ class Watched:
         self._in_flight.add(append.run)
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Verdict] = loop.create_future()
+        if append.local is not None and self.dies_of_local:
+            return reply
         answer = self.answers.popleft() if self.answers else None
         task = loop.create_task(self._answer(append, answer, reply))
         self._tasks.add(task)

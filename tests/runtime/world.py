@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from makegood import Config, Engine
 from makegood.journal.memory import MemoryJournal, MemoryStore
@@ -60,7 +60,7 @@ class World:
         self._folder = folder
         self._engines = AsyncExitStack()
 
-    async def __aenter__(self) -> World:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *reason: object) -> None:

@@ -374,14 +374,13 @@ class Turn:
         for arrival in sent.arrivals:
             self._forget_job(arrival)
         self._shell.telemetry.publish(self.run, self.served.name, recorded)
-        if sent.append.release:
-            self._leave()
-            return
         has_local = sent.local is not None
         for command in sent.commands:
             has_local = has_local or isinstance(command, Local)
             self._perform(command)
-        if has_local:
+        if sent.append.release:
+            self._leave()
+        elif has_local:
             self._wake()
         else:
             self._rest()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,7 +85,7 @@ class SqliteJournal:
         self._lock = SidecarLock(self._place.sidecar)
         self._read_seconds_max = read_seconds_max
         self._works = False
-        self._process = 0
+        self._is_forked = False
         self._opened: _Opened | None = None
 
     @property
@@ -111,7 +112,7 @@ class SqliteJournal:
             before_checkpoint=lambda: self._require_in_place(file),
             on_failure=lambda: self._abandon(file),
         )
-        self._process = os.getpid()
+        _tell_of_fork(self)
         self._works = work
         self._opened = _Opened(file, writer, reader)
         if work:
@@ -202,11 +203,15 @@ class SqliteJournal:
         if opened is None:
             message = "the journal is closed, or was never opened"
             raise EngineClosed(message)
-        if os.getpid() != self._process:
+        if self._is_forked:
             message = "the journal was opened before a fork; open one of its own in this process"
             raise StoreRefused(message)
         opened.writer.require_unbroken()
         return opened
+
+    def mark_forked(self) -> None:
+        """Refuse everything from here on: this is the copy of a journal in a forked child."""
+        self._is_forked = True
 
     # The methods below run on the writer's thread.
 
@@ -264,3 +269,14 @@ def _keep_plan(connection: Connection, plan: StoredPlan) -> None:
            ON CONFLICT (fingerprint) DO NOTHING""",
         (plan.fingerprint, plan.workflow, plan.json),
     )
+
+
+def _tell_of_fork(journal: SqliteJournal) -> None:
+    """Have a forked child's copy told what it is: asking for the process at every append costs."""
+    reference = weakref.ref(journal)
+
+    def mark() -> None:
+        if (copy := reference()) is not None:
+            copy.mark_forked()
+
+    os.register_at_fork(after_in_child=mark)
