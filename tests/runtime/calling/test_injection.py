@@ -185,9 +185,7 @@ async def test_interceptors_wrap_undos_and_see_every_attempt(world: World) -> No
 
 
 async def test_an_interceptors_error_is_the_steps(world: World) -> None:
-    async def guard(
-        invocation: Invocation, proceed: Callable[[], Awaitable[object]], /
-    ) -> object:
+    async def guard(invocation: Invocation, proceed: Callable[[], Awaitable[object]], /) -> object:
         if invocation.path == "charge_card":
             message = "not today"
             raise PermissionError(message)
