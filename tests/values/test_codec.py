@@ -228,7 +228,7 @@ def test_the_refusal_names_the_class_inside() -> None:
         (int, object()),
         (str, "\ud800"),
     ],
-    ids=lambda value: type(value).__name__,
+    ids=[f"case {number}" for number in range(1, 16)],
 )
 def test_a_value_of_another_type_is_refused_when_it_is_written(kind: Any, value: object) -> None:
     with pytest.raises(NotCarried):

@@ -54,14 +54,16 @@ class Jobs:
         match command:
             case Start():
                 bound = self.served.bodies[index]
-                return Job(self, state, bound, index, "do", attempt, command.until)
+                until = command.until
+                return Job(self, state, bound, index, direction="do", attempt=attempt, until=until)
             case Compensate():
                 return self._remedy(state, index, "compensate", attempt)
             case Undo() | Local(direction="undo"):
                 return self._remedy(state, index, "undo", attempt)
             case Local():
                 until = self._until(self.served.plan.nodes[index].timeout)
-                return Job(self, state, self.served.bodies[index], index, "do", attempt, until)
+                bound = self.served.bodies[index]
+                return Job(self, state, bound, index, direction="do", attempt=attempt, until=until)
             case _:
                 assert_never(command)
 
@@ -76,7 +78,7 @@ class Jobs:
         assert bound is not None
         assert policy is not None
         until = self._until(policy.timeout)
-        return Job(self, state, bound, index, direction, attempt, until)
+        return Job(self, state, bound, index, direction=direction, attempt=attempt, until=until)
 
     def _until(self, timeout: timedelta | None) -> Instant | None:
         return None if timeout is None else after(self.shell.clock.now(), timeout)
@@ -105,12 +107,13 @@ class Job:
         "writes",
     )
 
-    def __init__(  # noqa: PLR0917 - one value each, and this is the hottest constructor
+    def __init__(
         self,
         makes: Jobs,
         state: RunState,
         bound: Bound,
         index: int,
+        *,
         direction: Direction,
         attempt: int,
         until: Instant | None,
