@@ -40,7 +40,7 @@ async def ship(address: str, payment: Payment) -> str:
     """Send the parcel."""
     if not address:
         raise Declined("there is no address to ship to")
-    return f"on its way to {address}"
+    return f"{payment.cents} cents paid, on its way to {address}"
 
 
 take = step(charge, undo=refund, retry=Retry(on=Unavailable, attempts=5))
