@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import warnings
 import sqlite3
 import stat
 import subprocess
 import sys
+import warnings
 from contextlib import closing
 from pathlib import Path
 
@@ -266,7 +266,7 @@ async def test_a_journal_does_not_cross_a_fork(path: Path) -> None:
             os._exit(0 if "before a fork" in str(refusal) else 1)
         os._exit(2)
 
-    _, status = os.waitpid(child, 0)
+    _, status = await asyncio.to_thread(os.waitpid, child, 0)
 
     assert os.waitstatus_to_exitcode(status) == 0
     await journal.append(first(RUN))

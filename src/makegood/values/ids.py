@@ -21,9 +21,7 @@ Direction = Literal["do", "undo"]
 """Which way an effect goes."""
 
 
-def effect_key(
-    workflow: str, run: str, path: str, direction: Direction, *, generation: int
-) -> str:
+def effect_key(workflow: str, run: str, path: str, direction: Direction, *, generation: int) -> str:
     """Return the idempotency key of one effect: 36 characters, like a UUID.
 
     It is a hash of the workflow's name, the caller's run key (or else the run's id), the node's
