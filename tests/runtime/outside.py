@@ -19,11 +19,15 @@ class Gate:
 
     def __init__(self) -> None:
         self.reached = asyncio.Event()
+        self.error: Exception | None = None
+        """What whoever waits here is told when it opens."""
         self._open = asyncio.Event()
 
     async def pass_through(self) -> None:
         self.reached.set()
         await self._open.wait()
+        if self.error is not None:
+            raise self.error
 
     def open(self) -> None:
         self._open.set()

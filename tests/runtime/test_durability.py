@@ -7,17 +7,31 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import Raw
 
-from makegood import RunParked
+from makegood import (
+    ControlAnswer,
+    Declined,
+    IdempotencyKey,
+    OutcomeUnknown,
+    RunParked,
+    injected,
+    step,
+    workflow,
+)
 from makegood.decision import facts
 from makegood.errors import StoreBusy, StoreFailed, StoreFull
 from makegood.journal.protocol import Fenced, Post
+from makegood.runtime.calling.perform import Arrival
 from makegood.runtime.post import CancelPost, write_post
-from tests.runtime.outside import Gate, Late
+from makegood.testing import TurnableClock, finish
+from makegood.values.instants import as_datetime
+from tests.runtime.outside import Gate, Late, Outside
 from tests.runtime.trips import book, book_surely
 from tests.runtime.world import turn_of_the_loop, until
 
 if TYPE_CHECKING:
+    from makegood import Engine
     from tests.runtime.world import World
 
 
@@ -323,3 +337,99 @@ async def test_a_death_in_the_middle_of_a_rollback_goes_on_at_the_same_undo(
     assert outcome.undone == ["charge_card", "hold_seat"]
     assert stored.outside.calls == ["hold", "charge", "send", "refund", "refund", "free"]
     assert len(set(stored.outside.keys["refund"])) == 1
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_a_clock_that_is_wrong_takes_a_run_over_and_doubles_nothing(
+    world: World, hours: int
+) -> None:
+    """G7, F21: when a run changes hands is a clock's affair, who may write for it is not."""
+    gate = Gate()
+    world.outside.planned["charge"] = [gate]
+    right = await world.engine(book)
+    run = await right.start(book("Oslo"))
+    await gate.reached.wait()
+
+    wrong_clock = TurnableClock(as_datetime(world.clock.now()) + timedelta(hours=hours))
+    wrong = await world.engine(book, clock=wrong_clock)
+    gate.open()
+    outcome = await finish(wrong, wrong_clock, _either(right, world, run.id))
+
+    assert outcome == "completed"
+    assert world.outside.happened == ["hold", "charge", "send"]
+    assert len(set(world.outside.keys["charge"])) == 1
+
+
+async def _either(engine: Engine, world: World, run: str) -> str:
+    report = await engine.run(run).describe()
+    while report.status == "running":
+        world.clock.turn_to_next()
+        await turn_of_the_loop()
+        report = await engine.run(run).describe()
+    return report.status
+
+
+async def test_nothing_is_undone_while_a_sibling_is_at_work_or_in_doubt(world: World) -> None:
+    """G14, R2, F79: undoing the one could contradict what the other may have done."""
+    gate = Gate()
+
+    async def hold(n: int, *, outside: Outside = injected, key: IdempotencyKey = injected) -> str:
+        return await outside.do("hold", key)
+
+    async def free(
+        held: str, *, outside: Outside = injected, key: IdempotencyKey = injected
+    ) -> None:
+        await outside.do("free", key)
+
+    async def charge(held: str) -> str:
+        await gate.pass_through()
+        raise OutcomeUnknown
+
+    async def fail(held: str) -> str:
+        await gate.reached.wait()
+        raise Declined
+
+    held_by = step(hold, undo=free)
+    charged = step(charge, irreversible="test", key_valid_for=None)
+    failing = step(fail, irreversible="test")
+
+    @workflow
+    def booking(n: int) -> tuple[str, str]:
+        held = held_by(n)
+        return charged(held), failing(held)
+
+    engine, journal = await world.watched(booking)
+    run = await engine.start(booking(1))
+    await world.finish(engine, gate.reached.wait())
+    await until(lambda: any(isinstance(fact, facts.NodeGaveUp) for fact in journal.durable))
+    assert (await run.describe()).status == "undoing"
+    assert world.outside.calls == ["hold"]
+    gate.open()
+    outcome = await world.finish(engine, run.outcome())
+
+    assert (outcome.status, outcome.reason, outcome.left) == ("parked", "in doubt", ["charge"])
+    assert outcome.done == ["hold"]
+    assert world.outside.calls == ["hold"]
+
+
+async def test_what_has_ended_stays_as_it_ended(stored: World) -> None:
+    """G18: no late outcome, no second start and no request changes it."""
+    engine, journal = await stored.watched(book)
+    run = await engine.start(book("Oslo"), key="trip-1")
+    turn = engine._shell.active[run.id]
+    await stored.finish(engine, run.result())
+    recorded = list(journal.durable)
+    turn.deliver(
+        Arrival("send_ticket", facts.NodeDone("send_ticket", Raw(b'"other"'), stored.clock.now()))
+    )
+    turn.ring()
+    await engine.start(book("Oslo"), key="trip-1")
+    for _ in range(50):
+        await turn_of_the_loop()
+
+    assert journal.durable == recorded
+    assert await stored.finish(engine, run.cancel()) is ControlAnswer.TOO_LATE
+    assert await stored.finish(engine, run.result()) == "send done"
+    added = [type(fact) for fact in journal.durable[len(recorded) :]]
+    assert added == [facts.CancelRequested, facts.ControlAnswered]
+    assert stored.outside.calls == ["hold", "charge", "send"]

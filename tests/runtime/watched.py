@@ -49,6 +49,8 @@ class Watched:
         self.answers: deque[Answer] = deque()
         """What becomes of the next appends."""
         self.lease_errors: deque[Exception] = deque()
+        self.read_errors: deque[Exception] = deque()
+        """What the next leases, and the next reads, raise."""
         self.flows = asyncio.Event()
         """Clear it and the store takes its time: appends wait until it is set."""
         self.flows.set()
@@ -120,6 +122,8 @@ class Watched:
         await self.within.release(worker, runs, now=now)
 
     async def read(self, run: RunId) -> History:
+        if self.read_errors:
+            raise self.read_errors.popleft()
         return await self.within.read(run)
 
     async def find(self, workflow: str, key: str) -> RunId | None:

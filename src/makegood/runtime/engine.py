@@ -106,9 +106,9 @@ class Engine:
     def is_at_rest(self) -> bool:
         """Whether no body is at work here and no append is in flight: only time moves on."""
         shell = self._shell
-        return shell.performer.at_work == 0 and all(
-            turn.is_at_rest for turn in shell.active.values()
-        )
+        if self._worker.is_asking or shell.performer.at_work > 0:
+            return False
+        return all(turn.is_at_rest for turn in shell.active.values())
 
     async def __aenter__(self) -> Self:
         """Open the journal and begin to work; `StoreRefused` says why it cannot be opened."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from makegood.errors import StoreError
 from makegood.runtime.calling.perform import Performer
 from makegood.runtime.telemetry import Telemetry, log
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
     from makegood.runtime.turn import Turn
     from makegood.values.ids import RunId
 
-__all__ = ["Shell"]
+__all__ = ["UNREADABLE", "Shell"]
+
+UNREADABLE = (msgspec.MsgspecError, LookupError, ValueError, AssertionError)
+"""What reading or folding facts raises that are damaged, or that another version has written."""
 
 
 class Shell:
@@ -67,9 +72,10 @@ class Shell:
         elif self._doorbell is not None:
             self._doorbell()
 
-    def spawn(self, work: Coroutine[Any, Any, object]) -> None:
-        """Run a coroutine of the engine's own, and own its task."""
-        task: asyncio.Task[object] = asyncio.get_running_loop().create_task(work)
+    def spawn(self, work: Coroutine[Any, Any, object], turn: Turn) -> None:
+        """Run a coroutine of a run's own, and own its task."""
+        guarded = self._guarded(work, turn)
+        task: asyncio.Task[object] = asyncio.get_running_loop().create_task(guarded)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
@@ -112,6 +118,16 @@ class Shell:
         if self.performer.at_work > 0:
             return True
         return any(turn.is_at_work for turn in self.active.values())
+
+    # Any: what a coroutine yields is nobody's business.
+    async def _guarded(self, work: Coroutine[Any, Any, object], turn: Turn) -> None:
+        try:
+            await work
+        except UNREADABLE:
+            log.exception("run %s cannot be read; it is given back to be looked at", turn.run)
+            turn.abandon()
+            await self.journal.release(self.worker, [turn.run], now=self.clock.now())
+            self.ring(turn.run)
 
     def _ended(self, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)

@@ -208,7 +208,7 @@ class Turn:
             self._is_rung = False
             self._is_busy = True
             self._disarm()
-            self._shell.spawn(self._look_into_inbox())
+            self._shell.spawn(self._look_into_inbox(), self)
             return
         self._round([], ())
 
@@ -223,6 +223,7 @@ class Turn:
         """Fold what waits, decide, and send the append that follows."""
         plan, state = self.served.plan, self.state
         now = self._shell.clock.now()
+        asked = [as_fact(posted) for posted in posts]
         arrivals = self._mail
         self._mail = arrivals[1:] if self._one_by_one else []
         taken = arrivals[:1] if self._one_by_one else arrivals
@@ -234,11 +235,11 @@ class Turn:
             evolve(plan, state, arrival.fact)
             recorded.append(arrival.fact)
             writes += arrival.writes
-        for posted in posts:
-            fact = as_fact(posted)
+        for fact in asked:
             evolve(plan, state, fact)
             recorded.append(fact)
-            self.inbox_head = posted.n
+        if posts:
+            self.inbox_head = posts[-1].n
         commands = [] if self._shell.is_draining else self._decide(recorded, now)
         if recorded:
             append = self._append(recorded, commands, now, writes=writes)
@@ -356,9 +357,10 @@ class Turn:
             case Applied():
                 self._applied(sent, verdict)
             case Conflict():
-                self._shell.spawn(self._read_again(sent.arrivals))
+                self._shell.spawn(self._read_again(sent.arrivals), self)
             case Refused():
-                self._shell.spawn(self._read_again(self._unwritten(sent.arrivals, verdict)))
+                arrivals = self._unwritten(sent.arrivals, verdict)
+                self._shell.spawn(self._read_again(arrivals), self)
             case Fenced() | Exists():
                 log.warning("run %s is held by another worker; it is dropped here", self.run)
                 self.abandon()

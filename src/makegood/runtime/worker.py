@@ -10,13 +10,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
-
 from makegood.decision import facts
 from makegood.decision.facts import ParkReason, write_facts
 from makegood.errors import StoreBusy, StoreError, StoreFailed, StoreFull
 from makegood.journal.protocol import Append, Summary
 from makegood.runtime.clock import pause
+from makegood.runtime.shell import UNREADABLE
 from makegood.runtime.telemetry import log
 from makegood.runtime.turn import Turn
 from makegood.values.instants import after
@@ -34,9 +33,6 @@ __all__ = ["Worker"]
 
 T = TypeVar("T")
 
-UNREADABLE = (msgspec.MsgspecError, LookupError, ValueError, AssertionError)
-"""What reading or folding facts raises that are damaged, or that another version has written."""
-
 
 class Worker:
     """Claims runs for one engine."""
@@ -49,6 +45,8 @@ class Worker:
         self._bell: asyncio.Future[None] | None = None
         self._is_rung = False
         self._is_stopping = False
+        self.is_asking = False
+        """Whether the journal owes an answer: what is due may be taken up any moment."""
 
     def start(self) -> None:
         """Begin to ask."""
@@ -76,6 +74,7 @@ class Worker:
         wait = self._shell.config.poll_min
         while self._shell.failure is None and not self._is_stopping:
             self._is_rung = False
+            self.is_asking = True
             try:
                 has_found = await self._claim()
             except (StoreFull, StoreBusy) as error:
@@ -84,6 +83,8 @@ class Worker:
             except StoreError as error:
                 self._shell.fail(error)
                 return
+            finally:
+                self.is_asking = False
             longest = self._shell.config.poll_max
             if has_found:
                 wait = self._shell.config.poll_min
@@ -141,11 +142,13 @@ class Worker:
         Nobody else takes a claimed run, so it is not let go before the engine closes.
         """
         while not self._is_stopping:
+            self.is_asking = True
             try:
                 return await ask()
             except (StoreFull, StoreBusy) as error:
                 log.warning("a claimed run waits for the store: %s", error)
             clock = self._shell.clock
+            self.is_asking = False
             await pause(clock, after(clock.now(), self._shell.config.poll_max))
         return None
 

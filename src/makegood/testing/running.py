@@ -26,6 +26,8 @@ __all__ = ["finish", "run"]
 
 R = TypeVar("R")
 
+_SELDOM = timedelta(days=30)
+"""How often a journal in memory is asked for what it does not have."""
 _REAL_PAUSE = 0.0005
 """How long a body at work is left alone at a time, in seconds."""
 _QUIET_LOOPS = 10
@@ -55,8 +57,8 @@ async def run(
         extensions=extensions,
         observers=observers,
         interceptors=[Script(fail, call.workflow.plan)] if fail else (),
-        # A run that waits stays in memory: the clock jumps from timer to timer.
-        config=Config(release_after=None),
+        # Nothing happens behind the engine's back, so the clock jumps from due time to due time.
+        config=Config(release_after=None, poll_min=_SELDOM, poll_max=_SELDOM),
         clock=clock,
     )
     async with engine:
@@ -76,6 +78,14 @@ async def finish(
     never ends runs into its timeout, as it would in production.
     """
     task = asyncio.ensure_future(awaited)
+    try:
+        await _drive(engine, clock, task)
+    finally:
+        task.cancel()
+    return task.result()
+
+
+async def _drive(engine: Engine, clock: TurnableClock, task: asyncio.Future[R]) -> None:
     loop = asyncio.get_running_loop()
     quiet = 0
     while not task.done():
@@ -91,4 +101,3 @@ async def finish(
             await asyncio.sleep(_REAL_PAUSE)
             if not engine.is_at_rest:
                 clock.turn(timedelta(seconds=loop.time() - before))
-    return task.result()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from makegood import Engine
+    from tests.runtime.watched import Watched
     from tests.runtime.world import World
 
 STEADY = Retry(attempts=3, delay=timedelta(seconds=1), factor=1, jitter=False)
@@ -223,11 +224,15 @@ async def test_a_local_step_that_kills_its_worker_is_parked_in_the_end(world: Wo
         engine, journal = await world.watched(extensions=[Shop()])
         journal.dies_of_local = True
         engine.serve(taking)
-        await until(lambda: any(sent.local or sent.release for sent in journal.appends))
+        await _arrives_or_dies(journal)
 
     outcome = await world.finish(engine, engine.run(started.id).outcome())
     assert (outcome.status, outcome.reason) == ("parked", "poison")
     assert deaths == 6
+
+
+async def _arrives_or_dies(journal: Watched) -> None:
+    await until(lambda: any(sent.local or sent.release for sent in journal.appends))
 
 
 async def test_a_local_body_may_be_run_again_and_the_last_time_counts(world: World) -> None:
@@ -353,7 +358,7 @@ async def test_of_several_completions_only_the_refused_one_parks(stored: World, 
             one.named("d")(3),
         )
 
-    engine, journal = await stored.watched(selling, selling_four, extensions=[Shop()])
+    engine, _journal = await stored.watched(selling, selling_four, extensions=[Shop()])
 
     async def sell_old(n: int, *, writes: Writes = injected) -> int:
         writes.execute(SELL, "old", 9)
