@@ -77,6 +77,18 @@ def test_the_age_of_the_key_counts_from_the_first_intent() -> None:
     assert run.state.parked is ParkReason.IN_DOUBT
 
 
+@pytest.mark.parametrize(
+    ("back", "parked"), [(SECOND, None), (timedelta(hours=30), ParkReason.IN_DOUBT)]
+)
+def test_a_clock_that_went_back_says_nothing_of_the_keys_age(
+    back: timedelta, parked: ParkReason | None
+) -> None:
+    """G7: the other side may have forgotten the key; workers' clocks may differ by a little."""
+    run = interrupted(key_valid_for=HOUR, down=-back)
+
+    assert run.state.parked is parked
+
+
 def test_an_optional_step_that_was_interrupted_is_skipped_in_doubt() -> None:
     run = interrupted(optional=True, key_valid_for=None)
 

@@ -69,6 +69,10 @@ def settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
     return Decision(tuple(added), tuple(commands))
 
 
+_SKEW_MAX = 60_000_000
+"""By how much the clocks of two workers may differ, in microseconds."""
+
+
 class _Case:
     """One node, and what may be done about it."""
 
@@ -266,10 +270,15 @@ class _Case:
         return total is None or began_at is None or when - began_at < micros(total)
 
     def _is_key_known(self, first_at: Instant | None, when: Instant) -> bool:
-        """Say whether the other side is trusted to know the key still, at the time given."""
+        """Say whether the other side is trusted to know the key still, at the time given.
+
+        A clock that has gone back tells nothing about the key's age, so the key counts as dead;
+        workers' clocks may differ by a little.
+        """
         assert first_at is not None
         valid_for = self.node.key_valid_for
-        return valid_for is not None and when - first_at < micros(valid_for)
+        age = when - first_at
+        return valid_for is not None and -_SKEW_MAX < age < micros(valid_for)
 
     # What follows.
 

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from makegood.errors import StoreError
+from makegood.errors import StoreBusy, StoreError
 from makegood.runtime.calling.perform import Performer
+from makegood.runtime.clock import pause
 from makegood.runtime.telemetry import Telemetry, log
+from makegood.values.instants import after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from makegood.definition.plan import Plan
-    from makegood.journal.protocol import Journal
+    from makegood.journal.protocol import History, Journal
     from makegood.runtime.config import Config
     from makegood.runtime.ports import Clock, Ids, Interceptor, Observer
     from makegood.runtime.turn import Turn
@@ -118,6 +120,17 @@ class Shell:
         if self.performer.at_work > 0:
             return True
         return any(turn.is_at_work for turn in self.active.values())
+
+    async def history(self, run: RunId) -> History:
+        """Read a run that is held here; a store that is busy is asked until it answers."""
+        while True:
+            try:
+                return await self.journal.read(run)
+            except StoreBusy as error:
+                if self.is_draining:
+                    raise
+                log.warning("run %s waits to be read: %s", run, error)
+            await pause(self.clock, after(self.clock.now(), self.config.poll_max))
 
     # Any: what a coroutine yields is nobody's business.
     async def _guarded(self, work: Coroutine[Any, Any, object], turn: Turn) -> None:

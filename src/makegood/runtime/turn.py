@@ -213,7 +213,7 @@ class Turn:
         self._round([], ())
 
     async def _look_into_inbox(self) -> None:
-        history = await self._shell.journal.read(self.run)
+        history = await self._shell.history(self.run)
         self._is_busy = False
         if self._is_gone:
             return
@@ -425,7 +425,7 @@ class Turn:
 
     async def _read_again(self, arrivals: list[Arrival]) -> None:
         """Fold the run anew after a refused append, and take the same outcomes once more."""
-        history = await self._shell.journal.read(self.run)
+        history = await self._shell.history(self.run)
         if self._is_gone:
             return
         row = history.row
