@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test coverage check style types layers dependencies format bench clean
+.PHONY: help demo test coverage check style types layers dependencies branches format bench clean
 
 # The first Python that starts and is new enough; `make PYTHON=…` names another.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
@@ -26,7 +26,7 @@ test: .venv/for-test ## run the whole test suite (ARGS="-k retry")
 coverage: .venv/for-test ## run the tests and show which lines they miss
 	$(BIN)/python -m pytest -n auto --cov $(ARGS)
 
-check: style types layers dependencies ## check style, types, layers and dependencies
+check: style types layers dependencies branches ## check style, types, layers, dependencies and branches
 
 style: .venv/for-check
 	$(BIN)/ruff check
@@ -41,6 +41,10 @@ layers: .venv/for-check
 
 dependencies: .venv/for-check
 	$(BIN)/deptry src benchmarks
+
+branches: .venv/for-test
+	$(BIN)/python -m pytest -q tests/decision --cov=makegood.decision --cov-branch \
+		--cov-report=term --cov-fail-under=100
 
 format: .venv/for-check ## put the code into shape
 	$(BIN)/ruff check --fix-only

@@ -28,10 +28,9 @@ __all__ = ["doubt_reason", "roll_back"]
 
 def roll_back(plan: Plan, state: RunState, now: Instant) -> Decision:
     """Say what the rollback does next."""
-    stopped = _stop(plan, state, now)
-    if stopped.facts or state.in_flight or state.timers:
-        return stopped
-    reason = doubt_reason(state)
+    if state.in_flight or state.timers:
+        return _stop(plan, state, now)
+    reason = doubt_reason(state) if state.stuck else None
     if reason is not None:
         return Decision((facts.Parked(reason, now),))
     return _undo(plan, state, now)
@@ -70,7 +69,7 @@ def _undo(plan: Plan, state: RunState, now: Instant) -> Decision:
         attempt = state.nodes[index].undo_attempt + 1
         if not node.undo.local:
             added.append(facts.UndoStarted(node.path, attempt, now))
-            return Decision(tuple(added), (Undo(index, attempt),))
+            return Decision(tuple(added), (Undo(index, attempt),), is_last=True)
         # A local undo is an append of its own, which follows the facts that come before it.
         local = () if added else (Local(index, attempt, "undo"),)
         return Decision(tuple(added), local)
@@ -78,7 +77,7 @@ def _undo(plan: Plan, state: RunState, now: Instant) -> Decision:
         added.append(facts.Parked(ParkReason.UNDO_GAVE_UP, now))
     else:
         added.append(_ended(state, now))
-    return Decision(tuple(added))
+    return Decision(tuple(added), is_last=True)
 
 
 def _ended(state: RunState, now: Instant) -> facts.RunEnded:

@@ -9,7 +9,6 @@ a worker that no longer calls loses its runs when that time has passed.
 
 from __future__ import annotations
 
-import asyncio
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, NoReturn
 
@@ -34,6 +33,7 @@ from makegood.journal.protocol import (
     StoredPlan,
     Verdict,
 )
+from makegood.journal.reply import Reply
 from makegood.values.instants import Instant
 from makegood.values.limits import PAGE_RUNS_MAX
 
@@ -102,11 +102,11 @@ class MemoryJournal:
         self._is_open = False
         self._works = False
 
-    def append(self, append: Append) -> asyncio.Future[Verdict]:
+    def append(self, append: Append) -> Reply[Verdict]:
         """Write one turn of one run; the verdict is there already."""
         self._require_open()
-        given: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
-        given.set_result(self._verdict(append))
+        given: Reply[Verdict] = Reply()
+        given.give(self._verdict(append))
         return given
 
     async def post(self, post: Post) -> int | Exists:

@@ -17,9 +17,9 @@ from makegood.values.injectable import Sql
 from makegood.values.instants import Instant
 
 if TYPE_CHECKING:
-    from asyncio import Future
     from collections.abc import Sequence
 
+    from makegood.journal.reply import Pending
     from makegood.values.injectable import Transaction
 
 __all__ = [
@@ -337,8 +337,8 @@ class Journal(Protocol):
         """Finish what waits and close; later calls raise `EngineClosed`."""
         ...
 
-    def append(self, append: Append) -> Future[Verdict]:
-        """Write one turn of one run (1–8). Returns at once; the future will hold the verdict."""
+    def append(self, append: Append) -> Pending[Verdict]:
+        """Write one turn of one run (1–8). Returns at once; the verdict is there or will be."""
         ...
 
     async def post(self, post: Post) -> int | Exists:

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from makegood.decision.commands import Command
     from makegood.decision.facts import Fact
     from makegood.journal.protocol import History, NewRun, Posted, Statement, Verdict
+    from makegood.journal.reply import Pending
     from makegood.runtime.calling.jobs import Job
     from makegood.runtime.calling.perform import Arrival
     from makegood.runtime.calling.served import Served
@@ -317,9 +318,7 @@ class Turn:
 
     # The reply -------------------------------------------------------------------------------
 
-    def _on_begun(
-        self, sent: Sent, begun: asyncio.Future[Verdict], done: asyncio.Future[Verdict]
-    ) -> None:
+    def _on_begun(self, sent: Sent, begun: asyncio.Future[Verdict], done: Pending[Verdict]) -> None:
         error = done.exception()
         if error is None and isinstance(done.result(), Applied):
             self._on_reply(sent, done)
@@ -334,9 +333,9 @@ class Turn:
         else:
             begun.set_exception(error)
 
-    def _on_reply(self, sent: Sent, done: asyncio.Future[Verdict]) -> None:
+    def _on_reply(self, sent: Sent, done: Pending[Verdict]) -> None:
         self._shell.replied()
-        if self._is_gone or done.cancelled():
+        if self._is_gone:
             return
         error = done.exception()
         if error is None:

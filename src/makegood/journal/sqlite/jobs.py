@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from makegood.journal.reply import Reply
 from makegood.journal.sqlite.appending import pack
 
 if TYPE_CHECKING:
@@ -21,17 +22,23 @@ T = TypeVar("T")
 class AppendJob:
     """One append and who waits for its verdict. Packed by the caller, so on the loop's thread."""
 
-    __slots__ = ("append", "decided", "future", "is_plain", "outcome", "packed")
+    __slots__ = ("append", "decided", "is_plain", "outcome", "packed", "reply")
 
-    def __init__(self, append: Append, future: Future[Verdict]) -> None:
+    def __init__(self, append: Append) -> None:
         self.append = append
-        self.future = future
+        self.reply: Reply[Verdict] = Reply()
         self.packed: bytes = pack(append)
         self.is_plain: bool = append.local is None and not append.writes
         self.decided: bytes | Refused | None = None
         """What the step's own part came to in a transaction that was lost with it: it is not
         run again when the batch is applied again."""
         self.outcome: Verdict | BaseException | None = None
+
+    def settle(self) -> None:
+        """On the loop: hand the outcome to whoever waits for it."""
+        assert self.outcome is not None, "an append has a verdict"
+        if not self.reply.done():
+            self.reply.give(self.outcome)
 
 
 class Call(Generic[T]):
@@ -44,6 +51,10 @@ class Call(Generic[T]):
         self.future = future
         self.outcome: T | BaseException | None = None
 
+    def settle(self) -> None:
+        """On the loop: hand the outcome to whoever waits for it."""
+        _settle(self.future, self.outcome)
+
 
 class Between(Generic[T]):
     """Work on the writer's thread that is done alone, outside of any transaction."""
@@ -55,6 +66,20 @@ class Between(Generic[T]):
         self.future = future
         self.outcome: T | BaseException | None = None
 
+    def settle(self) -> None:
+        """On the loop: hand the outcome to whoever waits for it."""
+        _settle(self.future, self.outcome)
+
 
 # Any: what a call returns is known to its caller alone.
 Job = AppendJob | Call[Any] | Between[Any]
+
+
+# Any: what a call returns, and None is a result too, is known to its caller alone.
+def _settle(future: Future[Any], outcome: object) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, BaseException):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

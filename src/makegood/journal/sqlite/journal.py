@@ -31,6 +31,7 @@ from makegood.journal.protocol import (
     StoredPlan,
     Verdict,
 )
+from makegood.journal.reply import Reply
 from makegood.journal.sqlite.appending import TOKEN_BYTES
 from makegood.journal.sqlite.leading import (
     SidecarLock,
@@ -130,7 +131,7 @@ class SqliteJournal:
         await opened.reader.close()
         await opened.writer.end(lambda: self._finish(opened.file, opened.writer))
 
-    def append(self, append: Append) -> asyncio.Future[Verdict]:
+    def append(self, append: Append) -> Reply[Verdict]:
         """Queue one turn of one run for the next commit; a process that does not lead is fenced."""
         assert len(append.token) == TOKEN_BYTES, "a token has 16 bytes"
         writer = self._ready().writer
@@ -257,9 +258,9 @@ class _Opened:
         self.reader = reader
 
 
-def _fenced() -> asyncio.Future[Verdict]:
-    verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
-    verdict.set_result(Fenced())
+def _fenced() -> Reply[Verdict]:
+    verdict: Reply[Verdict] = Reply()
+    verdict.give(Fenced())
     return verdict
 
 

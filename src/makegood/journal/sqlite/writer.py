@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import apsw
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from makegood.journal.application.connection import Connection
     from makegood.journal.protocol import Append, Verdict
+    from makegood.journal.reply import Reply
     from makegood.journal.sqlite.batch import Shared
     from makegood.journal.sqlite.jobs import Job
     from makegood.journal.sqlite.opening import File
@@ -82,11 +83,11 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="makegood journal writer")
         self._thread.start()
 
-    def append(self, append: Append) -> asyncio.Future[Verdict]:
-        """Queue an append and return the future of its verdict."""
-        future: asyncio.Future[Verdict] = self._loop.create_future()
-        self._submit(AppendJob(append, future))
-        return future
+    def append(self, append: Append) -> Reply[Verdict]:
+        """Queue an append and return what will have its verdict."""
+        job = AppendJob(append)
+        self._submit(job)
+        return job.reply
 
     async def call(self, run: Callable[[Connection], T]) -> T:
         """Run a small write that shares the next commit, and return what it returns."""
@@ -134,9 +135,8 @@ class Writer:
         """On the loop: nothing can be added any more, for whoever adds sees why first."""
         while self._queue:
             job = self._queue.popleft()
-            if not job.future.done():
-                failure = StoreFailed(self._failure) if self._failure else EngineClosed()
-                job.future.set_exception(failure)
+            job.outcome = StoreFailed(self._failure) if self._failure else EngineClosed()
+            job.settle()
 
     # Everything below runs on the writer's thread.
 
@@ -273,12 +273,12 @@ def checkpoint(connection: Connection, mode: int) -> bool:
 
 def _settle(jobs: Sequence[Job]) -> None:
     """Hand each outcome to whoever still waits for it."""
-    for job in jobs:
-        future = job.future
-        if future.done():
-            continue
-        if isinstance(job.outcome, BaseException):
-            future.set_exception(job.outcome)
-        else:
-            # Any: the future and the outcome of one job are of the same type.
-            cast("asyncio.Future[Any]", future).set_result(job.outcome)
+    waiting = iter(jobs)
+    try:
+        for job in waiting:
+            job.settle()
+    finally:
+        # A defect in one who waits must not leave the others without their answer.
+        rest = list(waiting)
+        if rest:
+            asyncio.get_running_loop().call_soon(_settle, rest)
