@@ -139,7 +139,7 @@ def test_a_node_whose_guard_does_not_hold_is_skipped_and_satisfies_what_follows(
     run = Run(plan_of(step("gift", guard=True), step("ship", "gift")), {"gift guard": [SKIP]})
 
     assert facts.NodeSkipped("gift", SkipReason.GUARD, run.now) in run.recorded
-    assert run.node("gift").result is None
+    assert run.state.results[run.plan.positions["gift"]] is None
     assert run.at_work == ["ship"]
 
 

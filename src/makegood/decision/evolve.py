@@ -366,7 +366,7 @@ _EFFECTFUL = frozenset({Kind.STEP, Kind.LOCAL})
 def _complete(plan: Plan, state: RunState, index: int, result: Raw) -> None:
     node = state.nodes[index]
     node.phase = Phase.DONE
-    node.result = result
+    state.results[index] = result
     node.doubt = False
     node.verdict = None
     state.claims = 0

@@ -76,7 +76,6 @@ class NodeState:
         "generation",
         "guarded",
         "phase",
-        "result",
         "undo_attempt",
         "undo_doubt",
         "undo_failure",
@@ -100,7 +99,6 @@ class NodeState:
         self.doubt: bool = False
         """An attempt under the present key may have had its effect. Only an answer that is about
         the effect itself clears it: a result, a definite no, or a verdict."""
-        self.result: Raw | None = None
         self.failure: Failure | None = None
         """The last failure of its body, or that its worker died."""
         self.asked: int = 0
@@ -135,6 +133,7 @@ class RunState:
         "parked",
         "ready",
         "requests",
+        "results",
         "returned",
         "rollback",
         "rolling_back",
@@ -151,6 +150,8 @@ class RunState:
     def __init__(self, plan: Plan) -> None:
         self.nodes: list[NodeState] = [NodeState(len(node.needs)) for node in plan.nodes]
         self.inputs: dict[str, Raw] = {}
+        self.results: list[Raw | None] = [None] * len(plan.nodes)
+        """Each node's result as JSON, in the order of the plan; None where there is none."""
         self.key: str | None = None
         self.started_at: Instant | None = None
         self.deadline: Instant | None = None
@@ -208,14 +209,9 @@ class RunState:
 
         What fell due before and was not begun waits for something else than time.
         """
-        if self.is_settled:
+        if self.is_settled or (not self.timers and self.deadline is None):
             return None
         due = [instant for instant in self.timers.values() if instant > now]
         if self.deadline is not None and self.rolling_back is None and self.deadline > now:
             due.append(self.deadline)
         return min(due) if due else None
-
-    @property
-    def results(self) -> list[Raw | None]:
-        """Each node's result as JSON, in the order of the plan; None where there is none."""
-        return [node.result for node in self.nodes]

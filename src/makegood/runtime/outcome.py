@@ -160,7 +160,7 @@ def _value(plan: Plan, state: RunState, code: Code | None) -> Any:
         case Constant(json=text):
             return msgspec.json.decode(text)
         case FromNode(node=index):
-            result = state.nodes[index].result
+            result = state.results[index]
             return None if result is None else msgspec.json.decode(result)
         case _:
             message = "a value built from several results is recorded"

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import apsw
@@ -34,6 +35,9 @@ __all__ = ["BATCH_BYTES_MAX", "BATCH_JOBS_MAX", "Writer", "checkpoint"]
 
 BATCH_JOBS_MAX = 128
 """The most appends and calls in one commit."""
+
+FEW_JOBS = 2
+"""While commits are this small there is nothing to gather, and waiting would only be slower."""
 
 BATCH_BYTES_MAX = 4_000_000
 """The most bytes of appends in one commit, unless one append alone is larger."""
@@ -74,7 +78,10 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._queue: deque[Job] = deque()
         self._room = asyncio.Semaphore(CALLS_WAITING_MAX)
-        self._bell = threading.Semaphore(0)
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        """One entry a ring: a queue in C wakes the thread sooner than a semaphore of Python's."""
+        self._last_batch = 0
+        """How many jobs the last commit had."""
         self._rings = False
         self._ends = False
         self._failure: str | None = None
@@ -121,15 +128,19 @@ class Writer:
             message = "the journal is closed"
             raise EngineClosed(message)
         self._queue.append(job)
-        if not self._rings:
+        if self._rings:
+            return
+        self._rings = True
+        if self._last_batch <= FEW_JOBS:
+            self._ring()
+        else:
             # At the end of this turn of the loop, so that all that is appended in it waits
             # together; a thread that woke at once would fight the loop for Python's global lock.
-            self._rings = True
             self._loop.call_soon(self._ring)
 
     def _ring(self) -> None:
         self._rings = False
-        self._bell.release()
+        self._bell.put(None)
 
     def _answer_the_rest(self) -> None:
         """On the loop: nothing can be added any more, for whoever adds sees why first."""
@@ -156,10 +167,12 @@ class Writer:
 
     def _work(self) -> None:
         while not self._ends:
-            if self._bell.acquire(timeout=IDLE_SECONDS):
-                self._write_what_waits(len(self._queue))
-            else:
+            try:
+                self._bell.get(timeout=IDLE_SECONDS)
+            except Empty:
                 self._idle()
+            else:
+                self._write_what_waits(len(self._queue))
 
     def _break(self, reason: str) -> None:
         self._failure = (
@@ -222,6 +235,7 @@ class Writer:
             raise
         self._log_is_empty = False
         self.commits += 1
+        self._last_batch = len(batch)
         self._deliver(batch)
 
     def _deliver(self, jobs: Sequence[Job]) -> None:

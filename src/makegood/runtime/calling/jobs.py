@@ -187,8 +187,9 @@ class Job:
             return (), code.arguments(state.inputs, state.results)
         node = state.nodes[self.index]
         if self.direction == "undo":
-            assert node.result is not None
-            return (code.result.read(node.result),), {}
+            result = state.results[self.index]
+            assert result is not None
+            return (code.result.read(result),), {}
         assert code.compensate is not None
         failure = node.failure or interrupted()
         wanted = code.compensate.parameters
