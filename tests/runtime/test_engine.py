@@ -256,10 +256,11 @@ async def test_a_waiting_run_is_handed_back_and_taken_up_by_the_next(stored: Wor
     assert first.active == 1
     await stored.close(first)
 
-    second = await stored.engine(book)
+    second = await stored.engine()
     (row,) = (await second.list()).rows
     assert row.wake_at is not None
     assert row.wake_at <= stored.clock.now()
+    second.serve(book)
     assert await stored.finish(second, second.run(run.id).result()) == "send done"
     assert stored.outside.calls == ["hold", "charge", "charge", "send"]
 

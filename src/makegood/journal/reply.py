@@ -8,7 +8,7 @@ used like a future, and a store may as well return a future: `Pending` is what b
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -76,8 +76,8 @@ class Reply(Generic[T]):
         assert self._is_done, "the outcome is there"
         if self._error is not None:
             raise self._error
-        # Any result is of the right type, and None may be one.
-        return self._result  # type: ignore[return-value]
+        # None may be a result too, so it cannot stand for there being none.
+        return cast("T", self._result)
 
     def exception(self) -> BaseException | None:
         """Return the error, or None when there is a result."""
