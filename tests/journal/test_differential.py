@@ -126,7 +126,10 @@ class Player:
 
     async def prune(self) -> None:
         before = Instant(self.random.choice((50, 99)))
-        pruned = [await journal.prune(ended_before=before, limit=1) for journal in self.journals]
+        pruned = [
+            await journal.prune(ended_before=before, limit=1, now=Instant(99))
+            for journal in self.journals
+        ]
         assert pruned[0] == pruned[1]
 
     async def crash_free(self) -> None:

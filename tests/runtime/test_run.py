@@ -238,7 +238,8 @@ async def test_a_pruned_run_is_not_waited_for(stored: World) -> None:
     run = await engine.start(book("Oslo"), key="trip-1")
     await stored.finish(engine, run.result())
     stored.clock.turn(timedelta(days=1))
-    await engine._shell.journal.prune(ended_before=stored.clock.now(), limit=10)
+    now = stored.clock.now()
+    await engine._shell.journal.prune(ended_before=now, limit=10, now=now)
 
     again = await engine.start(book("Oslo"), key="trip-1")
     assert again.id == run.id

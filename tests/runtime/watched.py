@@ -141,8 +141,8 @@ class Watched:
     async def plan(self, fingerprint: str) -> StoredPlan | None:
         return await self.within.plan(fingerprint)
 
-    async def prune(self, *, ended_before: Instant, limit: int) -> int:
-        return await self.within.prune(ended_before=ended_before, limit=limit)
+    async def prune(self, *, ended_before: Instant, limit: int, now: Instant) -> int:
+        return await self.within.prune(ended_before=ended_before, limit=limit, now=now)
 
     async def crashes(self) -> int:
         return await self.within.crashes()

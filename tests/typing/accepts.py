@@ -6,21 +6,42 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NewType, Protocol, assert_type
 
-from makegood.definition.policy import Retry
-from makegood.definition.step import Pure, Query, Step, expect, pure, query, step
-from makegood.definition.workflow import Call, Workflow, workflow
-from makegood.errors import Declined, Unavailable
-from makegood.runtime.calling.threads import threaded
-from makegood.values.injectable import (
+from makegood import (
+    Abort,
     Attempt,
+    Call,
     Deadline,
+    Declined,
+    Engine,
+    Executor,
+    Failure,
     IdempotencyKey,
+    Proceed,
+    Pure,
+    Query,
+    Retry,
+    RetryNow,
     RunInfo,
+    Step,
     Transaction,
+    Unavailable,
+    Undecided,
+    Verdict,
+    Workflow,
     Writes,
+    expect,
     injected,
+    pure,
+    query,
+    step,
+    threaded,
+    workflow,
 )
-from makegood.values.verdict import Abort, Failure, Proceed, RetryNow, Undecided, Verdict
+
+
+def as_executor(engine: Engine) -> Executor:
+    return engine
+
 
 OrderId = NewType("OrderId", str)
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from makegood.definition.policy import Retry
-from makegood.definition.step import expect, pure, query, step
-from makegood.definition.workflow import workflow
-from makegood.values.injectable import IdempotencyKey, injected
-from makegood.values.verdict import Abort, Failure, Proceed
+from makegood import (
+    Abort,
+    Failure,
+    IdempotencyKey,
+    Proceed,
+    Retry,
+    expect,
+    injected,
+    pure,
+    query,
+    step,
+    workflow,
+)
 
 
 @dataclass(frozen=True, slots=True)

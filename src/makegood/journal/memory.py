@@ -193,7 +193,7 @@ class MemoryJournal:
         self._require_open()
         return self._store.plans.get(fingerprint)
 
-    async def prune(self, *, ended_before: Instant, limit: int) -> int:
+    async def prune(self, *, ended_before: Instant, limit: int, now: Instant) -> int:
         """Remove the history of runs that ended before a moment; return how many."""
         self._require_open()
         ended = [
@@ -206,7 +206,7 @@ class MemoryJournal:
         ]
         ended.sort(key=lambda record: (record.ended_at, record.run))
         for record in ended[:limit]:
-            _prune(self._store, record, ended_before)
+            _prune(self._store, record, now)
         return len(ended[:limit])
 
     async def crashes(self) -> int:

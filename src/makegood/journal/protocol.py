@@ -379,8 +379,11 @@ class Journal(Protocol):
         """Return a stored plan, or None (19)."""
         ...
 
-    async def prune(self, *, ended_before: Instant, limit: int) -> int:
-        """Remove the history of runs that ended before a moment; return how many (20)."""
+    async def prune(self, *, ended_before: Instant, limit: int, now: Instant) -> int:
+        """Remove the history of runs that ended before a moment; return how many (20).
+
+        `now` is when they are marked as pruned.
+        """
         ...
 
     async def crashes(self) -> int:

@@ -38,9 +38,9 @@ async def test_pruning_removes_what_ended_before_the_moment(journal: Journal) ->
         await journal.append(last(run_id(number), 2, ended_at=ended_at))
     await journal.append(first(run_id(4)))
 
-    assert await journal.prune(ended_before=Instant(30), limit=1) == 1
-    assert await journal.prune(ended_before=Instant(30), limit=9) == 1
-    assert await journal.prune(ended_before=Instant(30), limit=9) == 0
+    assert await journal.prune(ended_before=Instant(30), limit=1, now=Instant(99)) == 1
+    assert await journal.prune(ended_before=Instant(30), limit=9, now=Instant(99)) == 1
+    assert await journal.prune(ended_before=Instant(30), limit=9, now=Instant(99)) == 0
 
     page = await journal.list(Filter())
     assert [row.run for row in page.rows] == [run_id(4), run_id(3)]
@@ -54,13 +54,13 @@ async def test_a_pruned_run_with_a_key_keeps_its_row_so_that_its_key_stays_taken
     await journal.append(first(RUN, "order-1"))
     await journal.append(last(RUN, 2, ended_at=10))
 
-    await journal.prune(ended_before=Instant(11), limit=9)
+    await journal.prune(ended_before=Instant(11), limit=9, now=Instant(99))
 
     history = await journal.read(RUN)
     assert (history.appends, history.inbox, history.row.status) == ((), (), "completed")
-    assert history.row.pruned_at is not None
+    assert history.row.pruned_at == Instant(99)
     assert await journal.append(first(OTHER, "order-1")) == Exists(RUN, "hash-1")
-    assert await journal.prune(ended_before=Instant(11), limit=9) == 0
+    assert await journal.prune(ended_before=Instant(11), limit=9, now=Instant(99)) == 0
     with pytest.raises(UnknownRun):
         await journal.post(post(RUN))
 
@@ -70,7 +70,7 @@ async def test_an_append_sent_again_does_not_bring_back_what_was_pruned(journal:
     await journal.append(first(RUN, "order-1"))
     again = last(RUN, 2, ended_at=10)
     await journal.append(again)
-    await journal.prune(ended_before=Instant(11), limit=9)
+    await journal.prune(ended_before=Instant(11), limit=9, now=Instant(99))
 
     assert await journal.append(again) == Applied()
 
@@ -86,7 +86,7 @@ async def test_what_somebody_holds_or_was_posted_to_is_not_pruned(journal: Journ
     await journal.append(last(run_id(2), 2, ended_at=2))
     await journal.post(post(run_id(2)))
 
-    assert await journal.prune(ended_before=Instant(99), limit=9) == 0
+    assert await journal.prune(ended_before=Instant(99), limit=9, now=Instant(99)) == 0
 
 
 @promise(21)

@@ -189,10 +189,12 @@ class SqliteJournal:
         """Return a stored plan, or None."""
         return await self._ready().reader.read(lambda connection: plan_of(connection, fingerprint))
 
-    async def prune(self, *, ended_before: Instant, limit: int) -> int:
+    async def prune(self, *, ended_before: Instant, limit: int, now: Instant) -> int:
         """Remove the history of runs that ended before a moment; return how many."""
         return await self._ready().writer.call(
-            lambda connection: prune_ended(connection, ended_before=ended_before, limit=limit)
+            lambda connection: prune_ended(
+                connection, ended_before=ended_before, limit=limit, now=now
+            )
         )
 
     async def crashes(self) -> int:

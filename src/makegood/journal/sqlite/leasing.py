@@ -79,18 +79,18 @@ def free_held(connection: Connection) -> None:
     )
 
 
-def prune_ended(connection: Connection, *, ended_before: Instant, limit: int) -> int:
+def prune_ended(connection: Connection, *, ended_before: Instant, limit: int, now: Instant) -> int:
     """Remove the history of ended runs that nobody holds and nothing wakes; return how many."""
     marked = connection.execute(
         """
-        UPDATE makegood_run SET pruned_at = ?1
+        UPDATE makegood_run SET pruned_at = ?3
          WHERE id IN (SELECT id FROM makegood_run
                        WHERE ended_at IS NOT NULL AND pruned_at IS NULL
                          AND ended_at < ?1 AND wake_at IS NULL
                        ORDER BY ended_at, id LIMIT ?2)
         RETURNING id
         """,
-        (ended_before, limit),
+        (ended_before, limit, now),
     ).fetchall()
     runs = (msgspec.json.encode([run for (run,) in marked]).decode(),)
     for statement in (
