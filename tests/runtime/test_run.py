@@ -240,7 +240,6 @@ async def test_a_pruned_run_is_not_waited_for(stored: World) -> None:
     stored.clock.turn(timedelta(days=1))
     now = stored.clock.now()
     await engine._shell.journal.prune(ended_before=now, limit=10, now=now)
-
     again = await engine.start(book("Oslo"), key="trip-1")
     assert again.id == run.id
     with pytest.raises(UnknownRun, match="pruned"):

@@ -104,9 +104,8 @@ class MemoryJournal:
 
     def append(self, append: Append) -> Reply[Verdict]:
         """Write one turn of one run; the verdict is there already."""
-        self._require_open()
         given: Reply[Verdict] = Reply()
-        given.give(self._verdict(append))
+        given.give(self._verdict(append) if self._is_open else _closed())
         return given
 
     async def post(self, post: Post) -> int | Exists:
@@ -248,8 +247,7 @@ class MemoryJournal:
 
     def _require_open(self) -> None:
         if not self._is_open:
-            message = "the journal is closed, or was never opened"
-            raise EngineClosed(message)
+            raise _closed()
 
 
 class _Record:
@@ -317,6 +315,10 @@ class _Record:
             ended_at=self.ended_at,
             pruned_at=self.pruned_at,
         )
+
+
+def _closed() -> EngineClosed:
+    return EngineClosed("the journal is closed, or was never opened")
 
 
 def _refusal(store: MemoryStore, record: _Record | None, append: Append) -> Verdict | None:

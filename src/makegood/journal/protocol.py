@@ -338,7 +338,11 @@ class Journal(Protocol):
         ...
 
     def append(self, append: Append) -> Pending[Verdict]:
-        """Write one turn of one run (1–8). Returns at once; the verdict is there or will be."""
+        """Write one turn of one run (1–8). Returns at once; the verdict is there or will be.
+
+        It raises nothing itself: whatever is wrong with the journal is found where the verdict
+        would be.
+        """
         ...
 
     async def post(self, post: Post) -> int | Exists:

@@ -172,3 +172,14 @@ async def test_a_closed_journal_answers_nothing_more(world: World) -> None:
         with pytest.raises(EngineClosed):
             await call()
     assert not journal.leads
+
+
+async def test_an_append_to_a_closed_journal_is_answered_where_its_verdict_would_be(
+    world: World,
+) -> None:
+    journal = await world.open()
+    await journal.close()
+
+    reply = journal.append(first(RUN))
+
+    assert isinstance(reply.exception(), EngineClosed)

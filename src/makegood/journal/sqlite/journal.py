@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from makegood.errors import EngineClosed, StoreFailed, StoreRefused
+from makegood.errors import EngineClosed, MakegoodError, StoreFailed, StoreRefused
 from makegood.journal.protocol import (
     Append,
     Exists,
@@ -134,8 +134,12 @@ class SqliteJournal:
     def append(self, append: Append) -> Reply[Verdict]:
         """Queue one turn of one run for the next commit; a process that does not lead is fenced."""
         assert len(append.token) == TOKEN_BYTES, "a token has 16 bytes"
-        writer = self._ready().writer
-        return writer.append(append) if writer.leads else _fenced()
+        try:
+            writer = self._ready().writer
+            return writer.append(append) if writer.leads else _given(Fenced())
+        except MakegoodError as error:
+            # Whoever appends looks for the verdict, and learns there that there is no journal.
+            return _given(error)
 
     async def post(self, post: Post) -> int | Exists:
         """Leave something for a run, or start one without holding it."""
@@ -260,10 +264,10 @@ class _Opened:
         self.reader = reader
 
 
-def _fenced() -> Reply[Verdict]:
-    verdict: Reply[Verdict] = Reply()
-    verdict.give(Fenced())
-    return verdict
+def _given(outcome: Verdict | MakegoodError) -> Reply[Verdict]:
+    reply: Reply[Verdict] = Reply()
+    reply.give(outcome)
+    return reply
 
 
 def _keep_plan(connection: Connection, plan: StoredPlan) -> None:
