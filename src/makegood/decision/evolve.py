@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from makegood.decision.facts import Fact
     from makegood.definition.plan import Plan
 
-__all__ = ["evolve", "expects", "fold"]
+__all__ = ["evolve", "expects", "fold", "fold_appends"]
 
 _INTERRUPTED = Failure(
     kind=FailureKind.IN_DOUBT,
@@ -42,6 +42,11 @@ def fold(plan: Plan, history: Iterable[Fact]) -> RunState:
     for fact in history:
         evolve(plan, state, fact)
     return state
+
+
+def fold_appends(plan: Plan, appends: Iterable[bytes]) -> RunState:
+    """Return the state that a run's stored appends add up to, a JSON array of facts each."""
+    return fold(plan, (fact for append in appends for fact in facts.read_facts(append)))
 
 
 def evolve(plan: Plan, state: RunState, fact: Fact) -> RunState:
@@ -71,7 +76,6 @@ def _run_started(_plan: Plan, state: RunState, fact: facts.RunStarted) -> None:
     state.inputs = fact.inputs
     state.key = fact.key
     state.deadline = fact.deadline
-    state.started_at = fact.at
 
 
 def _claimed(plan: Plan, state: RunState, fact: facts.Claimed) -> None:

@@ -138,7 +138,6 @@ class RunState:
         "rollback",
         "rolling_back",
         "skipped_in_doubt",
-        "started_at",
         "stuck",
         "timers",
         "todo",
@@ -153,7 +152,6 @@ class RunState:
         self.results: list[Raw | None] = [None] * len(plan.nodes)
         """Each node's result as JSON, in the order of the plan; None where there is none."""
         self.key: str | None = None
-        self.started_at: Instant | None = None
         self.deadline: Instant | None = None
         self.deadline_passed: bool = False
         self.claims: int = 0

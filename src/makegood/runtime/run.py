@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import msgspec
 
-from makegood.decision.evolve import fold
-from makegood.decision.facts import ControlAnswer, read_facts
+from makegood.decision.evolve import fold_appends
+from makegood.decision.facts import ControlAnswer
 from makegood.definition.plan import Plan
 from makegood.errors import NotUndoable, PastPivot, UnknownRun
 from makegood.journal.protocol import Exists, Post
@@ -18,6 +18,8 @@ from makegood.runtime.report import RunReport, report_on
 from makegood.values.instants import after
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from makegood.decision.state import RunState
     from makegood.definition.code import Code
     from makegood.journal.protocol import History
@@ -81,8 +83,7 @@ class Run(Generic[R]):
                 await turn.left()
                 self._errors = self._errors | turn.errors
                 continue
-            await pause(self._shell.clock, after(self._shell.clock.now(), wait))
-            wait = min(wait * 2, self._shell.config.poll_max)
+            wait = await self._pause(wait)
 
     async def describe(self) -> RunReport:
         """Return where the run stands now, node by node."""
@@ -116,10 +117,8 @@ class Run(Generic[R]):
     async def _ask(self, post: CancelPost | UndoPost) -> ControlAnswer:
         """Post a request and wait for its answer, which is a fact of the run."""
         self._turn = None
-        clock = self._shell.clock
-        number = await self._shell.journal.post(
-            Post(run=self.id, body=write_post(post), at=clock.now())
-        )
+        at = self._shell.clock.now()
+        number = await self._shell.journal.post(Post(run=self.id, body=write_post(post), at=at))
         assert not isinstance(number, Exists)
         wait = self._shell.config.poll_min
         self._shell.ring(self.id)
@@ -131,8 +130,13 @@ class Run(Generic[R]):
                 raise PastPivot(message)
             if answer is not None:
                 return answer
-            await pause(clock, after(clock.now(), wait))
-            wait = min(wait * 2, self._shell.config.poll_max)
+            wait = await self._pause(wait)
+
+    async def _pause(self, wait: timedelta) -> timedelta:
+        """Wait before asking again, and return how long to wait the next time."""
+        clock = self._shell.clock
+        await pause(clock, after(clock.now(), wait))
+        return min(wait * 2, self._shell.config.poll_max)
 
     async def _read(self) -> tuple[History, Plan, RunState]:
         history = await self._shell.journal.read(self.id)
@@ -140,8 +144,7 @@ class Run(Generic[R]):
             message = f"what run {self.id} did was pruned; only its key is still known"
             raise UnknownRun(message)
         plan = await self._plan_of(history)
-        facts = [fact for append in history.appends for fact in read_facts(append)]
-        return history, plan, fold(plan, facts)
+        return history, plan, fold_appends(plan, history.appends)
 
     async def _plan_of(self, history: History) -> Plan:
         fingerprint = history.row.fingerprint

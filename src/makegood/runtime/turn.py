@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from makegood.decision import facts
 from makegood.decision.commands import Compensate, Evaluate, Local, Start, Stop, Undo
-from makegood.decision.evolve import evolve, expects, fold
+from makegood.decision.evolve import evolve, expects, fold_appends
 from makegood.decision.facts import read_facts, write_facts
 from makegood.decision.retry import Chance
 from makegood.decision.state import RunState
@@ -437,8 +437,7 @@ class Turn:
 
     def _restore(self, history: History) -> list[Fact]:
         """Fold the run anew, and its being claimed too; return that fact until it is written."""
-        recorded = [fact for append in history.appends for fact in read_facts(append)]
-        self.state = fold(self.served.plan, recorded)
+        self.state = fold_appends(self.served.plan, history.appends)
         self.seq = history.row.seq
         self.inbox_head = history.row.inbox_head - len(history.inbox)
         # What kills its worker without having begun anything is known by its second claim.
