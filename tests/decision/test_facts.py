@@ -11,7 +11,7 @@ import pytest
 from msgspec import Raw
 
 from makegood.decision import facts
-from makegood.decision.evolve import evolve, expects
+from makegood.decision.evolve import evolve, expects, fold, fold_appends
 from makegood.decision.facts import Fact, read_facts, write_facts
 from makegood.decision.state import RunState
 from makegood.values.instants import Instant
@@ -278,3 +278,12 @@ def test_evolve_returns_the_state_that_it_was_given() -> None:
 
     assert evolve(PLAN, state, GOLDEN[0][0]) is state
     assert snapshot(state)["key"] == "order-1"
+
+
+def test_stored_appends_add_up_to_the_same_state_as_their_facts() -> None:
+    run = Run(plan_of(step("hold"), step("pay", "hold")))
+    run.play()
+    stored = [write_facts((fact,)) for fact in run.recorded]
+
+    assert snapshot(fold_appends(run.plan, stored)) == snapshot(fold(run.plan, run.recorded))
+    assert snapshot(fold_appends(run.plan, stored)) == snapshot(run.state)
