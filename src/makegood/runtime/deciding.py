@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from makegood.decision.commands import Evaluate
-from makegood.decision.decide import decide
 from makegood.decision.evolve import evolve
 from makegood.runtime.calling.evaluate import evaluate
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from makegood.decision.state import RunState
     from makegood.runtime.calling.jobs import Direction
     from makegood.runtime.calling.served import Served
+    from makegood.runtime.ports import Decide
     from makegood.values.instants import Instant
 
 __all__ = ["Errors", "decide_all"]
@@ -25,6 +25,7 @@ Errors = dict[tuple[str, "Direction"], BaseException]
 
 
 def decide_all(
+    decide: Decide,
     served: Served,
     state: RunState,
     recorded: list[Fact],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from makegood.decision.decide import decide
 from makegood.decision.facts import RunStarted, write_facts
 from makegood.errors import (
     DefinitionError,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from makegood.definition.workflow import Call, Workflow
     from makegood.extension import Extension
     from makegood.journal.protocol import Journal, Page, Verdict
-    from makegood.runtime.ports import Clock, Ids, Interceptor, Observer
+    from makegood.runtime.ports import Clock, Decide, Ids, Interceptor, Observer
     from makegood.values.injectable import Sql
 
 __all__ = ["Engine"]
@@ -59,6 +60,9 @@ class Engine:
     `journal` is an address (`sqlite:///orders.journal`, `memory://`) or a journal. `services`
     are found by the annotated type of `injected` parameters. With `work=False` the engine only
     starts, asks and reads; another process does the work.
+
+    `clock`, `ids` and `decide` are what the engine stands on. Tests give it a clock that they
+    turn, and a simulation gives it a decision core that lacks a rule, to show that it is needed.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class Engine:
         work: bool = True,
         clock: Clock | None = None,
         ids: Ids | None = None,
+        decide: Decide = decide,
     ) -> None:
         self._services = dict(services or {})
         self._extensions = tuple(extensions)
@@ -88,6 +93,7 @@ class Engine:
             config=config or Config(),
             observers=observers,
             interceptors=interceptors,
+            decide=decide,
         )
         self._worker = Worker(self._shell, self._served)
         self._shell.on_ring(self._worker.ring)

@@ -17,6 +17,10 @@ from makegood.values.ids import RunId, WorkerId
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from makegood.decision.commands import Decision
+    from makegood.decision.retry import Chance
+    from makegood.decision.state import RunState
+    from makegood.definition.plan import Plan
     from makegood.definition.workflow import Call
     from makegood.journal.protocol import Filter, Page
     from makegood.runtime.run import Run
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Clock",
+    "Decide",
     "Event",
     "Executor",
     "Ids",
@@ -70,6 +75,14 @@ class Ids(Protocol):
 
     def token(self) -> bytes:
         """Return 16 bytes that name one append."""
+        ...
+
+
+class Decide(Protocol):
+    """The decision core, as the runtime sees it: what next, from a state alone."""
+
+    def __call__(self, plan: Plan, state: RunState, now: Instant, chance: Chance, /) -> Decision:
+        """Say what is to be recorded and done next; it changes nothing."""
         ...
 
 

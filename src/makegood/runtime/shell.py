@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from makegood.definition.plan import Plan
     from makegood.journal.protocol import History, Journal
     from makegood.runtime.config import Config
-    from makegood.runtime.ports import Clock, Ids, Interceptor, Observer
+    from makegood.runtime.ports import Clock, Decide, Ids, Interceptor, Observer
     from makegood.runtime.turn import Turn
     from makegood.values.ids import RunId
 
@@ -41,8 +41,10 @@ class Shell:
         config: Config,
         observers: Sequence[Observer],
         interceptors: Sequence[Interceptor],
+        decide: Decide,
     ) -> None:
         self.journal = journal
+        self.decide = decide
         self.clock = clock
         self.ids = ids
         self.config = config

@@ -255,6 +255,7 @@ class Turn:
     def _decide(self, recorded: list[Fact], now: Instant) -> list[Command]:
         self._decided_at = now
         return decide_all(
+            self._shell.decide,
             self.served,
             self.state,
             recorded,

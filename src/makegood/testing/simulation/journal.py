@@ -1,0 +1,169 @@
+"""A journal at the other end of a wire."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from makegood.errors import StoreBusy, StoreFailed, StoreFull
+from makegood.journal.reply import Reply
+from makegood.testing.simulation.fates import Call
+from makegood.testing.simulation.wire import Troubles, Wire, giving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from makegood.journal.protocol import (
+        Append,
+        Exists,
+        Filter,
+        History,
+        Journal,
+        Leases,
+        Migration,
+        Page,
+        Post,
+        StoredPlan,
+        Verdict,
+    )
+    from makegood.testing.simulation.fates import Fates, Operation
+    from makegood.testing.simulation.host import Host
+    from makegood.testing.simulation.simulation import Simulation
+    from makegood.values.ids import RunId, WorkerId
+    from makegood.values.injectable import Sql
+    from makegood.values.instants import Instant
+
+__all__ = ["SimulatedJournal"]
+
+T = TypeVar("T")
+
+
+class SimulatedJournal:
+    """A `Journal` whose every call takes time and fares as the fates say.
+
+    The journal behind it must answer at once, as one in memory does. A call whose outcome nobody
+    knows breaks this journal, as a failed commit breaks the real one: whatever waits or comes
+    later gets `StoreFailed`, and only a new process goes on.
+    """
+
+    def __init__(self, journal: Journal, simulation: Simulation, host: Host, fates: Fates) -> None:
+        self._journal = journal
+        self._simulation = simulation
+        self._host = host
+        self._fates = fates
+        self._is_broken = False
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process may hold runs now."""
+        return self._journal.leads and not self._is_broken
+
+    async def open(self, *, work: bool, migrations: Sequence[Migration] = ()) -> None:
+        """Open the store."""
+        await self._journal.open(work=work, migrations=migrations)
+
+    async def close(self) -> None:
+        """Close this process's view."""
+        if not self._host.lane.is_dead:
+            await self._journal.close()
+
+    def append(self, append: Append) -> Reply[Verdict]:
+        """Write one turn of one run."""
+        given: Reply[Verdict] = Reply()
+        self._carry("append", append.run, lambda: self._journal.append(append).result(), given.give)
+        return given
+
+    async def post(self, post: Post) -> int | Exists:
+        """Leave something for a run."""
+        return await self._ask("post", post.run, partial(self._journal.post, post))
+
+    async def lease(
+        self, worker: WorkerId, *, fingerprints: Sequence[str], limit: int, now: Instant
+    ) -> Leases:
+        """Claim runs that are due."""
+        work = partial(self._journal.lease, worker, fingerprints=fingerprints, limit=limit, now=now)
+        return await self._ask("lease", "", work)
+
+    async def release(self, worker: WorkerId, runs: Sequence[RunId], *, now: Instant) -> None:
+        """Give held runs back."""
+        await self._ask("release", "", partial(self._journal.release, worker, runs, now=now))
+
+    async def read(self, run: RunId) -> History:
+        """Return everything that is remembered of a run."""
+        return await self._ask("read", run, partial(self._journal.read, run))
+
+    async def find(self, workflow: str, key: str) -> RunId | None:
+        """Return the run of a workflow and key."""
+        return await self._ask("find", key, partial(self._journal.find, workflow, key))
+
+    async def list(self, filter: Filter) -> Page:
+        """Return one page of rows."""
+        return await self._ask("list", "", partial(self._journal.list, filter))
+
+    async def query(self, sql: str, *parameters: Sql) -> Sequence[tuple[Sql, ...]]:
+        """Return rows of the application's own tables."""
+        return await self._ask("read", "", partial(self._journal.query, sql, *parameters))
+
+    async def keep_plan(self, plan: StoredPlan) -> None:
+        """Store a plan."""
+        await self._ask("keep_plan", plan.workflow, partial(self._journal.keep_plan, plan))
+
+    async def plan(self, fingerprint: str) -> StoredPlan | None:
+        """Return a stored plan."""
+        return await self._ask("plan", fingerprint, partial(self._journal.plan, fingerprint))
+
+    async def prune(self, *, ended_before: Instant, limit: int, now: Instant) -> int:
+        """Remove the history of ended runs, at once: nothing else depends on when."""
+        return await self._journal.prune(ended_before=ended_before, limit=limit, now=now)
+
+    async def crashes(self) -> int:
+        """Return how many unclean ends were found."""
+        return await self._journal.crashes()
+
+    # Any: what a coroutine yields, which is nothing here.
+    async def _ask(
+        self, operation: Operation, subject: str, work: Callable[[], Coroutine[Any, Any, T]]
+    ) -> T:
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._carry(operation, subject, lambda: _at_once(work()), giving(answer))
+        return await answer
+
+    def _carry(
+        self,
+        operation: Operation,
+        subject: str,
+        work: Callable[[], T],
+        give: Callable[[T | BaseException], None],
+    ) -> None:
+        if self._is_broken:
+            self._simulation.loop.after(0, give, _broken(), lane=self._host.lane)
+            return
+        troubles = Troubles(
+            refused=lambda: StoreBusy("the store is busy"),
+            full=lambda: StoreFull("there is no room left"),
+            unknown=_broken,
+            broken=self._break,
+        )
+        wire: Wire[T] = Wire(self._simulation, self._host, self._fates, troubles)
+        wire.carry(Call(host=self._host.name, operation=operation, subject=subject), work, give)
+
+    def _break(self) -> None:
+        self._is_broken = True
+        self._host.end_soon()
+
+
+def _broken() -> StoreFailed:
+    return StoreFailed("the outcome of a commit cannot be known")
+
+
+# Any: as above.
+def _at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine returns that awaits nothing."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        answer: T = end.value
+        return answer
+    message = "the journal behind a simulated one must answer at once"
+    raise AssertionError(message)

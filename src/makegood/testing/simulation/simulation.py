@@ -1,0 +1,103 @@
+"""A whole world in one process: what it consists of, and what was seen in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from hashlib import sha256
+from random import Random
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from makegood.journal.memory import MemoryStore
+from makegood.testing.simulation.clock import HostClock
+from makegood.testing.simulation.ids import SeededIds
+from makegood.testing.simulation.loop import SimulatedLoop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from makegood.testing.simulation.fates import Call, Fate
+    from makegood.testing.simulation.host import Host
+    from makegood.testing.simulation.loop import Lane
+
+__all__ = ["Simulation"]
+
+R = TypeVar("R")
+
+
+class Simulation:
+    """One world: virtual time, a store, and the processes on it. The same seed, the same world.
+
+    Everything random in it must be drawn from generators made by `chance`, each by a name of its
+    own, so that one more draw in one does not change what the others give.
+    """
+
+    def __init__(self, seed: int, *, lease_seconds: float = 10.0) -> None:
+        self.seed = seed
+        self.loop = SimulatedLoop(self.chance("order"))
+        self.store = MemoryStore(lease_seconds=lease_seconds)
+        self.ids = SeededIds(self.loop, self.chance("ids"))
+        self.hosts: list[Host] = []
+        self.lanes: list[Lane] = []
+        """Every process that ever ran."""
+        self.reached: Counter[tuple[str, str]] = Counter()
+        """How often each operation met each fate."""
+        self.story: list[str] | None = None
+        """What happened, line by line, where somebody wants to read it."""
+        self.watch: Callable[[Call, Fate, object], None] | None = None
+        """Told of everything that is done outside, when it is."""
+        self.errors: list[str] = []
+        """What went wrong unseen: exceptions that no one caught."""
+        self._digest = sha256()
+
+    def chance(self, name: str) -> Random:
+        """Return a generator that follows from the seed and a name."""
+        return Random(f"{self.seed} {name}")  # noqa: S311 - it is to be repeatable
+
+    def clock(self, *, offset: int = 0, parts_per_million: int = 0) -> HostClock:
+        """Return a clock, which may be wrong."""
+        return HostClock(self.loop, offset=offset, parts_per_million=parts_per_million)
+
+    # Any: what a coroutine yields is between it and the loop.
+    def run(self, plot: Coroutine[Any, Any, R]) -> R:
+        """Run a plot to its end; afterwards nothing of this world is left at work."""
+        self.loop.set_exception_handler(self._caught)
+        try:
+            return self.loop.run_world(plot)
+        finally:
+            for lane in [*self.lanes, self.loop.outside]:
+                lane.die()
+            for lane in [*self.lanes, self.loop.outside]:
+                lane.bury()
+            self.loop.close()
+
+    async def pause(self, micros: int) -> None:
+        """Wait for virtual time to pass."""
+        await asyncio.sleep(micros / 1_000_000)
+
+    def note(self, call: Call, fate: Fate) -> None:
+        """Remember that a call met its fate."""
+        self.reached[call.operation, fate.value] += 1
+        self.tell(call.host, call.operation, call.subject, fate.value)
+
+    def done(self, call: Call, fate: Fate, outcome: object) -> None:
+        """Remember what came of a call where it was done."""
+        self.tell(call.host, call.operation, "→", type(outcome).__name__)
+        if self.watch is not None:
+            self.watch(call, fate, outcome)
+
+    def tell(self, *words: str) -> None:
+        """Add a line to the story."""
+        line = f"{self.loop.micros} {' '.join(words)}\n"
+        self._digest.update(line.encode())
+        if self.story is not None:
+            self.story.append(line)
+
+    @property
+    def trace(self) -> str:
+        """A digest of the whole story: equal digests, equal worlds."""
+        return self._digest.hexdigest()
+
+    def _caught(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        self.errors.append(f"{context.get('message')}: {error!r}")
