@@ -41,6 +41,7 @@ CATCHES_EVERYTHING = {
     "runtime/calling/evaluate.py": "a user's pure function ends here",
     "runtime/calling/failing.py": "the message of a user's exception is made by the user's code",
     "runtime/calling/perform.py": "a user's step, undo or compensate ends here",
+    "testing/simulation/wire.py": "what is done at the other end is carried back to who asked",
     "runtime/telemetry.py": "an observer is called here, and never changes an outcome",
 }
 
@@ -56,6 +57,9 @@ TELLS_TIME_OR_DRAWS = {
     "journal/sqlite/opening.py": "another process's migration is waited for in real time",
     "journal/sqlite/reading.py": "a query that takes too long is interrupted in real time",
     "runtime/clock.py": "the one place with a clock and chance; everything else is handed them",
+    "testing/simulation/ids.py": "it draws from a seeded generator that it is handed",
+    "testing/simulation/loop.py": "it draws from a seeded generator that it is handed",
+    "testing/simulation/simulation.py": "its generators are seeded, and its time is virtual",
     "testing/running.py": "a body that waits for something real is given real time",
 }
 

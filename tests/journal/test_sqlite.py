@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from makegood.errors import StoreBusy
+from makegood.journal.protocol import Filter
 from makegood.journal.sqlite.journal import SqliteJournal
+from makegood.journal.sqlite.reading import _conditions
 from makegood.values.instants import as_datetime
 from tests.journal.contract import *  # noqa: F403 - the suite that every journal passes
 from tests.journal.records import facts, first, run_id
+from tests.runtime.world import turn_of_the_loop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
     from makegood.journal.application.connection import Connection
     from makegood.journal.protocol import Journal, Migration
+    from makegood.values.injectable import Sql
 
 
 class SqliteWorld:
@@ -54,8 +59,13 @@ async def world(tmp_path: Path) -> AsyncGenerator[SqliteWorld, None]:
 async def test_what_waits_together_shares_commits(world: SqliteWorld) -> None:
     journal = await world.open()
     before = journal.commits
+    gate = threading.Event()
+    held = asyncio.ensure_future(journal._ready().writer.between(gate.wait))
+    await turn_of_the_loop()
 
-    await asyncio.gather(*(journal.append(first(run_id(number))) for number in range(256)))
+    waiting = [journal.append(first(run_id(number))) for number in range(256)]
+    gate.set()
+    await asyncio.gather(held, *waiting)
 
     assert journal.commits - before == 2
 
@@ -112,5 +122,28 @@ async def test_every_listing_has_its_index(world: SqliteWorld) -> None:
         assert f"makegood_run_{index}" in steps, sql
 
 
-def explained(connection: Connection, *, sql: str) -> str:
-    return str(connection.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall())
+@pytest.mark.parametrize(
+    ("statuses", "index"),
+    [
+        ({"running"}, "unfinished"),
+        ({"waiting", "parked"}, "unfinished"),
+        ({"parked"}, "troubled"),
+        ({"parked", "failed"}, "troubled"),
+    ],
+)
+async def test_runs_of_a_status_are_not_looked_for_among_all(
+    statuses: set[str], index: str, world: SqliteWorld
+) -> None:
+    journal = await world.open()
+    conditions, parameters = _conditions(Filter(statuses=frozenset(statuses)))
+    sql = f"SELECT id FROM makegood_run WHERE {' AND '.join(conditions)} ORDER BY id DESC"
+
+    steps = await journal._ready().reader.read(
+        partial(explained, sql=sql, parameters=tuple(parameters))
+    )
+
+    assert f"makegood_run_{index}" in steps
+
+
+def explained(connection: Connection, *, sql: str, parameters: Sequence[Sql] = ()) -> str:
+    return str(connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall())
