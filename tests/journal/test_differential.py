@@ -43,7 +43,7 @@ class Player:
     """Draws operations from a seed, and plays each on one journal after the other."""
 
     def __init__(self, seed: int, journals: list[Journal]) -> None:
-        self.random = Random(seed)  # noqa: S311 - the same operations again are the point
+        self.random = Random(seed)
         self.journals = journals
         self.sent: list[Append] = []
 
