@@ -10,8 +10,10 @@ from makegood import (
     Abort,
     Attempt,
     Call,
+    Chain,
     Deadline,
     Declined,
+    Done,
     Engine,
     Executor,
     Failure,
@@ -29,6 +31,7 @@ from makegood import (
     Verdict,
     Workflow,
     Writes,
+    chain,
     expect,
     injected,
     pure,
@@ -180,3 +183,61 @@ assert_type(sell(OrderId("1"), comment="x"), Call[tuple[Receipt, OrderId]])
 as_query: Query[[OrderId], Order] = query(find_without_attempt)
 as_step: Step[[OrderId], Order | None] = step(find_without_attempt, optional=True)
 as_pure: Pure[[Order], bool] = large
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    order_id: OrderId
+    note: str
+
+
+async def post(order: Order, payment: Payment, note: str, *, copies: int = 1) -> str:
+    return f"{order} {payment} {note} {copies}"
+
+
+async def settle(order: Order, payment: Payment, note: str, cents: int) -> int:
+    return len(f"{order} {payment} {note} {cents}")
+
+
+async def ring() -> bool:
+    return True
+
+
+posted = step(post, irreversible="it is in the post")
+settled = step(settle, irreversible="it is settled")
+rung = query(ring)
+
+
+def given(wish: Wish, done: Done) -> tuple[Order, str]:
+    return done[find], wish.note
+
+
+begun = chain("look_up", find)
+assert_type(begun, Chain[OrderId, Order])
+wished = chain("wish", find, takes=Wish, using=lambda wish: wish.order_id)
+assert_type(wished, Chain[Wish, Order])
+two = chain("wish", take, takes=tuple[Order, str], using=lambda pair: (pair[0], pair[1]))
+assert_type(two, Chain[tuple[Order, str], Payment])
+paid = wished.then(take, using=lambda _, done: done[find])
+assert_type(paid, Chain[Wish, Payment])
+assert_type(
+    wished.then(take, using=lambda wish, done: (done[find], wish.note)), Chain[Wish, Payment]
+)
+assert_type(wished.then(take, using=given), Chain[Wish, Payment])
+assert_type(wished.then(gift, using=lambda _, done: done[find]), Chain[Wish, str | None])
+assert_type(
+    wished.then(large.named("x"), using=lambda _, done: done["find_order"]), Chain[Wish, bool]
+)
+assert_type(wished.then(rung), Chain[Wish, bool])
+sent = paid.then(posted, using=lambda wish, done: (done[find], done[take], wish.note))
+assert_type(sent, Chain[Wish, str])
+by_name = paid.then(posted, using=lambda _, done: {"order": done.find_order, "copies": 2})
+assert_type(by_name, Chain[Wish, str])
+four = paid.then(
+    settled, using=lambda wish, done: (done[find], done[take], wish.note, done[find].total)
+)
+assert_type(four, Chain[Wish, int])
+assert_type(sent.workflow(deadline=timedelta(hours=1)), Workflow[[Wish], str])
+both = sent.workflow(returning=lambda wish, done: (wish.note, done[take]), strict=True)
+assert_type(both, Workflow[[Wish], tuple[str, Payment]])
+assert_type(both(Wish(OrderId("1"), "x")), Call[tuple[str, Payment]])

@@ -11,6 +11,7 @@ from makegood import (
     IdempotencyKey,
     Proceed,
     Retry,
+    chain,
     expect,
     injected,
     pure,
@@ -129,3 +130,34 @@ wrong("1", "2", deadline=timedelta(1))  # refused: there is no such input
 @workflow(deadline=60)  # refused: a deadline is a timedelta
 def late(order_id: str) -> Order:
     return find(order_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    order_id: str
+    cents: int
+
+
+wished = chain("wish", find, takes=Wish, using=lambda wish: wish.order_id)
+paid = wished.then(take, using=lambda _, done: done[find])
+
+chain(find, take)  # refused: a chain begins with its name
+chain("wish", send)  # refused: its first step takes two values
+chain("wish", find_order)  # refused: a function is no step
+chain("wish", find, takes=Wish)  # refused: nothing says what the first step is given
+chain("wish", find, using=lambda wish: wish)  # refused: nothing says what the chain takes
+chain("wish", find, takes=Wish, using=lambda wish: wish.cents)  # refused: a number is no order id
+chain("wish", find, takes=Wish, using=lambda wish: wish.price)  # refused: there is no price
+wished.then(take)  # refused: nothing says what it is given
+wished.then(charge, using=lambda _, done: done[find])  # refused: a function is no step
+wished.then(take, using=lambda wish, _: wish.order_id)  # refused: a text is no order
+wished.then(take, using=lambda wish: wish)  # refused: a using takes what is done, too
+wished.then(take, using=lambda _, done: done[find_order])  # refused: a function is no step
+paid.then(send, using=lambda _, done: done[find])  # refused: the payment is missing
+paid.then(send, using=lambda _, done: (done[take], done[find]))  # refused: in the wrong order
+paid.then(send, using=lambda _, done: (done[find], done[gift]))  # refused: a gift may be None
+paid.then(send, lambda _, done: (done[find], done[take]))  # refused: using is given by name
+paid.workflow(returning=lambda wish: wish)  # refused: it takes what is done, too
+paid.workflow(deadline=60)  # refused: a deadline is a timedelta
+paid.workflow()("1")  # refused: a text is no wish
+paid("1")  # refused: a chain is no workflow yet

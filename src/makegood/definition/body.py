@@ -10,6 +10,9 @@ read before it is run, and everything that is not in its grammar is found at onc
     call       = a definition, wired by .named, .after and .when, called with values
     definition = step(…), query(…), pure(…), or a name for one
 
+A function that only passes values on, such as a chain's `using`, is read by the same grammar, but
+calls no definition.
+
 Every expression is given a meaning, by looking its names up where the body would; a name that
 the body assigns has the meaning of what is assigned to it. What is wrong is given the meaning
 `Wrong`, about which nothing more is said.
@@ -18,20 +21,19 @@ the body assigns has the meaning of what is assigned to it. What is wrong is giv
 from __future__ import annotations
 
 import ast
-import builtins
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NewType, assert_never, cast
+from typing import NewType, assert_never
 
-from makegood.definition.reading.place import Place, place_of
+from makegood.definition.reading.place import Place, caller, place_of
 from makegood.definition.reading.refusals import EXPRESSIONS, STATEMENTS
 from makegood.definition.reading.signature import name_of
+from makegood.definition.reading.source import arguments_of, names_around, syntax_of
 from makegood.definition.step import Pure, Query, Step, expect, pure, query, step
 
-__all__ = ["read_body"]
+__all__ = ["read_body", "read_passing"]
 
 Function = Callable[..., object]
 
@@ -44,18 +46,36 @@ def read_body(function: Function) -> list[str]:
     """
     if name_of(function) == "<lambda>":
         return []  # It is refused for its name; its source is not worth a warning.
-    parsed = _parse(function)
+    return _read(function, is_passing=False)
+
+
+def read_passing(function: Function) -> list[str]:
+    """Return every problem of a function that only passes values on, like those of a body."""
+    return _read(function, is_passing=True)
+
+
+def _read(function: Function, *, is_passing: bool) -> list[str]:
+    parsed = syntax_of(function)
     if parsed is None:
         message = (
-            f"the source of `{name_of(function)}` cannot be read, so its body is not checked "
-            "before it is run; declare workflows in a file"
+            f"the source of `{name_of(function)}` cannot be read, so it is not checked before it "
+            "is run; declare workflows in a file"
         )
-        warnings.warn(message, stacklevel=4)
+        file, line = caller()
+        warnings.warn_explicit(message, UserWarning, file, line)
         return []
     tree, offset = parsed
-    reading = _Reading(file=place_of(function).file, offset=offset, outer=_outer_names(function))
-    reading.names = {argument.arg: Result() for argument in _arguments(tree)}
-    reading.statements(tree.body)
+    reading = _Reading(
+        file=place_of(function).file,
+        offset=offset,
+        outer=names_around(function),
+        is_passing=is_passing,
+    )
+    reading.names = {argument.arg: Result() for argument in arguments_of(tree)}
+    if isinstance(tree, ast.Lambda):
+        reading.value(tree.body)
+    else:
+        reading.statements(tree.body)
     return reading.problems
 
 
@@ -109,8 +129,13 @@ class _Reading:
     file: str
     offset: int
     outer: Mapping[str, object]
+    is_passing: bool
+    """Whether it only passes values on: the steps are called by somebody else."""
     names: dict[str, Meaning] = field(default_factory=dict[str, "Meaning"])
     problems: list[str] = field(default_factory=list[str])
+
+    def value(self, expression: ast.expr) -> None:
+        self._meaning(expression)
 
     def statements(self, body: list[ast.stmt]) -> None:
         for position, statement in enumerate(body):
@@ -209,9 +234,16 @@ class _Reading:
             case ast.Dict(keys, values):
                 return self._dict(expression, keys, values)
             case _:
-                why = EXPRESSIONS.get(type(expression), "this has no place in a body; remove it")
                 self._assigned_within(expression)
-                return self._problem(expression, why)
+                return self._problem(expression, self._refusal(expression))
+
+    def _refusal(self, expression: ast.expr) -> str:
+        if self.is_passing:
+            return (
+                f"`{ast.unparse(expression):.60}` would be computed now, before the value exists; "
+                "compute it in .then(pure(…), using=…), and pass its result on"
+            )
+        return EXPRESSIONS.get(type(expression), "this has no place in a body; remove it")
 
     def _name(self, expression: ast.Name) -> Meaning:
         name = expression.id
@@ -243,6 +275,12 @@ class _Reading:
         if isinstance(value, Step | Query | Pure):
             if name in _WIRING:
                 return Wiring()
+            if self.is_passing:
+                return self._problem(
+                    expression,
+                    f"`{name}` is a part of what the step returns; write "
+                    f"`done[{ast.unparse(expression.value)}].{name}`",
+                )
             return self._problem(
                 expression,
                 f"`{ast.unparse(expression.value)}` is not called; call it with its arguments, "
@@ -267,6 +305,8 @@ class _Reading:
             return self._problem(
                 expression, f"`{ast.unparse(expression)}` has no place in a body; use pure(…)"
             )
+        if self.is_passing and isinstance(key, Definition):
+            return whole
         if isinstance(whole, Result) and not isinstance(key, Written | Thing):
             return self._problem(
                 expression, "an item is taken by constant text or number; take this one in pure(…)"
@@ -288,6 +328,8 @@ class _Reading:
 
     def _call(self, call: ast.Call) -> Meaning:
         called = self._meaning(call.func)
+        if self.is_passing and not isinstance(called, Wrong):
+            return self._call_in_passing(call, called)
         match called:
             case Wrong():
                 self._given(call)
@@ -311,6 +353,21 @@ class _Reading:
                 return self._problem(call, f"`{ast.unparse(call.func)}` cannot be called")
             case _:
                 assert_never(called)
+
+    def _call_in_passing(self, call: ast.Call, called: Meaning) -> Meaning:
+        """Allow constants to be made and links to be named, and nothing else."""
+        given = self._given(call)
+        if isinstance(given, Wrong):
+            return given
+        if isinstance(called, Wiring) and ast.unparse(call.func).endswith(".named"):
+            return Definition()
+        if isinstance(called, Thing) and _is_class(called.value) and isinstance(given, Written):
+            return given
+        return self._problem(
+            call,
+            f"`{ast.unparse(call.func):.60}(…)` is called where values are only passed on; let a "
+            ".then(…) of its own call it, as a step, a query or pure(…)",
+        )
 
     def _call_thing(self, call: ast.Call, value: object) -> Meaning:
         if any(value is factory for factory in _FACTORIES):
@@ -337,7 +394,7 @@ class _Reading:
         name = ast.unparse(call.func)
         if isinstance(given, Wrong):
             return given
-        if isinstance(value, type | NewType) or _is_annotated_class(value):
+        if _is_class(value):
             if isinstance(given, Written):
                 return Written()
             return self._problem(call, f"`{name}` is given results; write {_as_pure(value, name)}")
@@ -371,9 +428,9 @@ def _whole(parts: list[Meaning]) -> Meaning:
     return Shape()
 
 
-def _is_annotated_class(value: object) -> bool:
-    """Say whether this is a class with its parameters filled in, such as `Page[int]`."""
-    return isinstance(getattr(value, "__origin__", None), type)
+def _is_class(value: object) -> bool:
+    """Say whether this makes values, parameters filled in or not, such as `Page[int]`."""
+    return isinstance(value, type | NewType) or isinstance(getattr(value, "__origin__", None), type)
 
 
 def _as_pure(value: object, name: str) -> str:
@@ -400,44 +457,3 @@ def _unknown_call(value: object, name: str) -> str:
     if inspect.isroutine(value):
         return f"`{name}` is a plain function; write pure({name})(…)"
     return f"`{name}` is neither a step, a query nor a pure; a body calls nothing else"
-
-
-def _parse(function: Function) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, int] | None:
-    """Return the body's syntax, and what to add to its line numbers; None without source."""
-    try:
-        lines, start = inspect.getsourcelines(function)
-        # A function inside another is indented, and its docstring may not be: the line above
-        # gives the indentation a reason, where removing it could break the docstring.
-        tree = ast.parse(
-            "if True:\n" + "".join(lines) if lines[0][0].isspace() else "\n" + "".join(lines)
-        )
-    except (OSError, TypeError, SyntaxError, IndexError):
-        return None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            return (node, start - 2) if _is_source_of(node, function) else None
-    return None
-
-
-def _is_source_of(tree: ast.FunctionDef | ast.AsyncFunctionDef, function: Function) -> bool:
-    """Say whether the source is the function's own, and not what now stands in its place."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    names = tuple(argument.arg for argument in _arguments(tree))
-    return code is not None and (tree.name, names) == (code.co_name, code.co_varnames[: len(names)])
-
-
-def _arguments(tree: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.arg]:
-    return [*tree.args.posonlyargs, *tree.args.args, *tree.args.kwonlyargs]
-
-
-def _outer_names(function: Function) -> dict[str, object]:
-    """Return the names that a body sees around it, the nearest last."""
-    names: dict[str, object] = {**vars(builtins)}
-    names.update(cast("dict[str, object]", getattr(function, "__globals__", {})))
-    code = getattr(function, "__code__", None)
-    for name, cell in zip(
-        getattr(code, "co_freevars", ()), getattr(function, "__closure__", None) or (), strict=True
-    ):
-        with suppress(ValueError):  # The cell is still empty.
-            names[name] = cell.cell_contents
-    return names

@@ -8,7 +8,7 @@ parses source; the trace reports the first mistake that it meets.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Union, cast
 
@@ -98,16 +98,39 @@ class Trace:
         self._places: dict[str, Place] = {}
         self._pivot: str | None = None
 
+    def fork(self) -> Trace:
+        """Return a trace that goes on from where this one stands, and leaves it as it is."""
+        fork = Trace(self.workflow)
+        fork.nodes, fork.code, fork.recipes = [*self.nodes], [*self.code], [*self.recipes]
+        fork._places, fork._pivot = {**self._places}, self._pivot
+        return fork
+
+    def adopt(self, placeholder: Placeholder) -> Placeholder:
+        """Return a placeholder of the trace that this one was forked from as one of its own."""
+        return Placeholder(replace(reveal(placeholder), trace=self))
+
     # Any: a body takes and returns whatever it declares.
     def run(self, body: Callable[..., Any], parameters: Sequence[Parameter]) -> Traced:
         """Run the body with placeholders for its inputs, and return what it returns."""
-        inputs = {item.name: self._input(item) for item in parameters}
+        inputs = {item.name: self.input(item) for item in parameters}
         token = _current.set(self)
         try:
             returned = body(**inputs)
         finally:
             _current.reset(token)
-        return self._returned(returned)
+        return self.returned(returned)
+
+    def input(self, item: Parameter) -> Placeholder:
+        """Return a placeholder for an input."""
+        return Placeholder(
+            Reference(
+                trace=self,
+                source=FromInput(item.name),
+                type=item.type,
+                text=item.name,
+                whole=read_input(item.name, codec_of(item.type)),
+            )
+        )
 
     def add(
         self, recipe: Recipe, wiring: Wiring, args: Sequence[object], kwargs: Mapping[str, object]
@@ -173,6 +196,18 @@ class Trace:
         )
         self._keep(node, code, NONE)
 
+    def returned(self, value: object) -> Traced:
+        """Return what the workflow returns, whatever its shape."""
+        if is_placeholder(value):
+            return self._placed(value, "the result of the workflow")
+        if type(value) is tuple:
+            return self._returned_tuple(cast("tuple[object, ...]", value))
+        if type(value) is list:
+            return self._returned_list(cast("list[object]", value))
+        if type(value) is dict:
+            return self._returned_pairs(cast("dict[str, object]", value))
+        return _constant(value, type(value), "the result of the workflow")
+
     def _take_path(self, path: str, remedy: str = 'call .named("…") on one of them') -> str:
         why = misnamed(path)
         if why is not None:
@@ -201,17 +236,6 @@ class Trace:
             )
             raise DefinitionError(message)
         self._pivot = path
-
-    def _input(self, item: Parameter) -> Placeholder:
-        return Placeholder(
-            Reference(
-                trace=self,
-                source=FromInput(item.name),
-                type=item.type,
-                text=item.name,
-                whole=read_input(item.name, codec_of(item.type)),
-            )
-        )
 
     def _keep(self, node: Node, code: NodeCode, kind: TypeForm) -> Placeholder:
         position = len(self.nodes)
@@ -324,20 +348,8 @@ class Trace:
             raise DefinitionError(message)
         return node
 
-    def _returned(self, value: object) -> Traced:
-        """Return the value of the body, whatever its shape."""
-        if is_placeholder(value):
-            return self._placed(value, "the result of the workflow")
-        if type(value) is tuple:
-            return self._returned_tuple(cast("tuple[object, ...]", value))
-        if type(value) is list:
-            return self._returned_list(cast("list[object]", value))
-        if type(value) is dict:
-            return self._returned_pairs(cast("dict[str, object]", value))
-        return _constant(value, type(value), "the result of the workflow")
-
     def _returned_tuple(self, value: tuple[object, ...]) -> Traced:
-        items = [self._returned(item) for item in value]
+        items = [self.returned(item) for item in value]
         readers = tuple(item.read for item in items)
         return Traced(
             source=Items(tuple(item.source for item in items), kind="tuple"),
@@ -346,7 +358,7 @@ class Trace:
         )
 
     def _returned_list(self, value: list[object]) -> Traced:
-        items = [self._returned(item) for item in value]
+        items = [self.returned(item) for item in value]
         readers = tuple(item.read for item in items)
         return Traced(
             source=Items(tuple(item.source for item in items), kind="list"),
@@ -358,7 +370,7 @@ class Trace:
         if not all(type(key) is str for key in value):
             message = f"{caller()}: a dict that is returned has text as its keys; use text"
             raise DefinitionError(message)
-        pairs = {key: self._returned(item) for key, item in value.items()}
+        pairs = {key: self.returned(item) for key, item in value.items()}
         readers = tuple((key, item.read) for key, item in pairs.items())
         kinds = tuple(item.type for item in pairs.values())
         return Traced(

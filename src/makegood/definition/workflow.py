@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import timedelta
 
-__all__ = ["Call", "Workflow", "workflow"]
+__all__ = ["Call", "Workflow", "workflow", "workflow_of"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,13 +33,11 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Workflow(Generic[P, R]):
-    """A declared graph of steps; made by `workflow`.
+    """A declared graph of steps; made by `workflow`, or by `chain`.
 
     Calling it with its inputs gives a `Call`, which does nothing until an engine starts it.
     """
 
-    # Any: the body is of no use once it has been run, except to say what this is.
-    function: Callable[..., Any]
     plan: Plan
     code: Code
     findings: tuple[str, ...]
@@ -48,7 +46,7 @@ class Workflow(Generic[P, R]):
 
     @property
     def name(self) -> str:
-        """The workflow's name: that of its function."""
+        """The workflow's name: that of its function, or of its chain."""
         return self.plan.workflow
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
@@ -102,6 +100,20 @@ def _declare(
         raise DefinitionError(*problems)
     trace = Trace(signature.name)
     returned = trace.run(function, signature.parameters)
+    made = workflow_of(signature, trace, returned, deadline=deadline, strict=strict)
+    return cast("Workflow[P, R]", made)
+
+
+# Any: the signature says at run time what the workflow takes and returns.
+def workflow_of(
+    signature: Signature,
+    trace: Trace,
+    returned: Traced,
+    *,
+    deadline: timedelta | None,
+    strict: bool,
+) -> Workflow[..., Any]:
+    """Return the workflow of a trace; raise `DefinitionError` when it is none as a whole."""
     door = _door(signature)
     plan = _plan(signature, trace, returned, deadline=deadline, strict=strict)
     findings = findings_of(plan, trace.recipes, signature.place)
@@ -115,7 +127,7 @@ def _declare(
         result=returned.read,
         result_codec=codec_of(signature.returns),
     )
-    return Workflow(function=function, plan=plan, code=code, findings=findings, door=door)
+    return Workflow(plan=plan, code=code, findings=findings, door=door)
 
 
 def _unfit(

@@ -1,0 +1,419 @@
+"""The linear builder: one step after another, for a workflow in which nothing branches.
+
+A chain is a value: each `.then` gives a new one, so two chains may share a beginning. Each link is
+traced as it is added, like one line of a body: a chain and the body that says the same have the
+same plan. Nothing here traces or parses; it says only what follows what.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    TypeVar,
+    TypeVarTuple,
+    cast,
+    overload,
+)
+
+from makegood.definition.body import read_passing
+from makegood.definition.reading.fit import NONE, TypeForm, type_name
+from makegood.definition.reading.place import caller
+from makegood.definition.reading.signature import Parameter, Signature
+from makegood.definition.recipe import misnamed, out_of_bounds
+from makegood.definition.step import Pure, Query, Step
+from makegood.definition.trace import Trace
+from makegood.definition.workflow import Workflow, workflow_of
+from makegood.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import timedelta
+
+    from makegood.definition.arity import (
+        Definition,
+        OfNames,
+        OfNone,
+        OfOne,
+        OfSeveral,
+        OfThree,
+        OfTwo,
+    )
+    from makegood.definition.placeholder import Placeholder
+    from makegood.definition.recipe import Recipe
+
+__all__ = ["Chain", "Done", "chain"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+S = TypeVar("S")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+Ts = TypeVarTuple("Ts")
+
+
+class Done:
+    """What the links of a chain have returned so far; the second argument of a `using`.
+
+    `done[charge]`, by the step itself, has the step's type for type checkers; `done.charge` and
+    `done["charge"]` find the same by name. Like everything that only exists when the workflow
+    runs, it can be passed on, or asked for an attribute or an item.
+    """
+
+    __slots__ = ("_makegood_links", "_makegood_trace")
+
+    def __init__(self, trace: Trace, links: Mapping[str, Link]) -> None:
+        self._makegood_trace = trace
+        self._makegood_links = links
+
+    @overload
+    def __getitem__(self, key: Step[..., R] | Query[..., R] | Pure[..., R], /) -> R: ...
+    @overload
+    def __getitem__(self, key: str, /) -> Any: ...
+    # Any: the overloads above say what is known of the result.
+    def __getitem__(self, key: object, /) -> Any:
+        """Return the result of a link, by its step or its name."""
+        match key:
+            case Step() | Query() | Pure():
+                name = key.wiring.name or key.recipe.node.path
+                link = self._link(name)
+                if link.recipe is not key.recipe:
+                    message = (
+                        f"{caller()}: `{name}` in this chain is {link.recipe.signature.name}, "
+                        f'and not {key!r}; write done["{name}"], or give the step that was added'
+                    )
+                    raise DefinitionError(message)
+            case str():
+                link = self._link(key)
+            case _:
+                message = (
+                    f"{caller()}: done[{key!r:.80}] is asked for; results are found by their step "
+                    "or their name, such as done[charge]"
+                )
+                raise DefinitionError(message)
+        return self._makegood_trace.adopt(link.result)
+
+    def __getattr__(self, name: str) -> Any:  # Any: a name does not say the type of its result
+        """Return the result of a link, by its name."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._makegood_trace.adopt(self._link(name).result)
+
+    def __repr__(self) -> str:
+        return f"<done: {', '.join(self._makegood_links)}>"
+
+    def _link(self, name: str) -> Link:
+        links = self._makegood_links
+        if name not in links:
+            near = get_close_matches(name, links, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else f"done are {_listed(links)}"
+            message = f"{caller()}: `{name}` is not done before this; {hint}"
+            raise DefinitionError(message)
+        return links[name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Link:
+    """One step of a chain."""
+
+    recipe: Recipe
+    result: Placeholder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
+class Chain(Generic[T, R]):
+    """Steps that happen one after another; made by `chain`, and never changed.
+
+    It is no workflow yet: `.workflow()` makes one of what has been added.
+    """
+
+    signature: Signature
+    trace: Trace
+    """What has been asked for. Whoever adds to it adds to a fork of it."""
+    links: Mapping[str, Link]
+
+    @property
+    def name(self) -> str:
+        """The name that its workflow has."""
+        return self.signature.name
+
+    @overload
+    def then(self, step: OfNone[S], /) -> Chain[T, S]: ...
+    @overload
+    def then(self, step: OfOne[A, S], /, *, using: Callable[[T, Done], A]) -> Chain[T, S]: ...
+    @overload
+    def then(
+        self, step: OfTwo[A, B, S], /, *, using: Callable[[T, Done], tuple[A, B]]
+    ) -> Chain[T, S]: ...
+    @overload
+    def then(
+        self, step: OfThree[A, B, C, S], /, *, using: Callable[[T, Done], tuple[A, B, C]]
+    ) -> Chain[T, S]: ...
+    @overload
+    def then(
+        self, step: OfSeveral[S, *Ts], /, *, using: Callable[[T, Done], tuple[*Ts]]
+    ) -> Chain[T, S]: ...
+    @overload
+    def then(
+        self, step: OfNames[S], /, *, using: Callable[[T, Done], dict[str, object]]
+    ) -> Chain[T, S]: ...
+    # Any: the overloads above say what is taken and returned.
+    def then(self, step: Any, /, *, using: Callable[..., Any] | None = None) -> Chain[T, Any]:
+        """Return a chain with one more step, a query or a pure, after all that it has.
+
+        `using` says what the step is given, of the chain's input and of what is done: one value,
+        a tuple of values in the order of the step's parameters, or a dict of values by their
+        names. It is called once, now, and may only pass values, attributes and items on.
+
+        Raises `DefinitionError` with the place and the remedy.
+        """
+        definition = _definition(step)
+        trace = self.trace.fork()
+        if using is None:
+            _takes_nothing(definition.recipe)
+            return _linked(self, trace, definition, ())
+        given = _passed("using", using, input=self._input(trace), done=Done(trace, self.links))
+        return _linked(self, trace, definition, given)
+
+    @overload
+    def workflow(
+        self, *, deadline: timedelta | None = None, strict: bool = False
+    ) -> Workflow[[T], R]: ...
+    @overload
+    def workflow(
+        self,
+        *,
+        returning: Callable[[T, Done], A],
+        deadline: timedelta | None = None,
+        strict: bool = False,
+    ) -> Workflow[[T], A]: ...
+    # Any: the overloads above say what it returns.
+    def workflow(
+        self,
+        *,
+        returning: Callable[[T, Done], Any] | None = None,
+        deadline: timedelta | None = None,
+        strict: bool = False,
+    ) -> Workflow[[T], Any]:
+        """Return the workflow of this chain, which takes the chain's one input.
+
+        It returns what the last step returned, or what `returning` says, which is written like a
+        `using` and may have any shape. `deadline` and `strict` are those of `@workflow`.
+
+        Raises `DefinitionError` with every problem that is found at once.
+        """
+        found = [f"{caller()}: {why}" for why in out_of_bounds("deadline", deadline)]
+        if found:
+            raise DefinitionError(*found)
+        trace = self.trace.fork()
+        value: object
+        if returning is None:
+            value = _last(self, trace)
+        else:
+            done = Done(trace, self.links)
+            value = _passed("returning", returning, input=self._input(trace), done=done)
+        returned = trace.returned(value)
+        signature = replace(self.signature, returns=returned.type)
+        if found := signature.uncarried():
+            raise DefinitionError(*found)
+        return workflow_of(signature, trace, returned, deadline=deadline, strict=strict)
+
+    def _input(self, trace: Trace) -> Placeholder:
+        return trace.input(self.signature.parameters[0])
+
+    def __repr__(self) -> str:
+        takes = type_name(self.signature.parameters[0].type)
+        return f"<chain {self.name}({takes}): {' → '.join(self.links)}>"
+
+
+@overload
+def chain(name: str, first: OfOne[T, S], /) -> Chain[T, S]: ...
+@overload
+def chain(
+    name: str, first: OfOne[A, S], /, *, takes: type[T], using: Callable[[T], A]
+) -> Chain[T, S]: ...
+@overload
+def chain(
+    name: str, first: OfTwo[A, B, S], /, *, takes: type[T], using: Callable[[T], tuple[A, B]]
+) -> Chain[T, S]: ...
+@overload
+def chain(
+    name: str,
+    first: OfThree[A, B, C, S],
+    /,
+    *,
+    takes: type[T],
+    using: Callable[[T], tuple[A, B, C]],
+) -> Chain[T, S]: ...
+@overload
+def chain(
+    name: str,
+    first: OfSeveral[S, *Ts],
+    /,
+    *,
+    takes: type[T],
+    using: Callable[[T], tuple[*Ts]],
+) -> Chain[T, S]: ...
+@overload
+def chain(
+    name: str, first: OfNames[S], /, *, takes: type[T], using: Callable[[T], dict[str, object]]
+) -> Chain[T, S]: ...
+# Any: the overloads above say what is taken and returned.
+def chain(
+    name: str,
+    first: Any,
+    /,
+    *,
+    takes: TypeForm | None = None,
+    using: Callable[..., Any] | None = None,
+) -> Chain[Any, Any]:
+    """Begin a chain with its first step, a query or a pure.
+
+    A chain takes one input, called `input`: what its first step takes, or a value of the type
+    `takes`, of which `using` says what the first step is given, as in `Chain.then`.
+
+    Raises `DefinitionError` with the place and the remedy.
+    """
+    _expect_name(name)
+    definition = _definition(first)
+    if (takes is None) != (using is None):
+        message = (
+            f"{caller()}: takes= and using= need each other: the type of the chain's input, and "
+            "what the first step is given of it; give both, or neither"
+        )
+        raise DefinitionError(message)
+    kind = _taken(definition.recipe) if takes is None else takes
+    signature = Signature(
+        name=name,
+        place=caller(),
+        parameters=(Parameter(name="input", type=kind),),
+        injections=(),
+        returns=NONE,
+        summary="",
+        problems=(),
+    )
+    if problems := signature.uncarried():
+        raise DefinitionError(*problems)
+    trace = Trace(name)
+    given: object = trace.input(signature.parameters[0])
+    if using is not None:
+        given = _passed("using", using, input=given)
+    return _linked(Chain(signature=signature, trace=trace, links={}), trace, definition, given)
+
+
+def _expect_name(name: object) -> None:
+    if not isinstance(name, str):
+        message = f'{caller()}: chain({name!r:.80}, …) begins without a name; write chain("…", …)'
+        raise DefinitionError(message)
+    if (why := misnamed(name)) is not None:
+        message = f"{caller()}: {why}"
+        raise DefinitionError(message)
+
+
+def _definition(given: object) -> Definition:
+    if isinstance(given, Step | Query | Pure):
+        return cast("Definition", given)
+    name = getattr(given, "__name__", None) or f"{given!r:.80}"
+    message = (
+        f"{caller()}: a chain is given `{name}`, which is neither a step, a query nor a pure; "
+        f"declare it with step(…), query(…) or pure(…)"
+    )
+    raise DefinitionError(message)
+
+
+def _taken(recipe: Recipe) -> TypeForm:
+    """Return the type of the one value that the first step of a chain takes."""
+    parameters = recipe.signature.parameters
+    if (
+        not parameters
+        or parameters[0].is_keyword_only
+        or any(item.is_required for item in parameters[1:])
+    ):
+        message = (
+            f"{caller()}: `{recipe.node.path}` takes {_listed(item.name for item in parameters)}, "
+            "but a chain takes one input; say its type with takes=…, and what the first step is "
+            "given of it with using=lambda input: …"
+        )
+        raise DefinitionError(message)
+    return parameters[0].type
+
+
+def _takes_nothing(recipe: Recipe) -> None:
+    wanted = [item.name for item in recipe.signature.parameters if item.is_required]
+    if wanted:
+        message = (
+            f"{caller()}: `{recipe.node.path}` takes {_listed(wanted)}, but nothing says what it "
+            "is given; add using=lambda input, done: …"
+        )
+        raise DefinitionError(message)
+
+
+def _passed(option: str, function: object, **values: object) -> object:
+    """Call a `using` or a `returning`, having read that it only passes values on."""
+    written = f"write {option}=lambda {', '.join(values)}: …"
+    if not callable(function) or isinstance(function, Step | Query | Pure):
+        message = f"{caller()}: {option}={function!r:.80} is no function; {written}"
+        raise DefinitionError(message)
+    if inspect.iscoroutinefunction(function):
+        message = f"{caller()}: {option}= is async, but it only passes values on; {written}"
+        raise DefinitionError(message)
+    try:
+        inspect.signature(function).bind(*values)
+    except (TypeError, ValueError) as error:
+        message = (
+            f"{caller()}: {option}= cannot be called with {_listed(values)}: {error}; {written}"
+        )
+        raise DefinitionError(message) from None
+    if problems := read_passing(function):
+        raise DefinitionError(*problems)
+    return function(*values.values())
+
+
+def _linked(
+    chain: Chain[Any, Any], trace: Trace, definition: Definition, given: object
+) -> Chain[Any, Any]:
+    """Return the chain with one more link, in a trace that is its own."""
+    recipe, wiring = definition.recipe, definition.wiring
+    args, kwargs = _arguments(wiring.name or recipe.node.path, given)
+    if chain.links:
+        wiring = replace(wiring, after=(*wiring.after, _last(chain, trace)))
+    result = trace.add(recipe, wiring, args, kwargs)
+    links = {**chain.links, trace.nodes[-1].path: Link(recipe=recipe, result=result)}
+    return replace(chain, trace=trace, links=links)
+
+
+def _last(chain: Chain[Any, Any], trace: Trace) -> Placeholder:
+    return trace.adopt([*chain.links.values()][-1].result)
+
+
+def _arguments(path: str, given: object) -> tuple[tuple[object, ...], dict[str, object]]:
+    """Return what a step is given, by position and by name."""
+    args: tuple[object, ...] = ()
+    kwargs: dict[str, object] = {}
+    if type(given) is tuple:
+        args = cast("tuple[object, ...]", given)
+    elif type(given) is dict:
+        kwargs = cast("dict[str, object]", given)
+    else:
+        args = (given,)
+    for value in (*args, *kwargs.values()):
+        if isinstance(value, Done | Step | Query | Pure):
+            message = (
+                f"{caller()}: `{path}` is given {value!r:.80}, which is no value; give it what a "
+                "step returned, such as done[charge]"
+            )
+            raise DefinitionError(message)
+    for key in kwargs:
+        if type(key) is not str:
+            message = f"{caller()}: `{path}` is given {key!r:.80} by name; write the name as text"
+            raise DefinitionError(message)
+    return args, kwargs
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "nothing"
