@@ -23,6 +23,7 @@ from makegood import (
     Unavailable,
     Verdict,
     injected,
+    pure,
     query,
     step,
     workflow,
@@ -117,6 +118,21 @@ async def test_a_compensate_answers_what_the_test_says() -> None:
     assert (await run(paying(1))).status == "failed"
     told = await run(paying(1), fail={"pay.compensate": Returns(Proceed(7))})
     assert told.value == 7
+
+
+def double(n: int) -> int:
+    return 2 * n
+
+
+@workflow
+def doubling(n: int) -> int:
+    """Pay twice as much."""
+    return step(pay, irreversible="test")(pure(double)(n))
+
+
+async def test_what_nobody_calls_cannot_be_scripted() -> None:
+    with pytest.raises(InvalidInput, match=r"'double', which is computed from recorded values"):
+        await run(doubling(1), fail={"double": Unavailable()})
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from makegood.definition.plan import Kind
 from makegood.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -46,10 +47,7 @@ class Script:
         known = _keys(plan)
         for key in fail:
             if key not in known:
-                near = get_close_matches(key, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                message = f"the script names {key!r}, which `{plan.workflow}` does not have{hint}"
-                raise InvalidInput(message)
+                raise InvalidInput(_unknown(key, known, plan))
         self._always = {key: item for key, item in fail.items() if not isinstance(item, Sequence)}
         self._next = {key: list(item) for key, item in fail.items() if isinstance(item, Sequence)}
 
@@ -74,10 +72,23 @@ class Script:
                 raise scripted
 
 
+def _unknown(key: str, known: Sequence[str], plan: Plan) -> str:
+    if key in plan.positions:
+        return (
+            f"the script names {key!r}, which is computed from recorded values and called by "
+            "nobody; script the step that its values come from"
+        )
+    near = get_close_matches(key, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"the script names {key!r}, which `{plan.workflow}` does not have{hint}"
+
+
 def _keys(plan: Plan) -> list[str]:
+    """Return what can be scripted: what an interceptor is asked about."""
     keys: list[str] = []
     for node in plan.nodes:
-        keys.append(node.path)
+        if node.kind not in {Kind.PURE, Kind.EXPECT}:
+            keys.append(node.path)
         if node.undo is not None:
             keys.append(f"{node.path}.undo")
         if node.compensate is not None:
