@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -16,9 +17,19 @@ from makegood.definition.policy import Retry
 from makegood.definition.step import expect, pure, query, step
 from makegood.definition.workflow import workflow
 from makegood.errors import Declined
-from makegood.picture import mermaid
+from makegood.picture import Standing, mermaid
 from makegood.values.injectable import Transaction, injected
-from makegood.values.verdict import Failure, Verdict
+from makegood.values.verdict import Failure, FailureKind, Verdict
+from tests.decision.driver import DONE, SKIP, TRANSIENT, Run
+from tests.decision.plans import local, plan_of
+from tests.decision.plans import step as made
+from tests.decision.test_properties import WatchedRun, moves, plans, scripts
+from tests.picture.told import take, told
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tests.decision.driver import Outcome
 
 
 @dataclass
@@ -176,3 +187,61 @@ def test_a_guard_that_is_part_of_an_input_is_drawn_from_it() -> None:
     text = mermaid(Plan(workflow="w", fingerprint="f", nodes=(node,)))
 
     assert 'i_a -. "when .b[0][c]" .-> n_n' in text
+
+
+def test_a_run_is_drawn_with_marks_classes_attempts_and_times() -> None:
+    plan = plan_of(
+        local("hold", undo_local=True),
+        made("pay", "hold", undo=True),
+        made("mail", "pay", optional=True, guard=True),
+        made("ship", "pay"),
+    )
+    failure = Failure(kind=FailureKind.DECLINED, type="shop.Refused", message='say "no" & <b>')
+    run = Run(plan, {"pay": [TRANSIENT, DONE], "mail guard": [SKIP], "ship": [failure]})
+    take(run, 1.5, "pay")
+    run.pass_time()
+    take(run, 2, "pay")
+    take(run, 1, "ship")
+    take(run, 0.25, "pay undo")
+
+    lines = mermaid(told(run)).splitlines()
+
+    assert lines[:9] == [
+        "---",
+        "title: shop, failed",
+        "---",
+        "flowchart TD",
+        '    n_hold[("<b>hold</b><br/>↶ undone<br/>0 ms · undo: undo_hold, 0 ms")]:::undone',
+        '    n_pay["<b>pay</b><br/>↶ undone<br/>2 attempts · 4.5 s · undo: undo_pay, 250 ms"]'
+        ":::undone",
+        '    n_mail["<b>mail</b><br/>– skipped<br/>its guard does not hold"]:::skipped',
+        "    class n_mail optional",
+        '    n_ship["<b>ship</b><br/>✗ failed<br/>1 s<br/>'
+        'Refused: say &quot;no&quot; &amp; &lt;b&gt;"]:::failed',
+    ]
+    assert "    classDef undone fill:#f5f3ff,stroke:#7c3aed,color:#6d28d9" in lines
+    classes = {line.split()[1] for line in lines if line.startswith("    classDef")}
+    assert classes >= {standing.name.lower() for standing in Standing}
+
+
+def test_a_run_has_the_arrows_of_its_plan() -> None:
+    run = told(Run(sell.plan, starts=False))
+
+    arrows = [line for line in mermaid(run).splitlines() if re.search(r"--|==|-\.", line)]
+
+    assert arrows[2:] == [line for line in DRAWN.splitlines() if re.search(r"--|==|-\.", line)][2:]
+
+
+@given(plans(), scripts(), moves)
+def test_every_node_of_a_run_is_drawn_once(
+    plan: Plan,
+    script: Mapping[str, Sequence[Outcome]],
+    what_happens: list[tuple[str, list[int], int]],
+) -> None:
+    run = WatchedRun(plan, script)
+    for move, order, number in what_happens:
+        run.do(move, order, number)
+
+    boxes = re.findall(r"^    n_(\w+)[\[({]+\"<b>(\w+)</b>", mermaid(told(run)), re.MULTILINE)
+
+    assert boxes == [(node.path, node.path) for node in plan.nodes]

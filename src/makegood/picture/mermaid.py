@@ -1,36 +1,35 @@
-"""What a plan looks like: a Mermaid flowchart, the same text for the same plan.
+"""What a plan or a run looks like as a Mermaid flowchart: the same text for the same one.
 
 Inputs are slanted, queries round, steps square, local steps a drum (they write in the journal's
 own database), pures framed, expects a diamond. Full lines carry data, dotted ones only order or
-a guard. It reads plans only, so a stored plan is drawn without the user's code.
+a guard. In a run each node has a mark, and a class that says what became of it. It reads no code,
+so a stored plan is drawn without the user's.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, assert_never
 
-from makegood.definition.plan import (
-    Constant,
-    FromInput,
-    FromNode,
-    Items,
-    Kind,
-    Node,
-    Pairs,
-    Plan,
-    Source,
-)
+from makegood.definition.plan import Constant, FromInput, FromNode, Kind
+from makegood.picture import words
+from makegood.picture.graph import called, leaves, limits, plan_of, remedies, sub_path
+from makegood.picture.marks import mark_of_standing
+from makegood.picture.paint import STANDINGS
+from makegood.picture.story import Timeline
+from makegood.picture.typeset import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from makegood.definition.workflow import Workflow
+    from makegood.definition.plan import Node, Plan, Source
+    from makegood.picture.graph import Drawn
+    from makegood.picture.story import NodeStory
 
 __all__ = ["mermaid"]
 
 _CONSTANT_CHARACTERS_MAX = 40
+_TROUBLE_CHARACTERS_MAX = 120
 
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9_]")
 _ESCAPED = str.maketrans(
@@ -69,21 +68,53 @@ _STYLES = (
 )
 
 
-# Any: a workflow is drawn whatever it takes and returns.
-def mermaid(drawn: Plan | Workflow[..., Any]) -> str:
-    """Return a plan as a Mermaid flowchart, top down, ending in a line break."""
-    plan = drawn if isinstance(drawn, Plan) else drawn.plan
+_STANDING_STYLES = (
+    "classDef input fill:#f4f4f5,stroke:#a1a1aa,color:#27272a",
+    *(
+        f"classDef {each.name.lower()} fill:{paint.fill},stroke:{paint.stroke},color:{paint.ink}"
+        for each, paint in STANDINGS.items()
+    ),
+    "classDef result fill:#f4f4f5,stroke:#27272a,color:#27272a",
+    "classDef optional stroke-dasharray:5 4",
+    "classDef pivot stroke-width:4px",
+)
+
+
+def mermaid(drawn: Drawn) -> str:
+    """Return a plan, or a run as it was carried out, as a Mermaid flowchart.
+
+    It goes from the top down, and ends in a line break.
+    """
+    plan = plan_of(drawn)
+    run = drawn if isinstance(drawn, Timeline) else None
+    boxes = (_box(node) for node in plan.nodes) if run is None else _boxes_of_run(run)
     lines = [
         "flowchart TD",
         *_inputs(plan),
-        *(line for node in plan.nodes for line in _box(node)),
+        *(line for box in boxes for line in box),
         f'result(["returns {_escaped(plan.returns_type)}"]):::result',
         *(line for node in plan.nodes for line in _edges(plan, node)),
         *_result_edges(plan),
-        *_STYLES,
+        *(_STYLES if run is None else _STANDING_STYLES),
     ]
-    head = f"---\ntitle: {plan.workflow}\n---\n"
-    return head + "\n    ".join(lines) + "\n"
+    title = plan.workflow if run is None else f"{plan.workflow}, {run.status}"
+    return f"---\ntitle: {title}\n---\n" + "\n    ".join(lines) + "\n"
+
+
+def _boxes_of_run(run: Timeline) -> Iterator[Iterator[str]]:
+    for node, story in zip(run.plan.nodes, run.nodes, strict=True):
+        label = "<br/>".join(_label_of_run(run, node, story))
+        yield _box(node, label=label, style=story.standing.name.lower())
+
+
+def _label_of_run(run: Timeline, node: Node, story: NodeStory) -> Iterator[str]:
+    """Say in a few lines what became of a node."""
+    mark, _style = mark_of_standing(story.standing)
+    yield f"<b>{_escaped(node.path)}</b>"
+    yield f"{mark} {story.standing.value}"
+    became = " · ".join(words.became(node, story, run.began))
+    trouble = shortened(words.trouble(story), _TROUBLE_CHARACTERS_MAX)
+    yield from (_escaped(said) for said in (became, trouble) if said)
 
 
 def _inputs(plan: Plan) -> Iterator[str]:
@@ -93,10 +124,10 @@ def _inputs(plan: Plan) -> Iterator[str]:
         yield f'{_input_id(item.name)}[/"{label}"/]:::input'
 
 
-def _box(node: Node) -> Iterator[str]:
+def _box(node: Node, *, label: str | None = None, style: str | None = None) -> Iterator[str]:
     begin, end = _SHAPES[node.kind]
-    label = "<br/>".join(_label(node))
-    yield f'{_node_id(node.path)}{begin}"{label}"{end}:::{node.kind}'
+    said = "<br/>".join(_label(node)) if label is None else label
+    yield f'{_node_id(node.path)}{begin}"{said}"{end}:::{style or node.kind}'
     if node.optional:
         yield f"class {_node_id(node.path)} optional"
     if node.pivot:
@@ -108,7 +139,7 @@ def _label(node: Node) -> Iterator[str]:
     name = f"<b>{_escaped(node.path)}</b>"
     if node.kind is Kind.EXPECT:
         yield name
-        yield f"or {_escaped(_error(node))}"
+        yield _escaped(called(node))
         return
     yield name if node.function == node.path else f"{name} = {_escaped(node.function)}"
     if node.returns != "None":
@@ -118,36 +149,10 @@ def _label(node: Node) -> Iterator[str]:
         for item in node.arguments
         if isinstance(item.source, Constant)
     )
-    notes = [*_notes(node)]
+    notes = [*limits(node)]
     if notes:
         yield " · ".join(notes)
-    yield from _remedies(node)
-
-
-def _notes(node: Node) -> Iterator[str]:
-    if node.pivot:
-        yield "pivot: no way back"
-    if node.optional:
-        yield "optional"
-    if node.timeout is not None:
-        yield (
-            f"{node.retry.attempts} × {_spelled(node.timeout)}"
-            if node.retry.attempts > 1
-            else f"once, {_spelled(node.timeout)}"
-        )
-
-
-def _remedies(node: Node) -> Iterator[str]:
-    if node.undo is not None:
-        yield f"undo: {_escaped(node.undo.function)}"
-    if node.compensate is not None:
-        yield f"compensate: {_escaped(node.compensate.function)}"
-    if node.irreversible is not None:
-        yield f"irreversible: {_escaped(node.irreversible)}"
-
-
-def _error(node: Node) -> str:
-    return next((item.type for item in node.arguments if item.name == "error"), "fail")
+    yield from (_escaped(remedy) for remedy in remedies(node))
 
 
 def _edges(plan: Plan, node: Node) -> Iterator[str]:
@@ -177,27 +182,14 @@ def _result_edges(plan: Plan) -> Iterator[str]:
 
 def _origins(plan: Plan, source: Source) -> Iterator[tuple[str, str]]:
     """Return where a value comes from: the id of a box, and the part that is taken of it."""
-    match source:
-        case FromInput(name, path):
-            yield _input_id(name), _part(path)
-        case FromNode(node, path):
-            yield _node_id(plan.nodes[node].path), _part(path)
-        case Items(items):
-            for item in items:
-                yield from _origins(plan, item)
-        case Pairs(pairs):
-            for _, item in pairs:
-                yield from _origins(plan, item)
-        case Constant():
-            return
-        case _:
-            assert_never(source)
-
-
-def _part(path: tuple[str | int, ...]) -> str:
-    return "".join(
-        part if isinstance(part, str) and part.startswith(".") else f"[{part}]" for part in path
-    )
+    for leaf in leaves(source):
+        match leaf:
+            case FromInput(name, path):
+                yield _input_id(name), sub_path(path)
+            case FromNode(node, path):
+                yield _node_id(plan.nodes[node].path), sub_path(path)
+            case _:
+                assert_never(leaf)
 
 
 def _node_id(path: str) -> str:
@@ -223,12 +215,3 @@ def _shortened(json: str) -> str:
     if len(json) <= _CONSTANT_CHARACTERS_MAX:
         return json
     return f"{json[:_CONSTANT_CHARACTERS_MAX]}…"
-
-
-def _spelled(duration: timedelta) -> str:
-    """Return a duration in the largest unit that it is a whole number of."""
-    for name, unit in (("d", "days"), ("h", "hours"), ("min", "minutes"), ("s", "seconds")):
-        whole, rest = divmod(duration, timedelta(**{unit: 1}))
-        if whole and not rest:
-            return f"{whole} {name}"
-    return f"{duration / timedelta(milliseconds=1):g} ms"

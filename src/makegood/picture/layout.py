@@ -1,0 +1,106 @@
+"""Where the boxes of a graph stand, and how its arrows run: what graphlay answers, in our words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Box", "Layout", "Point", "lay_out"]
+
+Point = tuple[float, float]
+"""From the left, and from the top."""
+
+
+class Box(msgspec.Struct, frozen=True):
+    """A rectangle."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """Boxes in the order given, and the corners of each arrow from its source to its target."""
+
+    boxes: tuple[Box, ...]
+    arrows: tuple[tuple[Point, ...], ...]
+    back: tuple[tuple[Point, ...], ...]
+    """The arrows that lead back."""
+    width: float
+    height: float
+
+
+def lay_out(
+    sizes: Sequence[tuple[float, float]],
+    arrows: Sequence[tuple[int, int]],
+    back: Sequence[tuple[int, int]] = (),
+) -> Layout:
+    """Return a layout from top to bottom; boxes never overlap. The same input gives the same.
+
+    `sizes` are widths and heights, arrows name boxes by index. The arrows that lead back have no
+    say in where the boxes stand. Raises `ModuleNotFoundError` where graphlay is not installed.
+    """
+    try:
+        import graphlay  # noqa: PLC0415 - it is an extra
+    except ModuleNotFoundError:
+        message = 'an SVG is laid out by graphlay; run: pip install "makegood[standard]"'
+        raise ModuleNotFoundError(message, name="graphlay") from None
+    graph = graphlay.Graph()
+    for width, height in sizes:
+        graph.node(width=width, height=height)
+    for source, target in arrows:
+        graph.edge(source, target)
+    found = graphlay.layout(graph, options=_OPTIONS)
+    if back:
+        for node, placed in zip(graph.nodes, found.nodes, strict=True):
+            node["position"] = placed["center"]
+        for source, target in back:
+            graph.edge(source, target)
+        found = graphlay.reroute(graph, options=_OPTIONS)
+    low, high = found.bounds["min"], found.bounds["max"]
+    lines = tuple(_line(edge, low) for edge in found.edges)
+    return Layout(
+        boxes=tuple(_box(node, low) for node in found.nodes),
+        arrows=lines[: len(arrows)],
+        back=lines[len(arrows) :],
+        width=high["x"] - low["x"],
+        height=high["y"] - low["y"],
+    )
+
+
+_OPTIONS = {
+    "direction": "topbottom",
+    "spacing": {"layer_gap": 44.0, "node_gap": 36.0, "isolated_max_columns": 4},
+}
+
+
+# Any: what graphlay returns is JSON.
+def _box(node: dict[str, Any], low: dict[str, float]) -> Box:
+    center, size = node["center"], node["size"]
+    return Box(
+        left=center["x"] - size["width"] / 2 - low["x"],
+        top=center["y"] - size["height"] / 2 - low["y"],
+        width=size["width"],
+        height=size["height"],
+    )
+
+
+def _line(edge: dict[str, Any], low: dict[str, float]) -> tuple[Point, ...]:
+    line: list[Point] = []
+    for point in edge["points"]:
+        x, y = point["x"] - low["x"], point["y"] - low["y"]
+        if line and abs(x - line[-1][0]) < _SLANT_MAX:
+            x = line[-1][0]
+        elif line and abs(y - line[-1][1]) < _SLANT_MAX:
+            y = line[-1][1]
+        line.append((x, y))
+    return tuple(line)
+
+
+_SLANT_MAX = 1.0
+"""By how much a line that is meant to be straight may be off, where lanes share a narrow gap."""

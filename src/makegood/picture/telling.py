@@ -1,0 +1,410 @@
+"""How a run's facts become a story: attempts with their ends, and what else happened, in order.
+
+The states are those that `evolve` gives; here it is only remembered when each came about. A fact
+without a time of its own is told at the time of the one before it, with which it was recorded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, assert_never
+
+from msgspec.structs import replace
+
+from makegood.decision import facts
+from makegood.decision.evolve import evolve
+from makegood.decision.state import Phase, RunState
+from makegood.definition.plan import Kind
+from makegood.picture import words
+from makegood.picture.story import Attempted, Ending, Entry, Happened, Happening
+from makegood.values.ids import effect_key
+from makegood.values.instants import as_datetime
+from makegood.values.verdict import FailureKind, ItDidNotHappen, ItHappened, Kept, UndoneByHand
+
+if TYPE_CHECKING:
+    from makegood.decision.facts import Fact
+    from makegood.decision.state import Request
+    from makegood.definition.plan import Plan
+    from makegood.journal.protocol import RunRow
+    from makegood.values.instants import Instant
+    from makegood.values.verdict import Failure
+
+__all__ = ["Teller"]
+
+Direction = Literal["do", "undo", "compensate"]
+
+_Outcome = (
+    facts.NodeDone
+    | facts.NodeFailed
+    | facts.EffectUnrecorded
+    | facts.VerdictGiven
+    | facts.CompensateFailed
+    | facts.UndoDone
+    | facts.UndoFailed
+)
+_OfNode = (
+    facts.Guarded
+    | facts.NodeSkipped
+    | facts.NodeStopped
+    | facts.NodeGaveUp
+    | facts.NodeStuck
+    | facts.UndoLeft
+    | facts.NodeKept
+    | facts.NodeSettled
+)
+_OfPeople = (
+    facts.CancelRequested
+    | facts.UndoRequested
+    | facts.SettleRequested
+    | facts.RetryRequested
+    | facts.ControlAnswered
+    | facts.AttemptsGranted
+    | facts.Unparked
+)
+_OfRun = (
+    facts.RunStarted
+    | facts.Claimed
+    | facts.DeadlinePassed
+    | facts.RollbackBegan
+    | facts.Returned
+    | facts.Parked
+    | facts.RunEnded
+)
+
+
+class Teller:
+    """Folds the facts one by one, and remembers what each of them tells."""
+
+    def __init__(self, row: RunRow, plan: Plan) -> None:
+        self.state: RunState = RunState(plan)
+        self.ended: dict[str, Instant] = {}
+        """When each node's latest attempt or doubt ended."""
+        self.undo_ended: dict[str, Instant] = {}
+        self.notes: dict[str, str] = {}
+        """Why a node was skipped or kept, or what is left of it."""
+        self._row = row
+        self._plan = plan
+        self._now: Instant = row.created_at
+        self._entries: list[Entry] = []
+        self._at_work: dict[tuple[str, Direction], int] = {}
+        """Where in the story the attempts stand whose end is not known."""
+        self._latest: dict[str, int] = {}
+        """Where in the story each node's latest attempt stands."""
+        self._asked: dict[int, int] = {}
+        """Where in the story each request stands, by the number of its post."""
+        self._doubts: set[tuple[str, Direction]] = set()
+        """What is in doubt."""
+
+    def story(self) -> tuple[Entry, ...]:
+        """Return everything told so far, with its words."""
+        return tuple(words.put_in_words(entry) for entry in self._entries)
+
+    def tell(self, fact: Fact) -> None:
+        """Fold one fact, and add what it tells."""
+        # Any: not every fact has a time, nor a node.
+        at: Any = getattr(fact, "at", None)
+        path: Any = getattr(fact, "node", None)
+        self._now = self._now if at is None else at
+        evolve(self._plan, self.state, fact)
+        self._tell(fact)
+        # A request may name a node that there is not.
+        touched = [path] if path in self._plan.positions else [*self._plan.positions]
+        for each in touched:
+            self._tell_doubt(each)
+
+    def _tell(self, fact: Fact) -> None:
+        match fact:
+            case facts.NodeStarted():
+                self._begin(fact.node, "do", fact.attempt)
+            case facts.CompensateStarted():
+                self._begin(fact.node, "compensate", fact.attempt)
+            case facts.UndoStarted():
+                self._begin(fact.node, "undo", fact.attempt)
+            case (
+                facts.NodeDone()
+                | facts.NodeFailed()
+                | facts.EffectUnrecorded()
+                | facts.VerdictGiven()
+                | facts.CompensateFailed()
+                | facts.UndoDone()
+                | facts.UndoFailed()
+            ):
+                self._tell_outcome(fact)
+            case (
+                facts.RetryScheduled()
+                | facts.CompensateRetryScheduled()
+                | facts.UndoRetryScheduled()
+            ):
+                self._change(self._latest[fact.node], again_at=as_datetime(fact.due))
+            case (
+                facts.Guarded()
+                | facts.NodeSkipped()
+                | facts.NodeStopped()
+                | facts.NodeGaveUp()
+                | facts.NodeStuck()
+                | facts.UndoLeft()
+                | facts.NodeKept()
+                | facts.NodeSettled()
+            ):
+                self._tell_of_node(fact)
+            case (
+                facts.CancelRequested()
+                | facts.UndoRequested()
+                | facts.SettleRequested()
+                | facts.RetryRequested()
+                | facts.ControlAnswered()
+                | facts.AttemptsGranted()
+                | facts.Unparked()
+            ):
+                self._tell_of_people(fact)
+            case _:
+                self._tell_of_run(fact)
+
+    # Attempts ---------------------------------------------------------------------------------
+
+    def _begin(self, path: str, direction: Direction, attempt: int) -> None:
+        position = len(self._entries)
+        self._at_work[path, direction] = self._latest[path] = position
+        generation = self.state.nodes[self._plan.positions[path]].generation
+        self._entries.append(
+            Attempted(
+                node=path,
+                direction=direction,
+                function=self._function(path, direction),
+                attempt=attempt,
+                generation=generation,
+                key=self._key(path, direction, generation),
+                began=as_datetime(self._now),
+            )
+        )
+
+    def _function(self, path: str, direction: Direction) -> str:
+        node = self._plan.nodes[self._plan.positions[path]]
+        remedy = {"do": None, "undo": node.undo, "compensate": node.compensate}[direction]
+        return node.function if remedy is None else remedy.function
+
+    def _key(self, path: str, direction: Direction, generation: int) -> str | None:
+        """Return the key that the function could be given: only what reaches outside has one."""
+        node = self._plan.nodes[self._plan.positions[path]]
+        undo = node.undo if direction == "undo" else None
+        is_local = node.kind is not Kind.STEP if undo is None else undo.local
+        if is_local:
+            return None
+        way: Literal["do", "undo"] = "undo" if direction == "undo" else "do"
+        run = self._row.key or self._row.run
+        return effect_key(self._row.workflow, run, path, way, generation=generation)
+
+    def _tell_outcome(self, fact: _Outcome) -> None:
+        match fact:
+            case facts.NodeDone():
+                self._end(fact.node, "do", Ending.DONE)
+            case facts.NodeFailed():
+                self._end(fact.node, "do", _ending_of(fact.failure), failure=fact.failure)
+            case facts.EffectUnrecorded():
+                self._end(fact.node, "do", Ending.UNRECORDED, failure=fact.failure)
+                self.notes[fact.node] = "it happened, and its result is not on record"
+            case facts.VerdictGiven():
+                answer = words.verdict(fact.verdict)
+                self._end(fact.node, "compensate", Ending.ANSWERED, verdict=answer)
+            case facts.CompensateFailed():
+                self._end(fact.node, "compensate", Ending.FAILED, failure=fact.failure)
+            case facts.UndoDone():
+                self._end(fact.node, "undo", Ending.DONE)
+            case facts.UndoFailed():
+                self._end(fact.node, "undo", _ending_of(fact.failure), failure=fact.failure)
+            case _:
+                assert_never(fact)
+
+    # Any: the fields of an attempt, each with its own type.
+    def _end(self, path: str, direction: Direction, ending: Ending, **fields: Any) -> None:
+        if direction == "undo":
+            self.undo_ended[path] = self._now
+        else:
+            self.ended[path] = self._now
+        position = self._at_work.pop((path, direction), None)
+        if position is None:
+            # A value or a flag: it is computed within the turn, and its beginning is no fact.
+            self._tell_computed(path, fields.get("failure"))
+            return
+        attempt = self._entries[position]
+        assert isinstance(attempt, Attempted), "an event has no end"
+        ended = as_datetime(self._now)
+        took = ended - attempt.began
+        self._change(position, ended=ended, took=took, ending=ending, **fields)
+
+    def _tell_computed(self, path: str, failure: Failure | None) -> None:
+        is_flag = self._plan.nodes[self._plan.positions[path]].kind is Kind.EXPECT
+        if failure is None:
+            self._add(Happening.COMPUTED, "holds" if is_flag else "computed", path)
+        else:
+            text = "does not hold" if is_flag else "cannot be computed"
+            self._add(Happening.FAILED, f"{text}: {failure}", path, failure=failure)
+
+    # A node ------------------------------------------------------------------------------------
+
+    def _tell_of_node(self, fact: _OfNode) -> None:
+        path = fact.node
+        match fact:
+            case facts.Guarded():
+                self._add(Happening.GUARD_HELD, "its guard holds", path)
+                return
+            case facts.NodeSkipped():
+                why = words.skipped_because(fact.reason)
+                self._conclude(path, Happening.SKIPPED, f"skipped: {why}", note=why)
+            case facts.NodeStopped():
+                if (path, "do") in self._at_work:
+                    self._end(path, "do", Ending.STOPPED)
+                else:
+                    text = "not tried again: the run goes back"
+                    self._conclude(path, Happening.STOPPED, text)
+            case facts.NodeGaveUp():
+                text = "definitely failed: nothing of it is left"
+                self._conclude(path, Happening.GAVE_UP, text)
+            case facts.NodeStuck():
+                why = "nobody can say whether it happened"
+                text = f"{why}, and nothing more can be asked or tried"
+                self._conclude(path, Happening.STUCK, text, note=why)
+            case facts.UndoLeft():
+                why = "its undo gave up, and it still stands"
+                self._add(Happening.LEFT, why, path)
+                self.notes[path] = why
+            case facts.NodeKept():
+                why = words.kept_because(self._plan.nodes[self._plan.positions[path]])
+                self._add(Happening.KEPT, f"stays done: {why}", path)
+                self.notes[path] = why
+            case facts.NodeSettled():
+                self._tell_settlement(fact)
+            case _:
+                assert_never(fact)
+
+    def _tell_settlement(self, fact: facts.NodeSettled) -> None:
+        path, found = fact.node, words.settlement(fact.settlement)
+        reason = f" ({fact.reason})" if fact.reason else ""
+        text = f"settled by {fact.actor}, {found}{reason}"
+        self._add(Happening.SETTLED, text, path, actor=fact.actor, reason=fact.reason)
+        self.notes[path] = text
+        match fact.settlement:
+            case ItHappened() | ItDidNotHappen():
+                self.ended[path] = self._now
+            case UndoneByHand() | Kept():
+                self.undo_ended[path] = self._now
+            case _:
+                assert_never(fact.settlement)
+
+    def _conclude(self, path: str, what: Happening, text: str, *, note: str = "") -> None:
+        self.ended[path] = self._now
+        self._add(what, text, path)
+        if note:
+            self.notes[path] = note
+
+    def _tell_doubt(self, path: str) -> None:
+        """Add that a node has come to be in doubt, or is so no more."""
+        current = self.state.nodes[self._plan.positions[path]]
+        # What happened and is not on record is settled by a person, but no question is open.
+        is_open = current.doubt and current.phase is not Phase.UNRECORDED
+        self._open_or_resolve(
+            path, "do", is_open=is_open, did_happen=current.phase is Phase.DONE, of="it"
+        )
+        is_undone = current.phase is Phase.UNDONE
+        self._open_or_resolve(
+            path,
+            "undo",
+            is_open=current.undo_doubt and not is_undone,
+            did_happen=is_undone,
+            of="its undo",
+        )
+
+    def _open_or_resolve(
+        self, path: str, direction: Direction, *, is_open: bool, did_happen: bool, of: str
+    ) -> None:
+        was_open = (path, direction) in self._doubts
+        if is_open and not was_open:
+            self._doubts.add((path, direction))
+            text = f"in doubt: {of} may or may not have happened"
+            self._add(Happening.DOUBT_OPENED, text, path)
+        elif was_open and not is_open:
+            self._doubts.remove((path, direction))
+            answer = f"{of} did happen" if did_happen else f"nothing of {of} is left"
+            self._add(Happening.DOUBT_RESOLVED, f"no longer in doubt: {answer}", path)
+
+    # People -------------------------------------------------------------------------------------
+
+    def _tell_of_people(self, fact: _OfPeople) -> None:
+        match fact:
+            case facts.CancelRequested():
+                self._tell_request(Happening.CANCEL_REQUESTED, fact, "cancel it")
+            case facts.UndoRequested():
+                self._tell_request(Happening.UNDO_REQUESTED, fact, "undo it")
+            case facts.SettleRequested():
+                wanted = f"settle it, {words.settlement(fact.settlement)}"
+                self._tell_request(Happening.SETTLE_REQUESTED, fact, wanted, fact.node)
+            case facts.RetryRequested():
+                self._tell_request(Happening.RETRY_REQUESTED, fact, "try it again", fact.node)
+            case facts.ControlAnswered():
+                self._change(self._asked[fact.post], answer=fact.answer.value)
+            case facts.AttemptsGranted():
+                again = "has all its attempts again"
+                text = again if fact.node else "its value is to be built again"
+                self._add(Happening.GRANTED, text, fact.node)
+                self.notes.pop(fact.node or "", None)
+            case facts.Unparked():
+                self._add(Happening.UNPARKED, "no longer parked")
+            case _:
+                assert_never(fact)
+
+    def _tell_request(
+        self, what: Happening, fact: Request, wanted: str, path: str | None = None
+    ) -> None:
+        self._asked[fact.post] = len(self._entries)
+        reason = f" ({fact.reason})" if fact.reason else ""
+        text = f"{fact.actor} asked to {wanted}{reason}"
+        self._add(what, text, path, actor=fact.actor, reason=fact.reason)
+
+    # The run ------------------------------------------------------------------------------------
+
+    def _tell_of_run(self, fact: _OfRun) -> None:
+        match fact:
+            case facts.RunStarted(deadline=deadline):
+                limit = (
+                    ""
+                    if deadline is None
+                    else f", to end by {as_datetime(deadline):%Y-%m-%d %H:%M:%S}"
+                )
+                self._add(Happening.STARTED, f"started{limit}")
+            case facts.Claimed():
+                self._tell_claim(fact.claims)
+            case facts.DeadlinePassed():
+                self._add(Happening.DEADLINE_PASSED, "the run's deadline passed")
+            case facts.RollbackBegan():
+                self._add(Happening.ROLLBACK_BEGAN, f"goes back: {words.cause(fact.cause)}")
+            case facts.Returned(failure=failure):
+                if failure is not None:
+                    text = f"its value cannot be built: {failure}"
+                    self._add(Happening.FAILED, text, failure=failure)
+            case facts.Parked():
+                text = f"parked, {fact.reason.value}: {words.park_reason(fact.reason)}"
+                self._add(Happening.PARKED, text)
+            case facts.RunEnded():
+                self._add(Happening.ENDED, words.end(fact))
+            case _:
+                assert_never(fact)
+
+    def _tell_claim(self, claims: int) -> None:
+        text = f"taken up by another worker, claim {claims} since there was progress"
+        self._add(Happening.CLAIMED, text)
+        for position in self._at_work.values():
+            self._change(position, ending=Ending.INTERRUPTED)
+        self._at_work.clear()
+
+    # The story ----------------------------------------------------------------------------------
+
+    # Any: the fields of an event, each with its own type.
+    def _add(self, what: Happening, text: str, path: str | None = None, **fields: Any) -> None:
+        at = as_datetime(self._now)
+        self._entries.append(Happened(at=at, what=what, node=path, text=text, **fields))
+
+    def _change(self, position: int, **fields: Any) -> None:  # Any: as above
+        self._entries[position] = replace(self._entries[position], **fields)
+
+
+def _ending_of(failure: Failure) -> Ending:
+    return Ending.IN_DOUBT if failure.kind is FailureKind.IN_DOUBT else Ending.FAILED

@@ -1,0 +1,250 @@
+"""What a plan or a run looks like in a terminal, in plain text that needs no library.
+
+A plan is a graph with one line for each node, in an order in which they can happen; what stands
+side by side runs in parallel. A run is the same graph with what became of each node, followed by
+its story and by what a person should know at the end.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from makegood.picture import words
+from makegood.picture.graph import arrows, called, guard, limits, plan_of, remedies, signature
+from makegood.picture.lanes import Row, draw_lanes
+from makegood.picture.marks import (
+    Ink,
+    Style,
+    mark_of_entry,
+    mark_of_kind,
+    mark_of_standing,
+    style_of_status,
+)
+from makegood.picture.story import Attempted, Timeline
+from makegood.picture.typeset import cells, padded, shortened, visible, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from makegood.definition.plan import Node, Plan
+    from makegood.picture.graph import Drawn
+    from makegood.picture.story import Entry
+
+__all__ = ["text"]
+
+WIDTH_MIN = 60
+"""Narrower than this, in columns, nothing is drawn."""
+_NAME_MIN = 12
+_NOTES_MIN = 30
+_STORY_MIN = 40
+_TROUBLE_MAX = 120
+"""How much of an error stands in the graph; the story has all of it."""
+
+
+def text(drawn: Drawn, *, color: bool = False, width: int = 100) -> str:
+    """Return a plan, or a run as it was carried out, as lines of plain text.
+
+    No line has more than `width` columns, of which there are at least 60. `color` adds ANSI
+    sequences; what they say is also said by marks and words.
+    """
+    page = _Page(max(width, WIDTH_MIN), Ink(color=color))
+    lines = page.run(drawn) if isinstance(drawn, Timeline) else page.plan(plan_of(drawn))
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+class _Item(msgspec.Struct, frozen=True):
+    """What is said about one node."""
+
+    mark: tuple[str, Style]
+    name: str
+    word: str
+    notes: tuple[str, ...]
+
+
+class _Page:
+    """Lines of one width, written in one ink."""
+
+    def __init__(self, width: int, ink: Ink) -> None:
+        self._width = width
+        self._ink = ink
+
+    # A plan -----------------------------------------------------------------------------------
+
+    def plan(self, plan: Plan) -> Iterator[str]:
+        yield from self._paragraph(signature(plan), Style.STRONG)
+        yield from self._paragraph(plan.summary, Style.PLAIN)
+        yield ""
+        yield from self._graph(plan, [_planned(plan, node) for node in plan.nodes])
+
+    def _graph(self, plan: Plan, items: Sequence[_Item]) -> Iterator[str]:
+        drawn = arrows(plan)
+        rows = draw_lanes(len(items), drawn, width_max=self._width // 4)
+        if rows is None:
+            # Too much runs in parallel to be drawn side by side.
+            rows = (Row("", "", " ", ()),) * len(items)
+            needed: dict[int, list[str]] = {}
+            for arrow in drawn:
+                needed.setdefault(arrow.target, []).append(items[arrow.source].name)
+            items = [_after(item, needed.get(index)) for index, item in enumerate(items)]
+        graph = max((len(row.beside) for row in rows), default=0)
+        word = max((cells(item.word) for item in items), default=0)
+        room = self._width - graph - word - 5
+        name = min(max((cells(item.name) for item in items), default=0), room - _NOTES_MIN)
+        name = max(name, _NAME_MIN)
+        for item, row in zip(items, rows, strict=True):
+            yield from self._item(item, row, name, word)
+
+    def _item(self, item: _Item, row: Row, name: int, word: int) -> Iterator[str]:
+        mark, style = item.mark
+        begin = f"{row.before}{self._ink(mark, style)}{row.after} "
+        beside = f"{row.beside} "
+        if cells(item.name) > name:
+            # A name is never cut: people give it to commands.
+            first, *others = wrapped(item.name, self._width - len(beside))
+            yield begin + self._ink(first, Style.STRONG)
+            yield from (beside + self._ink(line, Style.STRONG) for line in others)
+            begin = beside + " " * name
+        else:
+            begin += self._painted(item.name, name, Style.STRONG)
+        begin += f"  {self._painted(item.word, word, style)}  "
+        indent = f"{beside}{' ' * (name + word + 4)}"
+        first, *others = _flowing(item.notes, self._width - cells(indent)) or [""]
+        yield begin + first
+        yield from (indent + line for line in others)
+        yield from row.below
+
+    # A run ------------------------------------------------------------------------------------
+
+    def run(self, run: Timeline) -> Iterator[str]:
+        yield from self._head(run)
+        yield ""
+        yield from self._graph(
+            run.plan, [_carried_out(run, index) for index in range(len(run.nodes))]
+        )
+        yield ""
+        yield from self._story(run)
+        yield from self._sum(run)
+
+    def _head(self, run: Timeline) -> Iterator[str]:
+        why = run.reason or run.cause
+        status = f"{run.status}{f' ({why})' if why else ''}"
+        name = visible(f"{run.workflow} {run.key or ''}".rstrip())
+        style = style_of_status(run.status)
+        if cells(f"{name}: {status}") <= self._width:
+            yield f"{self._ink(name, Style.STRONG)}: {self._ink(status, style)}"
+        else:
+            yield from self._paragraph(f"{name}:", Style.STRONG)
+            yield self._ink(status, style)
+        took = "" if run.took is None else f", took {words.lasted(run.took)}"
+        yield from self._paragraph(
+            f"run {run.run}, began {run.began:%Y-%m-%d %H:%M:%S} UTC{took}", Style.FAINT
+        )
+
+    def _story(self, run: Timeline) -> Iterator[str]:
+        if not run.story:
+            yield "Nothing is recorded of it yet."
+        name = max((cells(visible(entry.node or "")) for entry in run.story), default=0)
+        name = max(min(name, self._width - _STORY_MIN - 18), _NAME_MIN)
+        keys: set[str] = set()
+        for day, entries in groupby(run.story, key=lambda entry: _moment(entry).date()):
+            yield self._ink(f"What happened on {day:%Y-%m-%d} (UTC)", Style.STRONG)
+            for entry in entries:
+                yield from self._entry(entry, name)
+                key = entry.key if isinstance(entry, Attempted) else None
+                if key is not None and key not in keys:
+                    keys.add(key)
+                    said = f"key {key}"
+                    indent = min(name + 18, self._width - len(said))
+                    yield " " * indent + self._ink(said, Style.FAINT)
+
+    def _entry(self, entry: Entry, name: int) -> Iterator[str]:
+        mark, style = mark_of_entry(entry)
+        at = _moment(entry)
+        begin = f"{at:%H:%M:%S}.{at.microsecond // 1000:03}  {self._ink(mark, style)} "
+        path = visible(entry.node or "")
+        indent = " " * (name + 18)
+        if cells(path) > name:
+            first, *others = wrapped(path, self._width - 16)
+            yield begin + first
+            yield from (" " * 16 + line for line in others)
+            begin = indent
+        else:
+            begin += f"{padded(path, name)}  "
+        first, *others = wrapped(visible(entry.text), self._width - len(indent)) or [""]
+        yield begin + first
+        yield from (indent + line for line in others)
+
+    def _sum(self, run: Timeline) -> Iterator[str]:
+        """Say what is undone, what stays, and what only a person can move on."""
+        notes = {node.path: node.note for node in run.nodes}
+        kept = [f"{path}: {notes[path]}" for path in run.kept]
+        left = [f"{path}: {notes[path] or 'its attempts are used up'}" for path in run.left]
+        groups = (
+            ("undone", [", ".join(run.undone)] if run.undone else [], Style.BACK),
+            ("kept", kept, Style.DOUBT),
+            ("left", left, Style.BAD),
+        )
+        if any(items for _, items, _ in groups):
+            yield ""
+        for word, items, style in groups:
+            for item in items:
+                first, *others = wrapped(visible(item), self._width - 8)
+                yield f"{self._painted(word, 6, style)}  {first}"
+                yield from (f"        {line}" for line in others)
+
+    # What both share --------------------------------------------------------------------------
+
+    def _paragraph(self, said: str, style: Style) -> Iterator[str]:
+        yield from (self._ink(line, style) for line in wrapped(visible(said), self._width))
+
+    def _painted(self, said: str, width: int, style: Style) -> str:
+        return self._ink(said, style) + " " * (width - cells(said))
+
+
+def _planned(plan: Plan, node: Node) -> _Item:
+    notes = [
+        called(node),
+        f"→ {node.returns}" if node.returns != "None" else "",
+        guard(plan, node) or "",
+        *limits(node),
+        *remedies(node),
+    ]
+    return _Item(mark_of_kind(node.kind), visible(node.path), node.kind.value, _visible(notes))
+
+
+def _carried_out(run: Timeline, index: int) -> _Item:
+    node, story = run.plan.nodes[index], run.nodes[index]
+    notes = [*words.became(node, story, run.began), shortened(words.trouble(story), _TROUBLE_MAX)]
+    mark = mark_of_standing(story.standing)
+    return _Item(mark, visible(story.path), story.standing.value, _visible(notes))
+
+
+def _visible(notes: Iterable[str]) -> tuple[str, ...]:
+    return tuple(visible(note) for note in notes if note)
+
+
+def _after(item: _Item, names: list[str] | None) -> _Item:
+    if not names:
+        return item
+    notes = (f"after {', '.join(names)}", *item.notes)
+    return msgspec.structs.replace(item, notes=notes)
+
+
+def _flowing(notes: Iterable[str], width: int) -> list[str]:
+    """Return notes beside each other while they fit, and a long one in lines of its own."""
+    lines: list[str] = []
+    for note in notes:
+        together = f"{lines[-1]} · {note}" if lines else note
+        if cells(together) <= width:
+            lines[-1:] = [together]
+        else:
+            lines += wrapped(note, width)
+    return lines
+
+
+def _moment(entry: Entry) -> datetime:
+    return entry.began if isinstance(entry, Attempted) else entry.at

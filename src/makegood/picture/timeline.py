@@ -1,0 +1,142 @@
+"""What became of a run, told in order and node by node, for people who did not see it happen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from makegood.decision.control import waited_for
+from makegood.decision.state import Phase
+from makegood.picture.story import NodeStory, Standing, Timeline
+from makegood.picture.telling import Teller
+from makegood.runtime.report import report_on
+from makegood.values.instants import as_datetime
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    from makegood.decision.facts import Fact
+    from makegood.decision.state import NodeState
+    from makegood.definition.plan import Plan
+    from makegood.journal.protocol import RunRow
+    from makegood.runtime.report import NodeReport
+    from makegood.values.instants import Instant
+
+__all__ = ["timeline"]
+
+
+def timeline(row: RunRow, plan: Plan, facts: Sequence[Fact]) -> Timeline:
+    """Return what became of a run, from its row, its plan and every fact recorded of it.
+
+    A run of which nothing is recorded yet has an empty story, and its nodes have not begun.
+    """
+    teller = Teller(row, plan)
+    for fact in facts:
+        teller.tell(fact)
+    state = teller.state
+    report = report_on(row, plan, state)
+    return Timeline(
+        run=report.id,
+        workflow=report.workflow,
+        key=report.key,
+        fingerprint=report.fingerprint,
+        status=report.status,
+        cause=report.cause,
+        rollback=report.rollback,
+        reason=report.reason,
+        began=report.created_at,
+        ended=report.ended_at,
+        took=None if report.ended_at is None else report.ended_at - report.created_at,
+        claims=report.claims,
+        undone=tuple(plan.nodes[index].path for index in state.undone_order),
+        kept=tuple(
+            node.path
+            for node, current in zip(plan.nodes, state.nodes, strict=True)
+            if current.phase is Phase.KEPT
+        ),
+        left=tuple(plan.nodes[index].path for index in waited_for(plan, state)),
+        story=teller.story(),
+        nodes=tuple(
+            _node_story(node, current, teller)
+            for node, current in zip(report.nodes, state.nodes, strict=True)
+        ),
+        plan=plan,
+    )
+
+
+def _node_story(report: NodeReport, current: NodeState, teller: Teller) -> NodeStory:
+    began = _moment(current.began_at)
+    ended = None if current.phase in _OPEN else _moment(teller.ended.get(report.path))
+    undo_began = _moment(current.undo_first_at)
+    undo_ended = _moment(teller.undo_ended.get(report.path))
+    return NodeStory(
+        path=report.path,
+        standing=_STANDINGS[current.phase],
+        state=report.state,
+        attempts=report.attempts,
+        undo_attempts=report.undo_attempts,
+        is_in_doubt=report.is_in_doubt,
+        began=began,
+        ended=ended,
+        took=_between(began, ended),
+        undo_began=undo_began,
+        undo_ended=undo_ended,
+        undo_took=_between(undo_began, undo_ended),
+        due=report.due,
+        failure=report.failure,
+        undo_failure=report.undo_failure,
+        note=teller.notes.get(report.path, ""),
+    )
+
+
+def _moment(instant: Instant | None) -> datetime | None:
+    return None if instant is None else as_datetime(instant)
+
+
+def _between(began: datetime | None, ended: datetime | None) -> timedelta | None:
+    return None if began is None or ended is None else ended - began
+
+
+_OPEN = frozenset(
+    {
+        Phase.IDLE,
+        Phase.READY,
+        Phase.RUNNING,
+        Phase.FAILED,
+        Phase.INTERRUPTED,
+        Phase.RETRYING,
+        Phase.ASKING,
+        Phase.ASK_FAILED,
+        Phase.ASK_INTERRUPTED,
+        Phase.ANSWERED,
+        Phase.ASK_AGAIN,
+    }
+)
+"""Phases in which it is not known yet how the node ends."""
+
+_STANDINGS: dict[Phase, Standing] = {
+    Phase.IDLE: Standing.IDLE,
+    Phase.READY: Standing.IDLE,
+    Phase.RUNNING: Standing.AT_WORK,
+    Phase.FAILED: Standing.AT_WORK,
+    Phase.INTERRUPTED: Standing.AT_WORK,
+    Phase.RETRYING: Standing.WAITING,
+    Phase.ASKING: Standing.AT_WORK,
+    Phase.ASK_FAILED: Standing.AT_WORK,
+    Phase.ASK_INTERRUPTED: Standing.AT_WORK,
+    Phase.ANSWERED: Standing.AT_WORK,
+    Phase.ASK_AGAIN: Standing.WAITING,
+    Phase.DONE: Standing.DONE,
+    Phase.SKIPPED: Standing.SKIPPED,
+    Phase.STOPPED: Standing.STOPPED,
+    Phase.GAVE_UP: Standing.FAILED,
+    Phase.STUCK: Standing.IN_DOUBT,
+    Phase.UNRECORDED: Standing.IN_DOUBT,
+    Phase.UNDOING: Standing.AT_WORK,
+    Phase.UNDO_FAILED: Standing.AT_WORK,
+    Phase.UNDO_INTERRUPTED: Standing.AT_WORK,
+    Phase.UNDO_AGAIN: Standing.WAITING,
+    Phase.UNDONE: Standing.UNDONE,
+    Phase.KEPT: Standing.KEPT,
+    Phase.LEFT: Standing.LEFT,
+}

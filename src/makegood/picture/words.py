@@ -1,0 +1,278 @@
+"""How durations, moments and what happened are said to people."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, assert_never
+
+from msgspec.structs import replace
+
+from makegood.decision.facts import (
+    Cause,
+    ParkReason,
+    Proceeded,
+    Rollback,
+    RunEnded,
+    SkipReason,
+)
+from makegood.picture.story import Attempted, Ending, Happening, Standing
+from makegood.values.verdict import (
+    Abort,
+    ItDidNotHappen,
+    ItHappened,
+    Kept,
+    RetryFresh,
+    RetryNow,
+    Undecided,
+    UndoneByHand,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from makegood.definition.plan import Node
+    from makegood.picture.story import Entry, NodeStory
+    from makegood.values.verdict import Settlement
+
+__all__ = [
+    "REQUESTS",
+    "allowed",
+    "became",
+    "cause",
+    "end",
+    "kept_because",
+    "lasted",
+    "moment",
+    "park_reason",
+    "put_in_words",
+    "settlement",
+    "skipped_because",
+    "trouble",
+    "verdict",
+]
+
+_UNITS = (("d", "days"), ("h", "hours"), ("min", "minutes"), ("s", "seconds"))
+_SECOND = timedelta(seconds=1)
+_MINUTE = timedelta(minutes=1)
+_MANY = 10
+"""From how many units on fewer decimals are of interest."""
+
+
+def allowed(duration: timedelta) -> str:
+    """Return a duration that a policy allows, in the largest unit it is a whole number of."""
+    for name, unit in _UNITS:
+        whole, rest = divmod(duration, timedelta(**{unit: 1}))
+        if whole and not rest:
+            return f"{whole} {name}"
+    return f"{duration / timedelta(milliseconds=1):g} ms"
+
+
+def lasted(duration: timedelta) -> str:
+    """Return a measured duration, as exactly as a reader cares for.
+
+    The clocks of two workers may differ, so what took less than nothing took nothing.
+    """
+    if duration < _SECOND:
+        milliseconds = max(duration / timedelta(milliseconds=1), 0.0)
+        return f"{round(milliseconds, 0 if milliseconds >= _MANY else 2):g} ms"
+    if duration < _MINUTE:
+        seconds = duration / _SECOND
+        return f"{round(seconds, 1 if seconds >= _MANY else 2):g} s"
+    # The two largest units, the second one cut and not rounded: 59 min 60 s is nobody's time.
+    largest = next(at for at, (_, unit) in enumerate(_UNITS) if duration >= timedelta(**{unit: 1}))
+    (name, unit), (lesser_name, lesser_unit) = _UNITS[largest : largest + 2]
+    whole, rest = divmod(duration, timedelta(**{unit: 1}))
+    return f"{whole} {name} {rest // timedelta(**{lesser_unit: 1})} {lesser_name}"
+
+
+def moment(when: datetime, seen_from: datetime) -> str:
+    """Return a moment in UTC, with its date where that is another day than the one given."""
+    precision = "milliseconds" if when.microsecond else "seconds"
+    clock = when.time().isoformat(precision)
+    return clock if when.date() == seen_from.date() else f"{when.date()} {clock}"
+
+
+def put_in_words(entry: Entry) -> Entry:
+    """Return an entry of a story with its text, which can be known only once it is complete."""
+    if isinstance(entry, Attempted):
+        return replace(entry, text=_attempt(entry))
+    if entry.what in REQUESTS:
+        answer = "not answered yet" if entry.answer is None else entry.answer
+        return replace(entry, text=f"{entry.text}: {answer}")
+    return entry
+
+
+REQUESTS = frozenset(
+    {
+        Happening.CANCEL_REQUESTED,
+        Happening.UNDO_REQUESTED,
+        Happening.SETTLE_REQUESTED,
+        Happening.RETRY_REQUESTED,
+    }
+)
+"""What a person asks for, and is answered."""
+
+
+def _attempt(entry: Attempted) -> str:
+    """Say how one execution of a function went."""
+    match entry.direction:
+        case "do":
+            parts = [f"attempt {entry.attempt} {_ending(entry)}"]
+        case "undo":
+            parts = [f"undo by {entry.function}, attempt {entry.attempt} {_ending(entry)}"]
+        case "compensate":
+            parts = [f"asked {entry.function}, time {entry.attempt}: {_answer(entry)}"]
+        case _:
+            assert_never(entry.direction)
+    if entry.failure is not None:
+        parts.append(f", {entry.failure}")
+    if entry.again_at is not None:
+        parts.append(f"; again at {moment(entry.again_at, entry.began)}")
+    return "".join(parts)
+
+
+def _ending(entry: Attempted) -> str:
+    took = "" if entry.took is None else lasted(entry.took)
+    match entry.ending:
+        case Ending.AT_WORK:
+            return "is at work"
+        case Ending.DONE | Ending.ANSWERED:
+            return f"done in {took}"
+        case Ending.FAILED:
+            return f"failed after {took}"
+        case Ending.IN_DOUBT:
+            return f"in doubt after {took}"
+        case Ending.UNRECORDED:
+            return f"had its effect after {took}, and its result cannot be recorded"
+        case Ending.INTERRUPTED:
+            return "interrupted: its worker died or gave up the run"
+        case Ending.STOPPED:
+            return f"stopped after {took}: it is not wanted any more"
+        case _:
+            assert_never(entry.ending)
+
+
+def _answer(entry: Attempted) -> str:
+    return _ending(entry) if entry.verdict is None else entry.verdict
+
+
+def became(node: Node, story: NodeStory, seen_from: datetime) -> Iterator[str]:
+    """Say what became of a node, beyond its standing: attempts, times, and why."""
+    if story.attempts > 1:
+        yield f"{story.attempts} attempts"
+    if story.took is not None:
+        yield lasted(story.took)
+    if story.undo_attempts and node.undo is not None:
+        times = f", {story.undo_attempts} attempts" if story.undo_attempts > 1 else ""
+        took = "" if story.undo_took is None else f", {lasted(story.undo_took)}"
+        yield f"undo: {node.undo.function}{times}{took}"
+    if story.is_in_doubt and story.standing is not Standing.IN_DOUBT:
+        yield "in doubt"
+    if story.due is not None:
+        yield f"again at {moment(story.due, seen_from)}"
+    if story.note:
+        yield story.note
+
+
+def trouble(story: NodeStory) -> str:
+    """Say what went wrong with a node last, where it has not been made good since."""
+    if story.standing in _WELL:
+        return ""
+    failure = story.failure if story.undo_failure is None else story.undo_failure
+    return "" if failure is None else str(failure)
+
+
+_WELL = frozenset({Standing.DONE, Standing.KEPT, Standing.UNDONE})
+
+
+def verdict(given: Proceeded | RetryNow | Abort | Undecided | RetryFresh) -> str:
+    """Say what a compensate answered."""
+    match given:
+        case Proceeded():
+            return "it did happen"
+        case RetryNow(after=wait):
+            later = "" if wait is None else f", after {allowed(wait)}"
+            return f"run it again under the same key{later}"
+        case RetryFresh(proof):
+            return f"it did not happen ({proof}): run it again under a new key"
+        case Abort(reason):
+            return f"nothing of it is left{f': {reason}' if reason else ''}"
+        case Undecided(after=wait):
+            later = "" if wait is None else f", ask again after {allowed(wait)}"
+            return f"not known yet{later}"
+        case _:
+            assert_never(given)
+
+
+def settlement(given: Settlement) -> str:
+    """Say what a person found."""
+    match given:
+        case ItHappened():
+            return "it happened"
+        case ItDidNotHappen():
+            return "it did not happen"
+        case UndoneByHand():
+            return "it was undone by hand"
+        case Kept():
+            return "it stays as it is"
+        case _:
+            assert_never(given)
+
+
+def cause(why: Cause) -> str:
+    """Say why a run goes back."""
+    match why:
+        case Cause.ERROR:
+            return "a step definitely failed"
+        case Cause.DEADLINE:
+            return "the run's deadline passed"
+        case Cause.CANCELLED:
+            return "it was cancelled"
+        case Cause.REVERSED:
+            return "it was to be undone after it had completed"
+        case _:
+            assert_never(why)
+
+
+def end(ended: RunEnded) -> str:
+    """Say how a run ended."""
+    if ended.cause is None:
+        return ended.status.value
+    what = "what was done is undone" if ended.rollback is Rollback.UNDONE else "nothing was undone"
+    return f"{ended.status.value}, {cause(ended.cause)}: {what}"
+
+
+def park_reason(why: ParkReason) -> str:
+    """Say what a parked run waits for."""
+    match why:
+        case ParkReason.UNDO_GAVE_UP:
+            return "what it was to take back still stands"
+        case ParkReason.IN_DOUBT:
+            return "nobody can say whether something happened"
+        case ParkReason.UNRECORDED:
+            return "something happened whose result is not on record"
+        case ParkReason.POISON:
+            return "it ended or stopped every worker that took it, without any progress"
+        case ParkReason.FORWARD_USED_UP:
+            return "it is past its pivot, cannot go back, and has no attempt left to go on"
+        case _:
+            assert_never(why)
+
+
+def skipped_because(why: SkipReason) -> str:
+    """Say why a node was skipped."""
+    match why:
+        case SkipReason.GUARD:
+            return "its guard does not hold"
+        case SkipReason.OPTIONAL:
+            return "it failed, and is optional"
+        case SkipReason.IN_DOUBT:
+            return "nobody can say whether it happened, and it is optional"
+        case _:
+            assert_never(why)
+
+
+def kept_because(node: Node) -> str:
+    """Say why a node stays done when the run goes back."""
+    return "it declares no undo" if node.irreversible is None else node.irreversible

@@ -1,0 +1,178 @@
+"""What people are told of a run that waits for one of them, and of what they asked of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec import Raw
+
+from makegood.decision import facts
+from makegood.decision.facts import ParkReason
+from makegood.picture import Happened, Happening, Standing
+from makegood.values.verdict import ItDidNotHappen, ItHappened, Kept, UndoneByHand
+from tests.decision.driver import START_AT, Run
+from tests.decision.people import parked
+from tests.decision.plans import plan_of, step
+from tests.picture.told import lines, story_of, told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from makegood.values.verdict import Settlement
+
+PARKED: list[tuple[Callable[[], Run], ParkReason, tuple[str, ...], str]] = [
+    (
+        parked.in_doubt,
+        ParkReason.IN_DOUBT,
+        ("pay",),
+        "parked, in doubt: nobody can say whether something happened",
+    ),
+    (
+        parked.unrecorded,
+        ParkReason.UNRECORDED,
+        ("pay",),
+        "parked, unrecorded effect: something happened whose result is not on record",
+    ),
+    (
+        parked.pay_left,
+        ParkReason.UNDO_GAVE_UP,
+        ("pay",),
+        "parked, undo gave up: what it was to take back still stands",
+    ),
+    (
+        parked.used_up,
+        ParkReason.FORWARD_USED_UP,
+        ("ship",),
+        "parked, forward retries used up after the pivot: it is past its pivot, cannot go back, "
+        "and has no attempt left to go on",
+    ),
+    (
+        parked.poisoned,
+        ParkReason.POISON,
+        (),
+        "parked, poison: it ended or stopped every worker that took it, without any progress",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "reason", "left", "text"), PARKED)
+def test_a_parked_run_says_why_and_what_it_waits_for(
+    make: Callable[[], Run], reason: ParkReason, left: tuple[str, ...], text: str
+) -> None:
+    timeline = told(make())
+
+    assert (timeline.status, timeline.reason, timeline.left) == ("parked", reason, left)
+    assert timeline.story[-1].text == text
+
+
+def test_every_reason_to_park_is_told() -> None:
+    assert {reason for _, reason, _, _ in PARKED} == set(ParkReason)
+
+
+@pytest.mark.parametrize(
+    ("make", "note"),
+    [
+        (parked.in_doubt, "nobody can say whether it happened"),
+        (parked.unrecorded, "it happened, and its result is not on record"),
+        (parked.pay_left, "its undo gave up, and it still stands"),
+    ],
+)
+def test_what_is_left_says_what_is_the_matter_with_it(make: Callable[[], Run], note: str) -> None:
+    assert story_of(told(make()), "pay").note == note
+
+
+def test_a_run_that_was_parked_before_its_first_fact_is_told() -> None:
+    run = Run(plan_of(step("pay")), starts=False)
+    run.append([facts.Parked(ParkReason.POISON, START_AT)], fold_them=True)
+
+    assert [entry.text for entry in told(run).story] == [PARKED[-1][-1]]
+
+
+def test_a_request_is_told_with_its_actor_its_reason_and_its_answer() -> None:
+    run = Run(plan_of(step("pay", undo=True))).play()
+    run.undo()
+    run.play()
+    run.cancel()
+
+    timeline = told(run)
+
+    asked = [e for e in timeline.story if isinstance(e, Happened) and e.actor is not None]
+    assert [(e.what, e.actor, e.reason, e.answer, e.text) for e in asked] == [
+        (
+            Happening.UNDO_REQUESTED,
+            "eve",
+            "why not",
+            "accepted",
+            "eve asked to undo it (why not): accepted",
+        ),
+        (
+            Happening.CANCEL_REQUESTED,
+            "eve",
+            "why not",
+            "too late",
+            "eve asked to cancel it (why not): too late",
+        ),
+    ]
+    assert lines(timeline)[-2].startswith(
+        "+0 cancelled, it was to be undone after it had completed"
+    )
+
+
+def test_a_request_that_nobody_has_answered_says_so() -> None:
+    run = Run(plan_of(step("pay", pivot=True)))
+    run.cancel()
+
+    assert lines(told(run))[-1] == "+0 eve asked to cancel it (why not): not answered yet"
+
+
+@pytest.mark.parametrize(
+    ("make", "settlement", "standing", "said"),
+    [
+        (parked.in_doubt, ItHappened(Raw(b"7")), Standing.DONE, "it happened"),
+        (parked.in_doubt, ItDidNotHappen(), Standing.FAILED, "it did not happen"),
+        (parked.pay_left, UndoneByHand(), Standing.UNDONE, "it was undone by hand"),
+        (parked.pay_left, Kept(), Standing.KEPT, "it stays as it is"),
+    ],
+)
+def test_what_a_person_settles_is_told_with_who_and_why(
+    make: Callable[[], Run], settlement: Settlement, standing: Standing, said: str
+) -> None:
+    run = make()
+    run.settle("pay", settlement)
+    run.play()
+
+    timeline = told(run)
+
+    texts = [entry.text for entry in timeline.story]
+    assert f"eve asked to settle it, {said} (asked the bank): accepted" in texts
+    assert "no longer parked" in texts
+    paid = story_of(timeline, "pay")
+    assert paid.note == f"settled by eve, {said} (asked the bank)"
+    assert paid.note in texts
+    assert paid.standing is standing
+
+
+def test_a_request_about_a_node_that_there_is_not_is_told_with_its_refusal() -> None:
+    run = parked.in_doubt()
+    run.settle("nowhere", Kept())
+
+    assert lines(told(run))[-1] == (
+        "+0 nowhere: eve asked to settle it, it stays as it is (asked the bank): no such node"
+    )
+
+
+def test_what_a_person_has_tried_again_is_told_and_no_longer_left() -> None:
+    run = parked.pay_left()
+    run.retry("pay")
+    run.play()
+
+    timeline = told(run)
+
+    assert lines(timeline)[-5:] == [
+        "+0 pay: eve asked to try it again (it is up again): accepted",
+        *sorted(["+0 pay: has all its attempts again", "+0 no longer parked"]),
+        "+0 pay: undo by undo_pay, attempt 2 done in 0 ms",
+        "+0 failed, a step definitely failed: what was done is undone",
+    ]
+    assert story_of(timeline, "pay").note == ""
