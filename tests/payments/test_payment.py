@@ -267,13 +267,14 @@ LOOKUPS = [
     (IN_DOUBT, [snapshot(captured=PRICE)], {}, "proceed"),
     (REFUSED, [snapshot(captured=PRICE)], {}, "proceed"),
     (REFUSED, [], {}, Abort("the gateway has no such operation")),
+    (IN_DOUBT, [], {}, RetryNow()),
+    (IN_DOUBT, [], {"quiet": timedelta(hours=1)}, RetryNow()),
     (
         IN_DOUBT,
         [],
-        {},
+        {"by_key": False},
         RetryFresh("the gateway finds every operation at once, and did not find this one"),
     ),
-    (IN_DOUBT, [], {"quiet": timedelta(hours=1)}, RetryNow()),
     (
         IN_DOUBT,
         [],

@@ -269,14 +269,16 @@ def _nothing_found(
 ) -> RetryNow | RetryFresh | Abort | Undecided:
     """Decide on an operation of which the gateway knows nothing.
 
-    A definite failure is confirmed. A doubt is settled where silence is proof; where it is not,
-    the same request may be made again only if its key keeps it from moving money twice.
+    A definite failure is confirmed. In doubt, the same request is made again where its key keeps
+    it from moving money twice. Silence is no better proof than that, however soon the gateway
+    finds what it has done: the first request may still be on its way, from a process that stood
+    still, and under another key both would be carried out.
     """
     if failure.kind is not FailureKind.IN_DOUBT:
         return Abort("the gateway has no such operation")
+    if gateway.capabilities.dedupe[kind] == "key":
+        return RetryNow()
     quiet = gateway.capabilities.lookup_consistent_after
     if quiet == timedelta(0):
         return RetryFresh("the gateway finds every operation at once, and did not find this one")
-    if gateway.capabilities.dedupe[kind] == "key":
-        return RetryNow()
     return Undecided(after=quiet)

@@ -1,0 +1,160 @@
+"""Which sagas are crashed: five, each once to its good end and once so late that all is undone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from makegood.commerce import place_order
+from makegood.commerce.extension import commerce
+from makegood.payments import PaymentDetails
+from tests.simulation.crashing.outside import Answer, Companies, Desk
+from tests.simulation.crashing.sagas import (
+    LABELS,
+    hand_in_claim,
+    move_money,
+    send_parcel,
+    travel,
+)
+from tests.simulation.crashing.shop import (
+    BLOCKED,
+    CUSTOMER,
+    GOOD,
+    STOCK,
+    ShopOutside,
+    shop_services,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from makegood import Call
+    from makegood.extension import Extension
+    from tests.simulation.crashing.outside import Asking, Foresight, Outside
+
+__all__ = ["CASES", "Case"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One saga in one direction: what is started, who is asked, and what must come of it."""
+
+    name: str
+    ends: Literal["completed", "undone"]
+    call: Call[Any]  # Any: what the workflows return.
+    outside: Callable[[Foresight], Outside]
+    services: Callable[[Asking], dict[type, object]]
+    extensions: Sequence[Extension] = ()
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.ends}"
+
+
+def _asking_desk(way: Asking) -> dict[type, object]:
+    return {Desk: Desk(way)}
+
+
+def _both(
+    name: str,
+    call: Call[Any],  # Any: as above.
+    *,
+    does: str,
+    answers: Mapping[str, Sequence[Answer]],
+    last: Mapping[str, Sequence[Answer]],
+    closed: Mapping[str, int] | None = None,
+    extensions: Sequence[Extension] = (),
+) -> tuple[Case, Case]:
+    """Return a saga in both directions; `last` is answered besides where it is to fail."""
+
+    def outside(
+        answers: Mapping[str, Sequence[Answer]], must_do: frozenset[str]
+    ) -> Callable[[Foresight], Outside]:
+        return lambda foresight: Companies(
+            answers=answers,
+            closed=closed or {},
+            barring=frozenset({"deposit"}),
+            must_do=must_do,
+            foresight=foresight,
+        )
+
+    good = outside(answers, frozenset(does.split()))
+    bad = outside({**answers, **last}, frozenset())
+    return (
+        Case(
+            name=name,
+            ends="completed",
+            call=call,
+            outside=good,
+            services=_asking_desk,
+            extensions=extensions,
+        ),
+        Case(
+            name=name,
+            ends="undone",
+            call=call,
+            outside=bad,
+            services=_asking_desk,
+            extensions=extensions,
+        ),
+    )
+
+
+_CARD = PaymentDetails(token="tok_visa")
+
+CASES: tuple[Case, ...] = (
+    Case(
+        name="place_order",
+        ends="completed",
+        call=place_order(GOOD, _CARD, CUSTOMER),
+        outside=lambda foresight: ShopOutside(GOOD, foresight),
+        services=shop_services,
+        extensions=(commerce, STOCK),
+    ),
+    Case(
+        name="place_order",
+        ends="undone",
+        call=place_order(BLOCKED, _CARD, CUSTOMER),
+        outside=lambda foresight: ShopOutside(None, foresight),
+        services=shop_services,
+        extensions=(commerce, STOCK),
+    ),
+    *_both(
+        "travel",
+        travel("Ada"),
+        does="seat ticket room voucher charge",
+        answers={},
+        last={"voucher": [Answer.DECLINED] * 9},
+    ),
+    *_both(
+        "move_money",
+        move_money("account-1"),
+        does="freeze transfer entry letter",
+        answers={"entry": [Answer.BUSY, Answer.LOST], "letter": [Answer.DROPPED]},
+        last={"transfer": [Answer.DECLINED] * 9},
+    ),
+    *_both(
+        "hand_in_claim",
+        hand_in_claim("claim-1"),
+        does="register deposit post certify",
+        answers={
+            "register": [Answer.LOST],
+            "deposit": [Answer.DROPPED],
+            "post": [Answer.DROPPED],
+        },
+        last={"certify": [Answer.REFUSED] * 9},
+        closed={"post": 1},
+    ),
+    *_both(
+        "send_parcel",
+        send_parcel("parcel-1", True),
+        does="postage insurance parcel",
+        answers={
+            "postage": [Answer.BUSY, Answer.LOST],
+            "undo insurance": [Answer.BUSY],
+            "undo postage": [Answer.LOST],
+        },
+        last={"parcel": [Answer.DECLINED] * 9},
+        extensions=(LABELS,),
+    ),
+)
+"""Every case, by saga and direction."""

@@ -1,0 +1,231 @@
+"""Small sagas that have what an order has not: one for each kind of trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from makegood import (
+    Abort,
+    Failure,
+    FailureKind,
+    IdempotencyKey,
+    Proceed,
+    Retry,
+    RetryFresh,
+    RetryNow,
+    Transaction,
+    Undecided,
+    Verdict,
+    injected,
+    pure,
+    query,
+    step,
+    workflow,
+)
+from makegood.extension import Command, Migration
+from tests.simulation.crashing.outside import Desk, Look
+
+__all__ = ["LABELS", "hand_in_claim", "move_money", "send_parcel", "travel"]
+
+PATIENT = Retry(attempts=8, delay=timedelta(seconds=1))
+"""More attempts than mishaps, so that every story can end well."""
+
+
+class Body(Protocol):
+    def __call__(
+        self, about: str, *, desk: Desk = injected, key: IdempotencyKey = injected
+    ) -> Awaitable[str]: ...
+
+
+def does(operation: str) -> Body:
+    """Return a step's body that has an operation done."""
+
+    async def body(about: str, *, desk: Desk = injected, key: IdempotencyKey = injected) -> str:
+        return await desk.do(operation, key)
+
+    return body
+
+
+def undoes(operation: str) -> Callable[[str], Awaitable[object]]:
+    """Return an undo that has an operation taken back."""
+
+    async def undo(receipt: str, *, desk: Desk = injected, key: IdempotencyKey = injected) -> str:
+        assert receipt == f"receipt for {operation}"
+        return await desk.do(f"undo {operation}", key)
+
+    return undo
+
+
+# Parallel branches, one of which may fail -----------------------------------------------------
+
+hold_seat = step(does("seat"), name="seat", undo=undoes("seat"))
+print_ticket = step(does("ticket"), name="ticket", undo=undoes("ticket"))
+hold_room = step(does("room"), name="room", undo=undoes("room"))
+confirm_room = step(does("voucher"), name="voucher", undo=undoes("voucher"))
+charge = step(does("charge"), name="charge", undo=undoes("charge"))
+
+
+@workflow
+def travel(traveller: str) -> str:
+    """Hold a seat and a room at the same time, and charge for both."""
+    ticket = print_ticket(hold_seat(traveller))
+    voucher = confirm_room(hold_room(traveller))
+    return charge.after(ticket)(voucher)
+
+
+# A pivot ----------------------------------------------------------------------------------------
+
+
+async def find_transfer(
+    failure: Failure, *, desk: Desk = injected, key: IdempotencyKey = injected
+) -> Verdict[str]:
+    """Ask whether the money has moved."""
+    if await desk.look_up("transfer", key) is Look.FOUND:
+        return Proceed("receipt for transfer")
+    if failure.kind is not FailureKind.IN_DOUBT:
+        return Abort("the bank said no")
+    return RetryNow()
+
+
+freeze = step(does("freeze"), name="freeze", undo=undoes("freeze"))
+transfer = step(
+    does("transfer"),
+    name="transfer",
+    pivot=True,
+    irreversible="the money is another's now",
+    compensate=find_transfer,
+    retry=PATIENT,
+)
+book = step(does("entry"), name="entry", irreversible="books are only added to", retry=PATIENT)
+tell = step(does("letter"), name="letter", irreversible="it cannot be unsent", retry=PATIENT)
+
+
+@workflow
+def move_money(account: str) -> str:
+    """Freeze an amount, move it, and only then book it and tell of it."""
+    moved = transfer(freeze(account))
+    entry = book(moved)
+    tell(moved)
+    return entry
+
+
+# Every verdict of a compensate --------------------------------------------------------------------
+
+
+def finds(operation: str, nothing: RetryNow | RetryFresh) -> Callable[..., Awaitable[Verdict[str]]]:
+    """Return a compensate that looks an operation up."""
+
+    async def compensate(
+        failure: Failure, *, desk: Desk = injected, key: IdempotencyKey = injected
+    ) -> Verdict[str]:
+        match await desk.look_up(operation, key):
+            case Look.FOUND:
+                return Proceed(f"receipt for {operation}")
+            case Look.REFUSED:
+                return Abort("it was refused")
+            case Look.CLOSED:
+                return Undecided(after=timedelta(seconds=2))
+            case _:
+                return nothing
+
+    return compensate
+
+
+FRESH = RetryFresh("the office will not take the old key any more")
+register = step(
+    does("register"),
+    name="register",
+    undo=undoes("register"),
+    compensate=finds("register", RetryNow()),
+    retry=PATIENT,
+)
+deposit = step(
+    does("deposit"),
+    name="deposit",
+    undo=undoes("deposit"),
+    compensate=finds("deposit", FRESH),
+    retry=PATIENT,
+)
+post = step(
+    does("post"),
+    name="post",
+    undo=undoes("post"),
+    compensate=finds("post", RetryNow(after=timedelta(seconds=1))),
+    retry=PATIENT,
+)
+certify = step(
+    does("certify"),
+    name="certify",
+    undo=undoes("certify"),
+    compensate=finds("certify", RetryNow()),
+    retry=PATIENT,
+)
+
+
+@workflow
+def hand_in_claim(claim: str) -> str:
+    """Hand a claim in at offices that lose their answers."""
+    return certify(post(deposit(register(claim))))
+
+
+# Local steps, a query, a pure value, a guard, undos that need patience ----------------------------
+
+
+async def ask_rate(parcel: str, *, desk: Desk = injected) -> int:
+    """Ask what a parcel costs."""
+    return len(await desk.look_up("rate", parcel))
+
+
+def price_of(rate: int) -> int:
+    """Compute the price from the rate."""
+    return rate * 100
+
+
+async def write_label(parcel: str, price: int, *, transaction: Transaction = injected) -> str:
+    """Write a label into a table of our own."""
+    await transaction.execute(
+        "INSERT INTO parcel_label (parcel, price, status) VALUES (?, ?, 'written')", parcel, price
+    )
+    return parcel
+
+
+async def void_label(label: str, *, transaction: Transaction = injected) -> None:
+    """Void the label; one that is void already is left as it is."""
+    await transaction.execute("UPDATE parcel_label SET status = 'void' WHERE parcel = ?", label)
+
+
+label = step(write_label, undo=void_label)
+pay = step(
+    does("postage"), name="postage", undo=undoes("postage"), undo_retry=PATIENT, retry=PATIENT
+)
+insure = step(does("insurance"), name="insurance", undo=undoes("insurance"), undo_retry=PATIENT)
+hand_over = step(does("parcel"), name="parcel", irreversible="it is on its way", retry=PATIENT)
+
+
+@workflow
+def send_parcel(parcel: str, insured: bool) -> str:  # noqa: FBT001 - a workflow's input
+    """Label, pay, perhaps insure, and hand over a parcel."""
+    price = pure(price_of)(query(ask_rate)(parcel))
+    labelled = label(parcel, price)
+    paid = pay(labelled)
+    insurance = insure.when(insured)(paid)
+    return hand_over.after(insurance)(paid)
+
+
+class Labels:
+    """The parcel's own table."""
+
+    name = "labels"
+    migrations: Sequence[Migration] = (
+        Migration(
+            owner="labels",
+            number=1,
+            sql="CREATE TABLE parcel_label (parcel TEXT PRIMARY KEY, price INTEGER, status TEXT)",
+        ),
+    )
+    commands: Sequence[Command] = ()
+
+
+LABELS = Labels()
