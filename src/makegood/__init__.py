@@ -3,84 +3,107 @@
 This is the public face: what a user of workflows imports. Payments and commerce are in
 `makegood.payments` and `makegood.commerce`, tools for tests in `makegood.testing`, drawing in
 `makegood.picture`.
+
+A name is imported from its room when it is first used, so that the command line tells its help
+without waking the engine. Type checkers read the imports below, and `_ROOMS` says the same to the
+running program.
 """
 
-from makegood.decision.facts import ControlAnswer
-from makegood.definition.policy import Retry
-from makegood.definition.step import (
-    Pure,
-    Query,
-    Step,
-    expect,
-    pure,
-    query,
-    step,
-)
-from makegood.definition.workflow import Call, Workflow, workflow
-from makegood.errors import (
-    Declined,
-    DefinitionError,
-    EngineClosed,
-    InvalidInput,
-    KeyConflict,
-    MakegoodError,
-    NotUndoable,
-    OutcomeUnknown,
-    PastPivot,
-    PayloadTooLarge,
-    RemoteError,
-    RunCancelled,
-    RunEnded,
-    RunFailed,
-    RunParked,
-    ServiceError,
-    StepTimeout,
-    StoreBusy,
-    StoreError,
-    StoreFailed,
-    StoreFull,
-    StoreRefused,
-    Unavailable,
-    UnknownRun,
-    WritesRefused,
-)
-from makegood.journal.protocol import Filter, Page, RunRow
-from makegood.runtime.calling.threads import threaded
-from makegood.runtime.config import Config
-from makegood.runtime.engine import Engine
-from makegood.runtime.outcome import Outcome
-from makegood.runtime.ports import Event, Executor, Interceptor, Invocation, Observer
-from makegood.runtime.report import NodeReport, RunReport
-from makegood.runtime.run import Run
-from makegood.values.injectable import (
-    Attempt,
-    Deadline,
-    IdempotencyKey,
-    RunInfo,
-    Transaction,
-    Writes,
-    injected,
-)
-from makegood.values.verdict import (
-    Abort,
-    Failure,
-    FailureKind,
-    Proceed,
-    RetryFresh,
-    RetryNow,
-    Undecided,
-    Verdict,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from makegood.decision.facts import ControlAnswer
+    from makegood.decision.preview import ForeseenKept, ForeseenUndo, UndoPreview
+    from makegood.definition.chain import Chain, Done, chain
+    from makegood.definition.policy import Retry
+    from makegood.definition.step import (
+        Pure,
+        Query,
+        Step,
+        expect,
+        pure,
+        query,
+        step,
+    )
+    from makegood.definition.workflow import Call, Workflow, workflow
+    from makegood.errors import (
+        Declined,
+        DefinitionError,
+        EngineClosed,
+        InvalidInput,
+        KeyConflict,
+        MakegoodError,
+        NotUndoable,
+        OutcomeUnknown,
+        PastPivot,
+        PayloadTooLarge,
+        RemoteError,
+        RunCancelled,
+        RunEnded,
+        RunFailed,
+        RunParked,
+        ServiceError,
+        StepTimeout,
+        StoreBusy,
+        StoreError,
+        StoreFailed,
+        StoreFull,
+        StoreRefused,
+        Unavailable,
+        UnknownRun,
+        UnreadableRun,
+        WritesRefused,
+    )
+    from makegood.journal.protocol import Filter, Page, RunRow
+    from makegood.runtime.calling.threads import threaded
+    from makegood.runtime.config import Config
+    from makegood.runtime.engine import Engine
+    from makegood.runtime.operator import Operator, ParkedRun, RunHistory, Stuck
+    from makegood.runtime.outcome import Outcome
+    from makegood.runtime.ports import Event, Executor, Interceptor, Invocation, Observer
+    from makegood.runtime.report import (
+        NodeReport,
+        RunReport,
+        Settled,
+    )
+    from makegood.runtime.run import Run
+    from makegood.values.injectable import (
+        Attempt,
+        Deadline,
+        IdempotencyKey,
+        RunInfo,
+        Transaction,
+        Writes,
+        injected,
+    )
+    from makegood.values.verdict import (
+        Abort,
+        Failure,
+        FailureKind,
+        ItDidNotHappen,
+        ItHappened,
+        Kept,
+        Proceed,
+        RetryFresh,
+        RetryNow,
+        Settlement,
+        Undecided,
+        UndoneByHand,
+        Verdict,
+    )
 
 __all__ = [
     "Abort",
     "Attempt",
     "Call",
+    "Chain",
     "Config",
     "ControlAnswer",
     "Deadline",
     "Declined",
     "DefinitionError",
+    "Done",
     "Engine",
     "EngineClosed",
     "Event",
@@ -88,18 +111,25 @@ __all__ = [
     "Failure",
     "FailureKind",
     "Filter",
+    "ForeseenKept",
+    "ForeseenUndo",
     "IdempotencyKey",
     "Interceptor",
     "InvalidInput",
     "Invocation",
+    "ItDidNotHappen",
+    "ItHappened",
+    "Kept",
     "KeyConflict",
     "MakegoodError",
     "NodeReport",
     "NotUndoable",
     "Observer",
+    "Operator",
     "Outcome",
     "OutcomeUnknown",
     "Page",
+    "ParkedRun",
     "PastPivot",
     "PayloadTooLarge",
     "Proceed",
@@ -113,11 +143,14 @@ __all__ = [
     "RunCancelled",
     "RunEnded",
     "RunFailed",
+    "RunHistory",
     "RunInfo",
     "RunParked",
     "RunReport",
     "RunRow",
     "ServiceError",
+    "Settled",
+    "Settlement",
     "Step",
     "StepTimeout",
     "StoreBusy",
@@ -125,14 +158,19 @@ __all__ = [
     "StoreFailed",
     "StoreFull",
     "StoreRefused",
+    "Stuck",
     "Transaction",
     "Unavailable",
     "Undecided",
+    "UndoPreview",
+    "UndoneByHand",
     "UnknownRun",
+    "UnreadableRun",
     "Verdict",
     "Workflow",
     "Writes",
     "WritesRefused",
+    "chain",
     "expect",
     "injected",
     "pure",
@@ -141,3 +179,132 @@ __all__ = [
     "threaded",
     "workflow",
 ]
+
+_ROOMS = {
+    "makegood.decision.facts": ("ControlAnswer",),
+    "makegood.decision.preview": (
+        "ForeseenKept",
+        "ForeseenUndo",
+        "UndoPreview",
+    ),
+    "makegood.definition.chain": (
+        "Chain",
+        "Done",
+        "chain",
+    ),
+    "makegood.definition.policy": ("Retry",),
+    "makegood.definition.step": (
+        "Pure",
+        "Query",
+        "Step",
+        "expect",
+        "pure",
+        "query",
+        "step",
+    ),
+    "makegood.definition.workflow": (
+        "Call",
+        "Workflow",
+        "workflow",
+    ),
+    "makegood.errors": (
+        "Declined",
+        "DefinitionError",
+        "EngineClosed",
+        "InvalidInput",
+        "KeyConflict",
+        "MakegoodError",
+        "NotUndoable",
+        "OutcomeUnknown",
+        "PastPivot",
+        "PayloadTooLarge",
+        "RemoteError",
+        "RunCancelled",
+        "RunEnded",
+        "RunFailed",
+        "RunParked",
+        "ServiceError",
+        "StepTimeout",
+        "StoreBusy",
+        "StoreError",
+        "StoreFailed",
+        "StoreFull",
+        "StoreRefused",
+        "Unavailable",
+        "UnknownRun",
+        "UnreadableRun",
+        "WritesRefused",
+    ),
+    "makegood.journal.protocol": (
+        "Filter",
+        "Page",
+        "RunRow",
+    ),
+    "makegood.runtime.calling.threads": ("threaded",),
+    "makegood.runtime.config": ("Config",),
+    "makegood.runtime.engine": ("Engine",),
+    "makegood.runtime.operator": (
+        "Operator",
+        "ParkedRun",
+        "RunHistory",
+        "Stuck",
+    ),
+    "makegood.runtime.outcome": ("Outcome",),
+    "makegood.runtime.ports": (
+        "Event",
+        "Executor",
+        "Interceptor",
+        "Invocation",
+        "Observer",
+    ),
+    "makegood.runtime.report": (
+        "NodeReport",
+        "RunReport",
+        "Settled",
+    ),
+    "makegood.runtime.run": ("Run",),
+    "makegood.values.injectable": (
+        "Attempt",
+        "Deadline",
+        "IdempotencyKey",
+        "RunInfo",
+        "Transaction",
+        "Writes",
+        "injected",
+    ),
+    "makegood.values.verdict": (
+        "Abort",
+        "Failure",
+        "FailureKind",
+        "ItDidNotHappen",
+        "ItHappened",
+        "Kept",
+        "Proceed",
+        "RetryFresh",
+        "RetryNow",
+        "Settlement",
+        "Undecided",
+        "UndoneByHand",
+        "Verdict",
+    ),
+}
+"""Which names are taken from which module."""
+
+_PLACES = {name: room for room, names in _ROOMS.items() for name in names}
+
+# Hidden from type checkers, to which a name that is not above must stay a mistake.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Import a public name from its room, once."""
+        room = _PLACES.get(name)
+        if room is None:
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        found = getattr(import_module(room), name)
+        globals()[name] = found
+        return found
+
+    def __dir__() -> list[str]:
+        """List the public names, those that were not used yet too."""
+        return sorted({*globals(), *__all__})

@@ -1,62 +1,100 @@
 """Which commands there are, and what a shell learns of how they ended.
 
-Everything heavy is imported by the command that needs it, so that `makegood --version` is quick.
-The command line knows payments and commerce only as extensions, by their name.
+A command is imported when it is called, and the engine only when the command needs it, so that
+help and the version are told quickly. The command line knows payments and commerce only as
+extensions, by their name.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from importlib import import_module, metadata
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from makegood.errors import InvalidInput, MakegoodError
+from makegood.cli.status import DONE, ERROR, INTERRUPTED, MISTAKE
+from makegood.errors import InvalidInput, MakegoodError, UnknownRun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cyclopts import App
 
-    from makegood.extension import Extension
+__all__ = ["COMMANDS", "EXTRAS", "Offer", "main"]
 
-__all__ = ["EXTENSIONS", "main"]
-
-EXTENSIONS = ("makegood.commerce.extension:commerce",)
-"""Where the extensions are whose commands are offered: a module and a name in it."""
-
-EXTRAS = ("cyclopts", "rich")
+EXTRAS = ("cyclopts", "graphlay", "rich")
 """What the command line stands on, and a bare installation does not bring."""
 
-DONE = 0
-ERROR = 1
-MISTAKE = 2
-INTERRUPTED = 130
 
-DEMO = "Place real purchases against a gateway that fails, then compare the books."
+class Offer(NamedTuple):
+    """A command as the help names it: nothing is imported to show it."""
 
-EPILOGUE = """Exit status: 0 done (for `demo` and `books`: and the books agree) · 1 makegood could
-not do it · 2 a mistake in what was asked · 3 the books do not agree · 130 interrupted."""
+    name: str
+    place: str
+    """Where its function is: a module, and a name in it."""
+    summary: str
+
+
+COMMANDS = (
+    Offer("runs", "makegood.cli.commands:runs", "List runs, the newest first."),
+    Offer("show", "makegood.cli.commands:show", "Tell what a run did, and what was made good."),
+    Offer(
+        "stuck", "makegood.cli.commands:stuck", "Find the runs that will not go on by themselves."
+    ),
+    Offer(
+        "diagram", "makegood.cli.commands:diagram", "Draw a workflow, or a run as it was executed."
+    ),
+    Offer("cancel", "makegood.cli.commands:cancel", "Have a run given up, and what it did undone."),
+    Offer("undo", "makegood.cli.commands:undo", "Have a completed run undone, after a preview."),
+    Offer("settle", "makegood.cli.commands:settle", "Say what a parked run cannot find out."),
+    Offer("retry", "makegood.cli.commands:retry", "Have a parked run try again."),
+    Offer(
+        "demo",
+        "makegood.cli.demo:demo",
+        "Place real purchases against a gateway that fails, then compare the books.",
+    ),
+    Offer(
+        "books",
+        "makegood.commerce.extension:books",
+        "Compare the shop's books with the gateway's, without the engine.",
+    ),
+)
+"""All commands, those of the extensions last; tests hold these to what the extensions declare."""
+
+EPILOGUE = (
+    "Exit status: 0 done · 1 makegood could not do it, or it was refused · 2 a mistake in what "
+    "was asked · 3 the books do not agree, or runs are stuck · 4 it is on record, and no worker "
+    "has answered yet · 130 interrupted"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; no mistake of a user ends in a traceback."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words == ["--version"]:
-        sys.stdout.write(_version() + "\n")
-        return DONE
+    # Any: what stands in for standard output need not be a file with an encoding.
+    reconfigure: Any = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        # A terminal that lacks a character is shown its escape, and not a traceback.
+        reconfigure(errors="backslashreplace")
     try:
-        return _run(words)
+        status = _run(words)
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        return INTERRUPTED
+        return _say(INTERRUPTED, "interrupted")
     except BrokenPipeError:
-        # Whoever read the output has left; nobody is there to be told anything.
-        sys.stderr.close()
+        # Whoever read the output has left; what is still to be written goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ERROR
+    return status
 
 
 def _run(words: Sequence[str]) -> int:
+    if words == ["--version"]:
+        sys.stdout.write(_version() + "\n")
+        return DONE
+    for word in words:
+        if any("\ud800" <= character <= "\udfff" for character in word):
+            return _say(MISTAKE, f"the argument {word!a} is not text in this terminal's encoding")
     missing = [name for name in EXTRAS if find_spec(name) is None]
     if missing:
         return _say(MISTAKE, f'{missing[0]} is missing; run: pip install "makegood[standard]"')
@@ -65,12 +103,12 @@ def _run(words: Sequence[str]) -> int:
     try:
         return _status(_app()(words, exit_on_error=False, print_error=False))
     except CycloptsError as error:
-        return _say(MISTAKE, f"{' '.join(str(error).split())} Try: makegood --help")
-    except InvalidInput as error:
+        return _say(MISTAKE, f"{error} Try: makegood --help")
+    except (InvalidInput, UnknownRun) as error:
         return _say(MISTAKE, str(error))
-    except MakegoodError as error:
-        return _say(ERROR, str(error))
-    except OSError as error:
+    except BrokenPipeError:
+        raise
+    except (MakegoodError, OSError) as error:
         return _say(ERROR, str(error))
 
 
@@ -81,23 +119,20 @@ def _app() -> App:
         name="makegood",
         help="Work that touches money, carried out or made good again.",
         help_epilogue=EPILOGUE,
+        # Markdown would have to be imported first, and nothing here is written in it.
+        help_format="plaintext",
         version=_version,
         default_parameter=Parameter(negative=""),
         result_action="return_value",
     )
-    app.command("makegood.cli.demo:demo", name="demo", help=DEMO)
-    for place in EXTENSIONS:
-        for command in _extension(place).commands:
-            app.command(command.run, name=command.name, help=command.summary)
+    for offer in COMMANDS:
+        app.command(offer.place, name=offer.name, help=offer.summary)
     return app
 
 
-def _extension(place: str) -> Extension:
-    module, _, name = place.partition(":")
-    return cast("Extension", getattr(import_module(module), name))
-
-
 def _version() -> str:
+    from importlib import metadata  # noqa: PLC0415 - it is as large as the rest of this module
+
     try:
         return f"makegood {metadata.version('makegood')}"
     except metadata.PackageNotFoundError:
@@ -110,5 +145,8 @@ def _status(result: object) -> int:
 
 
 def _say(status: int, sentence: str) -> int:
-    sys.stderr.write(sentence.rstrip() + "\n")
+    """Say what went wrong, in one line that no terminal obeys, and return the status."""
+    line = " ".join(sentence.split())
+    shown = (each if each.isprintable() else ascii(each)[1:-1] for each in line)
+    sys.stderr.write("".join(shown) + "\n")
     return status

@@ -114,7 +114,7 @@ def test_a_request_fares_as_its_fate_says(fate: Fate, seen: object, done: int) -
         (Fate.KILL_BEFORE, "dead", False),
     ],
 )
-def test_a_write_fares_as_its_fate_says(fate: Fate, seen: object, is_kept: bool) -> None:  # noqa: FBT001
+def test_a_write_fares_as_its_fate_says(fate: Fate, seen: object, *, is_kept: bool) -> None:
     simulation = Simulation(1)
     host = Host(simulation, "shop", simulation.clock(), make=engine_of, serve=lambda _: None)
     inner = MemoryJournal(simulation.store)

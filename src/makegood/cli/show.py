@@ -1,0 +1,84 @@
+"""What did a run do, and what was made good? `makegood show` tells it to whoever was not there."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+from makegood.cli.status import DONE
+from makegood.cli.store import opened
+from makegood.cli.writing import json_of, look_of, write
+from makegood.decision.facts import ParkReason
+from makegood.picture import Standing, text, timeline
+from makegood.picture.marks import Style
+from makegood.picture.typeset import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from makegood import RunHistory
+    from makegood.cli.writing import Look
+    from makegood.picture import Timeline
+
+__all__ = ["as_text", "show", "told"]
+
+
+def show(store: str, run: str, *, as_json: bool) -> int:
+    """Write what became of a run."""
+    story = told(asyncio.run(_history(store, run)))
+    write(json_of(story) if as_json else as_text(story, look_of(sys.stdout)))
+    return DONE
+
+
+async def _history(store: str, run: str) -> RunHistory:
+    async with opened(store) as its:
+        return await its.operator.history(await its.operator.find(run))
+
+
+def told(history: RunHistory) -> Timeline:
+    """Return the story of a run; what no worker has taken yet stands at its end, unanswered."""
+    return timeline(history.row, history.plan, [*history.facts, *history.inbox])
+
+
+def as_text(story: Timeline, look: Look) -> str:
+    """Return the story for a terminal, and what may be done about a run that waits for a person."""
+    drawn = text(story, color=look.is_coloured, width=look.width)
+    return drawn + "".join(f"{line}\n" for line in _to_do(story, look))
+
+
+def _to_do(story: Timeline, look: Look) -> Iterator[str]:
+    if story.status != "parked":
+        return
+    run = shlex.quote(f"{story.workflow}/{story.key}" if story.key else story.run)
+    standings = {node.path: node.standing for node in story.nodes}
+    yield ""
+    yield look.ink("When it is known how things stand outside:", Style.STRONG)
+    for path in story.left:
+        node = shlex.quote(visible(path))
+        for meaning, option in _options(standings[path]):
+            yield f"  {visible(path)} {meaning}:"
+            yield f"    makegood settle {run} {node} {option} --reason …"
+    if story.reason != ParkReason.UNRECORDED:
+        yield "  what gave up is to be tried again:"
+        yield f"    makegood retry {run} --reason …"
+
+
+def _options(standing: Standing) -> tuple[tuple[str, str], ...]:
+    """Return how a node may be settled: what that means, and the option."""
+    match standing:
+        case Standing.IN_DOUBT:
+            return (
+                ("did happen, with this result", "--happened JSON"),
+                ("did not happen, and nothing of it is left", "--did-not-happen"),
+            )
+        case Standing.LEFT:
+            return (
+                ("was undone by hand", "--undone"),
+                ("is to stay as it is", "--kept"),
+            )
+        case Standing.FAILED:
+            return (("was done by hand, with this result", "--happened JSON"),)
+        case _:
+            return ()

@@ -1,0 +1,75 @@
+"""Which runs will not go on by themselves? `makegood stuck` says, and its status says it too."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+from msgspec.structs import asdict
+
+from makegood.cli.runs import began, listed, listing, named
+from makegood.cli.status import DONE, FOUND
+from makegood.cli.store import opened
+from makegood.cli.workflows import workflows_of
+from makegood.cli.writing import json_of, look_of, table, write
+from makegood.picture.marks import Style
+from makegood.picture.typeset import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from makegood import ParkedRun, RunRow, Stuck
+    from makegood.cli.writing import Look
+
+__all__ = ["stuck"]
+
+
+def stuck(store: str, app: str | None, *, as_json: bool) -> int:
+    """Write the runs that are forgotten, stranded or parked; only the first two are trouble."""
+    served = None if app is None else {each.plan.fingerprint for each in workflows_of(app)}
+    found = asyncio.run(_found(store, served))
+    write(_as_json(found) if as_json else "\n".join(_as_text(found, look_of(sys.stdout))))
+    return FOUND if found.unwoken or found.stranded else DONE
+
+
+async def _found(store: str, served: Collection[str] | None) -> Stuck:
+    async with opened(store) as its:
+        return await its.operator.stuck(served=served)
+
+
+def _as_json(found: Stuck) -> str:
+    parked = [
+        asdict(listed(each.row)) | {"left": each.left, "problem": each.problem}
+        for each in found.parked
+    ]
+    return json_of(
+        {
+            "unwoken": [listed(row) for row in found.unwoken],
+            "stranded": [listed(row) for row in found.stranded],
+            "parked": parked,
+        }
+    )
+
+
+def _as_text(found: Stuck, look: Look) -> Iterator[str]:
+    yield from _group("nothing will wake", found.unwoken, look)
+    yield from _group("stranded, for no known program has their plan", found.stranded, look)
+    count = len(found.parked) or "none"
+    style = Style.DOUBT if found.parked else Style.GOOD
+    yield look.ink(f"parked, to wait for a person: {count}", style)
+    if found.parked:
+        head = ("began (UTC)", "reason", "run", "what is left")
+        yield from table(head, [_parked_line(each) for each in found.parked], look)
+
+
+def _group(name: str, rows: Sequence[RunRow], look: Look) -> Iterator[str]:
+    yield look.ink(f"{name}: {len(rows) or 'none'}", Style.BAD if rows else Style.GOOD)
+    if rows:
+        yield from listing(rows, look)
+        yield ""
+
+
+def _parked_line(parked: ParkedRun) -> tuple[str, ...]:
+    left = ", ".join(parked.left) if parked.problem is None else parked.problem
+    return began(parked.row), parked.row.reason or "", named(parked.row), visible(left)

@@ -1,0 +1,73 @@
+"""Which workflows does `--app` name? The only place where a command imports a user's code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
+
+from makegood import InvalidInput, Workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+__all__ = ["workflows_of"]
+
+# Any: a workflow is looked at whatever it takes and returns.
+AnyWorkflow = Workflow[..., Any]
+
+
+def workflows_of(place: str) -> tuple[AnyWorkflow, ...]:
+    """Return the workflows that `module:object` names; a module alone names all that it has.
+
+    The object is a workflow, a module or an iterable of workflows. The working directory is looked
+    in first. Anything that is wrong with it is `InvalidInput`.
+    """
+    module_name, _, path = place.partition(":")
+    found: object = _imported(module_name)
+    for name in filter(None, path.split(".")):
+        if not hasattr(found, name):
+            message = f"--app {place}: `{module_name}` has no `{path}`; name a workflow in it"
+            raise InvalidInput(message)
+        found = getattr(found, name)
+    workflows = _within(found)
+    if not workflows:
+        message = f"--app {place} is no workflow and holds none; name one, or where they are"
+        raise InvalidInput(message)
+    return workflows
+
+
+def _within(found: object) -> tuple[AnyWorkflow, ...]:
+    """Return the workflows that something is or holds."""
+    if isinstance(found, Workflow):
+        return (cast("AnyWorkflow", found),)
+    held = vars(found).values() if isinstance(found, ModuleType) else found
+    if not isinstance(held, Iterable):
+        return ()
+    items = cast("Iterable[object]", held)
+    return tuple(cast("AnyWorkflow", item) for item in items if isinstance(item, Workflow))
+
+
+def _imported(name: str) -> ModuleType:
+    try:
+        with _here_first():
+            return import_module(name)
+    except Exception as error:
+        why = " ".join(str(error).split())
+        message = f"--app: the module `{name}` cannot be imported: {type(error).__name__}: {why}"
+        raise InvalidInput(message) from error
+
+
+@contextmanager
+def _here_first() -> Generator[None]:
+    """Let modules of the working directory be found, as `python -m` does."""
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
