@@ -36,6 +36,7 @@ __all__ = [
     "StoreRefused",
     "Unavailable",
     "UnknownRun",
+    "UnreadableRun",
     "WritesRefused",
 ]
 
@@ -79,6 +80,10 @@ class KeyConflict(MakegoodError):
 
 class UnknownRun(MakegoodError, LookupError):
     """No run with that id is in the journal."""
+
+
+class UnreadableRun(MakegoodError):
+    """What is recorded of the run cannot be read: another version wrote it, or it is damaged."""
 
 
 class NotUndoable(MakegoodError):

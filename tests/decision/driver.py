@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from makegood.decision.commands import Decision
     from makegood.decision.facts import Fact
     from makegood.definition.plan import Plan
+    from makegood.values.verdict import Settlement
 
 DONE = "done"
 HOLDS = "holds"
@@ -62,6 +63,7 @@ PROGRESS = (
     facts.UndoDone,
     facts.UndoFailed,
     facts.Parked,
+    facts.Unparked,
 )
 
 
@@ -178,6 +180,24 @@ class Run:
     def undo(self, *bodies: str) -> facts.ControlAnswer | None:
         """Ask to undo in the turn in which these bodies end; return the answer."""
         return self.control(facts.UndoRequested, bodies)
+
+    def settle(
+        self, path: str, settlement: Settlement, *, misfit: str | None = None
+    ) -> facts.ControlAnswer | None:
+        """Say what became of a node; return the answer."""
+        self.posts += 1
+        self.turn(
+            facts.SettleRequested(
+                self.posts, path, settlement, "eve", "asked the bank", self.now, misfit
+            )
+        )
+        return self.state.answers.get(self.posts)
+
+    def retry(self, path: str | None = None) -> facts.ControlAnswer | None:
+        """Ask for a node, or for all that the run waits for, to be tried again."""
+        self.posts += 1
+        self.turn(facts.RetryRequested(self.posts, path, "eve", "it is up again", self.now))
+        return self.state.answers.get(self.posts)
 
     def control(
         self,

@@ -19,9 +19,14 @@ from makegood.values.verdict import (
     Abort,
     Failure,
     FailureKind,
+    ItDidNotHappen,
+    ItHappened,
+    Kept,
     RetryFresh,
     RetryNow,
+    Settlement,
     Undecided,
+    UndoneByHand,
 )
 from tests.decision.driver import Run, snapshot
 from tests.decision.plans import plan_of, step
@@ -45,6 +50,13 @@ VERDICTS: list[tuple[facts.Proceeded | RetryNow | Abort | Undecided | RetryFresh
     (Abort("no trace"), '{"type":"abort","reason":"no trace"}'),
     (Undecided(), '{"type":"undecided","after":null}'),
     (RetryFresh("void"), '{"type":"retry_fresh","proof":"void"}'),
+]
+
+SETTLEMENTS: list[tuple[Settlement, str]] = [
+    (ItHappened(Raw(b'{"id":7}')), '{"type":"happened","result":{"id":7}}'),
+    (ItDidNotHappen(), '{"type":"did_not_happen"}'),
+    (UndoneByHand(), '{"type":"undone_by_hand"}'),
+    (Kept(), '{"type":"kept"}'),
 ]
 
 GOLDEN: list[tuple[Fact, str]] = [
@@ -124,6 +136,29 @@ GOLDEN: list[tuple[Fact, str]] = [
         facts.UndoRequested(2, "eve", "late", AT),
         '{"type":"undo_requested","post":2,"actor":"eve","reason":"late","at":1700000000000000}',
     ),
+    *(
+        (
+            facts.SettleRequested(3, "pay", settlement, "eve", "asked the bank", AT),
+            f'{{"type":"settle_requested","post":3,"node":"pay","settlement":{text},'
+            '"actor":"eve","reason":"asked the bank","at":1700000000000000}',
+        )
+        for settlement, text in SETTLEMENTS
+    ),
+    (
+        facts.SettleRequested(3, "pay", Kept(), "eve", "so be it", AT, misfit="no number"),
+        '{"type":"settle_requested","post":3,"node":"pay","settlement":{"type":"kept"},'
+        '"actor":"eve","reason":"so be it","at":1700000000000000,"misfit":"no number"}',
+    ),
+    (
+        facts.RetryRequested(4, "pay", "eve", "it is up again", AT),
+        '{"type":"retry_requested","post":4,"node":"pay","actor":"eve",'
+        '"reason":"it is up again","at":1700000000000000}',
+    ),
+    (
+        facts.RetryRequested(4, None, "eve", "it is up again", AT),
+        '{"type":"retry_requested","post":4,"node":null,"actor":"eve",'
+        '"reason":"it is up again","at":1700000000000000}',
+    ),
     (
         facts.ControlAnswered(2, facts.ControlAnswer.PAST_PIVOT),
         '{"type":"control_answered","post":2,"answer":"past the pivot"}',
@@ -162,6 +197,23 @@ GOLDEN: list[tuple[Fact, str]] = [
         '{"type":"parked","reason":"forward retries used up after the pivot",'
         '"at":1700000000000000}',
     ),
+    *(
+        (
+            facts.NodeSettled("pay", settlement, "eve", "asked the bank", AT),
+            f'{{"type":"node_settled","node":"pay","settlement":{text},'
+            '"actor":"eve","reason":"asked the bank","at":1700000000000000}',
+        )
+        for settlement, text in SETTLEMENTS
+    ),
+    (
+        facts.AttemptsGranted("pay", AT),
+        '{"type":"attempts_granted","node":"pay","at":1700000000000000}',
+    ),
+    (
+        facts.AttemptsGranted(None, AT),
+        '{"type":"attempts_granted","node":null,"at":1700000000000000}',
+    ),
+    (facts.Unparked(AT), '{"type":"unparked","at":1700000000000000}'),
     (
         facts.RunEnded(facts.EndStatus.COMPLETED, None, facts.Rollback.NONE, AT),
         '{"type":"run_ended","status":"completed","cause":null,"rollback":"none",'
@@ -190,6 +242,13 @@ WORDS = {
         "past the pivot",
         "not completed",
         "parked",
+        "not parked",
+        "no such node",
+        "not what it waits for",
+        "does not fit",
+        "not a result of this node",
+        "the key has expired",
+        "it can only be settled",
     ],
     FailureKind: ["transient", "declined", "permanent", "in_doubt"],
 }

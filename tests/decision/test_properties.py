@@ -7,13 +7,26 @@ from typing import TYPE_CHECKING, assert_never
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from makegood.decision import facts
 from makegood.decision.commands import Compensate, Start, Undo
+from makegood.decision.control import waited_for
 from makegood.decision.evolve import fold
-from makegood.decision.facts import read_facts, write_facts
+from makegood.decision.facts import ControlAnswer, read_facts, write_facts
+from makegood.decision.preview import preview_undo
+from makegood.decision.state import Phase
 from makegood.definition.plan import Kind
-from makegood.values.verdict import Abort, RetryFresh, RetryNow, Undecided
+from makegood.values.verdict import (
+    Abort,
+    ItDidNotHappen,
+    ItHappened,
+    Kept,
+    RetryFresh,
+    RetryNow,
+    Undecided,
+    UndoneByHand,
+)
 from tests.decision.driver import (
     DECLINED,
     DONE,
@@ -133,9 +146,32 @@ moves = st.lists(
         st.tuples(st.just("crashes"), st.just([]), st.integers(5, 6)),
         st.tuples(st.just("cancel"), st.just([]), st.integers(0, 1)),
         st.tuples(st.just("undo"), st.just([]), st.integers(0, 1)),
+        st.tuples(st.just("settle"), st.permutations(range(6)), st.integers(0, 5)),
+        st.tuples(st.just("retry"), st.permutations(range(6)), st.integers(0, 5)),
     ),
     max_size=12,
 )
+people = st.lists(
+    st.one_of(
+        st.tuples(st.just("settle"), st.permutations(range(6)), st.integers(0, 5)),
+        st.tuples(st.just("retry"), st.permutations(range(6)), st.integers(0, 5)),
+        st.tuples(st.just("undo"), st.just([]), st.just(0)),
+        st.tuples(st.just("end"), st.permutations(range(3)), st.integers(1, 3)),
+        st.tuples(st.just("time"), st.just([]), st.just(0)),
+        st.tuples(st.just("late"), st.just([]), st.sampled_from([1, 10, 60 * 24])),
+        st.tuples(st.just("crash"), st.just([]), st.sampled_from([0, 1])),
+    ),
+    max_size=10,
+)
+SETTLEMENTS = (
+    ItHappened(Raw(b"7")),
+    ItDidNotHappen(),
+    UndoneByHand(),
+    Kept(),
+    ItHappened(Raw(b"8")),
+    ItDidNotHappen(),
+)
+MISFITS = (None, None, None, None, "it is a number", None)
 deadlines = st.sampled_from([None, None, timedelta(seconds=1), MINUTE])
 
 
@@ -190,6 +226,13 @@ class WatchedRun(Run):
                 assert_never(body)
         assert intent in self.recorded
 
+    def somewhere(self, order: Sequence[int]) -> str:
+        """Return a node that waits for a person, if there is one, or else any."""
+        waited = waited_for(self.plan, self.state)
+        places = [place for place in order if place in waited] or order
+        place = places[0]
+        return self.plan.nodes[place].path if place < len(self.plan.nodes) else "nowhere"
+
     def do(self, move: str, order: Sequence[int], number: int) -> None:
         ending = [self.work[place] for place in order[:number] if place < len(self.work)]
         match move:
@@ -206,6 +249,12 @@ class WatchedRun(Run):
                 self.cancel(*self.at_work[:number])
             case "undo":
                 self.undo(*self.at_work[:number])
+            case "late":
+                self.wait(number * MINUTE)
+            case "settle":
+                self.settle(self.somewhere(order), SETTLEMENTS[number], misfit=MISFITS[number])
+            case "retry":
+                self.retry(self.somewhere(order) if number % 3 else None)
             case _:
                 pass
 
@@ -229,6 +278,122 @@ def test_every_promise_holds_whatever_happens(
     assert not run.state.requests, "everybody is answered"
     assert run.undone == run.witness.undone
     assert len(set(run.undone)) == len(run.undone)
+
+
+@settings(max_examples=3 * settings().max_examples)
+@given(plans(), scripts(), moves, people, deadlines)
+def test_every_promise_holds_whatever_people_do_about_a_parked_run(
+    plan: Plan,
+    script: Mapping[str, Sequence[Outcome]],
+    what_happens: list[tuple[str, list[int], int]],
+    what_people_do: list[tuple[str, list[int], int]],
+    deadline: timedelta | None,
+) -> None:
+    run = WatchedRun(plan, script, deadline=deadline)
+    for move, order, number in what_happens:
+        run.do(move, order, number)
+    run.play()
+
+    for move, order, number in what_people_do:
+        run.do(move, order, number)
+    run.play()
+
+    assert run.state.is_settled, run.state.status
+    assert not run.state.requests, "everybody is answered"
+    assert run.undone == run.witness.undone
+    assert len(set(run.undone)) == len(run.undone)
+
+
+@given(plans(), scripts(), moves, deadlines)
+def test_every_parked_run_can_be_settled_to_its_end(
+    plan: Plan,
+    script: Mapping[str, Sequence[Outcome]],
+    what_happens: list[tuple[str, list[int], int]],
+    deadline: timedelta | None,
+) -> None:
+    run = WatchedRun(plan, script, deadline=deadline)
+    for move, order, number in what_happens:
+        run.do(move, order, number)
+    run.play()
+
+    for _ in range(3 * len(plan.nodes)):
+        if run.state.parked is None:
+            break
+        run.script = {}
+        waited = waited_for(plan, run.state)
+        for place in waited[:1]:
+            is_left = run.state.nodes[place].phase is Phase.LEFT
+            settlement = UndoneByHand() if is_left else ItHappened(Raw(b"7"))
+            assert run.settle(plan.nodes[place].path, settlement) is ControlAnswer.ACCEPTED
+        if not waited:
+            assert run.retry() is ControlAnswer.ACCEPTED
+        run.play()
+
+    assert run.state.ended is not None
+    assert run.undone == run.witness.undone
+
+
+undos_that_give_up: Script = st.sampled_from(
+    [[DONE], [PERMANENT, DONE], [PERMANENT, PERMANENT, DONE], [IN_DOUBT, DONE]]
+)
+
+
+@given(
+    st.lists(undos_that_give_up, min_size=2, max_size=4),
+    st.permutations(range(4)),
+    people,
+)
+def test_what_is_left_of_a_rollback_is_undone_in_exact_reverse_order_whatever_people_do(
+    scripted: list[Sequence[Outcome]],
+    order: list[int],
+    what_people_do: list[tuple[str, list[int], int]],
+) -> None:
+    names = NAMES[: len(scripted)]
+    steps = [sketch(Kind.STEP, name, (), {"undo": True, "undo_attempts": 1}) for name in names]
+    plan = plan_of(*steps, sketch(Kind.STEP, "last", names, {"attempts": 1}))
+    script = {f"{name} undo": outcomes for name, outcomes in zip(names, scripted, strict=True)}
+    run = WatchedRun(plan, {**script, "last": [DECLINED]})
+    for place in order:
+        if place < len(names):
+            run.end(names[place])
+    run.play()
+
+    for move, places, number in what_people_do:
+        run.do(move, places, number)
+    run.play()
+    for _ in range(4):
+        answer = run.retry()
+        run.play()
+
+    settled = {fact.node for fact in run.state.settled}
+    assert run.state.ended is not None or answer is ControlAnswer.KEY_EXPIRED
+    assert set(names) == {*run.undone, *run.witness.kept, *run.witness.left} | settled
+
+
+@given(plans(), scripts(), moves, deadlines)
+def test_what_an_undo_is_foreseen_to_do_is_what_it_does(
+    plan: Plan,
+    script: Mapping[str, Sequence[Outcome]],
+    what_happens: list[tuple[str, list[int], int]],
+    deadline: timedelta | None,
+) -> None:
+    surely = {name: [DONE] for name in script if name.endswith("undo")}
+    run = WatchedRun(plan, {**script, **surely}, deadline=deadline)
+    for move, order, number in what_happens:
+        run.do(move, order, number)
+    run.play()
+    foreseen = preview_undo(plan, run.recorded, run.now)
+    before = len(run.recorded)
+
+    answer = run.undo()
+    run.play()
+
+    assert answer is foreseen.answer
+    if foreseen.is_possible:
+        assert foreseen.parks is run.state.parked
+        assert [each.node for each in foreseen.undos] == run.undone
+        kept = [fact for fact in run.recorded[before:] if isinstance(fact, facts.NodeKept)]
+        assert [each.node for each in foreseen.kept] == [fact.node for fact in kept]
 
 
 @given(plans(), scripts(), deadlines, st.randoms(use_true_random=False))

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from makegood.decision import facts
-from makegood.decision.facts import Cause, EndStatus, ParkReason, Rollback, SkipReason
+from makegood.decision.facts import (
+    Cause,
+    ControlAnswer,
+    EndStatus,
+    ParkReason,
+    Rollback,
+    SkipReason,
+)
 from makegood.definition.plan import Kind
 from makegood.values.instants import micros
-from makegood.values.verdict import Abort, FailureKind, RetryFresh, Undecided
+from makegood.values.verdict import (
+    Abort,
+    FailureKind,
+    ItDidNotHappen,
+    ItHappened,
+    Kept,
+    RetryFresh,
+    Undecided,
+    UndoneByHand,
+)
 
 if TYPE_CHECKING:
     from makegood.decision.facts import Fact
@@ -20,6 +36,9 @@ _AFTER_PARKING = (
     facts.ControlAnswered,
     facts.CancelRequested,
     facts.UndoRequested,
+    facts.SettleRequested,
+    facts.RetryRequested,
+    facts.Unparked,
     facts.Claimed,
 )
 
@@ -41,6 +60,15 @@ class Witness:
         self.first_at: dict[str, Instant] = {}
         """When each body or undo was first begun."""
         self.attempts: Counter[str] = Counter()
+        """The latest attempt of each body, or undo."""
+        self.forgiven: Counter[str] = Counter()
+        """The latest attempt before a person granted fresh ones."""
+        self.completions: list[str] = []
+        """Effects in the order of their completion, whatever became of them."""
+        self.asked_for: dict[int, Fact] = {}
+        """What people have asked for and not been answered, by the number of the post."""
+        self.granted: Fact | None = None
+        """What a person was just allowed."""
         self.verdicts: dict[str, object] = {}
         """What was answered about the last failure of each step."""
         self.generations: Counter[str] = Counter()
@@ -62,6 +90,7 @@ class Witness:
     def read(self, fact: Fact) -> None:
         """Take one durable fact; fail if it breaks a promise."""
         assert self.parked is None or isinstance(fact, _AFTER_PARKING)
+        self.read_of_people(fact)
         self.read_of_run(fact)
         self.read_of_body(fact)
         self.read_of_doubt(fact)
@@ -131,6 +160,82 @@ class Witness:
         is_cancelled = self.rolling_back in {Cause.CANCELLED, Cause.REVERSED}
         assert (fact.status is EndStatus.CANCELLED) == is_cancelled
 
+    # What people do ---------------------------------------------------------------------------
+
+    def read_of_people(self, fact: Fact) -> None:
+        match fact:
+            case facts.SettleRequested(post=post) | facts.RetryRequested(post=post):
+                self.asked_for[post] = fact
+            case facts.ControlAnswered(post=post, answer=answer):
+                asked = self.asked_for.pop(post, None)
+                self.granted = asked if answer is ControlAnswer.ACCEPTED else None
+            case facts.Unparked():
+                assert self.granted is not None, "a person unparks a run, and nobody else"
+                assert self.parked is not None
+                self.parked = None
+                self.claims = 0
+            case facts.NodeSettled(node=node):
+                asked = self.granted
+                assert isinstance(asked, facts.SettleRequested)
+                assert asked.misfit is None
+                assert (asked.node, asked.settlement) == (node, fact.settlement)
+                assert (asked.actor, asked.reason) == (fact.actor, fact.reason)
+                self.is_settled(fact)
+            case facts.AttemptsGranted(node=None):
+                assert isinstance(self.granted, facts.RetryRequested)
+                assert self.failed_to_return
+                self.failed_to_return = False
+            case facts.AttemptsGranted(node=str() as node):
+                assert isinstance(self.granted, facts.RetryRequested)
+                assert self.granted.node in {node, None}
+                self.may_try_again(node)
+            case _:
+                pass
+
+    def is_settled(self, fact: facts.NodeSettled) -> None:
+        node = fact.node
+        doubtful = node in self.stuck | self.unrecorded
+        match fact.settlement:
+            case ItHappened():
+                assert doubtful or (node in self.gave_up and self.pivot_done)
+                self.gave_up = [each for each in self.gave_up if each != node]
+                self.forget_doubt(node)
+                self.completes(node)
+            case ItDidNotHappen():
+                assert doubtful
+                self.forget_doubt(node)
+                self.verdicts[node] = Abort()
+            case UndoneByHand():
+                self.left.remove(node)
+                self.undone.append(node)
+            case Kept():
+                self.left.remove(node)
+                self.kept.append(node)
+            case _:
+                assert_never(fact.settlement)
+
+    def forget_doubt(self, node: str) -> None:
+        self.stuck.discard(node)
+        self.unrecorded.discard(node)
+        self.in_doubt.discard(node)
+
+    def may_try_again(self, node: str) -> None:
+        assert node not in self.unrecorded, f"{node} did happen"
+        if node in self.left:
+            assert not self.undoing, "what is left waits until all others are undone"
+            self.left.remove(node)
+            self.done = [each for each in self.completions if each in {*self.done, node}]
+            self.forgiven[f"{node} undo"] = self.attempts[f"{node} undo"]
+            return
+        if node in self.stuck:
+            self.stuck.remove(node)
+            self.verdicts.pop(node, None)
+        else:
+            assert self.pivot_done, "before the pivot the run goes back for it"
+            self.gave_up.remove(node)
+        self.interrupted.discard(node)
+        self.forgiven[node] = self.attempts[node]
+
     # A body -------------------------------------------------------------------------------------
 
     def read_of_body(self, fact: Fact) -> None:
@@ -178,7 +283,7 @@ class Witness:
         # What a death interrupts runs again as the same attempt, unless it was asked about.
         is_again = path in self.interrupted and path not in self.verdicts
         assert fact.attempt == self.attempts[path] + (not is_again)
-        assert fact.attempt <= node.retry.attempts
+        assert fact.attempt - self.forgiven[path] <= node.retry.attempts
         self.attempts[path] = fact.attempt
         self.interrupted.discard(path)
         if node.kind is Kind.STEP:
@@ -206,6 +311,7 @@ class Witness:
         self.completed.add(path)
         if node.kind in {Kind.STEP, Kind.LOCAL}:
             self.done.append(path)
+            self.completions.append(path)
         if node.pivot:
             assert self.rolling_back is None, "the pivot was done while the run was going back"
             self.pivot_done = True
@@ -248,12 +354,15 @@ class Witness:
 
     def read_of_undo(self, fact: Fact) -> None:
         match fact:
-            case facts.UndoStarted(node=node, at=at):
+            case facts.UndoStarted(node=node, at=at, attempt=attempt):
                 self.may_go_back(node)
                 assert not self.undoing, "two are undone at once"
                 self.undoing.add(node)
                 remedy = self.node(node).undo
                 assert remedy is not None
+                name = f"{node} undo"
+                assert attempt - self.forgiven[name] <= remedy.retry.attempts
+                self.attempts[name] = attempt
                 if not remedy.local:
                     self.sends(node, f"{node} undo", at)
             case facts.UndoDone(node=node):

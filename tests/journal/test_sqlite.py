@@ -136,7 +136,8 @@ async def test_runs_of_a_status_are_not_looked_for_among_all(
 ) -> None:
     journal = await world.open()
     conditions, parameters = _conditions(Filter(statuses=frozenset(statuses)))
-    sql = f"SELECT id FROM makegood_run WHERE {' AND '.join(conditions)} ORDER BY id DESC"
+    where = " AND ".join(conditions)
+    sql = f"SELECT id FROM makegood_run WHERE {where} ORDER BY id DESC"  # noqa: S608 - ours
 
     steps = await journal._ready().reader.read(
         partial(explained, sql=sql, parameters=tuple(parameters))

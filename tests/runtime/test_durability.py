@@ -22,8 +22,8 @@ from makegood import (
 from makegood.decision import facts
 from makegood.errors import StoreBusy, StoreFailed, StoreFull
 from makegood.journal.protocol import Fenced, Post
+from makegood.runtime.asking.post import CancelPost, write_post
 from makegood.runtime.calling.perform import Arrival
-from makegood.runtime.post import CancelPost, write_post
 from makegood.testing import TurnableClock, finish
 from makegood.values.instants import as_datetime
 from tests.runtime.outside import Gate, Late, Outside

@@ -12,8 +12,8 @@ from makegood import Config, Retry, Unavailable, query, step, workflow
 from makegood.decision import facts
 from makegood.journal.memory import MemoryJournal
 from makegood.journal.protocol import Post
+from makegood.runtime.asking.post import CancelPost, write_post
 from makegood.runtime.calling.perform import Arrival
-from makegood.runtime.post import CancelPost, write_post
 from tests.runtime.outside import Gate
 from tests.runtime.trips import book
 from tests.runtime.world import AT_ONCE, turn_of_the_loop, until

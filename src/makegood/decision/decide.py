@@ -9,18 +9,14 @@ order of arrival.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from makegood.decision import facts
 from makegood.decision.commands import Decision, Evaluate
-from makegood.decision.direction import (
-    is_held_back,
-    is_past_pivot,
-    is_pivot_open,
-    is_turning_back,
-)
+from makegood.decision.control import answer
+from makegood.decision.direction import is_held_back, is_past_pivot, is_turning_back
 from makegood.decision.doubt import settle
-from makegood.decision.facts import Cause, ControlAnswer, EndStatus, ParkReason, Rollback
+from makegood.decision.facts import Cause, EndStatus, ParkReason, Rollback
 from makegood.decision.forward import begin
 from makegood.decision.rollback import doubt_reason, roll_back
 from makegood.decision.state import Phase
@@ -50,7 +46,7 @@ def decide(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
         if decision.facts or decision.commands:
             return decision
     if state.requests:
-        decision = _answer(plan, state, now)
+        decision = answer(plan, state, now)
         if decision.facts:
             return decision
     if state.is_settled:
@@ -127,48 +123,6 @@ def _is_built(plan: Plan) -> bool:
             return bool(path)
         case _:
             return True
-
-
-def _answer(plan: Plan, state: RunState, now: Instant) -> Decision:
-    """Answer the first request that can be answered."""
-    for request in state.requests:
-        match request:
-            case facts.CancelRequested():
-                answer, cause = _answer_to_cancel(plan, state), Cause.CANCELLED
-            case facts.UndoRequested():
-                answer, cause = _answer_to_undo(plan, state), Cause.REVERSED
-            case _:
-                assert_never(request)
-        if answer is None:
-            continue
-        answered = facts.ControlAnswered(request.post, answer)
-        if answer is ControlAnswer.ACCEPTED:
-            return Decision((answered, facts.RollbackBegan(cause, now)))
-        return Decision((answered,))
-    return _NOTHING
-
-
-def _answer_to_cancel(plan: Plan, state: RunState) -> ControlAnswer | None:
-    """Return the answer, or None while the pivot is open: its outcome decides."""
-    if state.ended is not None:
-        return ControlAnswer.TOO_LATE
-    if state.parked is not None:
-        return ControlAnswer.PARKED
-    if state.rolling_back is not None:
-        return ControlAnswer.ALREADY_UNDOING
-    if is_past_pivot(plan, state):
-        return ControlAnswer.PAST_PIVOT
-    return None if is_pivot_open(plan, state) else ControlAnswer.ACCEPTED
-
-
-def _answer_to_undo(plan: Plan, state: RunState) -> ControlAnswer:
-    if state.parked is not None:
-        return ControlAnswer.PARKED
-    if state.ended is None and state.rolling_back is not None:
-        return ControlAnswer.ALREADY_UNDOING
-    if state.ended is not EndStatus.COMPLETED:
-        return ControlAnswer.NOT_COMPLETED
-    return ControlAnswer.PAST_PIVOT if is_past_pivot(plan, state) else ControlAnswer.ACCEPTED
 
 
 def _go_forward(plan: Plan, state: RunState, now: Instant) -> Decision:

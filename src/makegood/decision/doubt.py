@@ -31,7 +31,7 @@ from makegood.decision.commands import Compensate, Decision, Local, Undo
 from makegood.decision.direction import is_turning_back
 from makegood.decision.facts import SkipReason
 from makegood.decision.forward import start
-from makegood.decision.retry import next_attempt
+from makegood.decision.retry import is_key_known, next_attempt
 from makegood.decision.state import Phase
 from makegood.definition.plan import Kind
 from makegood.values.instants import after, micros
@@ -67,10 +67,6 @@ def settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
         added += decision.facts
         commands += decision.commands
     return Decision(tuple(added), tuple(commands))
-
-
-_SKEW_MAX = 60_000_000
-"""By how much the clocks of two workers may differ, in microseconds."""
 
 
 class _Case:
@@ -129,7 +125,7 @@ class _Case:
             return None
         due = next_attempt(
             self.node.retry,
-            self.current.attempt,
+            self.current.attempt - self.current.forgiven,
             self.now,
             chance=self.chance,
             name=self.node.path,
@@ -237,7 +233,7 @@ class _Case:
         if failure.kind in _WORTH_AGAIN:
             due = next_attempt(
                 undo.retry,
-                self.current.undo_attempt,
+                self.current.undo_attempt - self.current.undo_forgiven,
                 self.now,
                 chance=self.chance,
                 name=f"{self.node.path} undo",
@@ -263,22 +259,15 @@ class _Case:
     # What is granted.
 
     def _has_attempts_until(self, due: Instant) -> bool:
-        return self.current.attempt < self.node.retry.attempts and self._has_time_at(due)
+        attempts = self.current.attempt - self.current.forgiven
+        return attempts < self.node.retry.attempts and self._has_time_at(due)
 
     def _has_time_at(self, when: Instant) -> bool:
-        total, began_at = self.node.timeout_total, self.current.began_at
+        total, began_at = self.node.timeout_total, self.current.timed_from
         return total is None or began_at is None or when - began_at < micros(total)
 
     def _is_key_known(self, first_at: Instant | None, when: Instant) -> bool:
-        """Say whether the other side is trusted to know the key still, at the time given.
-
-        A clock that has gone back tells nothing about the key's age, so the key counts as dead;
-        workers' clocks may differ by a little.
-        """
-        assert first_at is not None
-        valid_for = self.node.key_valid_for
-        age = when - first_at
-        return valid_for is not None and -_SKEW_MAX < age < micros(valid_for)
+        return is_key_known(self.node, first_at, when)
 
     # What follows.
 

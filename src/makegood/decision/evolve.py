@@ -6,13 +6,24 @@ facts always gives the same state.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from bisect import insort
+from typing import TYPE_CHECKING, Any, assert_never
 
 from makegood.decision import facts
 from makegood.decision.facts import Proceeded, SkipReason
 from makegood.decision.state import IN_FLIGHT, NodeState, Phase, RunState
 from makegood.definition.plan import Kind
-from makegood.values.verdict import Failure, FailureKind, RetryFresh, Undecided
+from makegood.values.verdict import (
+    Abort,
+    Failure,
+    FailureKind,
+    ItDidNotHappen,
+    ItHappened,
+    Kept,
+    RetryFresh,
+    Undecided,
+    UndoneByHand,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,6 +31,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from makegood.decision.facts import Fact
+    from makegood.decision.state import Request
     from makegood.definition.plan import Plan
 
 __all__ = ["evolve", "expects", "fold", "fold_appends"]
@@ -125,9 +137,12 @@ def _run_ended(_plan: Plan, state: RunState, fact: facts.RunEnded) -> None:
     state.rollback = fact.rollback
 
 
-def _requested(
-    _plan: Plan, state: RunState, fact: facts.CancelRequested | facts.UndoRequested
-) -> None:
+def _unparked(_plan: Plan, state: RunState, _fact: facts.Unparked) -> None:
+    state.parked = None
+    state.claims = 0
+
+
+def _requested(_plan: Plan, state: RunState, fact: Request) -> None:
     state.requests.append(fact)
 
 
@@ -329,6 +344,48 @@ def _node_kept(plan: Plan, state: RunState, fact: facts.NodeKept) -> None:
     state.done_order.remove(index)
 
 
+# A node that waits for a person --------------------------------------------------------------
+
+
+def _node_settled(plan: Plan, state: RunState, fact: facts.NodeSettled) -> None:
+    index, node = _at(plan, state, fact.node)
+    _leave(state, index, node)
+    state.settled.append(fact)
+    match fact.settlement:
+        case ItHappened(result=result):
+            _complete(plan, state, index, result)
+        case ItDidNotHappen():
+            # It is the verdict that a compensate could have given.
+            node.phase = Phase.ANSWERED
+            node.verdict = Abort(fact.reason)
+            node.answered_at = fact.at
+            state.todo.append(index)
+        case UndoneByHand():
+            node.phase = Phase.UNDONE
+            state.undone_order.append(index)
+        case Kept():
+            node.phase = Phase.KEPT
+        case _:
+            assert_never(fact.settlement)
+
+
+def _attempts_granted(plan: Plan, state: RunState, fact: facts.AttemptsGranted) -> None:
+    if fact.node is None:
+        state.returned = None
+        return
+    index, node = _at(plan, state, fact.node)
+    if node.phase is Phase.LEFT:
+        _leave(state, index, node)
+        node.phase = Phase.DONE
+        node.undo_forgiven = node.undo_attempt
+        insort(state.done_order, index, key=lambda each: state.nodes[each].place)
+    else:
+        # The fact that follows says whether it is run or asked about.
+        node.forgiven = node.attempt
+        node.granted_at = fact.at
+        node.asked = 0
+
+
 # What the folds share -----------------------------------------------------------------------
 
 
@@ -348,6 +405,10 @@ def _leave(state: RunState, index: int, node: NodeState) -> None:
         del state.timers[index]
     elif phase in _DECIDED:
         state.todo.remove(index)
+    elif phase in _LEFT_TO_A_PERSON:
+        state.stuck.remove(index)
+    elif phase is Phase.GAVE_UP:
+        state.unwilling.remove(index)
 
 
 _TIMED = frozenset({Phase.RETRYING, Phase.ASK_AGAIN, Phase.UNDO_AGAIN})
@@ -362,6 +423,7 @@ _DECIDED = frozenset(
         Phase.UNDO_INTERRUPTED,
     }
 )
+_LEFT_TO_A_PERSON = frozenset({Phase.STUCK, Phase.UNRECORDED, Phase.LEFT})
 
 
 _EFFECTFUL = frozenset({Kind.STEP, Kind.LOCAL})
@@ -375,6 +437,8 @@ def _complete(plan: Plan, state: RunState, index: int, result: Raw) -> None:
     node.verdict = None
     state.claims = 0
     if plan.nodes[index].kind in _EFFECTFUL:
+        node.place = state.completions
+        state.completions += 1
         state.done_order.append(index)
     if plan.nodes[index].pivot:
         # From here the run only goes forward, however long it takes.
@@ -414,6 +478,8 @@ _FOLDS: dict[type, Callable[[Plan, RunState, Any], None]] = {
     facts.CompensateRetryScheduled: _compensate_retry,
     facts.CancelRequested: _requested,
     facts.UndoRequested: _requested,
+    facts.SettleRequested: _requested,
+    facts.RetryRequested: _requested,
     facts.ControlAnswered: _control_answered,
     facts.DeadlinePassed: _deadline_passed,
     facts.RollbackBegan: _rollback_began,
@@ -425,5 +491,8 @@ _FOLDS: dict[type, Callable[[Plan, RunState, Any], None]] = {
     facts.NodeKept: _node_kept,
     facts.Returned: _returned,
     facts.Parked: _parked,
+    facts.NodeSettled: _node_settled,
+    facts.AttemptsGranted: _attempts_granted,
+    facts.Unparked: _unparked,
     facts.RunEnded: _run_ended,
 }

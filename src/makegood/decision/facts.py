@@ -12,9 +12,10 @@ from enum import StrEnum
 import msgspec
 
 from makegood.values.instants import Instant
-from makegood.values.verdict import Abort, Failure, RetryFresh, RetryNow, Undecided
+from makegood.values.verdict import Abort, Failure, RetryFresh, RetryNow, Settlement, Undecided
 
 __all__ = [
+    "AttemptsGranted",
     "CancelRequested",
     "Cause",
     "Claimed",
@@ -32,6 +33,7 @@ __all__ = [
     "NodeFailed",
     "NodeGaveUp",
     "NodeKept",
+    "NodeSettled",
     "NodeSkipped",
     "NodeStarted",
     "NodeStopped",
@@ -39,12 +41,14 @@ __all__ = [
     "ParkReason",
     "Parked",
     "Proceeded",
+    "RetryRequested",
     "RetryScheduled",
     "Returned",
     "Rollback",
     "RollbackBegan",
     "RunEnded",
     "RunStarted",
+    "SettleRequested",
     "SkipReason",
     "UndoDone",
     "UndoFailed",
@@ -52,6 +56,7 @@ __all__ = [
     "UndoRequested",
     "UndoRetryScheduled",
     "UndoStarted",
+    "Unparked",
     "VerdictGiven",
     "read_facts",
     "write_facts",
@@ -80,7 +85,7 @@ class Rollback(StrEnum):
     """What became of what had been done."""
 
     NONE = "none"
-    """There was nothing to undo."""
+    """Nothing was undone: there was nothing to undo, or a person keeps what there was."""
     UNDONE = "undone"
 
 
@@ -105,7 +110,7 @@ class SkipReason(StrEnum):
 
 
 class ControlAnswer(StrEnum):
-    """What became of a request to cancel or to undo."""
+    """What became of a request."""
 
     ACCEPTED = "accepted"
     TOO_LATE = "too late"
@@ -116,6 +121,19 @@ class ControlAnswer(StrEnum):
     """Only a completed run can be undone."""
     PARKED = "parked"
     """What is unresolved must be settled first."""
+    NOT_PARKED = "not parked"
+    """Nothing of the run waits for a person."""
+    UNKNOWN_NODE = "no such node"
+    NOT_WAITED_FOR = "not what it waits for"
+    """The run is parked, but not for this node."""
+    DOES_NOT_FIT = "does not fit"
+    """What gave up undoing is not settled like what is in doubt, nor the other way round."""
+    NOT_A_RESULT = "not a result of this node"
+    """The result given cannot be read as the type that the node declares."""
+    KEY_EXPIRED = "the key has expired"
+    """It is in doubt, and the other side may not know its key any more: it can be settled."""
+    ONLY_SETTLED = "it can only be settled"
+    """It did happen, so running it again would double it."""
 
 
 class RunStarted(msgspec.Struct, frozen=True, tag="run_started", kw_only=True, gc=False):
@@ -268,6 +286,29 @@ class UndoRequested(msgspec.Struct, frozen=True, tag="undo_requested", gc=False)
     at: Instant
 
 
+class SettleRequested(msgspec.Struct, frozen=True, tag="settle_requested", omit_defaults=True):
+    """Somebody says what became of a node that the run waits for."""
+
+    post: int
+    node: str
+    settlement: Settlement
+    actor: str
+    reason: str
+    at: Instant
+    misfit: str | None = None
+    """Why the result given is none of the node's, as whoever took the request found."""
+
+
+class RetryRequested(msgspec.Struct, frozen=True, tag="retry_requested", gc=False):
+    """Somebody wants what the run waits for tried again: a node, or None for all of it."""
+
+    post: int
+    node: str | None
+    actor: str
+    reason: str
+    at: Instant
+
+
 class ControlAnswered(msgspec.Struct, frozen=True, tag="control_answered", gc=False):
     """What became of a request, named by the number of its post."""
 
@@ -346,6 +387,29 @@ class Parked(msgspec.Struct, frozen=True, tag="parked", gc=False):
     at: Instant
 
 
+class NodeSettled(msgspec.Struct, frozen=True, tag="node_settled"):
+    """A person has said what became of the node."""
+
+    node: str
+    settlement: Settlement
+    actor: str
+    reason: str
+    at: Instant
+
+
+class AttemptsGranted(msgspec.Struct, frozen=True, tag="attempts_granted", gc=False):
+    """A person has granted fresh attempts: to the node, or with None to the run's value."""
+
+    node: str | None
+    at: Instant
+
+
+class Unparked(msgspec.Struct, frozen=True, tag="unparked", gc=False):
+    """The run goes on, because a person has moved it on."""
+
+    at: Instant
+
+
 class RunEnded(msgspec.Struct, frozen=True, tag="run_ended", gc=False):
     """The run is final."""
 
@@ -374,6 +438,8 @@ Fact = (
     | CompensateRetryScheduled
     | CancelRequested
     | UndoRequested
+    | SettleRequested
+    | RetryRequested
     | ControlAnswered
     | DeadlinePassed
     | RollbackBegan
@@ -385,6 +451,9 @@ Fact = (
     | NodeKept
     | Returned
     | Parked
+    | NodeSettled
+    | AttemptsGranted
+    | Unparked
     | RunEnded
 )
 """Everything that can have happened."""

@@ -70,6 +70,6 @@ def _ends_at(node: Node, current: NodeState, now: Instant) -> Instant | None:
     ends = None if node.timeout is None else after(now, node.timeout)
     if node.timeout_total is None:
         return ends
-    began = now if current.began_at is None else current.began_at
-    total = after(began, node.timeout_total)
+    began = current.timed_from
+    total = after(now if began is None else began, node.timeout_total)
     return total if ends is None else min(ends, total)

@@ -1,4 +1,4 @@
-"""When something is tried again: a pure function of the policy, the attempt and a seed."""
+"""When something is tried again, and whether its key still protects it: pure functions."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from datetime import timedelta
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from makegood.values.instants import Instant, after
+from makegood.values.instants import Instant, after, micros
 
 if TYPE_CHECKING:
-    from makegood.definition.plan import Backoff
+    from makegood.definition.plan import Backoff, Node
 
-__all__ = ["Chance", "next_attempt"]
+__all__ = ["Chance", "is_key_known", "next_attempt"]
 
 _GROWTHS_MAX = 64
 """How often a delay grows, in attempts, so that a long policy cannot overflow the float."""
+
+_SKEW_MAX = 60_000_000
+"""By how much the clocks of two workers may differ, in microseconds."""
 
 
 class Chance:
@@ -55,3 +58,15 @@ def next_attempt(
     if policy.jitter:
         seconds *= chance.fraction(name, attempt)
     return after(now, timedelta(seconds=seconds))
+
+
+def is_key_known(node: Node, first_at: Instant | None, when: Instant) -> bool:
+    """Say whether the other side is trusted to know a key still that it was first sent then.
+
+    A clock that has gone back tells nothing about the key's age, so the key counts as dead;
+    workers' clocks may differ by a little.
+    """
+    assert first_at is not None, "what is in doubt was begun"
+    valid_for = node.key_valid_for
+    age = when - first_at
+    return valid_for is not None and -_SKEW_MAX < age < micros(valid_for)

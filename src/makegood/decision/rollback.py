@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from makegood.decision import facts
 from makegood.decision.commands import Decision, Local, Stop, Undo
 from makegood.decision.facts import Cause, EndStatus, ParkReason, Rollback
+from makegood.decision.retry import is_key_known
 from makegood.decision.state import Phase
 from makegood.definition.plan import Kind
 
@@ -66,7 +67,11 @@ def _undo(plan: Plan, state: RunState, now: Instant) -> Decision:
         if node.undo is None:
             added.append(facts.NodeKept(node.path))
             continue
-        attempt = state.nodes[index].undo_attempt + 1
+        current = state.nodes[index]
+        if current.undo_doubt and not is_key_known(node, current.undo_first_at, now):
+            # It was granted fresh attempts, and its key died while others were undone.
+            return Decision((*added, facts.UndoLeft(node.path, now)))
+        attempt = current.undo_attempt + 1
         if not node.undo.local:
             added.append(facts.UndoStarted(node.path, attempt, now))
             return Decision(tuple(added), (Undo(index, attempt),), is_last=True)
@@ -77,7 +82,7 @@ def _undo(plan: Plan, state: RunState, now: Instant) -> Decision:
         added.append(facts.Parked(ParkReason.UNDO_GAVE_UP, now))
     else:
         added.append(_ended(state, now))
-    return Decision(tuple(added), is_last=True)
+    return Decision(tuple(added), is_last=not state.requests)
 
 
 def _ended(state: RunState, now: Instant) -> facts.RunEnded:

@@ -18,13 +18,18 @@ if TYPE_CHECKING:
         Cause,
         ControlAnswer,
         EndStatus,
+        NodeSettled,
         ParkReason,
+        RetryRequested,
         Rollback,
+        SettleRequested,
         UndoRequested,
     )
     from makegood.definition.plan import Plan
     from makegood.values.instants import Instant
     from makegood.values.verdict import Abort, Failure, RetryFresh, RetryNow, Undecided
+
+    Request = CancelRequested | UndoRequested | SettleRequested | RetryRequested
 
 __all__ = ["NodeState", "Phase", "RunState"]
 
@@ -46,7 +51,7 @@ class Phase(IntEnum):
     DONE = 11  # Nobody, or a rollback.
     SKIPPED = 12  # Nobody.
     STOPPED = 13  # Nobody: it never happened, and is not wanted any more.
-    GAVE_UP = 14  # Nobody: a definite failure.
+    GAVE_UP = 14  # Nobody: a definite failure. Past the pivot a person.
     STUCK = 15  # A person: in doubt.
     UNRECORDED = 16  # A person: it happened, and its result is not on record.
     UNDOING = 17  # The outcome of its undo.
@@ -54,7 +59,7 @@ class Phase(IntEnum):
     UNDO_INTERRUPTED = 19  # The next decision: the worker of its undo died.
     UNDO_AGAIN = 20  # A due time.
     UNDONE = 21  # Nobody.
-    KEPT = 22  # Nobody: it declares no undo.
+    KEPT = 22  # Nobody: it declares no undo, or a person accepts that it stays.
     LEFT = 23  # A person: its undo gave up.
 
 
@@ -73,13 +78,17 @@ class NodeState:
         "doubt",
         "failure",
         "first_at",
+        "forgiven",
         "generation",
+        "granted_at",
         "guarded",
         "phase",
+        "place",
         "undo_attempt",
         "undo_doubt",
         "undo_failure",
         "undo_first_at",
+        "undo_forgiven",
         "unmet",
         "verdict",
     )
@@ -90,7 +99,13 @@ class NodeState:
         """How many of the nodes that it needs have not ended."""
         self.guarded: bool = False
         """Its guard was evaluated and holds."""
+        self.place: int = 0
+        """Its place among all nodes with an effect, in the order of their completion."""
         self.attempt: int = 0
+        self.forgiven: int = 0
+        """How many attempts its policy no longer counts: a person has granted fresh ones since."""
+        self.granted_at: Instant | None = None
+        """When a person has granted fresh attempts."""
         self.generation: int = 0
         self.began_at: Instant | None = None
         """The first intent."""
@@ -108,10 +123,16 @@ class NodeState:
         self.answered_at: Instant | None = None
         """When its compensate answered last."""
         self.undo_attempt: int = 0
+        self.undo_forgiven: int = 0
         self.undo_first_at: Instant | None = None
         self.undo_doubt: bool = False
         """An attempt to undo may have had its effect."""
         self.undo_failure: Failure | None = None
+
+    @property
+    def timed_from(self) -> Instant | None:
+        """From when the time of all attempts together is counted; None before the first."""
+        return self.began_at if self.granted_at is None else self.granted_at
 
 
 class RunState:
@@ -121,6 +142,7 @@ class RunState:
         "answers",
         "cause",
         "claims",
+        "completions",
         "deadline",
         "deadline_passed",
         "done_order",
@@ -137,6 +159,7 @@ class RunState:
         "returned",
         "rollback",
         "rolling_back",
+        "settled",
         "skipped_in_doubt",
         "stuck",
         "timers",
@@ -165,6 +188,8 @@ class RunState:
         """How many bodies are at work."""
         self.unended: int = len(plan.nodes)
         """How many nodes have neither a result nor been skipped."""
+        self.completions: int = 0
+        """How many nodes with an effect have completed."""
         self.done_order: list[int] = []
         """Nodes with an effect, in the order of their recorded completion, less those undone."""
         self.undone_order: list[int] = []
@@ -173,7 +198,9 @@ class RunState:
         self.stuck: list[int] = []
         """Nodes that only a person can settle."""
         self.skipped_in_doubt: list[int] = []
-        self.requests: list[CancelRequested | UndoRequested] = []
+        self.settled: list[NodeSettled] = []
+        """What people have settled, in order."""
+        self.requests: list[Request] = []
         """What people have asked for and not been answered."""
         self.answers: dict[int, ControlAnswer] = {}
         self.rolling_back: Cause | None = None

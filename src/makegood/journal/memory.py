@@ -436,7 +436,10 @@ def _shows(filter: Filter, record: _Record) -> bool:
         and (not filter.reasons or record.reason in filter.reasons)
         and (filter.workflow is None or record.new.workflow == filter.workflow)
         and (filter.created_before is None or record.new.created_at < filter.created_before)
+        and (filter.created_after is None or record.new.created_at >= filter.created_after)
         and (filter.unfinished is None or filter.unfinished == (record.ended_at is None))
+        and (not filter.wakeless or record.wake_at is None)
+        and (not filter.posted or bool(record.inbox))
     )
 
 

@@ -248,7 +248,13 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     reasons: frozenset[str] = frozenset()
     workflow: str | None = None
     created_before: Instant | None = None
+    created_after: Instant | None = None
+    """Runs that were created then are shown too."""
     unfinished: bool | None = None
+    wakeless: bool = False
+    """Show only runs that no worker will find: they have no wake time, and so no holder."""
+    posted: bool = False
+    """Show only runs to which something was posted that has not been taken."""
     after: RunId | None = None
     """The last run of the page before; runs are listed with the newest first."""
     limit: int = 50

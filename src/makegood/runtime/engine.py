@@ -22,10 +22,10 @@ from makegood.journal.protocol import (
     Post,
     StoredPlan,
 )
+from makegood.runtime.asking.post import StartPost, write_post
 from makegood.runtime.calling.served import Served, serve_all
 from makegood.runtime.clock import RandomIds, SystemClock
 from makegood.runtime.config import Config
-from makegood.runtime.post import StartPost, write_post
 from makegood.runtime.run import Run
 from makegood.runtime.shell import Shell
 from makegood.runtime.turn import Turn
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from makegood.runtime.ports import Clock, Decide, Ids, Interceptor, Observer
     from makegood.values.injectable import Sql
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "parts_of"]
 
 R = TypeVar("R")
 
@@ -252,6 +252,10 @@ class Engine:
             message = "the engine is closed; use it inside `async with Engine(…) as engine:`"
             raise EngineClosed(message)
 
+    def _parts(self) -> tuple[Shell, dict[str, Code]]:
+        self._check_open()
+        return self._shell, self._codes
+
     def _may_hold(self) -> bool:
         """Say whether a new run can be held here from its first append on."""
         shell = self._shell
@@ -280,3 +284,12 @@ class Engine:
         answer = await self._shell.journal.post(post)
         self._shell.ring(run_id)
         return answer if isinstance(answer, Exists) else Applied()
+
+
+def parts_of(engine: Engine) -> tuple[Shell, dict[str, Code]]:
+    """Return what an operator works with: the parts that are shared, and code by fingerprint.
+
+    Raises what every method of an engine raises that is closed or broken.
+    """
+    # Users shall not see these parts of an engine, and an operator is as good as a part of it.
+    return engine._parts()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]

@@ -10,6 +10,7 @@ from makegood.decision.state import Phase
 from makegood.definition.plan import Constant, FromNode
 from makegood.errors import RunCancelled, RunFailed, RunParked
 from makegood.runtime.calling.failing import as_remote, is_record_of
+from makegood.runtime.report import Settled, settled_in
 from makegood.values.verdict import Failure
 
 if TYPE_CHECKING:
@@ -50,12 +51,14 @@ class Outcome(msgspec.Struct, Generic[R], frozen=True, kw_only=True, eq=False):
     undone: list[str]
     """What was undone, in the order in which it was undone."""
     kept: list[str]
-    """What stayed done in a rollback because it declares no undo."""
+    """What stayed done in a rollback: it declares no undo, or a person keeps it (`settled`)."""
     skipped: list[str]
     left: list[str]
     """What a person must settle: undos that gave up, and what is in doubt."""
     in_doubt: list[str]
     """What may or may not have happened, optional steps included."""
+    settled: tuple[Settled, ...] = ()
+    """What people have settled, and why."""
 
     @property
     def is_completed(self) -> bool:
@@ -90,6 +93,7 @@ def build_outcome(
         skipped=_in_phase(plan, state, Phase.SKIPPED),
         left=_paths(plan, state.stuck),
         in_doubt=_paths(plan, sorted(doubtful | set(state.skipped_in_doubt))),
+        settled=settled_in(state),
     )
 
 
@@ -107,7 +111,10 @@ def raise_for(outcome: Outcome[Any], *, workflow: str) -> None:
         ) from outcome.error
     undone = ", ".join(f"`{path}`" for path in outcome.undone)
     message = f"{name} {outcome.status} ({outcome.cause}){why}"
-    message += f"; undone: {undone}" if undone else "; there was nothing to undo"
+    settled = "; ".join(str(each) for each in outcome.settled)
+    if undone or not settled:
+        message += f"; undone: {undone}" if undone else "; there was nothing to undo"
+    message += f"; settled: {settled}" if settled else ""
     kind = RunFailed if outcome.status == "failed" else RunCancelled
     raise kind(message, run=outcome.run, errors=outcome.errors) from outcome.error
 

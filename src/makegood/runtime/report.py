@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from makegood.values.instants import as_datetime
+from makegood.values.verdict import ItDidNotHappen, ItHappened, Kept, UndoneByHand
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
     from makegood.decision.state import NodeState, RunState
     from makegood.definition.plan import Node, Plan
     from makegood.journal.protocol import RunRow
-    from makegood.values.verdict import Failure
+    from makegood.values.verdict import Failure, Settlement
 
-__all__ = ["NodeReport", "RunReport", "report_on"]
+__all__ = ["NodeReport", "RunReport", "Settled", "report_on", "settled_in"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,22 @@ class NodeReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What a person has settled, and why."""
+
+    node: str
+    settlement: str
+    """In words: `it happened`, `it did not happen`, `undone by hand` or `kept`."""
+    actor: str
+    reason: str
+    at: datetime
+
+    def __str__(self) -> str:
+        """Return it as a line of text."""
+        return f"{self.node}: {self.settlement}, says {self.actor} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """Where one run stands."""
 
@@ -52,13 +69,16 @@ class RunReport:
     created_at: datetime
     ended_at: datetime | None
     nodes: tuple[NodeReport, ...]
+    settled: tuple[Settled, ...] = ()
+    """What people have settled, in order."""
 
     def __str__(self) -> str:
         """Return the report as lines of text."""
         why = self.reason or self.cause
         head = f"{self.workflow} {self.id}: {self.status}{f' ({why})' if why else ''}"
         width = max((len(node.path) for node in self.nodes), default=0)
-        return "\n".join([head, *(_line(node, width) for node in self.nodes)])
+        nodes = (_line(node, width) for node in self.nodes)
+        return "\n".join([head, *nodes, *(f"  settled: {each}" for each in self.settled)])
 
 
 def report_on(row: RunRow, plan: Plan, state: RunState) -> RunReport:
@@ -80,7 +100,36 @@ def report_on(row: RunRow, plan: Plan, state: RunState) -> RunReport:
             _on_node(node, current, state, index)
             for index, (node, current) in enumerate(zip(plan.nodes, state.nodes, strict=True))
         ),
+        settled=settled_in(state),
     )
+
+
+def settled_in(state: RunState) -> tuple[Settled, ...]:
+    """Return what people have settled of a run, in order."""
+    return tuple(
+        Settled(
+            node=fact.node,
+            settlement=_words(fact.settlement),
+            actor=fact.actor,
+            reason=fact.reason,
+            at=as_datetime(fact.at),
+        )
+        for fact in state.settled
+    )
+
+
+def _words(settlement: Settlement) -> str:
+    match settlement:
+        case ItHappened():
+            return "it happened"
+        case ItDidNotHappen():
+            return "it did not happen"
+        case UndoneByHand():
+            return "undone by hand"
+        case Kept():
+            return "kept"
+        case _:
+            assert_never(settlement)
 
 
 def _on_node(node: Node, current: NodeState, state: RunState, index: int) -> NodeReport:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-import msgspec
-
-from makegood.decision.evolve import fold_appends
 from makegood.decision.facts import ControlAnswer
-from makegood.definition.plan import Plan
-from makegood.errors import NotUndoable, PastPivot, UnknownRun
-from makegood.journal.protocol import Exists, Post
-from makegood.runtime.clock import pause
+from makegood.errors import NotUndoable, PastPivot
+from makegood.runtime.asking.post import CancelPost, UndoPost
+from makegood.runtime.asking.reading import (
+    ask,
+    facts_of,
+    history_of,
+    read_again,
+    required_plan,
+    state_of,
+)
 from makegood.runtime.outcome import Outcome, build_outcome, raise_for
-from makegood.runtime.post import CancelPost, UndoPost, write_post
 from makegood.runtime.report import RunReport, report_on
-from makegood.values.instants import after
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from makegood.decision.state import RunState
     from makegood.definition.code import Code
+    from makegood.definition.plan import Plan
     from makegood.journal.protocol import History
     from makegood.runtime.deciding import Errors
     from makegood.runtime.shell import Shell
@@ -34,7 +34,11 @@ R = TypeVar("R", covariant=True)
 
 
 class Run(Generic[R]):
-    """A handle on one run. It holds no part of the run: any number of handles are the same."""
+    """A handle on one run. It holds no part of the run: any number of handles are the same.
+
+    A run of which nothing can be read, because another version wrote it or it is damaged, raises
+    `UnreadableRun` wherever it is asked; its row is still listed, as parked for poison.
+    """
 
     def __init__(
         self,
@@ -68,9 +72,11 @@ class Run(Generic[R]):
         """Wait until the run has ended or is parked and return how; a failed run raises nothing."""
         turn, self._turn = self._turn or self._shell.active.get(self.id), None
         if turn is not None:
+            # Somebody may have moved the run on since a turn was left, so only the journal knows.
+            is_held = self._shell.active.get(self.id) is turn
             await turn.left()
             self._errors = self._errors | turn.errors
-            if turn.is_settled:
+            if is_held and turn.is_settled:
                 plan = turn.served.plan
                 return self._build(plan, turn.state)
         wait = self._shell.config.poll_min
@@ -83,7 +89,7 @@ class Run(Generic[R]):
                 await turn.left()
                 self._errors = self._errors | turn.errors
                 continue
-            wait = await self._pause(wait)
+            wait = await read_again(self._shell, wait)
 
     async def describe(self) -> RunReport:
         """Return where the run stands now, node by node."""
@@ -114,49 +120,20 @@ class Run(Generic[R]):
             raise NotUndoable(message)
         return await self.outcome()
 
-    async def _ask(self, post: CancelPost | UndoPost) -> ControlAnswer:
-        """Post a request and wait for its answer, which is a fact of the run."""
+    async def _ask(self, control: CancelPost | UndoPost) -> ControlAnswer:
+        """Ask for the run to go back, and wait for the answer as long as it takes."""
         self._turn = None
-        at = self._shell.clock.now()
-        number = await self._shell.journal.post(Post(run=self.id, body=write_post(post), at=at))
-        assert not isinstance(number, Exists)
-        wait = self._shell.config.poll_min
-        self._shell.ring(self.id)
-        while True:
-            _history, _plan, state = await self._read()
-            answer = state.answers.get(number)
-            if answer is ControlAnswer.PAST_PIVOT:
-                message = f"run {self.id} has passed its pivot and only goes forward"
-                raise PastPivot(message)
-            if answer is not None:
-                return answer
-            wait = await self._pause(wait)
-
-    async def _pause(self, wait: timedelta) -> timedelta:
-        """Wait before asking again, and return how long to wait the next time."""
-        clock = self._shell.clock
-        await pause(clock, after(clock.now(), wait))
-        return min(wait * 2, self._shell.config.poll_max)
+        answer = await ask(self._shell, self.id, control)
+        assert answer is not None, "without a deadline there is an answer"
+        if answer is ControlAnswer.PAST_PIVOT:
+            message = f"run {self.id} has passed its pivot and only goes forward"
+            raise PastPivot(message)
+        return answer
 
     async def _read(self) -> tuple[History, Plan, RunState]:
-        history = await self._shell.journal.read(self.id)
-        if history.row.pruned_at is not None:
-            message = f"what run {self.id} did was pruned; only its key is still known"
-            raise UnknownRun(message)
-        plan = await self._plan_of(history)
-        return history, plan, fold_appends(plan, history.appends)
-
-    async def _plan_of(self, history: History) -> Plan:
-        fingerprint = history.row.fingerprint
-        plan = self._shell.plans.get(fingerprint)
-        if plan is None:
-            stored = await self._shell.journal.plan(fingerprint)
-            if stored is None:
-                message = f"run {self.id} has the plan {fingerprint}, which the journal lacks"
-                raise UnknownRun(message)
-            plan = msgspec.json.decode(stored.json, type=Plan)
-            self._shell.plans[fingerprint] = plan
-        return plan
+        history = await history_of(self._shell, self.id)
+        plan = await required_plan(self._shell, history)
+        return history, plan, state_of(history, plan, facts_of(history))
 
     async def _workflow(self) -> str:
         return (await self._shell.journal.read(self.id)).row.workflow

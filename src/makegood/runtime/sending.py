@@ -36,6 +36,8 @@ _PROGRESS = frozenset(
         facts.UndoDone,
         facts.UndoFailed,
         facts.Parked,
+        facts.NodeSettled,
+        facts.Unparked,
         facts.RunEnded,
     }
 )

@@ -35,10 +35,10 @@ from makegood.journal.protocol import (
     Fenced,
     Refused,
 )
+from makegood.runtime.asking.post import as_fact
 from makegood.runtime.calling.jobs import Jobs
 from makegood.runtime.calling.local import LocalBody
 from makegood.runtime.deciding import decide_all
-from makegood.runtime.post import as_fact
 from makegood.runtime.sending import Sent, is_progress, summary_of, unwritten, whether_to_release
 from makegood.runtime.telemetry import log
 from makegood.values.instants import Instant, after
@@ -224,7 +224,7 @@ class Turn:
         """Fold what waits, decide, and send the append that follows."""
         plan, state = self.served.plan, self.state
         now = self._shell.clock.now()
-        asked = [as_fact(posted) for posted in posts]
+        asked = [as_fact(posted, plan, self.served.code) for posted in posts]
         arrivals = self._mail
         self._mail = arrivals[1:] if self._one_by_one else []
         taken = arrivals[:1] if self._one_by_one else arrivals
@@ -377,9 +377,10 @@ class Turn:
             self._forget_job(arrival)
         self._shell.telemetry.publish(self.run, self.served.name, recorded)
         has_local = sent.local is not None
+        late = self._shell.clock.now() - sent.append.at
         for command in sent.commands:
             has_local = has_local or isinstance(command, Local)
-            self._perform(command)
+            self._perform(command, late=late)
         if sent.append.release:
             self._leave()
         elif has_local:
@@ -409,10 +410,11 @@ class Turn:
         if arrival.error is not None:
             self.errors[path, job.direction] = arrival.error
 
-    def _perform(self, command: Command) -> None:
+    def _perform(self, command: Command, *, late: int) -> None:
+        """Do what is durable now, `late` microseconds after it was decided."""
         match command:
             case Start() | Compensate() | Undo():
-                job = self._makes.make(self.state, command)
+                job = self._makes.make(self.state, command, late=late)
                 self._jobs[command.node] = job
                 self._shell.performer.begin(job, self.deliver)
             case Stop():

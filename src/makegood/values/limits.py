@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 __all__ = [
+    "ACTOR_CHARACTERS_MAX",
     "ERROR_TEXT_CHARACTERS_MAX",
     "KEY_BYTES_MAX",
     "NODES_PER_PLAN_MAX",
     "PAGE_RUNS_MAX",
     "PATH_CHARACTERS_MAX",
     "PAYLOAD_BYTES_MAX",
+    "REASON_CHARACTERS_MAX",
 ]
 
 PAYLOAD_BYTES_MAX = 1_000_000
@@ -28,3 +30,9 @@ PAGE_RUNS_MAX = 200
 
 ERROR_TEXT_CHARACTERS_MAX = 4_000
 """The longest error message and traceback that a fact keeps, in characters each."""
+
+ACTOR_CHARACTERS_MAX = 200
+"""The longest name of who asks for something, in characters."""
+
+REASON_CHARACTERS_MAX = 2_000
+"""The longest reason that somebody gives, in characters."""

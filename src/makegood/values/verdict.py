@@ -1,4 +1,4 @@
-"""What a failure is as data, and what a compensate may answer about it."""
+"""What a failure is as data, and what a compensate, or a person, may answer about it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,21 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from makegood.values.codec import writes_json
+
 __all__ = [
     "Abort",
     "Failure",
     "FailureKind",
+    "ItDidNotHappen",
+    "ItHappened",
+    "Kept",
     "Proceed",
     "RetryFresh",
     "RetryNow",
+    "Settlement",
     "Undecided",
+    "UndoneByHand",
     "Verdict",
 ]
 
@@ -77,10 +84,46 @@ class Undecided(msgspec.Struct, frozen=True, tag="undecided"):
 
 
 class RetryFresh(msgspec.Struct, frozen=True, tag="retry_fresh"):
-    """Run the step again under a new key; `proof` says how it is known that nothing happened."""
+    """Run the step again under a new key; `proof` says how it is known that nothing happened.
+
+    That nothing is found is no proof: the first request may still be on its way, from a process
+    that stood still. The other side must refuse it when it comes, as one that bars a key does.
+    """
 
     proof: str
 
 
 Verdict = Proceed[R] | RetryNow | Abort | Undecided | RetryFresh
 """What a compensate returns."""
+
+
+class ItHappened(msgspec.Struct, frozen=True, tag="happened"):
+    """A person has found that it happened, or has done it by hand: the node is done.
+
+    `ItHappened(Raw(b'{"id": "ch_1"}'))` takes JSON; `ItHappened.with_result(value)` writes it.
+    """
+
+    result: msgspec.Raw
+    """The node's result, as JSON."""
+
+    @classmethod
+    def with_result(cls, result: object) -> ItHappened:
+        """Return the settlement with a value, which is written as JSON."""
+        return cls(msgspec.Raw(writes_json(result)))
+
+
+class ItDidNotHappen(msgspec.Struct, frozen=True, tag="did_not_happen"):
+    """A person has found that it did not happen and nothing is left of it: a definite failure."""
+
+
+class UndoneByHand(msgspec.Struct, frozen=True, tag="undone_by_hand"):
+    """A person has taken back by hand what the undo could not."""
+
+
+class Kept(msgspec.Struct, frozen=True, tag="kept"):
+    """A person accepts that what the undo could not take back stays as it is."""
+
+
+Settlement = ItHappened | ItDidNotHappen | UndoneByHand | Kept
+"""How a person may settle what a run waits for: the first two for an effect, the others for an
+undo that gave up."""

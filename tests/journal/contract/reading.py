@@ -78,6 +78,8 @@ async def test_pages_show_every_run_once_with_the_newest_first(journal: Journal)
         (Filter(reasons=frozenset({"poison"})), [2]),
         (Filter(workflow="refund"), [4]),
         (Filter(created_before=Instant(3)), [2, 1]),
+        (Filter(created_after=Instant(3)), [4, 3]),
+        (Filter(created_after=Instant(2), created_before=Instant(4)), [3, 2]),
         (Filter(unfinished=True), [4, 2, 1]),
         (Filter(unfinished=False), [3]),
         (Filter(unfinished=True, workflow="place_order", limit=1), [2]),
@@ -100,6 +102,31 @@ async def test_a_listing_shows_what_every_field_of_its_filter_allows(
     page = await journal.list(wanted)
 
     assert [row.run for row in page.rows] == [run_id(number) for number in shown]
+
+
+@promise(17)
+async def test_a_listing_shows_runs_that_nothing_wakes_and_runs_that_were_posted_to(
+    journal: Journal,
+) -> None:
+    ended = Summary(status="completed", ended_at=Instant(9))
+    parked = Summary(status="parked", reason="in doubt")
+    await journal.append(first(run_id(1)))
+    await journal.append(first(run_id(2), summary=parked, release=True))
+    await journal.append(first(run_id(3), summary=ended, release=True))
+    await journal.append(first(run_id(4), release=True, wake_at=Instant(5)))
+    for number in (1, 3):
+        await journal.post(post(run_id(number), b"1"))
+
+    async def shown(wanted: Filter) -> list[RunId]:
+        return [row.run for row in (await journal.list(wanted)).rows]
+
+    assert await shown(Filter(wakeless=True)) == [run_id(2)]
+    assert await shown(Filter(posted=True)) == [run_id(3), run_id(1)]
+    assert await shown(Filter(posted=True, wakeless=True)) == []
+    assert await shown(Filter(posted=True, unfinished=True)) == [run_id(1)]
+    await journal.append(append(run_id(1), 2, inbox_head=1, inbox_taken=1, release=True))
+    assert await shown(Filter(wakeless=True)) == [run_id(2), run_id(1)]
+    assert await shown(Filter(posted=True)) == [run_id(3)]
 
 
 @promise(18)

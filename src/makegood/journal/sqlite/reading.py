@@ -38,6 +38,9 @@ READS_WAITING_MAX = 1_024
 
 _STEPS_BETWEEN_LOOKS_AT_THE_CLOCK = 10_000
 
+_NEVER_FINAL = frozenset({"running", "waiting", "paused", "undoing", "parked"})
+"""The statuses of runs that have not ended."""
+
 T = TypeVar("T")
 
 
@@ -162,9 +165,13 @@ def _conditions(filter: Filter) -> tuple[list[str], list[Sql]]:
     if filter.statuses and filter.statuses <= {"parked", "failed"}:
         # The partial index serves only who repeats its condition.
         conditions.append("status IN ('parked', 'failed')")
+    elif filter.statuses and filter.statuses <= _NEVER_FINAL:
+        # The same; without it a page of running runs is looked for among all that ever ended.
+        conditions.append("ended_at IS NULL")
     for condition, value in (
         ("workflow = ?", filter.workflow),
         ("created_at < ?", filter.created_before),
+        ("created_at >= ?", filter.created_after),
         ("id < ?", filter.after),
     ):
         if value is not None:
@@ -172,4 +179,8 @@ def _conditions(filter: Filter) -> tuple[list[str], list[Sql]]:
             parameters.append(value)
     if filter.unfinished is not None:
         conditions.append("ended_at IS NULL" if filter.unfinished else "ended_at IS NOT NULL")
+    if filter.wakeless:
+        conditions.append("wake_at IS NULL")
+    if filter.posted:
+        conditions.append("id IN (SELECT run FROM makegood_inbox)")
     return conditions, parameters

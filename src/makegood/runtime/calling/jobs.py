@@ -16,7 +16,7 @@ from makegood.values.injectable import (
     Transaction,
     Writes,
 )
-from makegood.values.instants import after, as_datetime
+from makegood.values.instants import Instant, after, as_datetime
 
 if TYPE_CHECKING:
     import asyncio
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from makegood.runtime.ports import Interceptor, Timer
     from makegood.runtime.shell import Shell
     from makegood.values.ids import RunId
-    from makegood.values.instants import Instant
 
 __all__ = ["Direction", "Job", "Jobs"]
 
@@ -48,13 +47,19 @@ class Jobs:
         self.served = served
         self.run = run
 
-    def make(self, state: RunState, command: Start | Compensate | Undo | Local) -> Job:
-        """Return the job of a command; say where its arrival goes before it is begun."""
+    def make(
+        self, state: RunState, command: Start | Compensate | Undo | Local, *, late: int = 0
+    ) -> Job:
+        """Return the job of a command; say where its arrival goes before it is begun.
+
+        It begins `late` microseconds after it was decided. That time was the store's and is not
+        the body's, which would be cancelled at once.
+        """
         index, attempt = command.node, command.attempt
         match command:
             case Start():
                 bound = self.served.bodies[index]
-                until = command.until
+                until = None if command.until is None else Instant(command.until + late)
                 return Job(self, state, bound, index, direction="do", attempt=attempt, until=until)
             case Compensate():
                 return self._remedy(state, index, "compensate", attempt)

@@ -1,0 +1,210 @@
+"""What people are answered: whether what they ask can be done now, and what follows from it.
+
+| what it waits for | settled as | tried again |
+|---|---|---|
+| a step in doubt | it happened, it did not | asked about; else run while its key is known |
+| an unrecorded effect | it happened, it did not | refused: it did happen |
+| an undo that gave up | undone by hand, kept | undone; in doubt, while its key is known |
+| what gave up past the pivot | it happened, by hand | run |
+| the value, past the pivot | - | built |
+| poison | - | claimed as often as before |
+
+What is tried again has its whole policy again, as if it had never been tried; doubt stays doubt,
+and a key is as old as it is. A settlement or a retry that is accepted unparks the run, and the
+ordinary rules go on: the run may be parked again at once for what else it waits for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from makegood.decision import facts
+from makegood.decision.commands import Decision
+from makegood.decision.direction import is_past_pivot, is_pivot_open
+from makegood.decision.facts import Cause, ControlAnswer, EndStatus, ParkReason
+from makegood.decision.retry import is_key_known
+from makegood.decision.state import Phase
+from makegood.values.verdict import Failure, ItDidNotHappen, ItHappened, Kept, UndoneByHand
+
+if TYPE_CHECKING:
+    from makegood.decision.facts import Fact
+    from makegood.decision.state import RunState
+    from makegood.definition.plan import Plan
+    from makegood.values.instants import Instant
+    from makegood.values.verdict import Settlement
+
+__all__ = ["answer", "waited_for"]
+
+_Answer = tuple[ControlAnswer, tuple["Fact", ...]]
+"""What is answered, and what follows from it."""
+
+
+def answer(plan: Plan, state: RunState, now: Instant) -> Decision:
+    """Answer the first request that can be answered."""
+    for request in state.requests:
+        match request:
+            case facts.CancelRequested():
+                given = _answer_to_cancel(plan, state, now)
+            case facts.UndoRequested():
+                given = _answer_to_undo(plan, state, now)
+            case facts.SettleRequested():
+                given = _answer_to_settle(plan, state, request, now)
+            case facts.RetryRequested():
+                given = _answer_to_retry(plan, state, request, now)
+            case _:
+                assert_never(request)
+        if given is not None:
+            said, following = given
+            return Decision((facts.ControlAnswered(request.post, said), *following))
+    return Decision()
+
+
+def waited_for(plan: Plan, state: RunState) -> list[int]:
+    """Return the nodes that only a person can move on."""
+    # Before the pivot a node that gave up needs nobody: the run goes back for it.
+    return [*state.stuck, *(state.unwilling if is_past_pivot(plan, state) else ())]
+
+
+# Going back ---------------------------------------------------------------------------------
+
+
+def _answer_to_cancel(plan: Plan, state: RunState, now: Instant) -> _Answer | None:
+    """Return the answer, or None while the pivot is open: its outcome decides."""
+    if state.ended is not None:
+        return _refused(ControlAnswer.TOO_LATE)
+    if state.parked is not None:
+        return _refused(ControlAnswer.PARKED)
+    if state.rolling_back is not None:
+        return _refused(ControlAnswer.ALREADY_UNDOING)
+    if is_past_pivot(plan, state):
+        return _refused(ControlAnswer.PAST_PIVOT)
+    if is_pivot_open(plan, state):
+        return None
+    return _accepted(facts.RollbackBegan(Cause.CANCELLED, now))
+
+
+def _answer_to_undo(plan: Plan, state: RunState, now: Instant) -> _Answer:
+    if state.parked is not None:
+        return _refused(ControlAnswer.PARKED)
+    if state.ended is None and state.rolling_back is not None:
+        return _refused(ControlAnswer.ALREADY_UNDOING)
+    if state.ended is not EndStatus.COMPLETED:
+        return _refused(ControlAnswer.NOT_COMPLETED)
+    if is_past_pivot(plan, state):
+        return _refused(ControlAnswer.PAST_PIVOT)
+    return _accepted(facts.RollbackBegan(Cause.REVERSED, now))
+
+
+# Settling -----------------------------------------------------------------------------------
+
+
+def _answer_to_settle(
+    plan: Plan, state: RunState, request: facts.SettleRequested, now: Instant
+) -> _Answer:
+    index = plan.positions.get(request.node)
+    if index is None:
+        return _refused(ControlAnswer.UNKNOWN_NODE)
+    if index not in waited_for(plan, state):
+        return _not_waited_for(state)
+    if not _fits(state.nodes[index].phase, request.settlement):
+        return _refused(ControlAnswer.DOES_NOT_FIT)
+    if request.misfit is not None:
+        return _refused(ControlAnswer.NOT_A_RESULT)
+    settled = facts.NodeSettled(
+        request.node, request.settlement, request.actor, request.reason, now
+    )
+    return _accepted(*_unparked(state, now), settled)
+
+
+def _fits(phase: Phase, settlement: Settlement) -> bool:
+    match settlement:
+        case ItHappened():
+            return phase is not Phase.LEFT
+        case ItDidNotHappen():
+            return phase in {Phase.STUCK, Phase.UNRECORDED}
+        case UndoneByHand() | Kept():
+            return phase is Phase.LEFT
+        case _:
+            assert_never(settlement)
+
+
+# Trying again -------------------------------------------------------------------------------
+
+
+def _answer_to_retry(
+    plan: Plan, state: RunState, request: facts.RetryRequested, now: Instant
+) -> _Answer | None:
+    """Return the answer, or None for what is left while others are still being undone."""
+    if request.node is None:
+        return _all_again(plan, state, now)
+    index = plan.positions.get(request.node)
+    if index is None:
+        return _refused(ControlAnswer.UNKNOWN_NODE)
+    if index not in waited_for(plan, state):
+        return _not_waited_for(state)
+    return _again_together([_again(plan, state, index, now)], state, now)
+
+
+def _all_again(plan: Plan, state: RunState, now: Instant) -> _Answer | None:
+    """Try everything again that can be; refuse only where nothing can."""
+    if state.parked is ParkReason.POISON:
+        return _accepted(*_unparked(state, now))
+    answers = [_again(plan, state, index, now) for index in waited_for(plan, state)]
+    if state.parked is ParkReason.FORWARD_USED_UP and isinstance(state.returned, Failure):
+        answers.append(_accepted(facts.AttemptsGranted(None, now)))
+    return _again_together(answers, state, now) if answers else _not_waited_for(state)
+
+
+def _again_together(answers: list[_Answer | None], state: RunState, now: Instant) -> _Answer | None:
+    """Accept when one of these is; a single one that must wait makes all of them wait."""
+    following: list[Fact] = []
+    for each in answers:
+        if each is None:
+            return None
+        following += each[1]
+    return _accepted(*_unparked(state, now), *following) if following else answers[0]
+
+
+def _again(plan: Plan, state: RunState, index: int, now: Instant) -> _Answer | None:
+    """Say whether one node can be tried again, and how."""
+    node, current = plan.nodes[index], state.nodes[index]
+    granted = facts.AttemptsGranted(node.path, now)
+    match current.phase:
+        case Phase.UNRECORDED:
+            return _refused(ControlAnswer.ONLY_SETTLED)
+        case Phase.LEFT if state.parked is None:
+            # What completed last is undone first, so it would have to overtake.
+            return None
+        case Phase.LEFT:
+            if current.undo_doubt and not is_key_known(node, current.undo_first_at, now):
+                return _refused(ControlAnswer.KEY_EXPIRED)
+            return _accepted(granted)
+        case Phase.STUCK if node.compensate is not None:
+            return _accepted(granted, facts.CompensateRetryScheduled(node.path, now))
+        case Phase.STUCK if not is_key_known(node, current.first_at, now):
+            return _refused(ControlAnswer.KEY_EXPIRED)
+        case _:
+            return _accepted(granted, facts.RetryScheduled(node.path, now))
+
+
+# What the answers share ---------------------------------------------------------------------
+
+
+def _accepted(*following: Fact) -> _Answer:
+    return ControlAnswer.ACCEPTED, following
+
+
+def _refused(answer: ControlAnswer) -> _Answer:
+    return answer, ()
+
+
+def _not_waited_for(state: RunState) -> _Answer:
+    if state.ended is not None:
+        return _refused(ControlAnswer.TOO_LATE)
+    is_parked = state.parked is not None
+    return _refused(ControlAnswer.NOT_WAITED_FOR if is_parked else ControlAnswer.NOT_PARKED)
+
+
+def _unparked(state: RunState, now: Instant) -> tuple[Fact, ...]:
+    """Unpark the run; another answer of the same turn may have done so already."""
+    return () if state.parked is None else (facts.Unparked(now),)

@@ -1,0 +1,129 @@
+"""What callers without a lease leave for a run, and the facts that the holder makes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+import msgspec
+
+from makegood.decision.facts import (
+    CancelRequested,
+    RetryRequested,
+    RunStarted,
+    SettleRequested,
+    UndoRequested,
+)
+from makegood.values.limits import ERROR_TEXT_CHARACTERS_MAX, PAYLOAD_BYTES_MAX
+from makegood.values.verdict import ItHappened, Settlement
+
+if TYPE_CHECKING:
+    from makegood.decision.facts import Fact
+    from makegood.definition.code import Code
+    from makegood.definition.plan import Plan
+    from makegood.journal.protocol import Posted
+
+__all__ = [
+    "CancelPost",
+    "Control",
+    "RetryPost",
+    "SettlePost",
+    "StartPost",
+    "UndoPost",
+    "as_fact",
+    "misfit_of",
+    "write_post",
+]
+
+
+class StartPost(msgspec.Struct, frozen=True, tag="start"):
+    """Start the run."""
+
+    started: RunStarted
+
+
+class CancelPost(msgspec.Struct, frozen=True, tag="cancel"):
+    """Cancel the run."""
+
+    actor: str
+    reason: str
+
+
+class UndoPost(msgspec.Struct, frozen=True, tag="undo"):
+    """Undo the completed run."""
+
+    actor: str
+    reason: str
+
+
+class SettlePost(msgspec.Struct, frozen=True, tag="settle"):
+    """Settle a node that the run waits for."""
+
+    node: str
+    settlement: Settlement
+    actor: str
+    reason: str
+
+
+class RetryPost(msgspec.Struct, frozen=True, tag="retry"):
+    """Try again what the run waits for: a node, or all of it."""
+
+    node: str | None
+    actor: str
+    reason: str
+
+
+Control = CancelPost | UndoPost | SettlePost | RetryPost
+"""What a person may ask of a run; each is answered."""
+
+AnyPost = StartPost | Control
+
+write_post = msgspec.json.Encoder().encode
+"""Return a post's body as JSON."""
+
+_decoder: msgspec.json.Decoder[AnyPost] = msgspec.json.Decoder(AnyPost)
+
+
+def as_fact(posted: Posted, plan: Plan, code: Code | None) -> Fact:
+    """Return the fact that a post becomes when the run's holder takes it.
+
+    Without the code it is not known whether the result in a settlement is one of the node's.
+    """
+    post = _decoder.decode(posted.body)
+    match post:
+        case StartPost():
+            return post.started
+        case CancelPost():
+            return CancelRequested(posted.n, post.actor, post.reason, posted.at)
+        case UndoPost():
+            return UndoRequested(posted.n, post.actor, post.reason, posted.at)
+        case SettlePost():
+            return SettleRequested(
+                post=posted.n,
+                node=post.node,
+                settlement=post.settlement,
+                actor=post.actor,
+                reason=post.reason,
+                at=posted.at,
+                misfit=misfit_of(post.node, post.settlement, plan, code),
+            )
+        case RetryPost():
+            return RetryRequested(posted.n, post.node, post.actor, post.reason, posted.at)
+        case _:
+            assert_never(post)
+
+
+def misfit_of(node: str, settlement: Settlement, plan: Plan, code: Code | None) -> str | None:
+    """Say why the result that a settlement gives is none of the node's; None when it may be."""
+    index = plan.positions.get(node)
+    if not isinstance(settlement, ItHappened) or index is None:
+        return None
+    size = len(bytes(settlement.result))
+    if size > PAYLOAD_BYTES_MAX:
+        return f"it has {size:,} bytes as JSON; at most {PAYLOAD_BYTES_MAX:,} are allowed"
+    if code is None:
+        return None
+    try:
+        code.nodes[index].result.read(settlement.result)
+    except Exception as error:  # noqa: BLE001 - the user's type is made here, which may do anything
+        return str(error)[:ERROR_TEXT_CHARACTERS_MAX].encode(errors="backslashreplace").decode()
+    return None

@@ -1,0 +1,138 @@
+"""Reading what is remembered of a run, asking something of it, and waiting for the answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from makegood.decision.evolve import fold
+from makegood.decision.facts import ControlAnswered, read_facts
+from makegood.definition.plan import Plan
+from makegood.errors import UnknownRun, UnreadableRun
+from makegood.journal.protocol import Exists, Post
+from makegood.runtime.asking.post import as_fact, write_post
+from makegood.runtime.clock import pause
+from makegood.runtime.shell import UNREADABLE
+from makegood.values.instants import after
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import timedelta
+
+    from makegood.decision.facts import ControlAnswer, Fact
+    from makegood.decision.state import RunState
+    from makegood.definition.code import Code
+    from makegood.journal.protocol import History
+    from makegood.runtime.asking.post import Control
+    from makegood.runtime.shell import Shell
+    from makegood.values.ids import RunId
+    from makegood.values.instants import Instant
+
+__all__ = [
+    "ask",
+    "facts_of",
+    "history_of",
+    "inbox_of",
+    "plan_of",
+    "read_again",
+    "required_plan",
+    "state_of",
+]
+
+
+async def ask(
+    shell: Shell, run: RunId, control: Control, *, until: Instant | None = None
+) -> ControlAnswer | None:
+    """Post a request and wait for its answer, which is a fact of the run.
+
+    Returns None when nobody has answered until the instant given; the request stands. A run whose
+    facts cannot be read is asked nothing.
+    """
+    before = await history_of(shell, run)
+    facts_of(before)
+    posted = Post(run=run, body=write_post(control), at=shell.clock.now())
+    number = await shell.journal.post(posted)
+    assert not isinstance(number, Exists), "only the post that starts a run can find another"
+    shell.ring(run)
+    wait = shell.config.poll_min
+    while True:
+        history = await history_of(shell, run)
+        for append in facts_of(history)[len(before.appends) :]:
+            for fact in append:
+                if isinstance(fact, ControlAnswered) and fact.post == number:
+                    return fact.answer
+        if until is not None and shell.clock.now() >= until:
+            return None
+        wait = await read_again(shell, wait, until=until)
+
+
+async def read_again(shell: Shell, wait: timedelta, *, until: Instant | None = None) -> timedelta:
+    """Wait before a run is read again, and return how long to wait the next time."""
+    look_at = after(shell.clock.now(), wait)
+    await pause(shell.clock, look_at if until is None else min(look_at, until))
+    return min(wait * 2, shell.config.poll_max)
+
+
+async def history_of(shell: Shell, run: RunId) -> History:
+    """Return what is remembered of a run; raise `UnknownRun` where nothing is, or not any more."""
+    history = await shell.journal.read(run)
+    if history.row.pruned_at is not None:
+        message = f"what run {run} did was pruned; only its key is still known"
+        raise UnknownRun(message)
+    return history
+
+
+async def plan_of(shell: Shell, fingerprint: str) -> Plan | None:
+    """Return the plan with this fingerprint, or None where the journal does not have it."""
+    plan = shell.plans.get(fingerprint)
+    if plan is None:
+        stored = await shell.journal.plan(fingerprint)
+        if stored is None:
+            return None
+        plan = msgspec.json.decode(stored.json, type=Plan)
+        shell.plans[fingerprint] = plan
+    return plan
+
+
+async def required_plan(shell: Shell, history: History) -> Plan:
+    """Return the plan of a run; raise `UnknownRun` where the journal does not have it."""
+    fingerprint = history.row.fingerprint
+    plan = await plan_of(shell, fingerprint)
+    if plan is None:
+        message = f"run {history.row.run} has the plan {fingerprint}, which the journal lacks"
+        raise UnknownRun(message)
+    return plan
+
+
+def facts_of(history: History) -> tuple[tuple[Fact, ...], ...]:
+    """Return the facts of each append; raise `UnreadableRun` where they cannot be read."""
+    try:
+        return tuple(read_facts(append) for append in history.appends)
+    except UNREADABLE as error:
+        raise _unreadable(history, error) from error
+
+
+def inbox_of(history: History, plan: Plan, code: Code | None) -> tuple[Fact, ...]:
+    """Return what waits in the inbox, as facts; raise `UnreadableRun` where it cannot be read."""
+    try:
+        return tuple(as_fact(posted, plan, code) for posted in history.inbox)
+    except UNREADABLE as error:
+        raise _unreadable(history, error) from error
+
+
+def state_of(history: History, plan: Plan, appends: Iterable[Iterable[Fact]]) -> RunState:
+    """Return what a run's facts add up to; raise `UnreadableRun` where they do not fit its plan."""
+    try:
+        return fold(plan, (fact for append in appends for fact in append))
+    except UNREADABLE as error:
+        raise _unreadable(history, error) from error
+
+
+def _unreadable(history: History, error: Exception) -> UnreadableRun:
+    row = history.row
+    why = f"{row.status}, {row.reason}" if row.reason else row.status
+    return UnreadableRun(
+        f"what is recorded of run {row.run} of `{row.workflow}` ({why}) cannot be read, "
+        f"because another version wrote it or it is damaged: {type(error).__name__}: {error}"
+    )

@@ -1,0 +1,298 @@
+"""What a person may do about runs from outside: look into them, and move on what is parked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from makegood.decision.control import waited_for
+from makegood.decision.facts import Fact
+from makegood.decision.preview import UndoPreview, preview_cancel, preview_undo
+from makegood.definition.plan import Plan
+from makegood.errors import InvalidInput, UnknownRun, UnreadableRun
+from makegood.journal.protocol import Filter, RunRow
+from makegood.runtime.asking.post import (
+    CancelPost,
+    RetryPost,
+    SettlePost,
+    UndoPost,
+    misfit_of,
+)
+from makegood.runtime.asking.reading import (
+    ask,
+    facts_of,
+    history_of,
+    inbox_of,
+    plan_of,
+    required_plan,
+    state_of,
+)
+from makegood.runtime.engine import parts_of
+from makegood.values.ids import RunId, parse_run_id
+from makegood.values.instants import after
+from makegood.values.limits import (
+    ACTOR_CHARACTERS_MAX,
+    PAGE_RUNS_MAX,
+    PATH_CHARACTERS_MAX,
+    REASON_CHARACTERS_MAX,
+)
+from makegood.values.verdict import ItHappened
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection
+    from datetime import timedelta
+
+    from makegood.decision.facts import ControlAnswer
+    from makegood.runtime.asking.post import Control
+    from makegood.runtime.engine import Engine
+    from makegood.runtime.shell import Shell
+    from makegood.values.verdict import Settlement
+
+__all__ = ["Operator", "ParkedRun", "RunHistory", "Stuck"]
+
+
+class RunHistory(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is remembered of a run."""
+
+    row: RunRow
+    plan: Plan
+    appends: tuple[tuple[Fact, ...], ...]
+    """What was recorded, one tuple for each append."""
+    inbox: tuple[Fact, ...]
+    """What was asked of the run and has not been taken by a worker."""
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """Everything that was recorded, in order."""
+        return tuple(fact for append in self.appends for fact in append)
+
+
+class ParkedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that waits for a person."""
+
+    row: RunRow
+    """`row.reason` says why it is parked."""
+    left: tuple[str, ...]
+    """The nodes that it waits for: paths."""
+    problem: str | None = None
+    """Why it is not known what is left: its facts or its plan cannot be read."""
+
+
+class Stuck(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs that do not get on by themselves."""
+
+    unwoken: tuple[RunRow, ...]
+    """Nothing will wake them: nobody holds them and they have no wake time, though they have not
+    ended or something was posted to them. There should never be one."""
+    parked: tuple[ParkedRun, ...]
+    """They wait for a person."""
+    stranded: tuple[RunRow, ...]
+    """Unfinished, and nobody can carry them on: their plan is not in the journal, or not among
+    those that are served. A parked run may be stranded too."""
+
+
+class Operator:
+    """Looks into the runs of an engine, and asks for what only a person may ask.
+
+    It works on an engine that does no work itself (`work=False`) as on any other: what it asks is
+    posted to the run, durably, and taken by the worker that serves the run. A run is named by its
+    id; `find` knows the other ways. Every request carries who asks and why, which become facts of
+    the run; None is returned when nobody has answered within `wait`, and the request stands.
+
+    Every method raises `UnknownRun` for a run that is not there, and `UnreadableRun` for one whose
+    facts cannot be read.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __repr__(self) -> str:
+        return f"<Operator of {self._engine!r}>"
+
+    # Looking ------------------------------------------------------------------------------------
+
+    async def find(self, run: str) -> RunId:
+        """Return the id of a run that is named by its id, or as `workflow/key`."""
+        shell, _codes = parts_of(self._engine)
+        workflow, slash, key = run.partition("/")
+        if slash:
+            found = await shell.journal.find(workflow, key)
+            if found is not None:
+                return found
+        else:
+            try:
+                return (await shell.journal.read(parse_run_id(run))).row.run
+            except (InvalidInput, UnknownRun):
+                # Either way it is not there; the message says how a run is named.
+                pass
+        message = (
+            f"no run {run!r} is in the journal; name it by its id (0192f0c4-…), "
+            "or as workflow/key (place_order/order-1)"
+        )
+        raise UnknownRun(message)
+
+    async def history(self, run: str) -> RunHistory:
+        """Return everything that is remembered of a run."""
+        shell, codes = parts_of(self._engine)
+        history = await history_of(shell, parse_run_id(run))
+        plan = await required_plan(shell, history)
+        appends = facts_of(history)
+        # Whoever is given the facts may fold them: that they fit the plan is found out here.
+        state_of(history, plan, appends)
+        return RunHistory(
+            row=history.row,
+            plan=plan,
+            appends=appends,
+            inbox=inbox_of(history, plan, codes.get(plan.fingerprint)),
+        )
+
+    async def preview_undo(self, run: str) -> UndoPreview:
+        """Say what an undo of the run would do, without doing it."""
+        shell, _codes = parts_of(self._engine)
+        remembered = await self.history(run)
+        return preview_undo(remembered.plan, remembered.facts, shell.clock.now())
+
+    async def preview_cancel(self, run: str) -> UndoPreview:
+        """Say what a cancel of the run would do, without doing it."""
+        shell, _codes = parts_of(self._engine)
+        remembered = await self.history(run)
+        return preview_cancel(remembered.plan, remembered.facts, shell.clock.now())
+
+    async def stuck(self, *, served: Collection[str] | None = None) -> Stuck:
+        """Return the runs that do not get on by themselves, the newest first.
+
+        `served` are the fingerprints of what is served somewhere; without it a run is stranded
+        only when the journal lacks its plan. It reads every unfinished run, page by page.
+        """
+        shell, _codes = parts_of(self._engine)
+        unwoken: list[RunRow] = []
+        parked: list[ParkedRun] = []
+        stranded: list[RunRow] = []
+        async for row in _every(shell, Filter(unfinished=True, limit=PAGE_RUNS_MAX)):
+            if row.status == "parked":
+                parked.append(await _parked(shell, row))
+            elif row.wake_at is None:
+                unwoken.append(row)
+            is_served = served is None or row.fingerprint in served
+            if not is_served or await plan_of(shell, row.fingerprint) is None:
+                stranded.append(row)
+        known = {row.run for row in unwoken}
+        waiting = Filter(posted=True, wakeless=True, limit=PAGE_RUNS_MAX)
+        unwoken += [row async for row in _every(shell, waiting) if row.run not in known]
+        return Stuck(unwoken=tuple(unwoken), parked=tuple(parked), stranded=tuple(stranded))
+
+    # Asking -------------------------------------------------------------------------------------
+
+    async def cancel(
+        self, run: str, *, actor: str, reason: str, wait: timedelta
+    ) -> ControlAnswer | None:
+        """Ask for the run to be cancelled, as `Run.cancel` does; nothing is raised for a refusal.
+
+        Raises `InvalidInput` for an actor or a reason that is empty or too long, as all requests.
+        """
+        return await self._ask(run, CancelPost(actor, reason), wait)
+
+    async def undo(
+        self, run: str, *, actor: str, reason: str, wait: timedelta
+    ) -> ControlAnswer | None:
+        """Ask for the completed run to be undone; `accepted` means that the undo has begun."""
+        return await self._ask(run, UndoPost(actor, reason), wait)
+
+    async def settle(
+        self,
+        run: str,
+        node: str,
+        settlement: Settlement,
+        *,
+        actor: str,
+        reason: str,
+        wait: timedelta,
+    ) -> ControlAnswer | None:
+        """Say what became of a node that the parked run waits for.
+
+        What is in doubt, or happened unrecorded: `ItHappened`, `ItDidNotHappen`. An undo that
+        gave up: `UndoneByHand`, `Kept`. A node that gave up past the pivot, and was done by hand:
+        `ItHappened`. Raises `InvalidInput` for a result that is no JSON, too large, or not of the
+        type that the node declares, where this engine serves the workflow; else the worker that
+        takes the request looks at it.
+        """
+        shell, codes = parts_of(self._engine)
+        if isinstance(settlement, ItHappened):
+            _check_json(settlement)
+            row = (await history_of(shell, parse_run_id(run))).row
+            plan = await plan_of(shell, row.fingerprint)
+            code = codes.get(row.fingerprint)
+            misfit = None if plan is None else misfit_of(node, settlement, plan, code)
+            if misfit is not None:
+                message = f"the result given is none of `{node}`: {misfit}"
+                raise InvalidInput(message)
+        return await self._ask(run, SettlePost(node, settlement, actor, reason), wait)
+
+    async def retry(
+        self,
+        run: str,
+        node: str | None = None,
+        *,
+        actor: str,
+        reason: str,
+        wait: timedelta,
+    ) -> ControlAnswer | None:
+        """Ask for what the parked run waits for to be tried again; without a node, all of it.
+
+        What is in doubt is asked about again, or run again under the same key while that is
+        known; an undo that gave up is undone again; what gave up past the pivot is run again;
+        a poisoned run is claimed again. Each has its whole policy again.
+        """
+        return await self._ask(run, RetryPost(node, actor, reason), wait)
+
+    async def _ask(self, run: str, control: Control, wait: timedelta) -> ControlAnswer | None:
+        shell, _codes = parts_of(self._engine)
+        _check_text("actor", control.actor, ACTOR_CHARACTERS_MAX)
+        _check_text("reason", control.reason, REASON_CHARACTERS_MAX)
+        if isinstance(control, SettlePost | RetryPost) and control.node is not None:
+            _check_text("node", control.node, PATH_CHARACTERS_MAX)
+        return await ask(shell, parse_run_id(run), control, until=after(shell.clock.now(), wait))
+
+
+async def _every(shell: Shell, wanted: Filter) -> AsyncIterator[RunRow]:
+    """Give the rows of every page."""
+    page = await shell.journal.list(wanted)
+    while True:
+        for row in page.rows:
+            yield row
+        if page.next is None:
+            return
+        page = await shell.journal.list(msgspec.structs.replace(wanted, after=page.next))
+
+
+async def _parked(shell: Shell, row: RunRow) -> ParkedRun:
+    try:
+        history = await history_of(shell, row.run)
+        plan = await required_plan(shell, history)
+        state = state_of(history, plan, facts_of(history))
+    except (UnknownRun, UnreadableRun) as error:
+        return ParkedRun(row=row, left=(), problem=str(error))
+    left = tuple(plan.nodes[index].path for index in waited_for(plan, state))
+    return ParkedRun(row=row, left=left)
+
+
+def _check_json(settlement: ItHappened) -> None:
+    try:
+        msgspec.json.decode(settlement.result)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        message = f"the result given is no JSON: {error}"
+        raise InvalidInput(message) from error
+
+
+def _check_text(name: str, text: str, characters_max: int) -> None:
+    """Refuse a text that says nothing, too much, or what cannot be written down."""
+    if not text.strip():
+        message = f"the {name} is empty; it is recorded with what is asked, so name one"
+        raise InvalidInput(message)
+    if len(text) > characters_max:
+        message = f"the {name} has {len(text):,} characters; at most {characters_max:,} are allowed"
+        raise InvalidInput(message)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        message = f"the {name} {text[:40]!r} is not text that can be written down"
+        raise InvalidInput(message)
