@@ -10,7 +10,7 @@ __all__ = ["closed_loop"]
 
 
 async def closed_loop(
-    run_once: Callable[[int], Awaitable[None]], *, runs: int, clients: int
+    run_once: Callable[[int], Awaitable[object]], *, runs: int, clients: int
 ) -> tuple[float, tuple[float, ...]]:
     """Run `runs` workflows by `clients` clients; return the seconds and each latency in ms.
 
@@ -27,7 +27,7 @@ async def closed_loop(
 
 
 async def _client(
-    run_once: Callable[[int], Awaitable[None]], numbers: Iterator[int], latencies: list[float]
+    run_once: Callable[[int], Awaitable[object]], numbers: Iterator[int], latencies: list[float]
 ) -> None:
     for number in numbers:
         started = time.perf_counter()

@@ -7,6 +7,8 @@ Importing this module must cost nothing: it is also what the measured process ru
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,26 +17,57 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["measure_cold"]
+__all__ = ["crash", "forget", "measure_cold"]
+
+_DIES = "dies"
 
 
-def measure_cold(path: Path, *, timeout_seconds: float = 30) -> tuple[float, float]:
-    """Return the seconds to the first finished workflow on a fresh file, and the peak RSS in MB."""
-    command = [sys.executable, "-m", "benchmarks.cold", str(path)]
-    started = time.perf_counter()
-    # The command is this module and a path that was made here.
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
-        assert process.stdout is not None, "a pipe was asked for"
-        line = process.stdout.readline()
-        seconds = time.perf_counter() - started
-        status = process.wait(timeout_seconds)
+def measure_cold(path: Path, *, timeout_seconds: float = 60) -> tuple[float, float]:
+    """Return the seconds to the first finished workflow on a file, and the peak RSS in MB.
+
+    The file is made where there is none.
+    """
+    seconds, line, status = _first_line_of((str(path),), timeout_seconds)
     if status != 0 or not line:
         message = f"the measured process ended with status {status} before its first workflow"
         raise RuntimeError(message)
     return seconds, float(line)
 
 
-async def _first_workflow(url: str) -> None:
+def crash(path: Path, *, timeout_seconds: float = 60) -> None:
+    """Leave a journal as a process leaves it that is killed after a workflow."""
+    _, _, status = _first_line_of((str(path), _DIES), timeout_seconds)
+    if status != -signal.SIGKILL:
+        message = f"a process that was to be killed ended with status {status}"
+        raise RuntimeError(message)
+
+
+def forget(path: Path) -> None:
+    """Have the system drop what it keeps in memory of a file, as after a restart of the machine.
+
+    Where the system cannot be asked to, nothing happens.
+    """
+    if sys.platform == "linux":
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)
+
+
+def _first_line_of(arguments: tuple[str, ...], timeout_seconds: float) -> tuple[float, str, int]:
+    command = [sys.executable, "-m", "benchmarks.cold", *arguments]
+    started = time.perf_counter()
+    # The command is this module and a path that was made here.
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        assert process.stdout is not None, "a pipe was asked for"
+        line = process.stdout.readline()
+        seconds = time.perf_counter() - started
+        return seconds, line, process.wait(timeout_seconds)
+
+
+async def _first_workflow(url: str, *, dies: bool) -> None:
     # Imported here because this import is the larger part of what is measured.
     from benchmarks.checkout import checkout5  # noqa: PLC0415
     from makegood import Engine  # noqa: PLC0415
@@ -43,10 +76,12 @@ async def _first_workflow(url: str) -> None:
         engine.serve(checkout5)
         run = await engine.start(checkout5("order-1"))
         await run.result()
-        from benchmarks.measurement import peak_rss_mb  # noqa: PLC0415 - after the measured part
+        from benchmarks.memory import peak_rss_mb  # noqa: PLC0415 - after the measured part
 
         print(peak_rss_mb(), flush=True)
+        if dies:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":
-    asyncio.run(_first_workflow(f"sqlite:///{sys.argv[1]}"))
+    asyncio.run(_first_workflow(f"sqlite:///{sys.argv[1]}", dies=_DIES in sys.argv[2:]))

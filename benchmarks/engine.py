@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from makegood.journal.protocol import Journal
 
-__all__ = ["commits_of", "journal_url", "measure_engine"]
+__all__ = ["commits_of", "completing", "journal_url", "measure_engine"]
 
 
 def journal_url(journal: str, folder: Path, name: str) -> str:
@@ -29,12 +29,22 @@ async def measure_engine(url: str, *, fails: bool, runs: int, clients: int, warm
     journal = open_journal(url)
     async with Engine(journal=journal) as engine:
         engine.serve(checkout5, checkout5_fail)
-        run_once = _failing(engine) if fails else _completing(engine)
+        run_once = _failing(engine) if fails else completing(engine)
         await closed_loop(run_once, runs=warmup, clients=clients)
         commits_before = commits_of(journal)
         seconds, latencies = await closed_loop(run_once, runs=runs, clients=clients)
         commits = commits_of(journal) - commits_before
     return Sample(seconds=seconds, latencies_ms=latencies, commits=commits)
+
+
+def completing(engine: Engine) -> Callable[[int], Awaitable[None]]:
+    """Return what starts checkout5 by its number and awaits its result."""
+
+    async def complete(number: int) -> None:
+        run = await engine.start(checkout5(f"order-{number}"))
+        await run.result()
+
+    return complete
 
 
 def commits_of(journal: Journal) -> int:
@@ -44,14 +54,6 @@ def commits_of(journal: Journal) -> int:
         message = f"{type(journal).__name__} does not count its `commits`; it cannot be measured"
         raise TypeError(message)
     return commits
-
-
-def _completing(engine: Engine) -> Callable[[int], Awaitable[None]]:
-    async def complete(number: int) -> None:
-        run = await engine.start(checkout5(f"order-{number}"))
-        await run.result()
-
-    return complete
 
 
 def _failing(engine: Engine) -> Callable[[int], Awaitable[None]]:

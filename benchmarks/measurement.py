@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import math
 import os
-import resource
-import sys
 import time
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-__all__ = ["Sample", "Summary", "disk_sync_ms", "peak_rss_mb", "percentile", "summarize"]
+__all__ = [
+    "Sample",
+    "Summary",
+    "disk_sync_ms",
+    "figures_of",
+    "named",
+    "percentile",
+    "ratios",
+    "summarize",
+]
 
 _SYNCS = 200
 
@@ -55,26 +62,30 @@ def summarize(samples: Sequence[Sample]) -> Summary:
     )
 
 
+def figures_of(samples: Sequence[Sample]) -> dict[str, float]:
+    """Return the summary of repeats, figure by name."""
+    return msgspec.structs.asdict(summarize(samples))
+
+
+def ratios(figures: Mapping[str, float], others: Mapping[str, float]) -> dict[str, float]:
+    """Return how many times the other each figure is, where both have it and it is not zero."""
+    return {
+        name: round(figure / others[name], 3)
+        for name, figure in figures.items()
+        if others.get(name)
+    }
+
+
+def named(prefix: str, figures: Mapping[str, float]) -> dict[str, str | int | float]:
+    """Return figures under the name of what they are of."""
+    return {f"{prefix}_{name}": figure for name, figure in figures.items()}
+
+
 def percentile(values: Sequence[float], percent: float) -> float:
     """Return the smallest value that at least `percent` of the values do not exceed."""
     assert values, "a percentile of nothing was asked for"
     rank = math.ceil(len(values) * percent / 100)
     return sorted(values)[max(rank, 1) - 1]
-
-
-def peak_rss_mb() -> float:
-    """Return the most memory that this process has held so far, in megabytes.
-
-    Linux hands `ru_maxrss` on from the parent through fork and exec; its own figure for the
-    program that runs now is VmHWM, so that one is taken where it exists.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return round(int(line.split()[1]) / 1024, 1)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)
 
 
 def disk_sync_ms(folder: Path) -> float:
