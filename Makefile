@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test coverage check style types layers dependencies branches format bench clean
+.PHONY: help demo test coverage check style types layers dependencies branches format bench chaos prove clean
 
 # The first Python that starts and is new enough; `make PYTHON=…` names another.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
@@ -50,8 +50,15 @@ format: .venv/for-check ## put the code into shape
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-bench: .venv/for-bench ## measure, beside the floor (ARGS="checkout5 --concurrency 32")
+bench: .venv/for-bench ## measure, beside the floor (ARGS="checkout5 --peer dbos", "growth")
 	$(BIN)/python -m benchmarks $(or $(ARGS),checkout5 --concurrency 256 --floor)
+
+chaos: .venv/for-test ## kill real processes and break real disks for half an hour (ARGS="--kills 50")
+	$(BIN)/python -m tests.chaos $(ARGS)
+
+prove: .venv/for-test ## play 100,000 simulated worlds and keep the sealed record (resumable)
+	$(BIN)/python -m tests.simulation --seeds 0:100000 --workers $$(getconf _NPROCESSORS_ONLN) \
+		--result docs/explanation/proof.json $(ARGS)
 
 clean: ## remove everything that was made here
 	rm -rf .venv dist build .coverage .coverage.*

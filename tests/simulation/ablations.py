@@ -20,14 +20,15 @@ from makegood.journal.reply import Reply
 from makegood.values.verdict import FailureKind
 from tests.simulation.ablation import Ablation
 from tests.simulation.workflows import recomputed
+from tests.simulation.world import play
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from makegood.decision.commands import Decision
     from makegood.decision.retry import Chance
     from makegood.decision.state import RunState
-    from makegood.definition.plan import Node, Plan
+    from makegood.definition.plan import Plan
     from makegood.journal.memory import MemoryStore
     from makegood.journal.protocol import Append, History, Journal, Leases, Verdict
     from makegood.journal.reply import Pending
@@ -37,7 +38,26 @@ if TYPE_CHECKING:
     from tests.simulation.ablation import Teller
     from tests.simulation.outside import Answer, Request
 
-__all__ = ["ABLATIONS"]
+__all__ = ["ABLATIONS", "SEEDS_MAX", "Caught", "first_caught"]
+
+SEEDS_MAX = 2_000
+"""In how many worlds the lack of a safeguard must show."""
+
+
+class Caught(msgspec.Struct, frozen=True):
+    """The first world that an ablation broke."""
+
+    seed: int
+    violation: str
+
+
+def first_caught(ablation: Ablation) -> Caught | None:
+    """Return the first world in which the lack of a safeguard shows, or None."""
+    for seed in range(SEEDS_MAX):
+        played = play(seed, ablation)
+        if played.violations:
+            return Caught(seed, played.violations[0])
+    return None
 
 
 class Around:
@@ -258,7 +278,8 @@ UNDOING = frozenset({Phase.UNDOING, Phase.UNDO_FAILED, Phase.UNDO_INTERRUPTED, P
 
 def without_pivot(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decision:
     """Go back even from behind the pivot."""
-    return decide(changed(plan, lambda node: {"pivot": False}), state, now, chance)
+    nodes = tuple(msgspec.structs.replace(node, pivot=False) for node in plan.nodes)
+    return decide(msgspec.structs.replace(plan, nodes=nodes), state, now, chance)
 
 
 def keys_for_ever(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decision:
@@ -278,12 +299,6 @@ def forgetful(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Deci
         if failure is not None and failure.kind is FailureKind.TRANSIENT:
             node.doubt = False
     return decide(plan, state, now, chance)
-
-
-# Any: the fields of a node.
-def changed(plan: Plan, change: Callable[[Node], dict[str, Any]]) -> Plan:
-    nodes = tuple(msgspec.structs.replace(node, **change(node)) for node in plan.nodes)
-    return msgspec.structs.replace(plan, nodes=nodes)
 
 
 ABLATIONS = (

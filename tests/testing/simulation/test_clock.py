@@ -66,3 +66,17 @@ def test_a_clock_that_is_put_back_moves_no_timer() -> None:
         return simulation.loop.time()
 
     assert simulation.run(plot()) == 2.0
+
+
+def test_a_clock_that_is_set_right_shows_the_true_time_from_then_on() -> None:
+    simulation = Simulation(1)
+    clock = simulation.clock(offset=8 * SECOND, parts_per_million=500_000)
+
+    async def plot() -> tuple[int, int]:
+        await asyncio.sleep(10)
+        clock.set_right()
+        shown = clock.now()
+        await asyncio.sleep(10)
+        return shown, clock.now()
+
+    assert simulation.run(plot()) == (START + 10 * SECOND, START + 20 * SECOND)

@@ -87,3 +87,16 @@ def test_the_same_seed_gives_the_same_world_to_the_byte() -> None:
 
     assert worlds[0] == worlds[1]
     assert worlds[0][3] != worlds[2][3]
+
+
+def test_a_process_that_stood_still_can_be_told_from_one_that_did_not() -> None:
+    hosts: list[Host] = []
+
+    def pause(host: Host) -> None:
+        hosts.append(host)
+        host.pause()
+
+    built(1, pause)
+    built(1, hosts.append)
+
+    assert [(host.pauses, host.lane.has_stood_still) for host in hosts] == [(1, True), (0, False)]

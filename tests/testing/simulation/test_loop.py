@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import warnings
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from makegood.testing.simulation import Lane, SimulatedLoop, Stalled, current_lane
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator
 
 
 @pytest.fixture
@@ -141,3 +143,30 @@ def test_a_world_in_which_nothing_can_happen_any_more_says_so(loop: SimulatedLoo
 
     with pytest.raises(Stalled, match=r"nothing will ever happen after 0\.000000 s"):
         loop.run_world(plot())
+
+
+def test_what_a_dead_lane_never_began_is_taken_apart_without_a_warning(
+    loop: SimulatedLoop,
+) -> None:
+    lane = Lane("a")
+    begun: list[str] = []
+
+    async def inner() -> None:
+        begun.append("inner")
+
+    async def outer(work: Coroutine[Any, Any, None]) -> None:
+        begun.append("outer")
+        await work
+
+    async def plot() -> None:
+        loop.create_task(outer(inner()), context=lane.context())
+        lane.die()
+        await asyncio.sleep(1)
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        loop.run_world(plot())
+        lane.bury()
+        gc.collect()
+
+    assert (begun, warned) == ([], [])

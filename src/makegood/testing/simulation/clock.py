@@ -38,6 +38,11 @@ class HostClock:
         """Put the clock forward, or back, by so many microseconds."""
         self._offset += by
 
+    def set_right(self) -> None:
+        """Show the true time from now on. Timers that are set run on as before."""
+        self._offset = 0
+        self._rate = 1_000_000
+
     def call_at(self, when: Instant, callback: Callable[[], object]) -> Timer:
         """Call back when this clock will show an instant; at once where it has passed."""
         wait = when - self.now()

@@ -36,6 +36,8 @@ class Host:
         self.name = name
         self.clock = clock
         self.boots = 0
+        self.pauses = 0
+        """How often a process here stood still."""
         self.lane = Lane(name)
         self.engine: Engine | None = None
         """The engine of the process that runs now, once it is open."""
@@ -85,7 +87,8 @@ class Host:
         if lane.is_dead or lane.is_paused:
             return
         self._simulation.tell(self.name, "stands still")
-        lane.is_paused = True
+        self.pauses += 1
+        lane.is_paused = lane.has_stood_still = True
         loop = self._simulation.loop
         loop.halt(lane)
         loop.after(self.pause_micros, self._go_on, lane, lane=loop.outside)

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import inspect
 from collections import deque
 from contextvars import Context, ContextVar, copy_context
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Lane", "SimulatedLoop", "Stalled", "current_lane"]
 
 R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
 
 _MICROSECOND = 1_000_000
 
@@ -33,15 +35,19 @@ class Stalled(Exception):
 class Lane:
     """One process's thread of execution."""
 
-    __slots__ = ("is_dead", "is_paused", "name", "ready", "tasks")
+    __slots__ = ("has_stood_still", "is_dead", "is_paused", "name", "ready", "tasks", "timers")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_paused = False
+        self.has_stood_still = False
+        """It was paused at least once."""
         self.is_dead = False
         self.ready: deque[asyncio.Handle] = deque()
         """What it would do next, in order."""
         self.tasks: list[asyncio.Task[Any]] = []  # Any: a process runs all kinds of tasks.
+        self.timers: Context = self.context()
+        """The context of all that a timer calls: one will do, as no two run at once."""
 
     def __repr__(self) -> str:
         state = "dead" if self.is_dead else "paused" if self.is_paused else "alive"
@@ -67,6 +73,7 @@ class Lane:
             cast("Any", task)._log_destroy_pending = False
             coroutine = task.get_coro()
             assert coroutine is not None
+            _close_unbegun(coroutine)
             try:
                 self.context().run(coroutine.close)
             except (RuntimeError, ValueError):
@@ -89,6 +96,13 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def __init__(self, order: Random) -> None:
         super().__init__()
         self._order = order
+        # Any: asyncio keeps it, and it has no public type.
+        own: Any = self
+        self._newly: deque[asyncio.Handle] = own._ready
+        """What was called soon, by whomever, and is not with its lane yet."""
+        self._timers: list[tuple[int, int, asyncio.TimerHandle]] = []
+        """A heap: when each is due, in microseconds, and the order in which they were set."""
+        self._timers_set = 0
         self._micros = 0
         self._lanes: list[Lane] = []
         """The lanes that have something ready."""
@@ -110,7 +124,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     ) -> asyncio.TimerHandle:
         """Call back in a lane when so many microseconds have passed."""
         when = (self._micros + micros) / _MICROSECOND
-        return self.call_at(when, callback, *arguments, context=lane.context())
+        return self.call_at(when, callback, *arguments, context=lane.timers)
 
     # Any: what a coroutine yields is between it and the loop.
     def run_world(self, coroutine: Coroutine[Any, Any, R]) -> R:
@@ -135,10 +149,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _take_ready(self) -> None:
         """Give each handle to its lane; what dead lanes wanted is dropped."""
-        ready: deque[asyncio.Handle] = cast("Any", self)._ready
-        while ready:
-            handle = ready.popleft()
-            lane = cast("Lane", cast("Any", handle)._context.get(_LANE, self.outside))
+        newly = self._newly
+        while newly:
+            handle = newly.popleft()
+            lane = _lane_of(handle) or self.outside
             if lane.is_dead:
                 continue
             if not (lane.ready or lane.is_paused):
@@ -146,20 +160,32 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             lane.ready.append(handle)
 
     def _pass_time(self) -> None:
-        scheduled: list[asyncio.TimerHandle] = cast("Any", self)._scheduled
-        while scheduled and _is_void(scheduled[0]):
-            _forget(heapq.heappop(scheduled))
-        if not scheduled:
+        timers = self._timers
+        while timers and _is_void(timers[0][2]):
+            heapq.heappop(timers)
+        if not timers:
             message = (
                 f"nothing will ever happen after {self.time():.6f} s, and something is awaited"
             )
             raise Stalled(message)
-        self._micros = max(self._micros, round(scheduled[0].when() * _MICROSECOND))
-        while scheduled and round(scheduled[0].when() * _MICROSECOND) <= self._micros:
-            handle = heapq.heappop(scheduled)
-            _forget(handle)
+        self._micros = now = max(self._micros, timers[0][0])
+        while timers and timers[0][0] <= now:
+            handle = heapq.heappop(timers)[2]
             if not _is_void(handle):
-                cast("Any", self)._ready.append(handle)
+                self._newly.append(handle)
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call back at a virtual time in seconds."""
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        self._timers_set += 1
+        heapq.heappush(self._timers, (round(when * _MICROSECOND), self._timers_set, handle))
+        return handle
 
     def halt(self, lane: Lane) -> None:
         """Pause or kill a lane: it is not ready, whatever it has to do."""
@@ -178,13 +204,25 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """There are no other threads to wake the loop for."""
 
 
+def _close_unbegun(coroutine: object) -> None:
+    """Close what a coroutine that never began was handed to await: nobody will."""
+    if inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) == "CORO_CREATED":
+        for handed in inspect.getcoroutinelocals(coroutine).values():
+            if inspect.iscoroutine(handed):
+                handed.close()
+
+
+# Any: what asyncio's handles hold has no public type.
+def _lane_of(handle: Any) -> Lane | None:
+    lane: Lane | None = handle._context.get(_LANE)
+    return lane
+
+
 def _is_void(handle: asyncio.TimerHandle) -> bool:
-    lane = cast("Any", handle)._context.get(_LANE)
-    return handle.cancelled() or (lane is not None and lane.is_dead)
-
-
-def _forget(handle: asyncio.TimerHandle) -> None:
-    cast("Any", handle)._scheduled = False
+    if handle.cancelled():
+        return True
+    lane = _lane_of(handle)
+    return lane is not None and lane.is_dead
 
 
 # Any: asyncio's own types.

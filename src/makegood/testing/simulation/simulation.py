@@ -42,13 +42,12 @@ class Simulation:
         """Every process that ever ran."""
         self.reached: Counter[tuple[str, str]] = Counter()
         """How often each operation met each fate."""
-        self.story: list[str] | None = None
-        """What happened, line by line, where somebody wants to read it."""
+        self.story: list[str] = []
+        """What happened, line by line."""
         self.watch: Callable[[Call, Fate, object], None] | None = None
         """Told of everything that is done outside, when it is."""
         self.errors: list[str] = []
         """What went wrong unseen: exceptions that no one caught."""
-        self._digest = sha256()
 
     def chance(self, name: str) -> Random:
         """Return a generator that follows from the seed and a name."""
@@ -88,15 +87,12 @@ class Simulation:
 
     def tell(self, *words: str) -> None:
         """Add a line to the story."""
-        line = f"{self.loop.micros} {' '.join(words)}\n"
-        self._digest.update(line.encode())
-        if self.story is not None:
-            self.story.append(line)
+        self.story.append(f"{self.loop.micros} {' '.join(words)}\n")
 
     @property
     def trace(self) -> str:
         """A digest of the whole story: equal digests, equal worlds."""
-        return self._digest.hexdigest()
+        return sha256("".join(self.story).encode()).hexdigest()
 
     def _caught(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")

@@ -1,0 +1,77 @@
+"""Plays many worlds, or tells the story of one: `python -m tests.simulation --help`."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from tests.simulation.campaign import Record, Refusal, proceed, survey, verdict
+from tests.simulation.world import play
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the command line says; return 0 when no rule was broken and everything was met."""
+    asked = _parser().parse_args(arguments)
+    return _tell_story(asked.story) if asked.story is not None else _play_all(asked)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument(
+        "--seeds", type=_seeds, default=range(3_000), metavar="A:B", help="from A up to B - 1"
+    )
+    parser.add_argument("--chunk", type=int, default=5_000, help="seeds between two records")
+    parser.add_argument("--workers", type=int, default=2, help="processes that play")
+    parser.add_argument("--result", type=Path, help="the record, which is resumed")
+    parser.add_argument("--story", type=int, metavar="SEED", help="tell what happens in one world")
+    return parser
+
+
+def _seeds(text: str) -> range:
+    first, _, last = text.partition(":")
+    return range(int(first), int(last))
+
+
+def _play_all(asked: argparse.Namespace) -> int:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(asked.workers, mp_context=context) as pool:
+        try:
+            record = proceed(
+                asked.seeds,
+                chunk=asked.chunk,
+                file=asked.result,
+                tell=_tell_progress,
+                surveyed=lambda blocks: pool.map(survey, blocks),
+            )
+        except Refusal as refusal:
+            _print(str(refusal))
+            return 2
+    found = verdict(record)
+    for line in found:
+        _print(line)
+    met = len(record.reached) - len(record.missing)
+    _print(f"{record.played:,} worlds, {record.failed:,} broke a rule; {met} kinds of event")
+    return 1 if found else 0
+
+
+def _tell_progress(record: Record) -> None:
+    _print(f"{record.played:,} of {record.count:,} worlds, {record.failed:,} broke a rule")
+
+
+def _tell_story(seed: int) -> int:
+    played = play(seed, tells=True)
+    for line in (*played.story, "", *played.ends, "", *played.violations):
+        _print(line)
+    _print(f"{len(played.violations)} rules were broken; the trace is {played.trace}")
+    return 1 if played.violations else 0
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,17 @@
+"""Seeds whose worlds have once shown a fault of the product, or of what judges it: for ever."""
+
+from __future__ import annotations
+
+__all__ = ["KNOWN"]
+
+KNOWN = {
+    603: (
+        "A step whose intent had to wait for room in the store had used up its time when it began: "
+        "it was cancelled at once, and its attempts were spent on doubts of the engine's making."
+    ),
+    33_620: (
+        "A run was parked as poison, rightly, and the witness had not counted the process that had "
+        "begun it among those that were lost with it."
+    ),
+}
+"""What each seed showed when it was found."""
