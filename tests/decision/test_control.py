@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from makegood.decision import facts
+from makegood.decision.decide import CLAIMS_MAX
 from makegood.decision.facts import Cause, ControlAnswer, EndStatus, Rollback
 from tests.decision.driver import DECLINED, IN_DOUBT, PERMANENT, TRANSIENT, Run
 from tests.decision.plans import plan_of, step
@@ -216,3 +217,16 @@ def test_a_settled_run_wakes_for_nothing() -> None:
 
     assert run.waits is None
     assert parked().waits is None
+
+
+def test_requests_that_were_answered_do_not_add_up_to_poison() -> None:
+    """Each request to an ended run has it claimed once more; the last one undoes it."""
+    run = completed()
+    for _ in range(CLAIMS_MAX + 1):
+        run.turn(facts.Claimed(run.state.claims + 1, run.now))
+        assert run.cancel() is ControlAnswer.TOO_LATE
+
+    run.turn(facts.Claimed(run.state.claims + 1, run.now))
+
+    assert run.undo() is ControlAnswer.ACCEPTED
+    assert run.play().undone == ["ship", "reserve"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from makegood import Config
+from makegood import Config, Engine, injected, step, workflow
 from makegood.decision import facts
 from makegood.errors import StoreBusy, StoreFull
 from makegood.journal.memory import MemoryJournal
@@ -45,6 +46,52 @@ async def test_a_run_that_kills_every_worker_is_parked_after_five(stored: World)
     stored.outside.planned["charge"] = []
     neighbour = await engine.start(book("Rome"))
     assert await stored.finish(engine, neighbour.result()) == "send done"
+
+
+class Mill:
+    """Where one of those at work is deadly, and the other gets on only when it is alone."""
+
+    def __init__(self) -> None:
+        self.at_work: set[str] = set()
+
+
+async def grind_corn(name: str, *, mill: Mill = injected) -> str:
+    mill.at_work.add(name)
+    if name == "deadly" or len(mill.at_work) > 1:
+        await asyncio.get_running_loop().create_future()
+    return name
+
+
+@workflow
+def grind(name: str) -> str:
+    """Do one thing."""
+    return step(grind_corn, irreversible="test", key_valid_for=timedelta(days=1))(name)
+
+
+async def test_what_kills_its_workers_is_told_from_what_was_beside_it(world: World) -> None:
+    """G12: after two deaths each is claimed alone."""
+    mill = Mill()
+    engine = await world.engine(grind, services={Mill: mill})
+    for name in ("deadly", "neighbour"):
+        await engine.start(grind(name), key=name)
+    while "running" in (statuses := await statuses_in(engine)).values():
+        await until(lambda: "deadly" in mill.at_work)
+        await world.kill(engine)
+        mill.at_work.clear()
+        world.clock.turn(timedelta(minutes=1))
+        engine = await world.engine(grind, services={Mill: mill})
+        await world.finish(engine, _has_begun(engine, mill))
+
+    assert statuses == {"neighbour": "completed", "deadly": "parked"}
+
+
+async def statuses_in(engine: Engine) -> dict[str | None, str]:
+    return {row.key: row.status for row in (await engine.list()).rows}
+
+
+async def _has_begun(engine: Engine, mill: Mill) -> None:
+    while "deadly" not in mill.at_work and "running" in (await statuses_in(engine)).values():
+        await turn_of_the_loop()
 
 
 async def _is_moved_on(run: Run[object], gate: Gate) -> None:

@@ -5,9 +5,16 @@ from __future__ import annotations
 __all__ = ["KNOWN"]
 
 KNOWN = {
+    441: (
+        "An ended run was asked to be cancelled again and again. Each answer took a claim, which "
+        "counted as one without progress, and when the run was to be undone it was poison."
+    ),
     603: (
         "A step whose intent had to wait for room in the store had used up its time when it began: "
         "it was cancelled at once, and its attempts were spent on doubts of the engine's making."
+    ),
+    1_309: (
+        "One deadly run had every run parked that was claimed with it: a suspect is claimed alone."
     ),
     33_620: (
         "A run was parked as poison, rightly, and the witness had not counted the process that had "

@@ -149,6 +149,8 @@ def _requested(_plan: Plan, state: RunState, fact: Request) -> None:
 def _control_answered(_plan: Plan, state: RunState, fact: facts.ControlAnswered) -> None:
     state.requests = [request for request in state.requests if request.post != fact.post]
     state.answers[fact.post] = fact.answer
+    # Whoever took the run has lived to give the answer.
+    state.claims = 0
 
 
 # A node, forward ----------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, NoReturn
 
 from makegood.errors import EngineClosed, UnknownRun
+from makegood.journal.claiming import claimed_at_once
 from makegood.journal.protocol import (
     Append,
     Applied,
@@ -138,10 +139,9 @@ class MemoryJournal:
         for run in held:
             store.records[run].wake_at = renewed
         rung = tuple(run for run in sorted(held) if store.records[run].inbox)
-        claimed = tuple(
-            _claim(store, record, worker, renewed)
-            for record in _due(store, frozenset(fingerprints), now)[:limit]
-        )
+        due = _due(store, frozenset(fingerprints), now)[:limit]
+        taken = due[: claimed_at_once([record.claims for record in due])]
+        claimed = tuple(_claim(store, record, worker, renewed) for record in taken)
         return Leases(claimed=claimed, rung=rung)
 
     async def release(self, worker: WorkerId, runs: Sequence[RunId], *, now: Instant) -> None:

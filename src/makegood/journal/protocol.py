@@ -309,7 +309,8 @@ class Journal(Protocol):
 
     **Leasing**
     12. `lease` claims at most `limit` runs that are due and that nobody holds: epoch + 1 and
-        claims + 1 each. Only runs with one of the given fingerprints are claimed.
+        claims + 1 each. Only runs with one of the given fingerprints are claimed. One that was
+        claimed `CLAIMS_TOGETHER_MAX` times without progress is claimed alone, in its turn.
     13. It also names the runs that this worker holds whose inbox is not empty.
     14. The runs of a dead worker become claimable without anyone's help; those of a live one
         never do. A stale holder's append is `Fenced`, whatever the clocks say.

@@ -33,6 +33,7 @@ _PROGRESS = frozenset(
         facts.EffectUnrecorded,
         facts.VerdictGiven,
         facts.CompensateFailed,
+        facts.ControlAnswered,
         facts.UndoDone,
         facts.UndoFailed,
         facts.Parked,

@@ -19,6 +19,7 @@ from makegood.runtime.shell import UNREADABLE
 from makegood.runtime.telemetry import log
 from makegood.runtime.turn import Turn
 from makegood.values.instants import after
+from makegood.values.limits import CLAIMS_TOGETHER_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -45,6 +46,8 @@ class Worker:
         self._bell: asyncio.Future[None] | None = None
         self._is_rung = False
         self._is_stopping = False
+        self._suspects: list[Turn] = []
+        """Runs that were claimed alone, because those who took them before have died."""
         self.is_asking = False
         """Whether the journal owes an answer: what is due may be taken up any moment."""
 
@@ -106,9 +109,13 @@ class Worker:
     async def _claim(self) -> bool:
         """Ask the journal once; say whether there was anything."""
         shell = self._shell
-        room = min(shell.config.claim_batch, shell.config.runs_active_max - len(shell.active))
         if not self._served:
             return False
+        room = min(shell.config.claim_batch, shell.config.runs_active_max - len(shell.active))
+        self._suspects = [turn for turn in self._suspects if self._is_suspect(turn)]
+        if self._suspects:
+            # If this process dies now, it is known of what.
+            room = 0
         leases = await shell.journal.lease(
             shell.worker,
             fingerprints=tuple(self._served),
@@ -121,12 +128,21 @@ class Worker:
         await asyncio.gather(*(self._resume(leased) for leased in leases.claimed))
         return bool(leases.claimed)
 
+    def _is_suspect(self, turn: Turn) -> bool:
+        """Say whether a run that was claimed often has something under way and no progress yet."""
+        if self._shell.active.get(turn.run) is not turn:
+            return False
+        is_under_way = turn.is_at_work or turn.state.in_flight > 0
+        return is_under_way and turn.state.claims > CLAIMS_TOGETHER_MAX
+
     async def _resume(self, leased: Leased) -> None:
         shell = self._shell
         history = await self._until_answered(lambda: shell.journal.read(leased.run))
         if history is None:
             return
         turn = Turn(shell, self._served[leased.fingerprint], leased.run, epoch=leased.epoch)
+        if leased.claims > CLAIMS_TOGETHER_MAX:
+            self._suspects.append(turn)
         try:
             turn.resume(history, claims=leased.claims)
         except UNREADABLE:

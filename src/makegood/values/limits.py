@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "ACTOR_CHARACTERS_MAX",
+    "CLAIMS_TOGETHER_MAX",
     "ERROR_TEXT_CHARACTERS_MAX",
     "KEY_BYTES_MAX",
     "NODES_PER_PLAN_MAX",
@@ -30,6 +31,10 @@ PAGE_RUNS_MAX = 200
 
 ERROR_TEXT_CHARACTERS_MAX = 4_000
 """The longest error message and traceback that a fact keeps, in characters each."""
+
+CLAIMS_TOGETHER_MAX = 2
+"""How often a run is claimed together with others without progress. After that it is claimed
+alone, so that one that kills its workers is told from those that were beside it."""
 
 ACTOR_CHARACTERS_MAX = 200
 """The longest name of who asks for something, in characters."""

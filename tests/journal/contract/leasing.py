@@ -10,6 +10,7 @@ from makegood.journal.protocol import (
     Leased,
 )
 from makegood.values.instants import Instant
+from makegood.values.limits import CLAIMS_TOGETHER_MAX
 from tests.journal.promises import NONE_LEASED, OTHER, RUN, lease, promise, remembered
 from tests.journal.records import (
     ALICE,
@@ -67,6 +68,23 @@ async def test_claims_are_counted_until_there_is_progress(journal: Journal) -> N
         await journal.append(append(RUN, seq, epoch=leased.epoch, progress=progress, **again))
 
     assert counted == [1, 2, 3, 1]
+
+
+@promise(12)
+async def test_what_was_claimed_often_without_progress_is_claimed_alone(
+    journal: Journal,
+) -> None:
+    due = {"release": True, "progress": False}
+    await journal.append(first(run_id(2), release=True, wake_at=Instant(2)))
+    for seq in range(2, 2 + CLAIMS_TOGETHER_MAX):
+        (leased,) = (await lease(journal, now=5)).claimed
+        await journal.append(append(run_id(2), seq, epoch=leased.epoch, wake_at=Instant(2), **due))
+    for number in (1, 3):
+        await journal.append(first(run_id(number), release=True, wake_at=Instant(number)))
+
+    claimed = [[one.run for one in (await lease(journal, now=9)).claimed] for _ in range(4)]
+
+    assert claimed == [[run_id(1)], [run_id(2)], [run_id(3)], []]
 
 
 @promise(13)

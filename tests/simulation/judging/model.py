@@ -282,6 +282,8 @@ def _may_lack_a_record(case: Case) -> bool:
 
 
 def _may_be_poison(case: Case) -> bool:
+    if case.destiny.deadly is None and case.stalls == 0:
+        return False
     return case.claims + case.stalls >= CLAIMS_MAX
 
 

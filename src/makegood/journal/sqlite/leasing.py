@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from makegood.journal.claiming import claimed_at_once
 from makegood.journal.protocol import Leased, Leases
 from makegood.journal.sqlite.rows import DUE_AT_ONCE, HELD
 
@@ -36,17 +37,27 @@ def claim_due(
         """,
         (worker,),
     ).fetchall()
+    due = cast(
+        "list[tuple[RunId, int]]",
+        connection.execute(
+            """
+            SELECT id, claims FROM makegood_run
+             WHERE wake_at IS NOT NULL AND wake_at <= ?
+               AND fingerprint IN (SELECT value FROM json_each(?))
+             ORDER BY wake_at, id LIMIT ?
+            """,
+            (now, msgspec.json.encode(tuple(fingerprints)).decode(), limit),
+        ).fetchall(),
+    )
+    taken = [run for run, _ in due[: claimed_at_once([claims for _, claims in due])]]
     claimed = connection.execute(
         """
         UPDATE makegood_run
            SET epoch = epoch + 1, claims = claims + 1, owner = ?, wake_at = ?
-         WHERE id IN (SELECT id FROM makegood_run
-                       WHERE wake_at IS NOT NULL AND wake_at <= ?
-                         AND fingerprint IN (SELECT value FROM json_each(?))
-                       ORDER BY wake_at, id LIMIT ?)
+         WHERE id IN (SELECT value FROM json_each(?))
         RETURNING id, epoch, fingerprint, claims
         """,
-        (worker, HELD, now, msgspec.json.encode(tuple(fingerprints)).decode(), limit),
+        (worker, HELD, msgspec.json.encode(taken).decode()),
     ).fetchall()
     return Leases(
         claimed=tuple(
