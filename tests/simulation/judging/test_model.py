@@ -73,7 +73,10 @@ ALLOWED = {
         net="ship",
         destiny=Destiny(unwritable="ship"),
     ),
-    "poison": case(status="parked", reason="poison", claims=6),
+    "poison": case(
+        status="parked", reason="poison", claims=6, destiny=Destiny(deadly="reserve", deaths=9)
+    ),
+    "poison by standing still": case(status="parked", reason="poison", claims=4, stalls=2),
     "used up": case(
         "ticket_order",
         status="parked",
@@ -108,7 +111,10 @@ REFUSED = {
     "no record of what can be written": case(
         status="parked", reason="unrecorded effect", left=("ship",), net="ship"
     ),
-    "poison that killed nobody": case(status="parked", reason="poison", claims=2),
+    "poison that killed nobody": case(
+        status="parked", reason="poison", claims=2, destiny=Destiny(deadly="reserve", deaths=9)
+    ),
+    "poison that was only beside it": case(status="parked", reason="poison", claims=6),
     "used up before the pivot": case(
         "ticket_order",
         status="parked",
