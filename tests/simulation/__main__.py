@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from tests.simulation.ablations import ABLATIONS, first_caught
 from tests.simulation.campaign import Record, Refusal, proceed, survey, verdict
 from tests.simulation.world import play
 
@@ -15,6 +16,8 @@ from tests.simulation.world import play
 def main(arguments: list[str]) -> int:
     """Do what the command line says; return 0 when no rule was broken and everything was met."""
     asked = _parser().parse_args(arguments)
+    if asked.ablations:
+        return _take_away()
     return _tell_story(asked.story) if asked.story is not None else _play_all(asked)
 
 
@@ -26,6 +29,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--chunk", type=int, default=5_000, help="seeds between two records")
     parser.add_argument("--workers", type=int, default=2, help="processes that play")
     parser.add_argument("--result", type=Path, help="the record, which is resumed")
+    parser.add_argument(
+        "--ablations", action="store_true", help="take every safeguard away in turn"
+    )
     parser.add_argument("--story", type=int, metavar="SEED", help="tell what happens in one world")
     return parser
 
@@ -55,6 +61,17 @@ def _play_all(asked: argparse.Namespace) -> int:
     met = len(record.reached) - len(record.missing)
     _print(f"{record.played:,} worlds, {record.failed:,} broke a rule; {met} kinds of event")
     return 1 if found else 0
+
+
+def _take_away() -> int:
+    """Say in which world the lack of each safeguard shows first."""
+    is_missed = False
+    for ablation in ABLATIONS:
+        caught = first_caught(ablation)
+        is_missed = is_missed or caught is None
+        shown = "never" if caught is None else f"world {caught.seed}: {caught.violation}"
+        _print(f"{ablation.name}: {shown}")
+    return int(is_missed)
 
 
 def _tell_progress(record: Record) -> None:
