@@ -165,6 +165,11 @@ def _case(trial: Trial, customer: Customer, ledger: Ledger, record: Any) -> Case
         refused=_troubles(trial, order, "refused"),
         astray=_troubles(trial, order, "astray"),
         claims=trial.witness.claims[record.run],
+        beside=sum(
+            count
+            for (other, _, trouble), count in trial.troubles.items()
+            if trouble == "killed" and other != order
+        ),
         stalls=trial.stalls,
         wants_letter=customer.wish.order.wants_letter,
         is_clock_wrong=trial.is_clock_wrong,

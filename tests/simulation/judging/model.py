@@ -103,6 +103,8 @@ class Case:
     """How often each one got no answer in time, or none that says anything."""
     claims: int
     """How often a process took it up that had not begun it, mostly from one that was lost."""
+    beside: int
+    """How many processes other orders have killed."""
     stalls: int
     """How often a process stood still or had its clock put, so that time was up unseen."""
     is_clock_wrong: bool
@@ -282,9 +284,9 @@ def _may_lack_a_record(case: Case) -> bool:
 
 
 def _may_be_poison(case: Case) -> bool:
-    if case.destiny.deadly is None and case.stalls == 0:
-        return False
-    return case.claims + case.stalls >= CLAIMS_MAX
+    # What dies beside a deadly order is taken up again, and is not to be blamed for it.
+    beside = 0 if case.destiny.deadly else case.beside
+    return case.claims + case.stalls - beside >= CLAIMS_MAX
 
 
 def _may_be_used_up(case: Case) -> bool:

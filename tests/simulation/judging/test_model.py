@@ -28,6 +28,7 @@ def case(workflow: str = "place_order", *, net: str = "", **seen: Any) -> Case:
         "refused": Counter(),
         "astray": Counter(),
         "claims": 0,
+        "beside": 0,
         "stalls": 0,
         "is_clock_wrong": False,
         "wants_letter": False,
@@ -74,8 +75,13 @@ ALLOWED = {
         destiny=Destiny(unwritable="ship"),
     ),
     "poison": case(
-        status="parked", reason="poison", claims=6, destiny=Destiny(deadly="reserve", deaths=9)
+        status="parked",
+        reason="poison",
+        claims=6,
+        beside=9,
+        destiny=Destiny(deadly="reserve", deaths=9),
     ),
+    "poison by mere misfortune": case(status="parked", reason="poison", claims=6),
     "poison by standing still": case(status="parked", reason="poison", claims=4, stalls=2),
     "used up": case(
         "ticket_order",
@@ -114,7 +120,7 @@ REFUSED = {
     "poison that killed nobody": case(
         status="parked", reason="poison", claims=2, destiny=Destiny(deadly="reserve", deaths=9)
     ),
-    "poison that was only beside it": case(status="parked", reason="poison", claims=6),
+    "poison that was only beside it": case(status="parked", reason="poison", claims=6, beside=5),
     "used up before the pivot": case(
         "ticket_order",
         status="parked",

@@ -62,7 +62,7 @@ class Weather:
     def __init__(self, chance: Random, destinies: Mapping[str, Destiny]) -> None:
         self.is_calm = False
         self.seen: Counter[tuple[str, str, str]] = Counter()
-        """How often each order's requests were refused, or went astray, by operation."""
+        """How often each order's requests were refused, went astray, or killed who asked."""
         self.rates = {family: chance.choice(_RATES) for family in _FAMILIES}
         self._chance = chance
         self._slow = chance.choice((0.0, 0.0, 0.02, 0.1))
@@ -105,6 +105,7 @@ class Weather:
         destiny = self._destinies[order]
         if destiny.deadly == operation and self._deaths[order]:
             self._deaths[order] -= 1
+            self.seen[order, operation, "killed"] += 1
             return self._chance.choice(KILLS)
         if destiny.mute == operation and self._silences[order]:
             self._silences[order] -= 1
