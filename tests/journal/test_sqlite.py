@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from makegood.journal.application.connection import Connection
-    from makegood.journal.protocol import Journal, Migration
+    from makegood.journal.protocol import Append, Journal, Migration
     from makegood.values.injectable import Sql
 
 
@@ -58,26 +58,31 @@ async def world(tmp_path: Path) -> AsyncGenerator[SqliteWorld, None]:
 
 async def test_what_waits_together_shares_commits(world: SqliteWorld) -> None:
     journal = await world.open()
-    before = journal.commits
-    gate = threading.Event()
-    held = asyncio.ensure_future(journal._ready().writer.between(gate.wait))
-    await turn_of_the_loop()
 
-    waiting = [journal.append(first(run_id(number))) for number in range(256)]
-    gate.set()
-    await asyncio.gather(held, *waiting)
+    commits = await commits_of(journal, [first(run_id(number)) for number in range(256)])
 
-    assert journal.commits - before == 2
+    assert commits == 2
 
 
 async def test_a_commit_carries_no_more_than_so_many_bytes(world: SqliteWorld) -> None:
     journal = await world.open()
-    before = journal.commits
     large = facts("x" * 1_500_000)
 
-    await asyncio.gather(*(journal.append(first(run_id(n), facts=large)) for n in range(8)))
+    commits = await commits_of(journal, [first(run_id(n), facts=large) for n in range(8)])
 
-    assert journal.commits - before == 4
+    assert commits == 4
+
+
+async def commits_of(journal: SqliteJournal, appends: Sequence[Append]) -> int:
+    """Return how many commits appends take that all wait when the writer begins."""
+    before = journal.commits
+    gate = threading.Event()
+    held = asyncio.ensure_future(journal._ready().writer.between(gate.wait))
+    await turn_of_the_loop()
+    waiting = [journal.append(append) for append in appends]
+    gate.set()
+    await asyncio.gather(held, *waiting)
+    return journal.commits - before
 
 
 async def test_a_read_that_takes_too_long_is_cut(tmp_path: Path) -> None:

@@ -175,3 +175,43 @@ async def test_a_journal_that_broke_lets_a_standby_take_over(
     assert (led_before, standby.leads) == (False, True)
     assert [leased.run for leased in leases.claimed] == [RUN]
     await standby.close()
+
+
+@promise(8)
+async def test_a_standby_takes_over_once_there_is_room(path: Path, disk: FaultyDisk) -> None:
+    """G32, F30: a full disk delays who leads next, and does not end whoever waits for it."""
+    leader, standby = SqliteJournal(path), SqliteJournal(path, vfs=disk.name)
+    await leader.open(work=True, migrations=(STOCK,))
+    await leader.append(first(RUN))
+    await standby.open(work=True, migrations=(STOCK,))
+    await leader.close()
+    disk.is_full = True
+
+    for _ in range(2):
+        with pytest.raises(StoreFull):
+            await lease(standby, BOB)
+    disk.is_full = False
+    leases = await lease(standby, BOB)
+
+    assert standby.leads
+    assert [leased.run for leased in leases.claimed] == [RUN]
+    assert await standby.crashes() == 0
+    await standby.close()
+
+
+async def test_opening_without_room_says_so_and_can_be_tried_again(
+    path: Path, disk: FaultyDisk
+) -> None:
+    before = SqliteJournal(path)
+    await before.open(work=True, migrations=(STOCK,))
+    await before.close()
+    disk.is_full = True
+
+    with pytest.raises(StoreFull):
+        await SqliteJournal(path, vfs=disk.name).open(work=True, migrations=(STOCK,))
+    disk.is_full = False
+    again = SqliteJournal(path, vfs=disk.name)
+    await again.open(work=True, migrations=(STOCK,))
+
+    assert again.leads
+    await again.close()

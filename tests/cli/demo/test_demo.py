@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +39,17 @@ def check(report: dict[str, Any]) -> None:
     assert report["gateway_net_minor"] == report["shipped_minor"]
     assert [report[name] for name in ("holds_left", "stock_balance", "in_doubt")] == [0, 0, 0]
     assert report["books_agree"] is True
+
+
+def begun(*options: str) -> subprocess.Popen[str]:
+    """Start a demonstration and return it as soon as its process has been killed once."""
+    process = subprocess.Popen(
+        [*DEMO, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    while "killed 1/" not in process.stdout.readline():
+        assert process.poll() is None
+    return process
 
 
 def test_orders_are_placed_through_faults_and_the_books_agree() -> None:
@@ -80,6 +93,66 @@ def test_a_demonstration_that_is_killed_is_finished_by_the_next(tmp_path: Path) 
     assert status == 0, told
     check(report)
     assert (report["orders"], report["crashes"]) == (400, 2)
+
+
+@pytest.mark.parametrize(("orders", "crashes"), [(300, 4), (5, 6)])
+def test_a_demonstration_kills_its_own_process_and_the_books_agree(
+    orders: int, crashes: int
+) -> None:
+    options = ("--orders", f"{orders}", "--crashes", f"{crashes}", "--faults", "0.2")
+    status, report, told = demo(*options)
+    assert status == 0, told
+    check(report)
+    assert (report["crashes"], report["kills"], report["endings_changed"]) == (crashes, crashes, 0)
+    assert report["kills_at_work"] > 0
+    assert f"The process was killed {crashes} times" in told
+
+
+def test_crashes_are_added_to_those_that_a_store_has_seen(tmp_path: Path) -> None:
+    options = ("--orders", "60", "--crashes", "1", "--store", str(tmp_path / "shop.journal"))
+    first, second = demo(*options), demo(*options)
+    assert (first[0], first[1]["crashes"], first[1]["kills"]) == (0, 1, 1)
+    assert (second[0], second[1]["crashes"], second[1]["kills"]) == (0, 2, 1)
+    assert "This store had been killed once before" in " ".join(second[2].split())
+
+
+def test_an_interrupt_reaches_the_process_that_is_to_be_killed(tmp_path: Path) -> None:
+    store = tmp_path / "shop.journal"
+    process = begun("--orders", "5000", "--crashes", "9", "--store", str(store))
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=SECONDS_MAX)
+    assert process.returncode == 130
+    assert told.startswith("interrupted while orders were under way; start it again")
+    with store.with_name("shop.journal.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_nobody_is_left_when_the_demonstration_itself_is_killed(tmp_path: Path) -> None:
+    store = tmp_path / "shop.journal"
+    process = begun("--orders", "5000", "--crashes", "9", "--store", str(store))
+    process.kill()
+    process.communicate(timeout=SECONDS_MAX)
+    # The lock is free once the process that held it has gone, at the latest.
+    with store.with_name("shop.journal.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    status, report, told = demo("--orders", "10", "--store", str(store))
+    assert status == 0, told
+    check(report)
+
+
+def test_a_process_that_cannot_work_is_not_started_again(tmp_path: Path) -> None:
+    store = tmp_path / "shop.journal"
+    store.write_text("a letter to a friend\n")
+    ended = subprocess.run(
+        [*DEMO, "--orders", "5", "--crashes", "3", "--store", str(store)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS_MAX,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert str(store) in ended.stderr
 
 
 def test_orders_of_another_sample_that_were_left_are_finished_too(tmp_path: Path) -> None:

@@ -33,7 +33,10 @@ REPORT = Report(
     refused=1,
     parked=1,
     in_doubt=0,
-    crashes=2,
+    crashes=5,
+    kills=3,
+    kills_at_work=1,
+    endings_changed=0,
     rows_skipped=0,
     seconds=2.0,
     runs_per_second=2.0,
@@ -60,7 +63,10 @@ def test_the_json_has_every_figure_on_one_line() -> None:
         "refused": 1,
         "parked": 1,
         "in_doubt": 0,
-        "crashes": 2,
+        "crashes": 5,
+        "kills": 3,
+        "kills_at_work": 1,
+        "endings_changed": 0,
         "rows_skipped": 0,
         "seconds": 2.0,
         "runs_per_second": 2.0,
@@ -90,6 +96,7 @@ def test_the_json_has_every_figure_on_one_line() -> None:
         msgspec.structs.replace(REPORT, found=msgspec.structs.replace(FOUND, books_agree=False)),
         msgspec.structs.replace(REPORT, in_doubt=1),
         msgspec.structs.replace(REPORT, completed=2),
+        msgspec.structs.replace(REPORT, endings_changed=1),
     ],
 )
 def test_one_thing_that_does_not_hold_is_enough_to_disagree(report: Report) -> None:
@@ -99,13 +106,21 @@ def test_one_thing_that_does_not_hold_is_enough_to_disagree(report: Report) -> N
 
 
 def test_people_are_told_the_endings_the_reasons_and_the_verdict() -> None:
-    text = shown(REPORT, 80)
+    text = shown(REPORT, 120)
     assert "↩ undone      1   25.0 %" in text
     assert "✕ refused           1   out of stock" in text
-    assert "killed 2 times before" in text
+    assert "The process was killed 3 times, with orders under way once" in text
+    assert "endings that a crash changed" in text
+    assert "This store had been killed 2 times before" in text
     assert "Parked, and left out of both sides: order-7" in text
     assert "$5.00   $5.00   ✓" in text
     assert text.rstrip().endswith("The books agree.")
+
+
+def test_nobody_is_told_of_kills_that_were_not_asked_for() -> None:
+    text = shown(msgspec.structs.replace(REPORT, crashes=0, kills=0, kills_at_work=0), 120)
+    assert "killed" not in text
+    assert "crash" not in text
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])

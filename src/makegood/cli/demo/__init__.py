@@ -1,7 +1,8 @@
 """`makegood demo`: real purchases placed against a gateway that fails, and the books compared.
 
-The orders run in this process. When its engine has closed, another process that has no engine
-reads the shop's books and the gateway's, and says whether they tell one story.
+The orders run in this process, or in one that is killed on the way and started again. When the
+engine has closed, another process that has no engine reads the shop's books and the gateway's, and
+says whether they tell one story.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from typing import TYPE_CHECKING, TextIO
 import msgspec
 from rich.console import Console
 
+from makegood.cli.demo.crashes import keep_shop_through_crashes
 from makegood.cli.demo.progress import watching
-from makegood.cli.demo.report import Reconciliation, Report, as_json, as_tables
+from makegood.cli.demo.report import Reconciliation, Report, as_json, as_tables, times
 from makegood.cli.demo.shop import Day, keep_shop
 from makegood.cli.demo.tally import Ending, Tally
 from makegood.commerce.cdnow import MalformedRow, Purchase, read_rows, spread
@@ -43,6 +45,7 @@ INTERRUPTED = 130
 READ_BACK_SECONDS_MAX = 300
 MALFORMED_NAMED_MAX = 20
 CONCURRENCY_MAX = 10_000
+CRASHES_MAX = 1_000
 
 
 def demo(
@@ -51,6 +54,7 @@ def demo(
     seed: int = SEED,
     faults: float = 0.1,
     concurrency: int = 256,
+    crashes: int = 0,
     store: Path | None = None,
     purchases: Path | None = None,
     json: bool = False,
@@ -70,6 +74,8 @@ def demo(
         cards are declined.
     concurrency
         How many orders are placed at the same time.
+    crashes
+        How often the process that places them is killed on the way and started again.
     store
         The journal's file; the gateway's books are kept beside it. Without it, a temporary one.
     purchases
@@ -77,7 +83,7 @@ def demo(
     json
         Write the result as one JSON object, the last line of the output.
     """
-    _check(orders=orders, faults=faults, concurrency=concurrency)
+    _check(orders=orders, faults=faults, concurrency=concurrency, crashes=crashes)
     known, skipped = _read(purchases)
     if orders > len(known):
         message = f"--orders is {orders:,}, and there are only {len(known):,} purchases"
@@ -92,7 +98,7 @@ def demo(
             faults=faults,
             at_once=min(concurrency, orders),
         )
-        report = _run(day, console, rows_skipped=skipped)
+        report = _run(day, console, crashes=crashes, rows_skipped=skipped)
     if report is None:
         again = f"; start it again with --store {store} to finish them" if store else ""
         sys.stderr.write(f"interrupted while orders were under way{again}\n")
@@ -103,7 +109,7 @@ def demo(
     return AGREE if report.agrees else DISAGREE
 
 
-def _check(*, orders: int, faults: float, concurrency: int) -> None:
+def _check(*, orders: int, faults: float, concurrency: int, crashes: int) -> None:
     """Refuse options that cannot be, each with what may be given instead."""
     if orders < 1:
         message = f"--orders is {orders}; place at least one"
@@ -113,6 +119,9 @@ def _check(*, orders: int, faults: float, concurrency: int) -> None:
         raise InvalidInput(message)
     if not 1 <= concurrency <= CONCURRENCY_MAX:
         message = f"--concurrency is {concurrency}; give a number from 1 to {CONCURRENCY_MAX:,}"
+        raise InvalidInput(message)
+    if not 0 <= crashes <= CRASHES_MAX:
+        message = f"--crashes is {crashes}; give a number from 0 to {CRASHES_MAX:,}"
         raise InvalidInput(message)
 
 
@@ -157,21 +166,25 @@ def _lock(lock: TextIO, path: Path) -> None:
         raise StoreBusy(message) from error
 
 
-def _run(day: Day, console: Console, *, rows_skipped: int) -> Report | None:
+def _run(day: Day, console: Console, *, crashes: int, rows_skipped: int) -> Report | None:
     """Keep shop and read the books back; None when a person interrupts it."""
     machine = SystemClock()
-    tally = Tally(len(day.sample))
+    tally = Tally(len(day.sample), crashes=crashes)
 
     def clock() -> float:
         return machine.now() / 1_000_000
 
+    killed = f"; to be killed {times(crashes)}" if crashes else ""
     console.print(
         f"[bold]{tally.orders:,}[/] CDNOW purchases become orders, {day.at_once:,} at once; "
-        f"faults {day.faults:.0%}, seed {day.seed}"
+        f"faults {day.faults:.0%}, seed {day.seed}{killed}"
     )
     try:
-        with watching(tally, console, clock) as on_end:
-            evening = asyncio.run(keep_shop(day, tally, on_end=on_end, clock=clock))
+        with watching(tally, console, clock) as hear:
+            if crashes:
+                evening = keep_shop_through_crashes(day, tally, hear, clock=clock)
+            else:
+                evening = asyncio.run(keep_shop(day, hear, clock=clock))
         found = _read_back(day.store, evening.parked)
     except KeyboardInterrupt:
         return None
@@ -205,6 +218,9 @@ def _report(tally: Tally, evening: Evening, found: Reconciliation, *, rows_skipp
         parked=tally.endings[Ending.PARKED],
         in_doubt=evening.in_doubt,
         crashes=evening.crashes,
+        kills=tally.kills,
+        kills_at_work=tally.kills_at_work,
+        endings_changed=len(tally.changed),
         rows_skipped=rows_skipped,
         seconds=round(evening.seconds, 3),
         runs_per_second=round(tally.orders / max(evening.seconds, 0.001), 1),

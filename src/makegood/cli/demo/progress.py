@@ -12,14 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from makegood.cli.demo.report import COLOURS, SYMBOLS
-from makegood.cli.demo.tally import Ending
+from makegood.cli.demo.tally import Ending, Killed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from rich.console import Console, RenderableType
 
-    from makegood.cli.demo.tally import Tally
+    from makegood.cli.demo.tally import News, Tally
 
 __all__ = ["watching"]
 
@@ -31,8 +31,8 @@ BAR_CELLS = 40
 @contextmanager
 def watching(
     tally: Tally, console: Console, clock: Callable[[], float]
-) -> Generator[Callable[[], None]]:
-    """Show the tally while the body runs; what is yielded is to be called after each order."""
+) -> Generator[Callable[[News], None]]:
+    """Show the tally while the body runs; what is yielded is to be told all news."""
     began = clock()
 
     def view() -> RenderableType:
@@ -41,15 +41,19 @@ def watching(
     if console.is_terminal:
         live = Live(console=console, get_renderable=view, refresh_per_second=REFRESH_PER_SECOND)
         with live:
-            yield lambda: None
+            yield tally.hear
         return
 
-    def line() -> None:
-        step = max(1, tally.orders // LINES_WITHOUT_TERMINAL)
-        if tally.ended % step == 0:
-            console.print(_counts(tally), soft_wrap=True)
+    step = max(1, tally.orders // LINES_WITHOUT_TERMINAL)
 
-    yield line
+    def hear(news: News) -> None:
+        ended = tally.ended
+        tally.hear(news)
+        has_passed_a_step = tally.ended > ended and tally.ended % step == 0
+        if has_passed_a_step or isinstance(news, Killed):
+            console.print(Text("   ").join([_counts(tally), *_kills(tally)]), soft_wrap=True)
+
+    yield hear
 
 
 def _view(tally: Tally, seconds: float) -> RenderableType:
@@ -61,7 +65,7 @@ def _view(tally: Tally, seconds: float) -> RenderableType:
         Text(f"{rate:,.0f} orders/s", style="cyan"),
         Text(f"{seconds:.1f} s", style="dim"),
     )
-    return Group(row, _counts(tally))
+    return Group(row, _counts(tally), *_kills(tally))
 
 
 def _counts(tally: Tally) -> Text:
@@ -72,3 +76,11 @@ def _counts(tally: Tally) -> Text:
         parts.append((f"{SYMBOLS[ending]} {ending} {count:,}   ", style))
     parts.append((f"in flight {tally.in_flight:,}", "dim"))
     return Text.assemble(*parts)
+
+
+def _kills(tally: Tally) -> list[Text]:
+    """Return a word on the kills, where there are to be any."""
+    if not tally.crashes:
+        return []
+    style = "bold red" if tally.kills else "dim"
+    return [Text(f"⚡ killed {tally.kills:,}/{tally.crashes:,}", style=style)]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-__all__ = ["COLOURS", "SYMBOLS", "Reconciliation", "Report", "as_json", "as_tables"]
+__all__ = ["COLOURS", "SYMBOLS", "Reconciliation", "Report", "as_json", "as_tables", "times"]
 
 COLOURS: Mapping[Ending, str] = {
     Ending.COMPLETED: "green",
@@ -73,7 +73,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     in_doubt: int
     """Orders of which an effect may or may not have happened."""
     crashes: int
-    """Earlier unclean ends of this store, found when it was opened."""
+    """Unclean ends of this store, found when it was opened: this demonstration's and earlier."""
+    kills: int
+    """How often this demonstration's process was killed on the way."""
+    kills_at_work: int
+    """How many of the kills landed while orders were under way."""
+    endings_changed: int
+    """Orders that were told to have ended in one way, and after a crash in another."""
     rows_skipped: int
     seconds: float
     runs_per_second: float
@@ -88,8 +94,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def agrees(self) -> bool:
-        """Whether the books agree, nothing is in doubt and no order is missing."""
-        return self.found.books_agree and self.in_doubt == 0 and self.adds_up
+        """Whether the books agree, nothing is in doubt and every order has its one ending."""
+        is_settled = self.in_doubt == 0 and self.endings_changed == 0
+        return self.found.books_agree and is_settled and self.adds_up
 
 
 def as_json(report: Report) -> str:
@@ -169,6 +176,8 @@ def _reconciliation(report: Report) -> Table:
     _check(table, "orders in doubt", "0", f"{report.in_doubt}")
     ended = report.completed + report.undone + report.refused + report.parked
     _check(table, "orders that ended in one of the four ways", f"{report.orders:,}", f"{ended:,}")
+    if report.kills:
+        _check(table, "endings that a crash changed", "0", f"{report.endings_changed}")
     return table
 
 
@@ -189,11 +198,17 @@ def _end(report: Report) -> list[RenderableType]:
             style="dim",
         )
     ]
-    if report.crashes:
-        times = "once" if report.crashes == 1 else f"{report.crashes:,} times"
+    if report.kills:
         lines.append(
             Text(
-                f"This store had been killed {times} before and was taken up again; "
+                f"The process was killed {times(report.kills)}, with orders under way "
+                f"{times(report.kills_at_work)}, and started again on the same store."
+            )
+        )
+    if earlier := report.crashes - report.kills:
+        lines.append(
+            Text(
+                f"This store had been killed {times(earlier)} before and was taken up again; "
                 "orders that had ended by then count in the rate."
             )
         )
@@ -207,6 +222,11 @@ def _end(report: Report) -> list[RenderableType]:
         verdict = ("The books do not agree.", "bold red")
     lines.append(Text(*verdict))
     return list(lines)
+
+
+def times(count: int) -> str:
+    """Return how often, in words where English has one."""
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def _dollars(minor: int) -> str:

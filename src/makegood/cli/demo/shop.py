@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from makegood import Engine, FailureKind, Filter, Outcome, RunRow
-from makegood.cli.demo.tally import Ending, ending_of
+from makegood.cli.demo.tally import Began, Ended, Ending, Opened, ending_of
 from makegood.commerce import (
     CustomerId,
     Delivery,
@@ -37,7 +37,7 @@ from makegood.payments.gateways.sandbox import Faults, SandboxGateway
 from makegood.values.limits import PAGE_RUNS_MAX
 
 if TYPE_CHECKING:
-    from makegood.cli.demo.tally import Tally
+    from makegood.cli.demo.tally import ShopNews
 
 __all__ = ["Day", "Evening", "keep_shop"]
 
@@ -60,9 +60,12 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
     faults: float
     at_once: int
     """How many orders are placed at the same time."""
+    placed: int | None = None
+    """How many orders of the sample are placed, after which the shop stays open until its process
+    is killed; None: all of them, and then it closes."""
 
 
-class Evening(msgspec.Struct, frozen=True, kw_only=True):
+class Evening(msgspec.Struct, frozen=True, kw_only=True, tag="evening"):
     """What is known once all orders have ended."""
 
     crashes: int
@@ -85,9 +88,12 @@ class OrderBook:
 
 
 async def keep_shop(
-    day: Day, tally: Tally, *, on_end: Callable[[], None], clock: Callable[[], float]
+    day: Day, tell: Callable[[ShopNews], None], *, clock: Callable[[], float]
 ) -> Evening:
-    """Place every order of the day and return when all have ended and the engine has closed."""
+    """Place every order of the day and return when all have ended and the engine has closed.
+
+    `tell` hears when the shop is open, and of each order when it begins and when it ends.
+    """
     faults = Faults(rate=day.faults, seed=day.seed)
     gateway = SandboxGateway(gateway_path(day.store), faults=faults)
     services: dict[type, object] = {
@@ -103,8 +109,11 @@ async def keep_shop(
         engine.serve(receive, place_order)
         delivery = delivery_for(day)
         await (await engine.start(receive(delivery), key=delivery.id)).result()
+        tell(Opened())
         began = clock()
-        in_doubt = await _place_all(engine, day, tally, on_end)
+        in_doubt = await _place_all(engine, day, tell)
+        if day.placed is not None:
+            await asyncio.Event().wait()
         await _finish_earlier_days(engine)
         seconds = clock() - began
         parked = [row.key or row.run for row in await _rows(engine, status="parked")]
@@ -132,22 +141,19 @@ def delivery_for(day: Day) -> Delivery:
     return Delivery(id=delivery_id, consignments=tuple(consignments))
 
 
-async def _place_all(engine: Engine, day: Day, tally: Tally, on_end: Callable[[], None]) -> int:
+async def _place_all(engine: Engine, day: Day, tell: Callable[[ShopNews], None]) -> int:
     """Place the orders, so many at once, and return how many of them are in doubt."""
-    waiting = iter(day.sample)
+    waiting = iter(day.sample[: day.placed])
     try:
         async with asyncio.TaskGroup() as group:
-            clerks = [
-                group.create_task(_clerk(engine, waiting, tally, on_end))
-                for _ in range(day.at_once)
-            ]
+            clerks = [group.create_task(_clerk(engine, waiting, tell)) for _ in range(day.at_once)]
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
     return sum(clerk.result() for clerk in clerks)
 
 
 async def _clerk(
-    engine: Engine, waiting: Iterator[Purchase], tally: Tally, on_end: Callable[[], None]
+    engine: Engine, waiting: Iterator[Purchase], tell: Callable[[ShopNews], None]
 ) -> int:
     """Place one order after the other, taking each from those that still wait."""
     in_doubt = 0
@@ -155,12 +161,11 @@ async def _clerk(
         order_id = OrderId(f"order-{purchase.line}")
         details = PaymentDetails(token=f"tok_{purchase.customer}")
         call = place_order(order_id, details, CustomerId(purchase.customer))
-        tally.begin()
+        tell(Began(order_id))
         run = await engine.start(call, key=order_id)
         outcome = await run.outcome()
         ending = ending_of(status=outcome.status, rollback=outcome.rollback)
-        tally.end(ending, _reason(ending, outcome))
-        on_end()
+        tell(Ended(order_id, ending, _reason(ending, outcome)))
         # The letter alone may stay in doubt without a person having to settle it.
         in_doubt += ending is Ending.PARKED and bool(outcome.in_doubt)
     return in_doubt

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
+from typing import assert_never
 
-__all__ = ["Ending", "Tally", "ending_of"]
+import msgspec
+
+__all__ = ["Began", "Ended", "Ending", "Killed", "News", "Opened", "ShopNews", "Tally", "ending_of"]
 
 
 class Ending(StrEnum):
@@ -33,27 +36,85 @@ def ending_of(*, status: str, rollback: str | None) -> Ending:
             return Ending.REFUSED
 
 
-class Tally:
-    """The count, which grows as orders end."""
+class Opened(msgspec.Struct, frozen=True, tag="opened"):
+    """The stock is in, and the orders that a crash left are being taken up."""
 
-    def __init__(self, orders: int) -> None:
+
+class Began(msgspec.Struct, frozen=True, tag="began"):
+    """An order is being placed."""
+
+    order: str
+
+
+class Ended(msgspec.Struct, frozen=True, tag="ended"):
+    """An order has ended, or waits for a person."""
+
+    order: str
+    ending: Ending
+    reason: str | None = None
+    """Why, where it was not completed."""
+
+
+class Killed(msgspec.Struct, frozen=True, tag="killed"):
+    """The shop's process was killed."""
+
+
+ShopNews = Opened | Began | Ended
+"""What the shop tells, in its order."""
+
+News = ShopNews | Killed
+"""What is heard of the shop, in its order."""
+
+
+class Tally:
+    """The count, which grows as orders end. After a crash an order may be told of again."""
+
+    def __init__(self, orders: int, *, crashes: int = 0) -> None:
         self.orders = orders
-        self.in_flight = 0
+        self.crashes = crashes
+        """How often the shop's process is to be killed."""
+        self.kills = 0
+        """How often it was."""
+        self.kills_at_work = 0
+        """How often it was while orders were under way."""
+        self.changed: set[str] = set()
+        """Orders that were told to have ended in one way, and after a crash in another."""
         self.endings: Counter[Ending] = Counter()
         self.reasons: Counter[tuple[Ending, str]] = Counter()
+        self._begun: set[str] = set()
+        self._ended: dict[str, Ended] = {}
 
     @property
     def ended(self) -> int:
         """How many orders have ended, or wait for a person."""
-        return self.endings.total()
+        return len(self._ended)
 
-    def begin(self) -> None:
-        """Count an order that is being placed."""
-        self.in_flight += 1
+    @property
+    def in_flight(self) -> int:
+        """How many orders have begun and not ended, in whichever life of the process."""
+        return len(self._begun) - len(self._ended)
 
-    def end(self, ending: Ending, reason: str | None) -> None:
-        """Count an order that has ended, and why where it was not completed."""
-        self.in_flight -= 1
-        self.endings[ending] += 1
-        if reason is not None:
-            self.reasons[ending, reason] += 1
+    def hear(self, news: News) -> None:
+        """Count what is heard."""
+        match news:
+            case Began():
+                self._begun.add(news.order)
+            case Ended():
+                self._end(news)
+            case Killed():
+                self.kills += 1
+                self.kills_at_work += self.in_flight > 0
+            case Opened():
+                return
+            case _:
+                assert_never(news)
+
+    def _end(self, news: Ended) -> None:
+        if news.order in self._ended:
+            if self._ended[news.order] != news:
+                self.changed.add(news.order)
+            return
+        self._ended[news.order] = news
+        self.endings[news.ending] += 1
+        if news.reason is not None:
+            self.reasons[news.ending, news.reason] += 1

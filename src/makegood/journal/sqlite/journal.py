@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from makegood.errors import EngineClosed, MakegoodError, StoreFailed, StoreRefused
+from makegood.errors import (
+    EngineClosed,
+    MakegoodError,
+    StoreBusy,
+    StoreError,
+    StoreFailed,
+    StoreFull,
+    StoreRefused,
+)
 from makegood.journal.protocol import (
     Append,
     Exists,
@@ -119,7 +127,7 @@ class SqliteJournal:
         if work:
             try:
                 await writer.between(lambda: self._try_to_lead(file, writer))
-            except StoreFailed:
+            except StoreError:
                 await self.close()
                 raise
 
@@ -223,9 +231,19 @@ class SqliteJournal:
     # The methods below run on the writer's thread.
 
     def _try_to_lead(self, file: File, writer: Writer) -> None:
-        if not writer.leads and self._lock.take():
+        if writer.leads or not self._lock.take():
+            return
+        try:
             begin_to_lead(file.connection, file.place.path.stat().st_size)
-            writer.leads = True
+        except (apsw.FullError, apsw.BusyError) as error:
+            # Nothing was written: whoever tries next finds the file as it is.
+            self._lock.give_up()
+            if isinstance(error, apsw.FullError):
+                message = f"there is no room to lead {file.place.path}; free some, then go on"
+                raise StoreFull(message) from None
+            message = f"another process holds {file.place.path}; try again later"
+            raise StoreBusy(message) from None
+        writer.leads = True
 
     def _finish(self, file: File, writer: Writer) -> None:
         if writer.leads:

@@ -76,10 +76,16 @@ def begin_to_lead(connection: Connection, size_bytes: int) -> None:
     if unclean or size_bytes <= QUICK_CHECK_BYTES_MAX:
         _check(connection)
     connection.execute("BEGIN IMMEDIATE")
-    _record(connection, "crashes", crashes_recorded(connection) + int(unclean))
-    _record(connection, "clean", 0)
-    free_held(connection)
-    connection.execute("COMMIT")
+    try:
+        _record(connection, "crashes", crashes_recorded(connection) + int(unclean))
+        _record(connection, "clean", 0)
+        free_held(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        # SQLite has ended the transaction by itself for some errors, and not for others.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def end_to_lead(connection: Connection) -> None:
