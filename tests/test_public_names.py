@@ -145,6 +145,7 @@ PUBLIC: dict[str, frozenset[str]] = {
             "run",
         }
     ),
+    "makegood.testing.servers": frozenset({"PostgresServer"}),
     "makegood.picture": frozenset(
         {
             "Attempted",

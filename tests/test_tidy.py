@@ -37,6 +37,7 @@ SPEAKS_OF_UNFINISHED = {
 CATCHES_EVERYTHING = {
     "cli/workflows.py": "a user's module is imported here, and fails in any way it likes",
     "journal/application/local.py": "a user's local step ends here",
+    "journal/postgres/stepping.py": "a user's local step ends here, or in the one who waits for it",
     "journal/sqlite/batch.py": "what ends a local step's body ends in the one who waits for it",
     "payments/payment.py": "an adapter is somebody else's code, and its defect leaves a doubt",
     "runtime/asking/post.py": "a user's type is made here of what a person gives",
@@ -55,6 +56,8 @@ CLOCKS_AND_CHANCE = re.compile(
 
 TELLS_TIME_OR_DRAWS = {
     "journal/application/local.py": "a local step that takes too long is interrupted in real time",
+    "journal/postgres/connection.py": "a server out of reach is tried again in real time",
+    "journal/postgres/posting.py": "a post has no token before it comes to the store",
     "journal/sqlite/leading.py": "the lock's file tells people since when it is held",
     "journal/sqlite/opening.py": "another process's migration is waited for in real time",
     "journal/sqlite/reading.py": "a query that takes too long is interrupted in real time",
@@ -62,6 +65,7 @@ TELLS_TIME_OR_DRAWS = {
     "testing/simulation/ids.py": "it draws from a seeded generator that it is handed",
     "testing/simulation/loop.py": "it draws from a seeded generator that it is handed",
     "testing/simulation/simulation.py": "its generators are seeded, and its time is virtual",
+    "testing/servers.py": "a real server is waited for in real time",
     "testing/running.py": "a body that waits for something real is given real time",
 }
 

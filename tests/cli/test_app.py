@@ -162,7 +162,7 @@ def test_a_journal_of_a_newer_makegood_is_refused_in_one_sentence(
     ("address", "sentence"),
     [
         ("memory://", "memory:// ends with its process, so there is nothing to look into"),
-        ("postgres://host/db", "'postgres://host/db' names no journal; write sqlite:///"),
+        ("mysql://host/db", "'mysql://host/db' names no journal; write sqlite:///"),
         ("", "there is no journal at ''; name the file of one with --store"),
     ],
 )

@@ -31,8 +31,8 @@ AFTER_EVERY_LEASE = Instant(1_000_000 * SECOND)
 STOCK = Migration(
     owner="shop",
     number=1,
-    sql="CREATE TABLE stock (sku TEXT PRIMARY KEY, count INTEGER NOT NULL CHECK (count >= 0)) "
-    "STRICT; INSERT INTO stock VALUES ('tea', 5);",
+    sql="CREATE TABLE stock (sku TEXT PRIMARY KEY, count INTEGER NOT NULL CHECK (count >= 0)); "
+    "INSERT INTO stock VALUES ('tea', 5);",
 )
 
 _tokens = itertools.count(1)

@@ -35,7 +35,8 @@ def test_memory_is_a_store_of_its_own() -> None:
 @pytest.mark.parametrize(
     "url",
     ["", "orders.journal", "sqlite://", "sqlite:///", "sqlite:////", "sqlite:///folder/",
-     "sqlite://orders", "memory", "memory://name", "postgresql://localhost/orders"],
+     "sqlite://orders", "memory", "memory://name",
+     "postgresql:localhost/orders", "mysql://localhost/orders"],
 )  # fmt: skip
 def test_any_other_address_is_refused_with_the_forms_that_are_understood(url: str) -> None:
     with pytest.raises(InvalidInput, match=r"names no journal; write sqlite:///orders\.journal"):

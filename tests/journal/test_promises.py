@@ -9,6 +9,7 @@ import pytest
 
 from makegood.journal.protocol import Journal
 from tests.journal import contract, test_sqlite_faults
+from tests.journal.postgres import test_faults
 from tests.journal.promises import PROMISE
 
 _OF_A_FULL_DISK = {8}
@@ -34,6 +35,6 @@ def test_every_promise_of_the_protocol_has_a_test_in_the_suite() -> None:
     assert numbers_tested(contract) == numbers_promised() - _OF_A_FULL_DISK
 
 
-@pytest.mark.parametrize("module", [test_sqlite_faults])
+@pytest.mark.parametrize("module", [test_sqlite_faults, test_faults])
 def test_every_store_with_a_disk_tests_what_happens_without_room(module: ModuleType) -> None:
     assert numbers_tested(module) >= _OF_A_FULL_DISK

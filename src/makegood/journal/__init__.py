@@ -1,5 +1,5 @@
 """WHAT IS REMEMBERED: facts, in order, per run, behind one Protocol (`protocol.Journal`).
 
-The implementations are `memory` and `sqlite`; `address` opens one by its URL. Nothing is imported
-here, so that a process pays only for the store that it uses.
+The implementations are `memory`, `sqlite` and `postgres`; `address` opens one by its URL. Nothing
+is imported here, so that a process pays only for the store that it uses.
 """

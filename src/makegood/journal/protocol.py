@@ -289,15 +289,17 @@ class Journal(Protocol):
     4. With `create` the row is made and leased to the worker at epoch 1, in the same
        transaction. A second run with the same workflow and key is `Exists`, also when two race.
     5. Appends that wait at the same moment share one commit; each gets its own verdict, and one
-       that fails leaves the others untouched. At most one append of a run is in a commit.
+       that fails leaves the others untouched. At most one append of a run is in a commit. One
+       that brings `writes` or `local` may have a commit of its own.
     6. `writes` are applied in the same transaction; one that the store refuses, or that changes
        other than the expected rows, makes the whole append `Refused`.
     7. `local` is run inside the transaction, after the compare-and-set. What it raises takes its
        own writes back and records `failed`. A body that awaits anything else, or takes longer
        than its timeout, fails the same way. It may be run again when the commit is lost.
     8. Without room for the write `StoreFull` is raised: nothing was written, nothing
-       acknowledged is lost, and the same append succeeds once there is room. When the outcome
-       of a commit cannot be known the journal is closed and every waiter gets `StoreFailed`.
+       acknowledged is lost, and the same append succeeds once there is room. An outcome of a
+       commit that is not known is found out by writing the same appends again (3); where it
+       cannot be known the journal is closed and every waiter gets `StoreFailed`.
 
     **Posting**
     9. `post` adds to the run's inbox under the next number, without gaps, and lets the holder or
@@ -328,7 +330,8 @@ class Journal(Protocol):
         A run with a key keeps its row, so that the key stays taken; another is removed whole.
     21. `open` makes or migrates the schema, the extensions' tables included, each migration
         exactly once and in order; what is not ours or is newer raises `StoreRefused`.
-    22. `crashes` counts the unclean ends that were found when leadership was gained.
+    22. `crashes` counts the unclean ends that the store could find: when leadership was gained,
+        or when a run was taken whose holder's lease had run out.
     """
 
     @property

@@ -111,7 +111,7 @@ async def test_each_migration_is_applied_once_and_in_order(world: World) -> None
         ((STOCK, Migration(owner="shop", number=2, sql="CREATE nonsense")), "migration 2 of"),
         ((STOCK, Migration(owner="shop", number=2, sql="COMMIT")), "not authorized"),
         (
-            (STOCK, Migration(owner="shop", number=2, sql="CREATE TABLE makegood_x (a)")),
+            (STOCK, Migration(owner="shop", number=2, sql="CREATE TABLE makegood_x (a TEXT)")),
             "not authorized",
         ),
         ((STOCK, Migration(owner="shop", number=2, sql="DELETE FROM makegood_migration")), "not a"),
@@ -130,7 +130,7 @@ async def test_a_migration_that_cannot_be_applied_changes_nothing(
 
 @promise(21)
 async def test_tables_newer_than_the_program_are_refused(world: World) -> None:
-    more = Migration(owner="shop", number=2, sql="CREATE TABLE more (a)")
+    more = Migration(owner="shop", number=2, sql="CREATE TABLE more (a TEXT)")
     newer = await world.open(migrations=(STOCK, more))
     await newer.close()
 

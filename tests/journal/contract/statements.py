@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,11 +41,12 @@ async def test_writes_are_applied_with_their_append(journal: Journal) -> None:
 @pytest.mark.parametrize(
     ("statement", "reason"),
     [
-        (Statement("UPDATE stock SET count = -1"), "CHECK constraint failed"),
+        (Statement("UPDATE stock SET count = -1"), "CHECK constraint failed|check constraint"),
         (Statement("UPDATE stock SET count = 1 WHERE sku = 'gin'", (), 1), "changed 0 rows, not 1"),
-        (Statement("UPDATE absent SET count = 1"), "no such table"),
-        (Statement("UPDATE stock SET count = ?"), "number of bindings"),
-        (Statement("INSERT OR ROLLBACK INTO stock VALUES ('tea', 1)"), "UNIQUE constraint failed"),
+        (Statement("UPDATE absent SET count = 1"), 'no such table|"absent" does not exist'),
+        (Statement("UPDATE stock SET count = ?"), "number of bindings|no parameter|expects 1 arg"),
+        (Statement("INSERT INTO stock VALUES ('tea', 1)"), "UNIQUE constraint|unique constraint"),
+        (Statement("INSERT OR ROLLBACK INTO stock VALUES ('tea', 1)"), "UNIQUE|syntax error"),
         (Statement("COMMIT"), "not authorized"),
         (Statement("ROLLBACK"), "not authorized"),
         (Statement("SAVEPOINT mine"), "not authorized"),
@@ -66,7 +68,7 @@ async def test_a_refused_statement_refuses_the_whole_append(
     )
 
     assert isinstance(refused, Refused)
-    assert reason in refused.reason
+    assert re.search(reason, refused.reason), refused.reason
     assert neighbour == Applied()
     assert await remembered(journal, RUN) == (1, (facts("001/1"),))
     assert await stock(journal) == 5
@@ -91,6 +93,7 @@ async def test_a_constraint_that_is_looked_at_last_refuses_only_its_own_append(
         journal.append(first(run_id(3), writes=(good,))),
     )
 
-    assert refused == Refused("FOREIGN KEY constraint failed")
+    assert isinstance(refused, Refused)
+    assert "foreign key constraint" in refused.reason.lower()
     assert (plain, applied) == (Applied(), Applied())
     assert await journal.query("SELECT sku FROM part") == [("tea",)]

@@ -13,6 +13,7 @@ import apsw
 from makegood.errors import InvalidInput, StoreRefused
 from makegood.journal.application.guard import Permission
 from makegood.journal.application.local import LOCAL_LOST, changed_rows
+from makegood.journal.numbering import to_apply
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,25 +70,8 @@ def migrate(connection: Connection, guard: Guard, migrations: Sequence[Migration
         "set[tuple[str, int]]",
         set(connection.execute("SELECT owner, number FROM makegood_migration")),
     )
-    newest: dict[str, int] = {}
-    for migration in migrations:
-        before = newest.get(migration.owner, 0)
-        if migration.number != before + 1:
-            message = (
-                f"the migrations of {migration.owner!r} go from {before} to {migration.number}; "
-                "number them 1, 2, 3 without gaps"
-            )
-            raise StoreRefused(message)
-        newest[migration.owner] = migration.number
-        if (migration.owner, migration.number) not in applied:
-            _apply(connection, guard, migration)
-    for owner, number in applied:
-        if owner in newest and number > newest[owner]:
-            message = (
-                f"the tables of {owner!r} are at {number} and this program knows only "
-                f"{newest[owner]}; start the newer program"
-            )
-            raise StoreRefused(message)
+    for migration in to_apply(migrations, applied):
+        _apply(connection, guard, migration)
 
 
 def _apply(connection: Connection, guard: Guard, migration: Migration) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from makegood.journal.protocol import Exists
+from makegood.journal.rows import refuse_unknown
 from makegood.journal.sqlite.appending import holder_of_key
-from makegood.journal.sqlite.rows import refuse_unknown
 
 if TYPE_CHECKING:
     from makegood.journal.application.connection import Connection

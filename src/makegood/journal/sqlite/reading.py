@@ -15,8 +15,8 @@ import apsw
 from makegood.errors import StoreBusy, StoreFailed
 from makegood.journal.application.tables import rows_of
 from makegood.journal.protocol import Filter, History, Page, Posted, StoredPlan
+from makegood.journal.rows import RUN_COLUMNS, refuse_unknown, run_row
 from makegood.journal.sqlite.opening import open_reader
-from makegood.journal.sqlite.rows import RUN_COLUMNS, refuse_unknown, run_row
 from makegood.values.limits import PAGE_RUNS_MAX
 
 if TYPE_CHECKING:

@@ -1,0 +1,166 @@
+"""How is a batch of appends written? Knows the one statement, and what its refusals mean.
+
+Every field of the appends is one array, and the statement takes all arrays at once. It compares
+each append with the row of its run in the update that writes it, so that those which do not fit
+are left out and the others are written: nothing is refused for its neighbour's sake.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from makegood.journal.protocol import Applied, Conflict, Exists, Fenced
+from makegood.journal.reply import Reply
+from makegood.values.ids import RunId
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from makegood.journal.postgres.connection import Connection
+    from makegood.journal.protocol import Append, NewRun, Verdict
+
+# The schema is a plain name, checked in `place`; values are bound.
+# ruff: noqa: S608
+
+__all__ = ["TOKEN_BYTES", "AppendJob", "statement_of", "verdict_instead", "write"]
+
+TOKEN_BYTES = 16
+"""The length of an append's token."""
+
+_NONE_MADE: tuple[tuple[Any, ...], ...] = ((),) * 21  # Any: one array a parameter
+_NONE_MOVED: tuple[tuple[Any, ...], ...] = ((),) * 17
+
+_APPLIED = Applied()
+
+
+class AppendJob:
+    """One append and who waits for its verdict; taken apart by the caller."""
+
+    __slots__ = ("append", "is_plain", "order", "outcome", "reply", "values")
+
+    def __init__(self, append: Append) -> None:
+        self.append = append
+        self.reply: Reply[Verdict] = Reply()
+        self.is_plain: bool = append.local is None and not append.writes
+        self.outcome: Verdict | BaseException | None = None
+        summary = append.summary
+        create = append.create
+        shared = (
+            append.run,
+            append.worker,
+            append.epoch,
+            append.seq,
+            append.inbox_head,
+            append.inbox_taken,
+            append.token,
+            append.at,
+            summary.status,
+            summary.cause,
+            summary.rollback,
+            summary.reason,
+            summary.ended_at,
+            append.release,
+            append.wake_at,
+            None if append.local is not None else append.facts,
+        )
+        self.order: tuple[str, ...]
+        """Whatever is written together is locked in this order by everybody."""
+        self.values: tuple[object, ...]
+        if create is None:
+            self.order = (append.run,)
+            self.values = (*shared, append.progress)
+        else:
+            self.order = (create.workflow, create.key or "", append.run)
+            self.values = (
+                *shared,
+                create.workflow,
+                create.key,
+                create.fingerprint,
+                create.input_hash,
+                create.created_at,
+            )
+
+    def settle(self) -> None:
+        """Hand the outcome to whoever waits for it."""
+        assert self.outcome is not None, "an append has a verdict"
+        if not self.reply.done():
+            self.reply.give(self.outcome)
+
+
+def statement_of(schema: str) -> str:
+    """Return the statement that writes a batch."""
+    made = ", ".join(f"${number}" for number in range(1, 23))
+    moved = ", ".join(f"${number}" for number in range(23, 40))
+    return f'SELECT "{schema}".make_runs({made}), "{schema}".move_runs({moved})'
+
+
+async def write(
+    connection: Connection, statement: str, jobs: Sequence[AppendJob], lease_micros: int
+) -> list[AppendJob]:
+    """Write what fits, and return the jobs that do not fit."""
+    making = sorted((job for job in jobs if job.append.create is not None), key=_order)
+    moving = sorted((job for job in jobs if job.append.create is None), key=_order)
+    row = await connection.fetchrow(
+        statement,
+        *(zip(*(job.values for job in making), strict=True) if making else _NONE_MADE),
+        lease_micros,
+        *(zip(*(job.values for job in moving), strict=True) if moving else _NONE_MOVED),
+    )
+    assert row is not None, "a SELECT of functions gives one row"
+    refused: list[int] = row[0] or []
+    written: set[int] = set(row[1] or ())
+    left = [making[position - 1] for position in refused]
+    if len(written) < len(moving):
+        left += [job for position, job in enumerate(moving, 1) if position not in written]
+    return left
+
+
+async def verdict_instead(connection: Connection, schema: str, append: Append) -> Verdict:
+    """Say what an append is that was not written."""
+    found = await connection.fetchrow(
+        f"""
+        SELECT seq, epoch, owner, token, input_hash
+          FROM "{schema}".run WHERE id = $1
+        """,
+        append.run,
+    )
+    if found is None:
+        return await _holder_of_key(connection, schema, append.create) or Fenced()
+    seq, epoch, owner, token, input_hash = found
+    if token == append.token and seq == append.seq:
+        return await _applied_before(connection, schema, append)
+    if append.create is not None:
+        taken = await _holder_of_key(connection, schema, append.create)
+        return taken or Exists(append.run, input_hash)
+    if epoch != append.epoch or owner != append.worker:
+        return Fenced()
+    # The sequence or the inbox has moved, and neither ever moves back.
+    return Conflict()
+
+
+async def _applied_before(connection: Connection, schema: str, append: Append) -> Applied:
+    """Return again what a local step gave when its append was written the first time."""
+    if append.local is None:
+        return _APPLIED
+    body = await connection.fetchval(
+        f'SELECT body FROM "{schema}".facts WHERE run = $1 AND seq = $2',
+        append.run,
+        append.seq,
+    )
+    return Applied(body or b"")
+
+
+async def _holder_of_key(connection: Connection, schema: str, new: NewRun | None) -> Exists | None:
+    """Return the run that has this key already, or None."""
+    if new is None or new.key is None:
+        return None
+    found = await connection.fetchrow(
+        f'SELECT id, input_hash FROM "{schema}".run WHERE workflow = $1 AND key = $2',
+        new.workflow,
+        new.key,
+    )
+    return None if found is None else Exists(RunId(found[0]), found[1])
+
+
+def _order(job: AppendJob) -> tuple[str, ...]:
+    return job.order

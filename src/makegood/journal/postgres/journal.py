@@ -1,0 +1,216 @@
+"""The journal in PostgreSQL: the Protocol's methods over one writing connection and a few others.
+
+Any number of processes work on one schema. A run is held under a lease that ends by the server's
+clock, and every write compares the epoch of the lease in the statement that writes.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from makegood.errors import EngineClosed, MakegoodError
+from makegood.journal.postgres.appending import TOKEN_BYTES
+from makegood.journal.postgres.application import rows_read
+from makegood.journal.postgres.desk import Desk
+from makegood.journal.postgres.leasing import Holdings
+from makegood.journal.postgres.opening import open_database
+from makegood.journal.postgres.place import Place
+from makegood.journal.postgres.posting import Poster
+from makegood.journal.postgres.reading import (
+    crashes_recorded,
+    history_of,
+    page_of,
+    plan_of,
+    run_of_key,
+)
+from makegood.journal.postgres.stepping import Steps
+from makegood.journal.postgres.writer import Writer
+from makegood.journal.protocol import (
+    Append,
+    Exists,
+    Fenced,
+    Filter,
+    History,
+    Leases,
+    Migration,
+    Page,
+    Post,
+    StoredPlan,
+    Verdict,
+)
+from makegood.journal.reply import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from makegood.journal.postgres.connection import Connection
+    from makegood.values.ids import RunId, WorkerId
+    from makegood.values.injectable import Sql
+    from makegood.values.instants import Instant
+
+# The schema is a plain name, checked in `place`; values are bound.
+# ruff: noqa: S608
+
+__all__ = ["PostgresJournal"]
+
+
+class PostgresJournal:
+    """A `Journal` in a schema of a PostgreSQL database, made when it is first opened.
+
+    `place` is an address, `postgresql://user@host/database`, or a `Place` with every setting.
+    """
+
+    def __init__(self, place: str | Place) -> None:
+        self._place = Place.of(place) if isinstance(place, str) else place
+        self._works = False
+        self._opened: _Opened | None = None
+
+    def __repr__(self) -> str:
+        return f"<PostgresJournal {self._place.schema} at {self._place.shown}>"
+
+    @property
+    def leads(self) -> bool:
+        """Whether this journal was opened to work: any number of workers may hold runs."""
+        opened = self._opened
+        return self._works and opened is not None and not opened.writer.is_broken
+
+    @property
+    def commits(self) -> int:
+        """How many commits have carried appends and posts since the journal was opened."""
+        opened = self._opened
+        return 0 if opened is None else opened.writer.commits + opened.poster.commits
+
+    async def open(self, *, work: bool, migrations: Sequence[Migration] = ()) -> None:
+        """Connect and bring the schema to its newest number; `StoreRefused` says why not."""
+        assert self._opened is None, "a journal is opened once"
+        connection = await open_database(self._place, migrations)
+        self._opened = await _Opened.over(self._place, connection)
+        self._works = work
+
+    async def close(self) -> None:
+        """Finish what waits, and close all connections."""
+        opened, self._opened = self._opened, None
+        if opened is None:
+            return
+        await opened.writer.end()
+        await opened.poster.end()
+        await opened.desk.close()
+        await opened.steps_desk.close()
+
+    def append(self, append: Append) -> Reply[Verdict]:
+        """Queue one turn of one run for the next commit; a journal that only reads is fenced."""
+        assert len(append.token) == TOKEN_BYTES, "a token has 16 bytes"
+        try:
+            writer = self._ready().writer
+            return writer.append(append) if self._works else _given(Fenced())
+        except MakegoodError as error:
+            # Whoever appends looks for the verdict, and learns there that there is no journal.
+            return _given(error)
+
+    async def post(self, post: Post) -> int | Exists:
+        """Leave something for a run, or start one without holding it."""
+        return await self._ready().poster.post(post)
+
+    async def lease(
+        self, worker: WorkerId, *, fingerprints: Sequence[str], limit: int, now: Instant
+    ) -> Leases:
+        """Renew what is held here, claim what is due, and name held runs that were posted to."""
+        opened = self._ready()
+        if not self._works:
+            return Leases()
+        return await opened.holdings.lease(worker, fingerprints=fingerprints, limit=limit, now=now)
+
+    async def release(self, worker: WorkerId, runs: Sequence[RunId], *, now: Instant) -> None:
+        """Give held runs back, due at once, without counting the claim."""
+        await self._ready().holdings.release(worker, runs, now=now)
+
+    async def read(self, run: RunId) -> History:
+        """Return everything that is remembered of a run."""
+        return await self._desk().ask(partial(history_of, schema=self._place.schema, run=run))
+
+    async def find(self, workflow: str, key: str) -> RunId | None:
+        """Return the run of a workflow and key, or None."""
+        schema = self._place.schema
+        return await self._desk().ask(
+            partial(run_of_key, schema=schema, workflow=workflow, key=key)
+        )
+
+    async def list(self, filter: Filter) -> Page:
+        """Return one page of rows, the newest first."""
+        return await self._desk().ask(partial(page_of, schema=self._place.schema, filter=filter))
+
+    async def query(self, sql: str, *parameters: Sql) -> Sequence[tuple[Sql, ...]]:
+        """Return the rows of a read-only statement over the application's tables."""
+        return await self._desk().ask(
+            partial(rows_read, schema=self._place.schema, sql=sql, parameters=parameters),
+            bare=True,
+        )
+
+    async def keep_plan(self, plan: StoredPlan) -> None:
+        """Store a plan under its fingerprint; one already there is left as it is."""
+        sql = (
+            f'INSERT INTO "{self._place.schema}".plan (fingerprint, workflow, json) '
+            "VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+        )
+
+        async def keep(connection: Connection) -> None:
+            await connection.execute(sql, plan.fingerprint, plan.workflow, plan.json)
+
+        await self._desk().ask(keep)
+
+    async def plan(self, fingerprint: str) -> StoredPlan | None:
+        """Return a stored plan, or None."""
+        return await self._desk().ask(
+            partial(plan_of, schema=self._place.schema, fingerprint=fingerprint)
+        )
+
+    async def prune(self, *, ended_before: Instant, limit: int, now: Instant) -> int:
+        """Remove the history of runs that ended before a moment; return how many."""
+        sql = f'SELECT "{self._place.schema}".prune($1, $2, $3)'
+
+        async def remove(connection: Connection) -> int:
+            removed: int = await connection.fetchval(sql, ended_before, limit, now)
+            return removed
+
+        return await self._desk().ask(remove)
+
+    async def crashes(self) -> int:
+        """Return how many workers lost a run because they were not heard of in time."""
+        return await self._desk().ask(partial(crashes_recorded, schema=self._place.schema))
+
+    def _desk(self) -> Desk:
+        return self._ready().desk
+
+    def _ready(self) -> _Opened:
+        opened = self._opened
+        if opened is None:
+            message = "the journal is closed, or was never opened"
+            raise EngineClosed(message)
+        opened.writer.require_unbroken()
+        return opened
+
+
+class _Opened:
+    """What an open journal has."""
+
+    __slots__ = ("desk", "holdings", "poster", "steps_desk", "writer")
+
+    def __init__(self, place: Place, connection: Connection, desk: Desk, steps_desk: Desk) -> None:
+        self.desk = desk
+        self.steps_desk = steps_desk
+        self.holdings = Holdings(place, desk)
+        self.poster = Poster(place.schema, desk)
+        self.writer = Writer(
+            place, connection, Steps(place, steps_desk), noticed=self.holdings.notice
+        )
+
+    @classmethod
+    async def over(cls, place: Place, connection: Connection) -> _Opened:
+        return cls(place, connection, await Desk.at(place), await Desk.at(place))
+
+
+def _given(outcome: Verdict | MakegoodError) -> Reply[Verdict]:
+    reply: Reply[Verdict] = Reply()
+    reply.give(outcome)
+    return reply

@@ -1,0 +1,157 @@
+"""How do callers without a lease reach a run? Posts that wait together share one commit."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+from makegood.errors import InvalidInput, MakegoodError, StoreFailed
+from makegood.journal.postgres.appending import TOKEN_BYTES
+from makegood.journal.postgres.connection import TROUBLE, Fault, fault_of
+from makegood.journal.protocol import Exists
+from makegood.journal.rows import unknown
+from makegood.values.ids import RunId
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from makegood.journal.postgres.connection import Connection, Row
+    from makegood.journal.postgres.desk import Desk
+    from makegood.journal.protocol import Post
+
+# The schema is a plain name, checked in `place`; values are bound.
+# ruff: noqa: S608
+
+__all__ = ["Poster"]
+
+_POSTS_MAX = 128
+"""The most posts in one commit."""
+
+_POSTS_WAITING_MAX = 4_096
+"""The most posts that wait; later callers wait for their turn."""
+
+
+class Poster:
+    """Carries posts to the server, in the order in which they came, one commit at a time."""
+
+    def __init__(self, schema: str, desk: Desk) -> None:
+        self._desk = desk
+        self._sql = f'SELECT * FROM "{schema}".post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)'
+        self._waiting: list[_PostJob] = []
+        self._room = asyncio.Semaphore(_POSTS_WAITING_MAX)
+        self._task: asyncio.Task[None] | None = None
+        self.commits: int = 0
+
+    async def post(self, post: Post) -> int | Exists:
+        """Return the number of the post, or the run that has its id or its key already."""
+        async with self._room:
+            job = _PostJob(post)
+            self._waiting.append(job)
+            if self._task is None:
+                self._task = asyncio.get_running_loop().create_task(self._carry())
+            return await job.answer
+
+    async def end(self) -> None:
+        """Wait until all that was posted has its answer."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _carry(self) -> None:
+        batch: list[_PostJob] = []
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:_POSTS_MAX], self._waiting[_POSTS_MAX:]
+                await self._put(batch)
+        except BaseException:
+            message = "a defect ended the posting of what waited; please report it"
+            _fail([*batch, *self._waiting], StoreFailed(message))
+            self._waiting = []
+            raise
+        finally:
+            self._task = None
+
+    async def _put(self, batch: Sequence[_PostJob]) -> None:
+        """Put a batch into its inboxes; when it is refused, each post by itself."""
+        jobs = sorted(batch, key=_order)
+        try:
+            answers = await self._desk.ask(lambda connection: self._send(connection, jobs))
+        except MakegoodError as error:
+            if len(jobs) == 1 or not _is_in_the_way(error):
+                _fail(jobs, error)
+                return
+        except TROUBLE as error:
+            # A desk lets nothing pass but what the server refuses.
+            if len(jobs) == 1:
+                message = f"the post cannot be stored: {error}; give other values"
+                _fail(jobs, InvalidInput(message))
+                return
+        else:
+            self.commits += 1
+            for job, answer in zip(jobs, answers, strict=True):
+                job.give(answer)
+            return
+        for job in jobs:
+            await self._put((job,))
+
+    async def _send(
+        self, connection: Connection, jobs: Sequence[_PostJob]
+    ) -> list[int | Exists | None]:
+        rows = await connection.fetch(self._sql, *zip(*(job.values for job in jobs), strict=True))
+        return [_answer(row) for row in rows]
+
+
+class _PostJob:
+    """One post, its token, and who waits for its answer."""
+
+    __slots__ = ("answer", "order", "post", "values")
+
+    def __init__(self, post: Post) -> None:
+        self.post = post
+        self.answer: asyncio.Future[int | Exists] = asyncio.get_running_loop().create_future()
+        new = post.create
+        self.order: tuple[str, ...]
+        """Whatever is written together is locked in this order by everybody: keys, then runs."""
+        created: tuple[object, ...]
+        if new is None:
+            self.order = ("posted", post.run)
+            created = (None, None, None, None, None)
+        else:
+            self.order = ("made", new.workflow, new.key or "", post.run)
+            created = (new.workflow, new.key, new.fingerprint, new.input_hash, new.created_at)
+        token = os.urandom(TOKEN_BYTES)
+        self.values: tuple[object, ...] = (
+            *(post.run, post.body, post.at, token, post.status),
+            *created,
+        )
+
+    def give(self, answer: int | Exists | None) -> None:
+        if self.answer.done():
+            return
+        if answer is None:
+            self.answer.set_exception(unknown(self.post.run))
+        else:
+            self.answer.set_result(answer)
+
+
+def _is_in_the_way(error: MakegoodError) -> bool:
+    """Say whether a transaction of somebody else held up the batch, most likely for one run."""
+    cause = error.__cause__
+    return isinstance(cause, Exception) and fault_of(cause) is Fault.AGAIN
+
+
+def _answer(row: Row) -> int | Exists | None:
+    number, other, other_hash = row
+    if other is not None:
+        return Exists(RunId(other), other_hash)
+    return None if number is None else int(number)
+
+
+def _fail(jobs: Sequence[_PostJob], error: Exception) -> None:
+    for job in jobs:
+        if not job.answer.done():
+            job.answer.set_exception(error)
+
+
+def _order(job: _PostJob) -> tuple[str, ...]:
+    return job.order

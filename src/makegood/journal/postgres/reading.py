@@ -1,0 +1,126 @@
+"""How is the journal read? Each look is one statement, and so as of one moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from makegood.journal.protocol import Filter, History, Page, Posted, StoredPlan
+from makegood.journal.rows import RUN_COLUMNS, refuse_unknown, run_row
+from makegood.values.ids import RunId
+from makegood.values.limits import PAGE_RUNS_MAX
+
+if TYPE_CHECKING:
+    from makegood.journal.postgres.connection import Connection
+
+__all__ = ["conditions_of", "crashes_recorded", "history_of", "page_of", "plan_of", "run_of_key"]
+
+# The schema is a plain name, checked in `place`, and conditions are of ours; values are bound.
+# ruff: noqa: S608
+
+_COLUMNS = len(RUN_COLUMNS.split(", "))
+
+_NEVER_FINAL = frozenset({"running", "waiting", "paused", "undoing", "parked"})
+"""The statuses of runs that have not ended."""
+
+
+async def history_of(connection: Connection, schema: str, run: RunId) -> History:
+    """Return everything that is remembered of a run."""
+    found = await connection.fetchrow(
+        f"""
+        SELECT {RUN_COLUMNS},
+               ARRAY(SELECT body FROM "{schema}".facts WHERE run = $1 ORDER BY seq),
+               ARRAY(SELECT n FROM "{schema}".inbox WHERE run = $1 ORDER BY n),
+               ARRAY(SELECT body FROM "{schema}".inbox WHERE run = $1 ORDER BY n),
+               ARRAY(SELECT at FROM "{schema}".inbox WHERE run = $1 ORDER BY n)
+          FROM "{schema}".run WHERE id = $1
+        """,
+        run,
+    )
+    if found is None:
+        refuse_unknown(run)
+    values = tuple(found)
+    appends, numbers, bodies, moments = values[_COLUMNS:]
+    return History(
+        row=run_row(values[:_COLUMNS]),
+        appends=tuple(appends),
+        inbox=tuple(
+            Posted(n, body, at) for n, body, at in zip(numbers, bodies, moments, strict=True)
+        ),
+    )
+
+
+async def run_of_key(connection: Connection, schema: str, workflow: str, key: str) -> RunId | None:
+    """Return the run of a workflow and key, or None."""
+    found = await connection.fetchval(
+        f'SELECT id FROM "{schema}".run WHERE workflow = $1 AND key = $2', workflow, key
+    )
+    return None if found is None else RunId(found)
+
+
+async def plan_of(connection: Connection, schema: str, fingerprint: str) -> StoredPlan | None:
+    """Return a stored plan, or None."""
+    found = await connection.fetchrow(
+        f'SELECT workflow, json FROM "{schema}".plan WHERE fingerprint = $1', fingerprint
+    )
+    if found is None:
+        return None
+    workflow, json = found
+    return StoredPlan(fingerprint=fingerprint, workflow=workflow, json=json)
+
+
+async def crashes_recorded(connection: Connection, schema: str) -> int:
+    """Return how many workers lost a run to another one because their lease had run out."""
+    found: int = await connection.fetchval(f'SELECT count(*) FROM "{schema}".lost_worker')
+    return found
+
+
+async def page_of(connection: Connection, schema: str, filter: Filter) -> Page:
+    """Return one page of rows, the newest first."""
+    limit = min(filter.limit, PAGE_RUNS_MAX)
+    conditions, parameters = conditions_of(filter)
+    found = await connection.fetch(
+        f'SELECT {RUN_COLUMNS} FROM "{schema}".run WHERE {" AND ".join(conditions)} '
+        f"ORDER BY id DESC LIMIT {limit + 1}",
+        *parameters,
+    )
+    rows = tuple(run_row(tuple(values)) for values in found[:limit])
+    return Page(rows=rows, next=rows[-1].run if len(found) > limit else None)
+
+
+def conditions_of(filter: Filter) -> tuple[list[str], list[object]]:
+    """Return the conditions of a listing, and the values that they bind."""
+    conditions: list[str] = ["TRUE"]
+    parameters: list[object] = []
+
+    def add(condition: str, value: object) -> None:
+        parameters.append(value)
+        conditions.append(condition.replace("?", f"${len(parameters)}"))
+
+    for column, wanted in (
+        ("status", filter.statuses),
+        ("cause", filter.causes),
+        ("reason", filter.reasons),
+    ):
+        if wanted:
+            add(f"{column} = ANY (?)", sorted(wanted))
+    if filter.statuses and filter.statuses <= {"parked", "failed"}:
+        # The partial index serves only who repeats its condition.
+        conditions.append("status IN ('parked', 'failed')")
+    elif filter.statuses and filter.statuses <= _NEVER_FINAL:
+        # The same; without it a page of running runs is looked for among all that ever ended.
+        conditions.append("ended_at IS NULL")
+    for condition, value in (
+        ("workflow = ?", filter.workflow),
+        ("created_at < ?", filter.created_before),
+        ("created_at >= ?", filter.created_after),
+        ("id < ?", filter.after),
+    ):
+        if value is not None:
+            add(condition, value)
+    if filter.unfinished is not None:
+        conditions.append("ended_at IS NULL" if filter.unfinished else "ended_at IS NOT NULL")
+    if filter.wakeless:
+        conditions.append("wake_at IS NULL")
+    if filter.posted:
+        conditions.append("inbox_taken < inbox_head")
+    return conditions, parameters

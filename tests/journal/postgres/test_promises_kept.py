@@ -1,0 +1,23 @@
+"""Does the journal in PostgreSQL keep the promises?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.journal.contract import *  # noqa: F403 - the suite that every journal passes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from tests.journal.postgres.served import PostgresWorld, Served
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+async def world(served: Served) -> AsyncGenerator[PostgresWorld, None]:
+    world = await served.world()
+    yield world
+    await world.close()
