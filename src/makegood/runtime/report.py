@@ -106,6 +106,8 @@ def report_on(row: RunRow, plan: Plan, state: RunState) -> RunReport:
 
 def settled_in(state: RunState) -> tuple[Settled, ...]:
     """Return what people have settled of a run, in order."""
+    if not state.settled:
+        return ()
     return tuple(
         Settled(
             node=fact.node,

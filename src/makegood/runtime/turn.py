@@ -377,7 +377,7 @@ class Turn:
             self._forget_job(arrival)
         self._shell.telemetry.publish(self.run, self.served.name, recorded)
         has_local = sent.local is not None
-        late = self._shell.clock.now() - sent.append.at
+        late = self._shell.clock.now() - sent.append.at if sent.commands else 0
         for command in sent.commands:
             has_local = has_local or isinstance(command, Local)
             self._perform(command, late=late)

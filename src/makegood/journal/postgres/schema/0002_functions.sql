@@ -180,8 +180,8 @@ END $$;
 
 -- Renew what a worker holds, name what was posted to of it, and claim what is due. The kind is
 -- 'renewed', 'rung' or 'claimed'. A run that was claimed `together_max` times without progress
--- may have killed those who took it; it is claimed alone, in its turn. What a transaction of somebody else holds locked is left for
--- the next time: nobody waits here.
+-- may have killed those who took it; it is claimed alone, in its turn. What a transaction of
+-- somebody else holds locked is left for the next time: nobody waits here.
 CREATE FUNCTION lease(
     worker text, held text[], plans text[], runs_max bigint, caller_now bigint,
     lease_micros bigint, together_max bigint
