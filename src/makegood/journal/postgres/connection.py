@@ -246,9 +246,14 @@ async def within(connection: Connection, seconds: float) -> AsyncGenerator[None]
         raise
 
 
-async def in_transaction(connection: Connection, work: Callable[[Connection], Awaitable[T]]) -> T:
-    """Do the work in a transaction of its own, for a pooler that keeps it on one session."""
-    await connection.execute("BEGIN")
+async def in_transaction(
+    connection: Connection, work: Callable[[Connection], Awaitable[T]], *, begin: str = "BEGIN"
+) -> T:
+    """Do the work in a transaction of its own; `begin` may set what holds only within it.
+
+    A pooler keeps a transaction on one session.
+    """
+    await connection.execute(begin)
     try:
         done = await work(connection)
     except BaseException:

@@ -16,6 +16,7 @@ from makegood.journal.postgres.connection import (
     Fault,
     connect,
     fault_of,
+    in_transaction,
     only_read,
     refusal_to_connect,
     said,
@@ -97,19 +98,17 @@ async def _make_schema(
     connection: Connection, place: Place, migrations: Sequence[Migration], own: Sequence[str]
 ) -> None:
     schema = place.schema
-    await connection.execute("BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
-    try:
+
+    async def make(connection: Connection) -> None:
         await _require_durable(connection, place)
         await connection.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended('makegood ' || $1, 0))", schema
         )
         await _bring_to_newest(connection, schema, own)
         await _migrate_application(connection, schema, migrations)
-    except BaseException:
-        if not connection.is_closed():
-            await connection.execute("ROLLBACK")
-        raise
-    await connection.execute("COMMIT")
+
+    begin = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
+    await in_transaction(connection, make, begin=begin)
 
 
 async def _bring_to_newest(connection: Connection, schema: str, own: Sequence[str]) -> None:
