@@ -37,7 +37,7 @@ SPEAKS_OF_UNFINISHED = {
 CATCHES_EVERYTHING = {
     "cli/workflows.py": "a user's module is imported here, and fails in any way it likes",
     "journal/application/local.py": "a user's local step ends here",
-    "journal/postgres/stepping.py": "a user's local step ends here, or in the one who waits for it",
+    "journal/postgres/steps/stepping.py": "a user's local step ends here, or in its waiter",
     "journal/sqlite/batch.py": "what ends a local step's body ends in the one who waits for it",
     "payments/payment.py": "an adapter is somebody else's code, and its defect leaves a doubt",
     "runtime/asking/post.py": "a user's type is made here of what a person gives",

@@ -30,7 +30,7 @@ from tests.chaos.shift import FAILED, Failed, Full, Leads, Placed, Shift, Stands
 from tests.chaos.shop import HURRY, hurried_order, see_to, start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
 
     from makegood.journal.protocol import Leases
     from makegood.values.ids import WorkerId
@@ -48,9 +48,9 @@ class Watched(SqliteJournal):
         self._has_led = False
 
     async def lease(
-        self, worker: WorkerId, *, fingerprints: Sequence[str], limit: int, now: Instant
+        self, worker: WorkerId, *, room: Mapping[str, int], limit: int, now: Instant
     ) -> Leases:
-        leases = await super().lease(worker, fingerprints=fingerprints, limit=limit, now=now)
+        leases = await super().lease(worker, room=room, limit=limit, now=now)
         if not self.leads:
             self._tell(StandsBy())
         elif not self._has_led:

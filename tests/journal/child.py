@@ -42,7 +42,7 @@ async def stand_by(path: Path) -> None:
     await journal.open(work=True)
     say("leads" if journal.leads else "stands by")
     for _ in sys.stdin:
-        claimed = await journal.lease(BOB, fingerprints=("plan-1",), limit=100, now=Instant(1))
+        claimed = await journal.lease(BOB, room={"plan-1": 999}, limit=100, now=Instant(1))
         say(f"took over {len(claimed.claimed)}" if journal.leads else "stands by")
     await journal.close()
 

@@ -37,7 +37,7 @@ def promise(number: int) -> Callable[[Test], Test]:
 async def lease(
     journal: Journal, worker: WorkerId = ALICE, *, now: int = AFTER_EVERY_LEASE, limit: int = 100
 ) -> Leases:
-    return await journal.lease(worker, fingerprints=("plan-1",), limit=limit, now=Instant(now))
+    return await journal.lease(worker, room={"plan-1": 999}, limit=limit, now=Instant(now))
 
 
 async def remembered(journal: Journal, run: RunId) -> tuple[int, tuple[bytes, ...]]:

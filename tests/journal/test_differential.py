@@ -13,10 +13,10 @@ import pytest
 from makegood.errors import MakegoodError
 from makegood.journal.memory import MemoryJournal, MemoryStore
 from makegood.journal.postgres.journal import PostgresJournal
-from makegood.journal.protocol import Append, Exists, Filter, Leases, Statement, Summary
+from makegood.journal.protocol import Append, Exists, Filter, Leases, NewRun, Statement, Summary
 from makegood.journal.sqlite.journal import SqliteJournal
 from makegood.values.instants import Instant
-from tests.journal.records import ALICE, BOB, STOCK, Body, append, new_run, post, run_id
+from tests.journal.records import ALICE, BOB, STOCK, Body, append, new_run, post, run_id, token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.journal.postgres.served import Served
 
 WORKERS = (ALICE, BOB)
+PLANS = ("plan-1", "plan-2", "plan-3")
 RUNS = [run_id(number) for number in range(6)]
 SUMMARIES = (
     Summary(status="running"),
@@ -52,8 +53,9 @@ class Player:
         self.sent: list[Append] = []
 
     async def play(self) -> None:
-        kinds = (self.append, self.append, self.append, self.again, self.post)
-        await self.random.choice((*kinds, self.lease, self.release, self.prune, self.crash_free))()
+        often = (self.append, self.append, self.append, self.again, self.post, self.lease)
+        seldom = (self.release, self.prune, self.erase, self.settled, self.crash_free)
+        await self.random.choice((*often, *seldom))()
 
     async def append(self) -> None:
         run = self.random.choice(RUNS)
@@ -74,7 +76,7 @@ class Player:
         try:
             row = (await self.journals[0].read(run)).row
         except MakegoodError:
-            return self.random_append(run, seq=1, create=new_run(self.random.choice("ab")))
+            return self.random_append(run, seq=1, create=self.new_run(self.random.choice("ab")))
         changes = {
             "epoch": row.epoch,
             "worker": row.owner or ALICE,
@@ -82,6 +84,10 @@ class Player:
             "inbox_taken": self.random.randint(0, row.inbox_head),
         }
         return self.random_append(run, seq=row.seq + 1, **changes)
+
+    def new_run(self, key: str | None) -> NewRun:
+        subject = self.random.choice((None, "customer-1"))
+        return new_run(key, fingerprint=self.random.choice(PLANS), subject=subject)
 
     def random_append(self, run: RunId, **other: object) -> Append:
         draw = self.random
@@ -102,9 +108,8 @@ class Player:
         return append(run, **(fields | other))  # type: ignore[arg-type]
 
     async def post(self) -> None:
-        create = (
-            new_run(self.random.choice(("a", "b", None))) if self.random.random() < 0.3 else None
-        )
+        key = self.random.choice(("a", "b", None))
+        create = self.new_run(key) if self.random.random() < 0.3 else None
         sent = post(self.random.choice(RUNS), at=self.random.randint(0, 99), create=create)
         answers: list[int | Exists | str] = []
         for journal in self.journals:
@@ -117,11 +122,28 @@ class Player:
     async def lease(self) -> None:
         worker = self.random.choice(WORKERS)
         now = Instant(self.random.randint(0, 99))
+        plans = self.random.sample(PLANS, 2)
+        room = {plan: self.random.choice((0, 1, 9)) for plan in plans}
+        limit = self.random.randint(0, 3)
         found = [
-            await journal.lease(worker, fingerprints=("plan-1",), limit=2, now=now)
+            await journal.lease(worker, room=room, limit=limit, now=now)
             for journal in self.journals
         ]
-        assert_same([sorted_leases(leases) for leases in found], (worker, now))
+        assert_same([sorted_leases(leases) for leases in found], (worker, now, room, limit))
+
+    async def settled(self) -> None:
+        assert_same([await journal.settled(RUNS) for journal in self.journals], RUNS)
+
+    async def erase(self) -> None:
+        run, seq = self.random.choice(RUNS), self.random.randint(1, 3)
+        named, kept = token(), (b"[]",) * seq
+        erased = [
+            await journal.erase(
+                run, seq=seq, appends=kept, last=b"[9]", token=named, now=Instant(9)
+            )
+            for journal in self.journals
+        ]
+        assert_same(erased, run)
 
     async def release(self) -> None:
         worker, runs = self.random.choice(WORKERS), self.random.sample(RUNS, 2)

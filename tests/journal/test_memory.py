@@ -43,10 +43,10 @@ def world() -> MemoryWorld:
 async def test_a_lease_ends_exactly_when_its_time_has_passed(world: MemoryWorld) -> None:
     alice, bob = await world.open(), await world.open()
     await alice.append(first(run_id(1), at=Instant(0)))
-    plans = ("plan-1",)
+    plans = {"plan-1": 999}
 
-    early = await bob.lease(BOB, fingerprints=plans, limit=9, now=Instant(10 * SECOND - 1))
-    late = await bob.lease(BOB, fingerprints=plans, limit=9, now=Instant(10 * SECOND))
+    early = await bob.lease(BOB, room=plans, limit=9, now=Instant(10 * SECOND - 1))
+    late = await bob.lease(BOB, room=plans, limit=9, now=Instant(10 * SECOND))
 
     assert early.claimed == ()
     assert late.claimed == (Leased(run=run_id(1), epoch=2, fingerprint="plan-1", claims=1),)
@@ -55,10 +55,10 @@ async def test_a_lease_ends_exactly_when_its_time_has_passed(world: MemoryWorld)
 async def test_a_lease_renewed_lasts_from_the_renewal(world: MemoryWorld) -> None:
     alice, bob = await world.open(), await world.open()
     await alice.append(first(run_id(1), at=Instant(0)))
-    plans = ("plan-1",)
-    await alice.lease(ALICE, fingerprints=plans, limit=9, now=Instant(9 * SECOND))
+    plans = {"plan-1": 999}
+    await alice.lease(ALICE, room=plans, limit=9, now=Instant(9 * SECOND))
 
-    found = await bob.lease(BOB, fingerprints=plans, limit=9, now=Instant(18 * SECOND))
+    found = await bob.lease(BOB, room=plans, limit=9, now=Instant(18 * SECOND))
 
     assert found.claimed == ()
 
@@ -68,7 +68,7 @@ async def test_a_worker_that_woke_up_too_late_is_fenced_by_its_own_store(
 ) -> None:
     alice, bob = await world.open(), await world.open()
     await alice.append(first(run_id(1)))
-    await bob.lease(BOB, fingerprints=("plan-1",), limit=9, now=Instant(99 * SECOND))
+    await bob.lease(BOB, room={"plan-1": 999}, limit=9, now=Instant(99 * SECOND))
 
     assert await alice.append(append(run_id(1), 2)) == Fenced()
     assert await bob.append(append(run_id(1), 2, worker=BOB, epoch=2)) == Applied()

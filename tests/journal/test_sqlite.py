@@ -114,9 +114,10 @@ async def test_every_listing_has_its_index(world: SqliteWorld) -> None:
         "SELECT id FROM makegood_run WHERE ended_at IS NULL ORDER BY id DESC": "unfinished",
         "SELECT id FROM makegood_run WHERE status IN ('parked', 'failed') AND status = 'parked' "
         "ORDER BY id DESC": "troubled",
-        "SELECT id FROM makegood_run WHERE wake_at IS NOT NULL AND wake_at <= 5 AND fingerprint "
-        "IN (SELECT value FROM json_each('[]')) ORDER BY wake_at, id LIMIT 5": "by_wake",
+        "SELECT id FROM makegood_run WHERE fingerprint = 'a' AND wake_at IS NOT NULL "
+        "AND wake_at <= 5 ORDER BY wake_at, id LIMIT 5 OFFSET 5": "by_wake",
         "SELECT id FROM makegood_run WHERE wake_at = 5": "by_wake",
+        "SELECT id FROM makegood_run WHERE subject = 'a' ORDER BY id DESC": "by_subject",
         "SELECT id FROM makegood_run WHERE ended_at IS NOT NULL AND pruned_at IS NULL "
         "AND ended_at < 5 AND wake_at IS NULL ORDER BY ended_at, id LIMIT 5": "ended",
         "SELECT id FROM makegood_run WHERE workflow = 'a' AND key = 'b'": "by_key",

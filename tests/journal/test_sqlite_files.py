@@ -294,7 +294,7 @@ async def test_a_client_may_come_first_and_make_the_file(path: Path) -> None:
     await client.post(post(RUN, create=first(RUN).create))
     worker = await opened(path)
 
-    leases = await worker.lease(ALICE, fingerprints=("plan-1",), limit=9, now=Instant(1))
+    leases = await worker.lease(ALICE, room={"plan-1": 999}, limit=9, now=Instant(1))
 
     assert [leased.run for leased in leases.claimed] == [RUN]
     await client.close()
@@ -314,10 +314,10 @@ async def test_many_may_make_the_file_at_once(path: Path) -> None:
 async def test_a_standby_takes_over_in_its_next_lease(path: Path) -> None:
     leader, standby = await opened(path), await opened(path)
     await leader.append(first(RUN))
-    before = await standby.lease(BOB, fingerprints=("plan-1",), limit=9, now=Instant(1))
+    before = await standby.lease(BOB, room={"plan-1": 999}, limit=9, now=Instant(1))
     await leader.close()
 
-    after = await standby.lease(BOB, fingerprints=("plan-1",), limit=9, now=Instant(1))
+    after = await standby.lease(BOB, room={"plan-1": 999}, limit=9, now=Instant(1))
 
     assert (before.claimed, [leased.run for leased in after.claimed]) == ((), [RUN])
     assert await standby.append(append(RUN, 2, worker=BOB, epoch=2)) == Applied()

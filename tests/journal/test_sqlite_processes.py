@@ -143,7 +143,7 @@ async def test_a_client_in_another_process_posts_while_the_leader_works(
         assert await journal.append(append(run_id(2), seq)) == Applied()
     assert await saying == "posted"
 
-    leases = await journal.lease(ALICE, fingerprints=("plan-1",), limit=9, now=Instant(1))
+    leases = await journal.lease(ALICE, room={"plan-1": 999}, limit=9, now=Instant(1))
     history = await journal.read(run_id(1))
     assert leases.rung == (run_id(1),)
     assert [posted.n for posted in history.inbox] == list(range(1, 101))
@@ -159,7 +159,7 @@ async def test_a_second_process_that_wants_to_work_stands_by(children: Children)
     await journal.open(work=True)
 
     assert not journal.leads
-    leases = await journal.lease(BOB, fingerprints=("plan-1",), limit=9, now=Instant(1))
+    leases = await journal.lease(BOB, room={"plan-1": 999}, limit=9, now=Instant(1))
     assert leases.claimed == ()
     await journal.close()
 

@@ -11,7 +11,7 @@ from makegood.decision.facts import read_facts
 from makegood.journal.protocol import Applied, Fenced, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from makegood.decision.facts import Fact
     from makegood.journal.protocol import (
@@ -102,8 +102,14 @@ class Watched:
 
     # Passed on as it is -----------------------------------------------------------------------
 
-    async def open(self, *, work: bool, migrations: Sequence[Migration] = ()) -> None:
-        await self.within.open(work=work, migrations=migrations)
+    async def open(
+        self,
+        *,
+        work: bool,
+        migrations: Sequence[Migration] = (),
+        ring: Callable[[], None] | None = None,
+    ) -> None:
+        await self.within.open(work=work, migrations=migrations, ring=ring)
 
     async def close(self) -> None:
         await self.within.close()
@@ -112,11 +118,11 @@ class Watched:
         return await self.within.post(post)
 
     async def lease(
-        self, worker: WorkerId, *, fingerprints: Sequence[str], limit: int, now: Instant
+        self, worker: WorkerId, *, room: Mapping[str, int], limit: int, now: Instant
     ) -> Leases:
         if self.lease_errors:
             raise self.lease_errors.popleft()
-        return await self.within.lease(worker, fingerprints=fingerprints, limit=limit, now=now)
+        return await self.within.lease(worker, room=room, limit=limit, now=now)
 
     async def release(self, worker: WorkerId, runs: Sequence[RunId], *, now: Instant) -> None:
         await self.within.release(worker, runs, now=now)
@@ -132,6 +138,9 @@ class Watched:
     async def list(self, filter: Filter) -> Page:
         return await self.within.list(filter)
 
+    async def settled(self, runs: Collection[RunId]) -> frozenset[RunId]:
+        return await self.within.settled(runs)
+
     async def query(self, sql: str, *parameters: Sql) -> Sequence[tuple[Sql, ...]]:
         return await self.within.query(sql, *parameters)
 
@@ -143,6 +152,20 @@ class Watched:
 
     async def prune(self, *, ended_before: Instant, limit: int, now: Instant) -> int:
         return await self.within.prune(ended_before=ended_before, limit=limit, now=now)
+
+    async def erase(
+        self,
+        run: RunId,
+        *,
+        seq: int,
+        appends: Sequence[bytes],
+        last: bytes,
+        token: bytes,
+        now: Instant,
+    ) -> bool:
+        return await self.within.erase(
+            run, seq=seq, appends=appends, last=last, token=token, now=now
+        )
 
     async def crashes(self) -> int:
         return await self.within.crashes()

@@ -23,7 +23,7 @@ from tests.simulation.workflows import recomputed
 from tests.simulation.world import play
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from makegood.decision.commands import Decision
     from makegood.decision.retry import Chance
@@ -140,11 +140,11 @@ class WallClockLease(Around):
         return self._journal.append(append)
 
     async def lease(
-        self, worker: WorkerId, *, fingerprints: Sequence[str], limit: int, now: Instant
+        self, worker: WorkerId, *, room: Mapping[str, int], limit: int, now: Instant
     ) -> Leases:
         assert self._store is not None
         self._until[worker] = now + self._store.lease_micros
-        return await self._journal.lease(worker, fingerprints=fingerprints, limit=limit, now=now)
+        return await self._journal.lease(worker, room=room, limit=limit, now=now)
 
 
 class Recomputed(Around):
@@ -169,9 +169,9 @@ class UncountedClaims(Around):
     """A claim does not count, so what kills its workers is claimed for ever."""
 
     async def lease(
-        self, worker: WorkerId, *, fingerprints: Sequence[str], limit: int, now: Instant
+        self, worker: WorkerId, *, room: Mapping[str, int], limit: int, now: Instant
     ) -> Leases:
-        leases = await self._journal.lease(worker, fingerprints=fingerprints, limit=limit, now=now)
+        leases = await self._journal.lease(worker, room=room, limit=limit, now=now)
         for leased in leases.claimed:
             self.record(leased.run).claims = 1
         claimed = tuple(msgspec.structs.replace(leased, claims=1) for leased in leases.claimed)

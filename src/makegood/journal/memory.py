@@ -9,23 +9,37 @@ a worker that no longer calls loses its runs when that time has passed.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, NoReturn
 
 from makegood.errors import EngineClosed, UnknownRun
-from makegood.journal.claiming import claimed_at_once
+from makegood.journal.claiming import claimed_at_once, deal
+from makegood.journal.memory_store import (
+    MemoryStore,
+    Record,
+    add,
+    claim,
+    due_by_plan,
+    give_back,
+    hold,
+    holder_of,
+    is_settled,
+    may_be_erased,
+    newest_first,
+    prune,
+    refusal_of,
+    shows,
+    wake,
+    write,
+)
 from makegood.journal.protocol import (
     Append,
     Applied,
-    Conflict,
     Exists,
     Fenced,
     Filter,
     History,
-    Leased,
     Leases,
     Migration,
-    NewRun,
     Page,
     Post,
     Posted,
@@ -39,41 +53,12 @@ from makegood.values.instants import Instant
 from makegood.values.limits import PAGE_RUNS_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from makegood.journal.application.scratch import Scratch
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.injectable import Sql
 
 __all__ = ["MemoryJournal", "MemoryStore"]
-
-
-class MemoryStore:
-    """What several memory journals share. Give each worker a `MemoryJournal` over one of these.
-
-    `lease_seconds` is how long a run stays with a worker that does not renew it.
-    """
-
-    def __init__(self, *, lease_seconds: float = 10.0) -> None:
-        assert lease_seconds > 0, "a lease lasts some time"
-        self.lease_micros: int = round(lease_seconds * 1_000_000)
-        self.records: dict[RunId, _Record] = {}
-        self.sorted_ids: list[RunId] = []
-        self.keys: dict[tuple[str, str], RunId] = {}
-        self.wakeable: set[RunId] = set()
-        """The runs with a wake time: all others need not be looked at to find what is due."""
-        self.held: dict[WorkerId, set[RunId]] = {}
-        self.plans: dict[str, StoredPlan] = {}
-        self._scratch: Scratch | None = None
-
-    def scratch(self) -> Scratch:
-        """Return the database of the application's own tables, made when first needed."""
-        if self._scratch is None:
-            # Most tests need no SQL, and so no SQLite.
-            from makegood.journal.application.scratch import Scratch  # noqa: PLC0415
-
-            self._scratch = Scratch()
-        return self._scratch
 
 
 class MemoryJournal:
@@ -91,7 +76,13 @@ class MemoryJournal:
         """Whether this journal was opened to work."""
         return self._works
 
-    async def open(self, *, work: bool, migrations: Sequence[Migration] = ()) -> None:
+    async def open(
+        self,
+        *,
+        work: bool,
+        migrations: Sequence[Migration] = (),
+        ring: Callable[[], None] | None = None,  # noqa: ARG002 - everybody here is in one process
+    ) -> None:
         """Open the store; with `work=False` only read and post."""
         if migrations:
             self._store.scratch().migrate(migrations)
@@ -113,21 +104,21 @@ class MemoryJournal:
         """Leave something for a run, or start one without holding it."""
         self._require_open()
         if post.create is not None:
-            taken = _taken(self._store, post.run, post.create)
+            taken = holder_of(self._store, post.run, post.create)
             if taken is not None:
                 return taken
-            _add(self._store, _Record(post.run, post.create, post.status, epoch=0))
+            add(self._store, Record(post.run, post.create, post.status, epoch=0))
         record = self._record(post.run)
         if record.pruned_at is not None:
             _refuse_unknown(post.run)
         record.inbox_head += 1
         record.inbox.append(Posted(record.inbox_head, post.body, post.at))
         if record.owner is None:
-            _wake(self._store, record, post.at)
+            wake(self._store, record, post.at)
         return record.inbox_head
 
     async def lease(
-        self, worker: WorkerId, *, fingerprints: Sequence[str], limit: int, now: Instant
+        self, worker: WorkerId, *, room: Mapping[str, int], limit: int, now: Instant
     ) -> Leases:
         """Renew what this worker holds, claim what is due, and name held runs posted to."""
         self._require_open()
@@ -139,9 +130,14 @@ class MemoryJournal:
         for run in held:
             store.records[run].wake_at = renewed
         rung = tuple(run for run in sorted(held) if store.records[run].inbox)
-        due = _due(store, frozenset(fingerprints), now)[:limit]
+        waiting = due_by_plan(store, room, now)
+        due = deal(
+            lambda plan, skipped, count: waiting[plan][skipped : skipped + count],
+            room=room,
+            limit=limit,
+        )
         taken = due[: claimed_at_once([record.claims for record in due])]
-        claimed = tuple(_claim(store, record, worker, renewed) for record in taken)
+        claimed = tuple(claim(store, record, worker, renewed) for record in taken)
         return Leases(claimed=claimed, rung=rung)
 
     async def release(self, worker: WorkerId, runs: Sequence[RunId], *, now: Instant) -> None:
@@ -151,7 +147,7 @@ class MemoryJournal:
             record = self._store.records.get(run)
             if record is not None and record.owner == worker:
                 record.claims = max(0, record.claims - 1)
-                _give_back(self._store, record, now)
+                give_back(self._store, record, now)
 
     async def read(self, run: RunId) -> History:
         """Return everything that is remembered of a run."""
@@ -169,13 +165,19 @@ class MemoryJournal:
         self._require_open()
         limit = min(filter.limit, PAGE_RUNS_MAX)
         rows: list[RunRow] = []
-        for record in _newest_first(self._store, filter.after):
-            if not _shows(filter, record):
+        for record in newest_first(self._store, filter.after):
+            if not shows(filter, record):
                 continue
             if len(rows) == limit:
                 return Page(rows=tuple(rows), next=rows[-1].run)
             rows.append(record.row())
         return Page(rows=tuple(rows), next=None)
+
+    async def settled(self, runs: Collection[RunId]) -> frozenset[RunId]:
+        """Return those of the runs that move no more by themselves."""
+        self._require_open()
+        records = self._store.records
+        return frozenset(run for run in runs if run not in records or is_settled(records[run]))
 
     async def query(self, sql: str, *parameters: Sql) -> Sequence[tuple[Sql, ...]]:
         """Return the rows of a read-only statement over the application's tables."""
@@ -205,8 +207,31 @@ class MemoryJournal:
         ]
         ended.sort(key=lambda record: (record.ended_at, record.run))
         for record in ended[:limit]:
-            _prune(self._store, record, now)
+            prune(self._store, record, now)
         return len(ended[:limit])
+
+    async def erase(
+        self,
+        run: RunId,
+        *,
+        seq: int,
+        appends: Sequence[bytes],
+        last: bytes,
+        token: bytes,
+        now: Instant,
+    ) -> bool:
+        """Replace what a run holds by what may be kept of it; say whether that was done."""
+        del now  # An append here keeps no time of its own.
+        self._require_open()
+        assert len(appends) == seq, "an erased run keeps its sequence"
+        record = self._store.records.get(run)
+        if record is None or record.seq != seq or not may_be_erased(record):
+            return False
+        record.status, record.subject = "erased", None
+        record.appends = [*appends, last]
+        record.inbox.clear()
+        record.seq, record.token = seq + 1, token
+        return True
 
     async def crashes(self) -> int:
         """Return 0: a store in memory ends with its process, so it never finds a crash."""
@@ -221,7 +246,7 @@ class MemoryJournal:
         if record is not None and record.token == append.token and record.seq == append.seq:
             given_again = append.local is not None and record.pruned_at is None
             return Applied(record.appends[-1]) if given_again else Applied()
-        refusal = _refusal(store, record, append)
+        refusal = refusal_of(store, record, append)
         if refusal is not None:
             return refusal
         facts = append.facts
@@ -232,14 +257,14 @@ class MemoryJournal:
             facts = outcome
         if record is None:
             assert append.create is not None, "a run without a row is being created"
-            record = _Record(append.run, append.create, append.summary.status, epoch=1)
-            _add(store, record)
-            _hold(store, record, append.worker, Instant(append.at + store.lease_micros))
-        _write(store, record, append, facts)
+            record = Record(append.run, append.create, append.summary.status, epoch=1)
+            add(store, record)
+            hold(store, record, append.worker, Instant(append.at + store.lease_micros))
+        write(store, record, append, facts)
         self.commits += 1
         return Applied() if append.local is None else Applied(facts)
 
-    def _record(self, run: RunId) -> _Record:
+    def _record(self, run: RunId) -> Record:
         record = self._store.records.get(run)
         if record is None:
             _refuse_unknown(run)
@@ -250,197 +275,8 @@ class MemoryJournal:
             raise _closed()
 
 
-class _Record:
-    """A run's row, its appends and its inbox, changed in place by the functions below."""
-
-    __slots__ = (
-        "appends",
-        "cause",
-        "claims",
-        "ended_at",
-        "epoch",
-        "inbox",
-        "inbox_head",
-        "new",
-        "owner",
-        "pruned_at",
-        "reason",
-        "rollback",
-        "run",
-        "seq",
-        "status",
-        "token",
-        "wake_at",
-    )
-
-    def __init__(self, run: RunId, new: NewRun, status: str, *, epoch: int) -> None:
-        self.run = run
-        self.new = new
-        self.status = status
-        self.cause: str | None = None
-        self.rollback: str | None = None
-        self.reason: str | None = None
-        self.seq = 0
-        self.inbox_head = 0
-        self.epoch = epoch
-        self.claims = 0
-        self.owner: WorkerId | None = None
-        self.wake_at: Instant | None = None
-        self.ended_at: Instant | None = None
-        self.pruned_at: Instant | None = None
-        self.token = b""
-        self.appends: list[bytes] = []
-        self.inbox: list[Posted] = []
-
-    def row(self) -> RunRow:
-        """Return what the record says now."""
-        new = self.new
-        return RunRow(
-            run=self.run,
-            workflow=new.workflow,
-            key=new.key,
-            fingerprint=new.fingerprint,
-            input_hash=new.input_hash,
-            status=self.status,
-            cause=self.cause,
-            rollback=self.rollback,
-            reason=self.reason,
-            seq=self.seq,
-            inbox_head=self.inbox_head,
-            epoch=self.epoch,
-            claims=self.claims,
-            owner=self.owner,
-            wake_at=self.wake_at,
-            created_at=new.created_at,
-            ended_at=self.ended_at,
-            pruned_at=self.pruned_at,
-        )
-
-
 def _closed() -> EngineClosed:
     return EngineClosed("the journal is closed, or was never opened")
-
-
-def _refusal(store: MemoryStore, record: _Record | None, append: Append) -> Verdict | None:
-    """Compare what the append expects with the record; None when it may be written."""
-    if append.create is not None:
-        return _taken(store, append.run, append.create)
-    if record is None or record.epoch != append.epoch or record.owner != append.worker:
-        return Fenced()
-    if record.seq != append.seq - 1 or record.inbox_head != append.inbox_head:
-        return Conflict()
-    return None
-
-
-def _write(store: MemoryStore, record: _Record, append: Append, facts: bytes) -> None:
-    summary = append.summary
-    record.seq = append.seq
-    record.token = append.token
-    record.status = summary.status
-    record.cause = summary.cause
-    record.rollback = summary.rollback
-    record.reason = summary.reason
-    record.ended_at = summary.ended_at
-    if append.progress:
-        record.claims = 0
-    record.appends.append(facts)
-    if record.inbox and append.inbox_taken >= record.inbox[0].n:
-        record.inbox = [post for post in record.inbox if post.n > append.inbox_taken]
-    if append.release:
-        _give_back(store, record, append.wake_at)
-
-
-def _taken(store: MemoryStore, run: RunId, new: NewRun) -> Exists | None:
-    other = run if run in store.records else None
-    if new.key is not None:
-        other = store.keys.get((new.workflow, new.key), other)
-    return None if other is None else Exists(other, store.records[other].new.input_hash)
-
-
-def _add(store: MemoryStore, record: _Record) -> None:
-    store.records[record.run] = record
-    insort(store.sorted_ids, record.run)
-    if record.new.key is not None:
-        store.keys[record.new.workflow, record.new.key] = record.run
-
-
-def _due(store: MemoryStore, fingerprints: frozenset[str], now: Instant) -> list[_Record]:
-    due = [
-        (record.wake_at, record.run, record)
-        for record in map(store.records.__getitem__, store.wakeable)
-        if record.wake_at is not None
-        and record.wake_at <= now
-        and record.new.fingerprint in fingerprints
-    ]
-    due.sort(key=lambda entry: entry[:2])
-    return [record for _, _, record in due]
-
-
-def _claim(store: MemoryStore, record: _Record, worker: WorkerId, until: Instant) -> Leased:
-    if record.owner is not None:
-        store.held[record.owner].discard(record.run)
-    record.epoch += 1
-    record.claims += 1
-    _hold(store, record, worker, until)
-    return Leased(
-        run=record.run,
-        epoch=record.epoch,
-        fingerprint=record.new.fingerprint,
-        claims=record.claims,
-    )
-
-
-def _hold(store: MemoryStore, record: _Record, worker: WorkerId, until: Instant) -> None:
-    record.owner = worker
-    store.held.setdefault(worker, set()).add(record.run)
-    _wake(store, record, until)
-
-
-def _give_back(store: MemoryStore, record: _Record, wake_at: Instant | None) -> None:
-    assert record.owner is not None, "only a held run is given back"
-    store.held[record.owner].discard(record.run)
-    record.owner = None
-    record.wake_at = None
-    store.wakeable.discard(record.run)
-    if wake_at is not None:
-        _wake(store, record, wake_at)
-
-
-def _wake(store: MemoryStore, record: _Record, at: Instant) -> None:
-    """Let the run be found at this moment, or earlier where it is due earlier already."""
-    held = record.owner is not None
-    record.wake_at = at if held or record.wake_at is None else min(record.wake_at, at)
-    store.wakeable.add(record.run)
-
-
-def _prune(store: MemoryStore, record: _Record, pruned_at: Instant) -> None:
-    record.appends.clear()
-    record.inbox.clear()
-    record.pruned_at = pruned_at
-    if record.new.key is None:
-        del store.records[record.run]
-        del store.sorted_ids[bisect_left(store.sorted_ids, record.run)]
-
-
-def _newest_first(store: MemoryStore, after: RunId | None) -> Iterator[_Record]:
-    ids = store.sorted_ids
-    end = len(ids) if after is None else bisect_left(ids, after)
-    for position in range(end - 1, -1, -1):
-        yield store.records[ids[position]]
-
-
-def _shows(filter: Filter, record: _Record) -> bool:
-    return (
-        (not filter.statuses or record.status in filter.statuses)
-        and (not filter.causes or record.cause in filter.causes)
-        and (not filter.reasons or record.reason in filter.reasons)
-        and (filter.workflow is None or record.new.workflow == filter.workflow)
-        and (filter.created_before is None or record.new.created_at < filter.created_before)
-        and (filter.created_after is None or record.new.created_at >= filter.created_after)
-        and (filter.unfinished is None or filter.unfinished == (record.ended_at is None))
-        and (not filter.wakeless or record.wake_at is None)
-        and (not filter.posted or bool(record.inbox))
-    )
 
 
 def _refuse_unknown(run: RunId) -> NoReturn:

@@ -17,7 +17,7 @@ from makegood.values.injectable import Sql
 from makegood.values.instants import Instant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from makegood.journal.reply import Pending
     from makegood.values.injectable import Transaction
@@ -64,6 +64,8 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fingerprint: str
     input_hash: str
     created_at: Instant
+    subject: str | None = None
+    """Whom the run is about, so that what it holds of them can be erased."""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -228,6 +230,8 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ended_at: Instant | None
     pruned_at: Instant | None
     """Set once the facts are gone and only the row remains, as the tombstone of its key."""
+    subject: str | None = None
+    """Whom the run is about; None also once that was erased."""
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
@@ -247,6 +251,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     causes: frozenset[str] = frozenset()
     reasons: frozenset[str] = frozenset()
     workflow: str | None = None
+    subject: str | None = None
     created_before: Instant | None = None
     created_after: Instant | None = None
     """Runs that were created then are shown too."""
@@ -311,8 +316,10 @@ class Journal(Protocol):
 
     **Leasing**
     12. `lease` claims at most `limit` runs that are due and that nobody holds: epoch + 1 and
-        claims + 1 each. Only runs with one of the given fingerprints are claimed. One that was
-        claimed `CLAIMS_TOGETHER_MAX` times without progress is claimed alone, in its turn.
+        claims + 1 each. Only runs with one of the given fingerprints are claimed, no more of each
+        than there is room for. They are dealt out fairly, as `claiming.deal` says: a plan of which
+        many are due does not keep the others waiting. One that was claimed `CLAIMS_TOGETHER_MAX`
+        times without progress is claimed alone, in its turn.
     13. It also names the runs that this worker holds whose inbox is not empty.
     14. The runs of a dead worker become claimable without anyone's help; those of a live one
         never do. A stale holder's append is `Fenced`, whatever the clocks say.
@@ -323,14 +330,20 @@ class Journal(Protocol):
     17. `list` pages through rows with the newest first; a page holds at most `limit` rows and
         never repeats or skips a run that was there all along.
     18. `query` reads the application's own tables, and cannot write.
-    19. `plan` returns a stored plan; `keep_plan` stores one, once, and must precede its runs.
+    19. `settled` names those of the given runs that move no more by themselves: they ended or are
+        parked, or are not there.
+    20. `plan` returns a stored plan; `keep_plan` stores one, once, and must precede its runs.
 
     **Keeping**
-    20. `prune` removes the facts of at most `limit` runs that ended before the moment given.
+    21. `prune` removes the facts of at most `limit` runs that ended before the moment given.
         A run with a key keeps its row, so that the key stays taken; another is removed whole.
-    21. `open` makes or migrates the schema, the extensions' tables included, each migration
+    22. `erase` puts the appends given in the place of those of a run that has ended, adds one
+        more, and takes the subject off its row, whose status becomes `erased`; the inbox is
+        emptied. Nothing else ever changes stored facts. A run that is not there, is held, is due or
+        has another sequence is left as it is, and the answer is False.
+    23. `open` makes or migrates the schema, the extensions' tables included, each migration
         exactly once and in order; what is not ours or is newer raises `StoreRefused`.
-    22. `crashes` counts the unclean ends that the store could find: when leadership was gained,
+    24. `crashes` counts the unclean ends that the store could find: when leadership was gained,
         or when a run was taken whose holder's lease had run out.
     """
 
@@ -339,8 +352,18 @@ class Journal(Protocol):
         """Whether this process may hold runs now: an append with `create` is allowed."""
         ...
 
-    async def open(self, *, work: bool, migrations: Sequence[Migration] = ()) -> None:
-        """Open the store; with `work=False` never take runs, only read and post (21)."""
+    async def open(
+        self,
+        *,
+        work: bool,
+        migrations: Sequence[Migration] = (),
+        ring: Callable[[], None] | None = None,
+    ) -> None:
+        """Open the store; with `work=False` never take runs, only read and post (23).
+
+        `ring` is called, on the event loop, when somebody else may have left something for this
+        worker. It is a hint that may be lost, and a store need not give any.
+        """
         ...
 
     async def close(self) -> None:
@@ -360,9 +383,13 @@ class Journal(Protocol):
         ...
 
     async def lease(
-        self, worker: WorkerId, *, fingerprints: Sequence[str], limit: int, now: Instant
+        self, worker: WorkerId, *, room: Mapping[str, int], limit: int, now: Instant
     ) -> Leases:
-        """Claim runs that are due, and name held runs that were posted to (12–14)."""
+        """Claim runs that are due, and name held runs that were posted to (12–14).
+
+        `room` says by fingerprint how many more runs of a plan may be claimed; the first plan has
+        the first turn.
+        """
         ...
 
     async def release(self, worker: WorkerId, runs: Sequence[RunId], *, now: Instant) -> None:
@@ -381,25 +408,46 @@ class Journal(Protocol):
         """Return one page of rows (17)."""
         ...
 
+    async def settled(self, runs: Collection[RunId]) -> frozenset[RunId]:
+        """Return those of the runs that move no more by themselves (19)."""
+        ...
+
     async def query(self, sql: str, *parameters: Sql) -> Sequence[tuple[Sql, ...]]:
         """Return the rows of a read-only statement over the application's tables (18)."""
         ...
 
     async def keep_plan(self, plan: StoredPlan) -> None:
-        """Store a plan under its fingerprint; one already there is left as it is (19)."""
+        """Store a plan under its fingerprint; one already there is left as it is (20)."""
         ...
 
     async def plan(self, fingerprint: str) -> StoredPlan | None:
-        """Return a stored plan, or None (19)."""
+        """Return a stored plan, or None (20)."""
         ...
 
     async def prune(self, *, ended_before: Instant, limit: int, now: Instant) -> int:
-        """Remove the history of runs that ended before a moment; return how many (20).
+        """Remove the history of runs that ended before a moment; return how many (21).
 
         `now` is when they are marked as pruned.
         """
         ...
 
+    async def erase(
+        self,
+        run: RunId,
+        *,
+        seq: int,
+        appends: Sequence[bytes],
+        last: bytes,
+        token: bytes,
+        now: Instant,
+    ) -> bool:
+        """Replace what a run holds by what may be kept of it; say whether that was done (22).
+
+        `seq` is the run's sequence and so how many `appends` there are; `last` is the append that
+        is added, which tells of the erasure, and `token` its name.
+        """
+        ...
+
     async def crashes(self) -> int:
-        """Return how many unclean ends were found when leadership was gained (22)."""
+        """Return how many unclean ends were found when leadership was gained (24)."""
         ...

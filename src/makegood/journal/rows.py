@@ -19,7 +19,7 @@ __all__ = ["RUN_COLUMNS", "refuse_unknown", "run_row", "unknown"]
 
 RUN_COLUMNS = (
     "id, workflow, key, fingerprint, input_hash, status, cause, rollback, reason, seq, "
-    "inbox_head, epoch, claims, owner, wake_at, created_at, ended_at, pruned_at"
+    "inbox_head, epoch, claims, owner, wake_at, created_at, ended_at, pruned_at, subject"
 )
 """The columns that `run_row` takes, in its order."""
 

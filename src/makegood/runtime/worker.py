@@ -118,7 +118,7 @@ class Worker:
             room = 0
         leases = await shell.journal.lease(
             shell.worker,
-            fingerprints=tuple(self._served),
+            room=dict.fromkeys(self._served, room),
             limit=max(0, room),
             now=shell.clock.now(),
         )

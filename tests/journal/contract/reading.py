@@ -1,4 +1,4 @@
-"""Of reading runs, listings, queries and plans (promises 16 to 19)."""
+"""Of reading runs, listings, queries and plans (promises 16 to 20)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from tests.journal.promises import RUN, promise, stock
 from tests.journal.records import (
     append,
     first,
+    last,
+    new_run,
     post,
     run_id,
 )
@@ -105,6 +107,37 @@ async def test_a_listing_shows_what_every_field_of_its_filter_allows(
 
 
 @promise(17)
+async def test_a_listing_shows_the_runs_that_are_about_somebody(journal: Journal) -> None:
+    await journal.append(first(run_id(1), subject="customer-1"))
+    await journal.append(first(run_id(2), subject="customer-2"))
+    await journal.post(post(run_id(3), create=new_run(subject="customer-1")))
+    await journal.append(first(run_id(4)))
+
+    page = await journal.list(Filter(subject="customer-1"))
+
+    assert [(row.run, row.subject) for row in page.rows] == [
+        (run_id(3), "customer-1"),
+        (run_id(1), "customer-1"),
+    ]
+
+
+@promise(19)
+async def test_runs_are_settled_that_ended_or_are_parked_or_are_not_there(
+    journal: Journal,
+) -> None:
+    parked = Summary(status="parked", reason="in doubt")
+    await journal.append(first(run_id(1)))
+    await journal.append(first(run_id(2), summary=parked, release=True))
+    await journal.append(first(run_id(3)))
+    await journal.append(last(run_id(3), 2, ended_at=9))
+
+    asked = [run_id(number) for number in (1, 2, 3, 4)]
+
+    assert await journal.settled(asked) == {run_id(2), run_id(3), run_id(4)}
+    assert await journal.settled(()) == frozenset()
+
+
+@promise(17)
 async def test_a_listing_shows_runs_that_nothing_wakes_and_runs_that_were_posted_to(
     journal: Journal,
 ) -> None:
@@ -158,7 +191,7 @@ async def test_a_query_cannot_write_or_look_into_the_engine(journal: Journal, sq
     assert await stock(journal) == 5
 
 
-@promise(19)
+@promise(20)
 async def test_a_plan_is_kept_once_under_its_fingerprint(journal: Journal) -> None:
     plan = StoredPlan(fingerprint="plan-1", workflow="place_order", json="{}")
 

@@ -19,7 +19,7 @@ from tests.simulation.crashing.points import Mishap, points
 from tests.simulation.crashing.world import play
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from makegood.decision.commands import Decision
     from makegood.decision.retry import Chance
@@ -56,12 +56,12 @@ class ClaimedOnce(Around):
     """A run whose first heir died is not found by a second one."""
 
     async def lease(
-        self, worker: WorkerId, *, fingerprints: Sequence[str], limit: int, now: Instant
+        self, worker: WorkerId, *, room: Mapping[str, int], limit: int, now: Instant
     ) -> Leases:
         for record in self.store.records.values():
             if record.epoch > 1:
                 self.store.wakeable.discard(record.run)
-        return await self.journal.lease(worker, fingerprints=fingerprints, limit=limit, now=now)
+        return await self.journal.lease(worker, room=room, limit=limit, now=now)
 
 
 class PlansOnce(Around):

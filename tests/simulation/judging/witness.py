@@ -16,7 +16,7 @@ from tests.simulation.judging.rules import RULES
 from tests.simulation.outside import LOOK_UP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from makegood.journal.memory import MemoryStore
     from makegood.journal.protocol import Journal, Leases, Post, Verdict
@@ -177,7 +177,7 @@ class Witness:
             self._begin(post.run)
         self.check_wakes(post.run)
 
-    def leased(self, lane: Lane, leases: Leases, fingerprints: Sequence[str]) -> None:
+    def leased(self, lane: Lane, leases: Leases, fingerprints: Collection[str]) -> None:
         """See what was claimed."""
         for leased in leases.claimed:
             record, ledger = self._store.records[leased.run], self.ledgers[leased.run]
@@ -210,7 +210,7 @@ class Witness:
                 self._holders[run].pop()
             self.check_wakes(run)
 
-    def passed_by(self, fingerprints: Sequence[str], now: Instant) -> None:
+    def passed_by(self, fingerprints: Collection[str], now: Instant) -> None:
         """See that somebody asks for work, and leaves what it does not serve."""
         for run in self._store.wakeable:
             record = self._store.records[run]
@@ -275,12 +275,12 @@ class Watched:
         return outcome
 
     async def lease(
-        self, worker: WorkerId, *, fingerprints: Sequence[str], limit: int, now: Instant
+        self, worker: WorkerId, *, room: Mapping[str, int], limit: int, now: Instant
     ) -> Leases:
         """Let runs be claimed."""
-        leases = await self._journal.lease(worker, fingerprints=fingerprints, limit=limit, now=now)
-        self._witness.leased(self._lane, leases, fingerprints)
-        self._witness.passed_by(fingerprints, now)
+        leases = await self._journal.lease(worker, room=room, limit=limit, now=now)
+        self._witness.leased(self._lane, leases, room)
+        self._witness.passed_by(room, now)
         return leases
 
     async def release(self, worker: WorkerId, runs: Sequence[RunId], *, now: Instant) -> None:

@@ -27,7 +27,7 @@ __all__ = ["TOKEN_BYTES", "AppendJob", "statement_of", "verdict_instead", "write
 TOKEN_BYTES = 16
 """The length of an append's token."""
 
-_NONE_MADE: tuple[tuple[Any, ...], ...] = ((),) * 21  # Any: one array a parameter
+_NONE_MADE: tuple[tuple[Any, ...], ...] = ((),) * 22  # Any: one array a parameter
 _NONE_MOVED: tuple[tuple[Any, ...], ...] = ((),) * 17
 
 _APPLIED = Applied()
@@ -78,6 +78,7 @@ class AppendJob:
                 create.fingerprint,
                 create.input_hash,
                 create.created_at,
+                create.subject,
             )
 
     def settle(self) -> None:
@@ -89,8 +90,8 @@ class AppendJob:
 
 def statement_of(schema: str) -> str:
     """Return the statement that writes a batch."""
-    made = ", ".join(f"${number}" for number in range(1, 23))
-    moved = ", ".join(f"${number}" for number in range(23, 40))
+    made = ", ".join(f"${number}" for number in range(1, 24))
+    moved = ", ".join(f"${number}" for number in range(24, 41))
     return f'SELECT "{schema}".make_runs({made}), "{schema}".move_runs({moved})'
 
 

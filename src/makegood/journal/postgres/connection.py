@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 # ruff: noqa: ASYNC109
 
 __all__ = [
+    "ASYNCPG",
     "TROUBLE",
     "Connection",
+    "Driver",
     "Fault",
     "Patience",
     "Pool",
     "Row",
-    "connect",
     "fault_of",
     "in_transaction",
     "is_lost",
     "only_read",
-    "pool_of",
     "refusal_to_connect",
     "said",
     "within",
@@ -138,6 +138,18 @@ class Pool(Protocol):
         ...
 
 
+class Driver(Protocol):
+    """What makes connections: asyncpg, or in a simulation something that stands for a server."""
+
+    async def connect(self, place: Place) -> Connection:
+        """Connect to a server that can be written to."""
+        ...
+
+    async def pool_of(self, place: Place) -> Pool:
+        """Return a pool that connects when it is first used."""
+        ...
+
+
 class Fault(Enum):
     """What an error means for whoever waits."""
 
@@ -204,18 +216,22 @@ def is_lost(connection: Connection, error: Exception) -> bool:
     return fault_of(error) in {Fault.GONE, Fault.AGAIN, Fault.FULL}
 
 
-async def connect(place: Place) -> Connection:
-    """Connect to a server that can be written to."""
-    made: Connection = await _driver.connect(**_options(place))
-    return made
+class _Asyncpg:
+    """The driver, over the network."""
+
+    async def connect(self, place: Place) -> Connection:
+        made: Connection = await _driver.connect(**_options(place))
+        return made
+
+    async def pool_of(self, place: Place) -> Pool:
+        made: Pool = await _driver.create_pool(
+            **_options(place), min_size=0, max_size=place.connections_max
+        )
+        return made
 
 
-async def pool_of(place: Place) -> Pool:
-    """Return a pool that connects when it is first used."""
-    made: Pool = await _driver.create_pool(
-        **_options(place), min_size=0, max_size=place.connections_max
-    )
-    return made
+ASYNCPG: Driver = _Asyncpg()
+"""The real one."""
 
 
 class Patience:

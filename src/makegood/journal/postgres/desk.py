@@ -18,7 +18,6 @@ from makegood.journal.postgres.connection import (
     Patience,
     fault_of,
     in_transaction,
-    pool_of,
     said,
     within,
 )
@@ -26,7 +25,7 @@ from makegood.journal.postgres.connection import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from makegood.journal.postgres.connection import Connection, Pool
+    from makegood.journal.postgres.connection import Connection, Driver, Pool
     from makegood.journal.postgres.place import Place
 
 __all__ = ["Desk"]
@@ -42,9 +41,9 @@ class Desk:
         self._pool = pool
 
     @classmethod
-    async def at(cls, place: Place) -> Desk:
+    async def at(cls, place: Place, driver: Driver) -> Desk:
         """Return a desk whose connections are made as they are needed."""
-        return cls(place, await pool_of(place))
+        return cls(place, await driver.pool_of(place))
 
     async def ask(self, question: Callable[[Connection], Awaitable[T]], *, bare: bool = False) -> T:
         """Return the answer; `StoreBusy` when the server gives none in time.

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from makegood.errors import EngineClosed, MakegoodError
 from makegood.journal.postgres.appending import TOKEN_BYTES
-from makegood.journal.postgres.application import rows_read
+from makegood.journal.postgres.connection import ASYNCPG
 from makegood.journal.postgres.desk import Desk
+from makegood.journal.postgres.erasing import Erasure, erase_run
 from makegood.journal.postgres.leasing import Holdings
 from makegood.journal.postgres.opening import open_database
 from makegood.journal.postgres.place import Place
@@ -23,8 +24,10 @@ from makegood.journal.postgres.reading import (
     page_of,
     plan_of,
     run_of_key,
+    settled_of,
 )
-from makegood.journal.postgres.stepping import Steps
+from makegood.journal.postgres.steps.application import rows_read
+from makegood.journal.postgres.steps.stepping import Steps
 from makegood.journal.postgres.writer import Writer
 from makegood.journal.protocol import (
     Append,
@@ -42,9 +45,9 @@ from makegood.journal.protocol import (
 from makegood.journal.reply import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from makegood.journal.postgres.connection import Connection
+    from makegood.journal.postgres.connection import Connection, Driver
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.injectable import Sql
     from makegood.values.instants import Instant
@@ -59,10 +62,12 @@ class PostgresJournal:
     """A `Journal` in a schema of a PostgreSQL database, made when it is first opened.
 
     `place` is an address, `postgresql://user@host/database`, or a `Place` with every setting.
+    `driver` makes the connections; a simulation has one of its own.
     """
 
-    def __init__(self, place: str | Place) -> None:
+    def __init__(self, place: str | Place, *, driver: Driver = ASYNCPG) -> None:
         self._place = Place.of(place) if isinstance(place, str) else place
+        self._driver = driver
         self._works = False
         self._opened: _Opened | None = None
 
@@ -81,11 +86,17 @@ class PostgresJournal:
         opened = self._opened
         return 0 if opened is None else opened.writer.commits + opened.poster.commits
 
-    async def open(self, *, work: bool, migrations: Sequence[Migration] = ()) -> None:
+    async def open(
+        self,
+        *,
+        work: bool,
+        migrations: Sequence[Migration] = (),
+        ring: Callable[[], None] | None = None,
+    ) -> None:
         """Connect and bring the schema to its newest number; `StoreRefused` says why not."""
         assert self._opened is None, "a journal is opened once"
-        connection = await open_database(self._place, migrations)
-        self._opened = await _Opened.over(self._place, connection)
+        connection = await open_database(self._place, migrations, driver=self._driver)
+        self._opened = await _Opened.over(self._place, connection, self._driver)
         self._works = work
 
     async def close(self) -> None:
@@ -113,13 +124,13 @@ class PostgresJournal:
         return await self._ready().poster.post(post)
 
     async def lease(
-        self, worker: WorkerId, *, fingerprints: Sequence[str], limit: int, now: Instant
+        self, worker: WorkerId, *, room: Mapping[str, int], limit: int, now: Instant
     ) -> Leases:
         """Renew what is held here, claim what is due, and name held runs that were posted to."""
         opened = self._ready()
         if not self._works:
             return Leases()
-        return await opened.holdings.lease(worker, fingerprints=fingerprints, limit=limit, now=now)
+        return await opened.holdings.lease(worker, room=room, limit=limit, now=now)
 
     async def release(self, worker: WorkerId, runs: Sequence[RunId], *, now: Instant) -> None:
         """Give held runs back, due at once, without counting the claim."""
@@ -139,6 +150,10 @@ class PostgresJournal:
     async def list(self, filter: Filter) -> Page:
         """Return one page of rows, the newest first."""
         return await self._desk().ask(partial(page_of, schema=self._place.schema, filter=filter))
+
+    async def settled(self, runs: Collection[RunId]) -> frozenset[RunId]:
+        """Return those of the runs that move no more by themselves."""
+        return await self._desk().ask(partial(settled_of, schema=self._place.schema, runs=runs))
 
     async def query(self, sql: str, *parameters: Sql) -> Sequence[tuple[Sql, ...]]:
         """Return the rows of a read-only statement over the application's tables."""
@@ -175,6 +190,22 @@ class PostgresJournal:
 
         return await self._desk().ask(remove)
 
+    async def erase(
+        self,
+        run: RunId,
+        *,
+        seq: int,
+        appends: Sequence[bytes],
+        last: bytes,
+        token: bytes,
+        now: Instant,
+    ) -> bool:
+        """Replace what a run holds by what may be kept of it; say whether that was done."""
+        erasure = Erasure(run=run, seq=seq, appends=appends, last=last, token=token, at=now)
+        return await self._desk().ask(
+            partial(erase_run, schema=self._place.schema, erasure=erasure), bare=True
+        )
+
     async def crashes(self) -> int:
         """Return how many workers lost a run because they were not heard of in time."""
         return await self._desk().ask(partial(crashes_recorded, schema=self._place.schema))
@@ -196,18 +227,25 @@ class _Opened:
 
     __slots__ = ("desk", "holdings", "poster", "steps_desk", "writer")
 
-    def __init__(self, place: Place, connection: Connection, desk: Desk, steps_desk: Desk) -> None:
+    def __init__(
+        self, place: Place, connection: Connection, driver: Driver, *, desk: Desk, steps_desk: Desk
+    ) -> None:
         self.desk = desk
         self.steps_desk = steps_desk
         self.holdings = Holdings(place, desk)
         self.poster = Poster(place.schema, desk)
         self.writer = Writer(
-            place, connection, Steps(place, steps_desk), noticed=self.holdings.notice
+            place,
+            connection,
+            Steps(place, steps_desk),
+            driver=driver,
+            noticed=self.holdings.notice,
         )
 
     @classmethod
-    async def over(cls, place: Place, connection: Connection) -> _Opened:
-        return cls(place, connection, await Desk.at(place), await Desk.at(place))
+    async def over(cls, place: Place, connection: Connection, driver: Driver) -> _Opened:
+        desk, steps_desk = await Desk.at(place, driver), await Desk.at(place, driver)
+        return cls(place, connection, driver, desk=desk, steps_desk=steps_desk)
 
 
 def _given(outcome: Verdict | MakegoodError) -> Reply[Verdict]:

@@ -10,16 +10,17 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from makegood.journal.protocol import Applied, Fenced, Leased, Leases
+from makegood.values.ids import RunId
 from makegood.values.limits import CLAIMS_TOGETHER_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from makegood.journal.postgres.connection import Connection
     from makegood.journal.postgres.desk import Desk
     from makegood.journal.postgres.place import Place
     from makegood.journal.protocol import Append
-    from makegood.values.ids import RunId, WorkerId
+    from makegood.values.ids import WorkerId
     from makegood.values.instants import Instant
 
 # The schema is a plain name, checked in `place`; values are bound.
@@ -59,16 +60,16 @@ class Holdings:
             self._hold(run, worker)
 
     async def lease(
-        self, worker: WorkerId, *, fingerprints: Sequence[str], limit: int, now: Instant
+        self, worker: WorkerId, *, room: Mapping[str, int], limit: int, now: Instant
     ) -> Leases:
         """Renew what is due to be renewed, claim what is due, and name held runs posted to."""
-        aged = self._aged(worker)
+        await self._renew(worker)
         rows = await self._desk.ask(
             lambda connection: connection.fetch(
                 f'SELECT * FROM "{self._place.schema}".lease($1, $2, $3, $4, $5, $6, $7)',
                 worker,
-                aged,
-                list(fingerprints),
+                list(room),
+                list(room.values()),
                 limit,
                 now,
                 self._place.lease_micros,
@@ -77,17 +78,13 @@ class Holdings:
         )
         claimed: list[Leased] = []
         rung: list[RunId] = []
-        renewed: set[RunId] = set()
         for kind, run, epoch, fingerprint, claims in rows:
             if kind == "claimed":
                 self._hold(run, worker)
                 leased = Leased(run=run, epoch=epoch, fingerprint=fingerprint, claims=claims)
                 claimed.append(leased)
-            elif kind == "rung":
-                rung.append(run)
             else:
-                renewed.add(run)
-        self._take_notice(aged, renewed)
+                rung.append(run)
         return Leases(claimed=tuple(claimed), rung=tuple(rung))
 
     async def release(self, worker: WorkerId, runs: Sequence[RunId], *, now: Instant) -> None:
@@ -105,6 +102,20 @@ class Holdings:
         for run in runs:
             if self._owners.get(run) == worker:
                 self._forget(run)
+
+    async def _renew(self, worker: WorkerId) -> None:
+        aged = self._aged(worker)
+        if not aged:
+            return
+        rows = await self._desk.ask(
+            lambda connection: connection.fetch(
+                f'SELECT * FROM "{self._place.schema}".renew($1, $2, $3)',
+                worker,
+                aged,
+                self._place.lease_micros,
+            )
+        )
+        self._take_notice(aged, {RunId(run) for (run,) in rows})
 
     def _aged(self, worker: WorkerId) -> list[RunId]:
         """Return the runs whose lease is to be renewed now, the first ones when they are many."""

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from makegood.errors import InvalidInput, StoreRefused
 from makegood.journal.numbering import to_apply
 from makegood.journal.postgres.connection import (
+    ASYNCPG,
     TROUBLE,
     Fault,
-    connect,
     fault_of,
     in_transaction,
     only_read,
@@ -22,12 +22,12 @@ from makegood.journal.postgres.connection import (
     said,
     within,
 )
-from makegood.journal.postgres.guard import Permission, permitted
+from makegood.journal.postgres.steps.guard import Permission, permitted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from makegood.journal.postgres.connection import Connection
+    from makegood.journal.postgres.connection import Connection, Driver
     from makegood.journal.postgres.place import Place
     from makegood.journal.protocol import Migration
 
@@ -47,14 +47,18 @@ _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 
 
 async def open_database(
-    place: Place, migrations: Sequence[Migration], *, own: Sequence[str] | None = None
+    place: Place,
+    migrations: Sequence[Migration],
+    *,
+    own: Sequence[str] | None = None,
+    driver: Driver = ASYNCPG,
 ) -> Connection:
     """Connect, look at the server, make or migrate the schema; return the connection.
 
     `own` are the engine's own scripts, of which an older program knows only the first.
     """
     try:
-        connection = await connect(place)
+        connection = await driver.connect(place)
     except TROUBLE as error:
         raise refusal_to_connect(place, error) from error
     try:

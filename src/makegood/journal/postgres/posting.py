@@ -37,7 +37,7 @@ class Poster:
 
     def __init__(self, schema: str, desk: Desk) -> None:
         self._desk = desk
-        self._sql = f'SELECT * FROM "{schema}".post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)'
+        self._sql = f'SELECT * FROM "{schema}".post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)'
         self._waiting: list[_PostJob] = []
         self._room = asyncio.Semaphore(_POSTS_WAITING_MAX)
         self._task: asyncio.Task[None] | None = None
@@ -115,10 +115,13 @@ class _PostJob:
         created: tuple[object, ...]
         if new is None:
             self.order = ("posted", post.run)
-            created = (None, None, None, None, None)
+            created = (None, None, None, None, None, None)
         else:
             self.order = ("made", new.workflow, new.key or "", post.run)
-            created = (new.workflow, new.key, new.fingerprint, new.input_hash, new.created_at)
+            created = (
+                *(new.workflow, new.key, new.fingerprint, new.input_hash, new.created_at),
+                new.subject,
+            )
         token = os.urandom(TOKEN_BYTES)
         self.values: tuple[object, ...] = (
             *(post.run, post.body, post.at, token, post.status),
@@ -141,7 +144,7 @@ def _is_in_the_way(error: MakegoodError) -> bool:
 
 
 def _answer(row: Row) -> int | Exists | None:
-    number, other, other_hash = row
+    number, other, other_hash, _holder = row
     if other is not None:
         return Exists(RunId(other), other_hash)
     return None if number is None else int(number)

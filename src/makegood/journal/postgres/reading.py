@@ -10,9 +10,19 @@ from makegood.values.ids import RunId
 from makegood.values.limits import PAGE_RUNS_MAX
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from makegood.journal.postgres.connection import Connection
 
-__all__ = ["conditions_of", "crashes_recorded", "history_of", "page_of", "plan_of", "run_of_key"]
+__all__ = [
+    "conditions_of",
+    "crashes_recorded",
+    "history_of",
+    "page_of",
+    "plan_of",
+    "run_of_key",
+    "settled_of",
+]
 
 # The schema is a plain name, checked in `place`, and conditions are of ours; values are bound.
 # ruff: noqa: S608
@@ -55,6 +65,14 @@ async def run_of_key(connection: Connection, schema: str, workflow: str, key: st
         f'SELECT id FROM "{schema}".run WHERE workflow = $1 AND key = $2', workflow, key
     )
     return None if found is None else RunId(found)
+
+
+async def settled_of(
+    connection: Connection, schema: str, runs: Collection[RunId]
+) -> frozenset[RunId]:
+    """Return those of the runs that ended, are parked, or are not there."""
+    found = await connection.fetch(f'SELECT * FROM "{schema}".settled($1)', list(runs))
+    return frozenset(RunId(run) for (run,) in found)
 
 
 async def plan_of(connection: Connection, schema: str, fingerprint: str) -> StoredPlan | None:
@@ -111,6 +129,7 @@ def conditions_of(filter: Filter) -> tuple[list[str], list[object]]:
         conditions.append("ended_at IS NULL")
     for condition, value in (
         ("workflow = ?", filter.workflow),
+        ("subject = ?", filter.subject),
         ("created_at < ?", filter.created_before),
         ("created_at >= ?", filter.created_after),
         ("id < ?", filter.after),

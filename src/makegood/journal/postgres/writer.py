@@ -29,7 +29,6 @@ from makegood.journal.postgres.connection import (
     TROUBLE,
     Fault,
     Patience,
-    connect,
     fault_of,
     in_transaction,
     said,
@@ -40,9 +39,9 @@ from makegood.journal.protocol import Applied
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from makegood.journal.postgres.connection import Connection
+    from makegood.journal.postgres.connection import Connection, Driver
     from makegood.journal.postgres.place import Place
-    from makegood.journal.postgres.stepping import Steps
+    from makegood.journal.postgres.steps.stepping import Steps
     from makegood.journal.protocol import Append, Verdict
     from makegood.journal.reply import Reply
     from makegood.values.ids import RunId
@@ -81,11 +80,13 @@ class Writer:
         connection: Connection,
         steps: Steps,
         *,
+        driver: Driver,
         noticed: Callable[[Append, object], None],
     ) -> None:
         self.commits: int = 0
         self._noticed = noticed
         self._place = place
+        self._driver = driver
         self._statement = statement_of(place.schema)
         self._connection: Connection | None = connection
         self._steps = steps
@@ -239,7 +240,7 @@ class Writer:
     async def _write(self, batch: Sequence[AppendJob]) -> None:
         connection = self._connection
         if connection is None or connection.is_closed():
-            self._connection = connection = await connect(self._place)
+            self._connection = connection = await self._driver.connect(self._place)
         async with within(connection, self._place.answer_seconds_max):
             ask = in_transaction if self._place.pooled else _ask
             left = await ask(

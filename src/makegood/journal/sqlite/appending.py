@@ -89,7 +89,14 @@ def pack(append: Append) -> bytes:
 
 
 def _creation(new: NewRun) -> tuple[str | int | None, ...]:
-    return (new.workflow, new.key, new.fingerprint, new.input_hash, new.created_at)
+    return (
+        new.workflow,
+        new.key,
+        new.fingerprint,
+        new.input_hash,
+        new.created_at,
+        new.subject,
+    )
 
 
 def write(connection: Connection, packed: Sequence[bytes]) -> None:

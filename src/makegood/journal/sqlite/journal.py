@@ -41,6 +41,7 @@ from makegood.journal.protocol import (
 )
 from makegood.journal.reply import Reply
 from makegood.journal.sqlite.appending import TOKEN_BYTES
+from makegood.journal.sqlite.erasing import erase_run
 from makegood.journal.sqlite.leading import (
     SidecarLock,
     begin_to_lead,
@@ -58,11 +59,12 @@ from makegood.journal.sqlite.reading import (
     page_of,
     plan_of,
     run_of_key,
+    settled_of,
 )
 from makegood.journal.sqlite.writer import Writer, checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from makegood.journal.application.connection import Connection
     from makegood.journal.sqlite.opening import File
@@ -107,7 +109,13 @@ class SqliteJournal:
         """How many commits have carried appends and posts since the file was opened."""
         return 0 if self._opened is None else self._opened.writer.commits
 
-    async def open(self, *, work: bool, migrations: Sequence[Migration] = ()) -> None:
+    async def open(
+        self,
+        *,
+        work: bool,
+        migrations: Sequence[Migration] = (),
+        ring: Callable[[], None] | None = None,  # noqa: ARG002 - a file rings for nobody
+    ) -> None:
         """Open the file, and with `work` lead it or stand by; `StoreRefused` says why not."""
         assert self._opened is None, "a journal is opened once"
         file = await asyncio.to_thread(open_file, self._place, migrations)
@@ -154,7 +162,7 @@ class SqliteJournal:
         return await self._ready().writer.call(lambda connection: post_to_run(connection, post))
 
     async def lease(
-        self, worker: WorkerId, *, fingerprints: Sequence[str], limit: int, now: Instant
+        self, worker: WorkerId, *, room: Mapping[str, int], limit: int, now: Instant
     ) -> Leases:
         """Take over when the leader has gone; then claim what is due and name what was rung."""
         opened = self._ready()
@@ -166,9 +174,7 @@ class SqliteJournal:
         if not writer.leads:
             return Leases()
         return await writer.call(
-            lambda connection: claim_due(
-                connection, worker, fingerprints=fingerprints, limit=limit, now=now
-            )
+            lambda connection: claim_due(connection, worker, room=room, limit=limit, now=now)
         )
 
     async def release(self, worker: WorkerId, runs: Sequence[RunId], *, now: Instant) -> None:
@@ -189,6 +195,10 @@ class SqliteJournal:
         """Return one page of rows, the newest first."""
         return await self._ready().reader.read(lambda connection: page_of(connection, filter))
 
+    async def settled(self, runs: Collection[RunId]) -> frozenset[RunId]:
+        """Return those of the runs that move no more by themselves."""
+        return await self._ready().reader.read(lambda connection: settled_of(connection, runs))
+
     async def query(self, sql: str, *parameters: Sql) -> Sequence[tuple[Sql, ...]]:
         """Return the rows of a read-only statement over the application's tables."""
         return await self._ready().reader.query(sql, parameters)
@@ -206,6 +216,23 @@ class SqliteJournal:
         return await self._ready().writer.call(
             lambda connection: prune_ended(
                 connection, ended_before=ended_before, limit=limit, now=now
+            )
+        )
+
+    async def erase(
+        self,
+        run: RunId,
+        *,
+        seq: int,
+        appends: Sequence[bytes],
+        last: bytes,
+        token: bytes,
+        now: Instant,
+    ) -> bool:
+        """Replace what a run holds by what may be kept of it; say whether that was done."""
+        return await self._ready().writer.call(
+            lambda connection: erase_run(
+                connection, run, seq=seq, appends=appends, last=last, token=token, now=now
             )
         )
 

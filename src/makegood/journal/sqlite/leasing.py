@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from makegood.journal.claiming import claimed_at_once
+from makegood.journal.claiming import claimed_at_once, deal
 from makegood.journal.protocol import Leased, Leases
 from makegood.journal.sqlite.rows import DUE_AT_ONCE, HELD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from makegood.journal.application.connection import Connection
     from makegood.values.ids import RunId, WorkerId
@@ -24,11 +24,11 @@ def claim_due(
     connection: Connection,
     worker: WorkerId,
     *,
-    fingerprints: Sequence[str],
+    room: Mapping[str, int],
     limit: int,
     now: Instant,
 ) -> Leases:
-    """Claim runs that are due, the longest due first, and name held runs that were posted to."""
+    """Claim runs that are due, dealt out among plans, and name held runs that were posted to."""
     rung = connection.execute(
         """
         SELECT DISTINCT inbox.run FROM makegood_inbox AS inbox
@@ -37,18 +37,19 @@ def claim_due(
         """,
         (worker,),
     ).fetchall()
-    due = cast(
-        "list[tuple[RunId, int]]",
-        connection.execute(
+
+    def due_of(fingerprint: str, skipped: int, count: int) -> list[tuple[RunId, int]]:
+        found = connection.execute(
             """
             SELECT id, claims FROM makegood_run
-             WHERE wake_at IS NOT NULL AND wake_at <= ?
-               AND fingerprint IN (SELECT value FROM json_each(?))
-             ORDER BY wake_at, id LIMIT ?
+             WHERE fingerprint = ? AND wake_at IS NOT NULL AND wake_at <= ?
+             ORDER BY wake_at, id LIMIT ? OFFSET ?
             """,
-            (now, msgspec.json.encode(tuple(fingerprints)).decode(), limit),
-        ).fetchall(),
-    )
+            (fingerprint, now, count, skipped),
+        ).fetchall()
+        return cast("list[tuple[RunId, int]]", found)
+
+    due = deal(due_of, room=room, limit=limit)
     taken = [run for run, _ in due[: claimed_at_once([claims for _, claims in due])]]
     claimed = connection.execute(
         """

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import apsw
+import msgspec
 
 from makegood.errors import StoreBusy, StoreFailed
 from makegood.journal.application.tables import rows_of
@@ -20,7 +21,7 @@ from makegood.journal.sqlite.opening import open_reader
 from makegood.values.limits import PAGE_RUNS_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from makegood.journal.application.connection import Connection
     from makegood.journal.sqlite.opening import Place
@@ -28,7 +29,15 @@ if TYPE_CHECKING:
     from makegood.values.injectable import Sql
     from makegood.values.instants import Instant
 
-__all__ = ["READ_SECONDS_MAX", "Reader", "history_of", "page_of", "plan_of", "run_of_key"]
+__all__ = [
+    "READ_SECONDS_MAX",
+    "Reader",
+    "history_of",
+    "page_of",
+    "plan_of",
+    "run_of_key",
+    "settled_of",
+]
 
 READ_SECONDS_MAX = 5.0
 """How long one read may take: a long one keeps the log of changes from being shortened."""
@@ -126,6 +135,19 @@ def run_of_key(connection: Connection, workflow: str, key: str) -> RunId | None:
     return cast("RunId | None", found)
 
 
+def settled_of(connection: Connection, runs: Collection[RunId]) -> frozenset[RunId]:
+    """Return those of the runs that ended, are parked, or are not there."""
+    found = connection.execute(
+        """
+        SELECT asked.value FROM json_each(?) AS asked
+          LEFT JOIN makegood_run AS run ON run.id = asked.value
+         WHERE run.id IS NULL OR run.ended_at IS NOT NULL OR run.status = 'parked'
+        """,
+        (msgspec.json.encode(tuple(runs)).decode(),),
+    ).fetchall()
+    return frozenset(cast("RunId", run) for (run,) in found)
+
+
 def plan_of(connection: Connection, fingerprint: str) -> StoredPlan | None:
     """Return a stored plan, or None."""
     found = connection.execute(
@@ -170,6 +192,7 @@ def _conditions(filter: Filter) -> tuple[list[str], list[Sql]]:
         conditions.append("ended_at IS NULL")
     for condition, value in (
         ("workflow = ?", filter.workflow),
+        ("subject = ?", filter.subject),
         ("created_at < ?", filter.created_before),
         ("created_at >= ?", filter.created_after),
         ("id < ?", filter.after),

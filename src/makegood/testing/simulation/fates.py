@@ -14,7 +14,18 @@ import msgspec
 __all__ = ["KILLS", "Call", "Fate", "Fates", "Fortune", "Operation", "Smooth"]
 
 Operation = Literal[
-    "append", "find", "keep_plan", "lease", "list", "plan", "post", "read", "release", "request"
+    "append",
+    "erase",
+    "find",
+    "keep_plan",
+    "lease",
+    "list",
+    "plan",
+    "post",
+    "read",
+    "release",
+    "request",
+    "settled",
 ]
 
 

@@ -12,7 +12,7 @@ from makegood.testing.simulation.fates import Call
 from makegood.testing.simulation.wire import Troubles, Wire, giving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 
     from makegood.journal.protocol import (
         Append,
@@ -59,9 +59,15 @@ class SimulatedJournal:
         """Whether this process may hold runs now."""
         return self._journal.leads and not self._is_broken
 
-    async def open(self, *, work: bool, migrations: Sequence[Migration] = ()) -> None:
+    async def open(
+        self,
+        *,
+        work: bool,
+        migrations: Sequence[Migration] = (),
+        ring: Callable[[], None] | None = None,
+    ) -> None:
         """Open the store."""
-        await self._journal.open(work=work, migrations=migrations)
+        await self._journal.open(work=work, migrations=migrations, ring=ring)
 
     async def close(self) -> None:
         """Close this process's view."""
@@ -79,10 +85,10 @@ class SimulatedJournal:
         return await self._ask("post", post.run, partial(self._journal.post, post))
 
     async def lease(
-        self, worker: WorkerId, *, fingerprints: Sequence[str], limit: int, now: Instant
+        self, worker: WorkerId, *, room: Mapping[str, int], limit: int, now: Instant
     ) -> Leases:
         """Claim runs that are due."""
-        work = partial(self._journal.lease, worker, fingerprints=fingerprints, limit=limit, now=now)
+        work = partial(self._journal.lease, worker, room=room, limit=limit, now=now)
         return await self._ask("lease", "", work)
 
     async def release(self, worker: WorkerId, runs: Sequence[RunId], *, now: Instant) -> None:
@@ -101,6 +107,10 @@ class SimulatedJournal:
         """Return one page of rows."""
         return await self._ask("list", "", partial(self._journal.list, filter))
 
+    async def settled(self, runs: Collection[RunId]) -> frozenset[RunId]:
+        """Return those of the runs that move no more by themselves."""
+        return await self._ask("settled", "", partial(self._journal.settled, runs))
+
     async def query(self, sql: str, *parameters: Sql) -> Sequence[tuple[Sql, ...]]:
         """Return rows of the application's own tables."""
         return await self._ask("read", "", partial(self._journal.query, sql, *parameters))
@@ -116,6 +126,22 @@ class SimulatedJournal:
     async def prune(self, *, ended_before: Instant, limit: int, now: Instant) -> int:
         """Remove the history of ended runs, at once: nothing else depends on when."""
         return await self._journal.prune(ended_before=ended_before, limit=limit, now=now)
+
+    async def erase(
+        self,
+        run: RunId,
+        *,
+        seq: int,
+        appends: Sequence[bytes],
+        last: bytes,
+        token: bytes,
+        now: Instant,
+    ) -> bool:
+        """Replace what a run holds by what may be kept of it."""
+        erase = partial(
+            self._journal.erase, run, seq=seq, appends=appends, last=last, token=token, now=now
+        )
+        return await self._ask("erase", run, erase)
 
     async def crashes(self) -> int:
         """Return how many unclean ends were found."""

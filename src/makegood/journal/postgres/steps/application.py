@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from makegood.errors import InvalidInput
 from makegood.journal.postgres.connection import TROUBLE, is_lost
-from makegood.journal.postgres.guard import Permission, permitted
+from makegood.journal.postgres.steps.guard import Permission, permitted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from makegood.errors import InvalidInput
-from makegood.journal.postgres.guard import Permission, permitted
+from makegood.journal.postgres.steps.guard import Permission, permitted
 from makegood.journal.protocol import Applied, Refused, Statement
 from tests.journal.promises import RUN
 from tests.journal.records import STOCK, append, first

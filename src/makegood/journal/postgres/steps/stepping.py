@@ -21,8 +21,8 @@ from makegood.errors import (
     WritesRefused,
 )
 from makegood.journal.postgres.appending import statement_of, verdict_instead, write
-from makegood.journal.postgres.application import changed_rows, refusal_of, rows_of
 from makegood.journal.postgres.connection import TROUBLE, Fault, Patience, fault_of, is_lost, said
+from makegood.journal.postgres.steps.application import changed_rows, refusal_of, rows_of
 from makegood.journal.protocol import Applied, Refused
 
 if TYPE_CHECKING:

@@ -1,0 +1,292 @@
+"""What is in a store in memory? Records in dicts, and the functions that change them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from typing import TYPE_CHECKING
+
+from makegood.journal.protocol import (
+    Append,
+    Conflict,
+    Exists,
+    Fenced,
+    Filter,
+    Leased,
+    NewRun,
+    Posted,
+    RunRow,
+    StoredPlan,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from makegood.journal.application.scratch import Scratch
+    from makegood.values.ids import RunId, WorkerId
+    from makegood.values.instants import Instant
+
+__all__ = [
+    "MemoryStore",
+    "Record",
+    "add",
+    "claim",
+    "due_by_plan",
+    "give_back",
+    "hold",
+    "holder_of",
+    "is_settled",
+    "may_be_erased",
+    "newest_first",
+    "prune",
+    "refusal_of",
+    "shows",
+    "wake",
+    "write",
+]
+
+
+class MemoryStore:
+    """What several memory journals share. Give each worker a `MemoryJournal` over one of these.
+
+    `lease_seconds` is how long a run stays with a worker that does not renew it.
+    """
+
+    def __init__(self, *, lease_seconds: float = 10.0) -> None:
+        assert lease_seconds > 0, "a lease lasts some time"
+        self.lease_micros: int = round(lease_seconds * 1_000_000)
+        self.records: dict[RunId, Record] = {}
+        self.sorted_ids: list[RunId] = []
+        self.keys: dict[tuple[str, str], RunId] = {}
+        self.wakeable: set[RunId] = set()
+        """The runs with a wake time: all others need not be looked at to find what is due."""
+        self.held: dict[WorkerId, set[RunId]] = {}
+        self.plans: dict[str, StoredPlan] = {}
+        self._scratch: Scratch | None = None
+
+    def scratch(self) -> Scratch:
+        """Return the database of the application's own tables, made when first needed."""
+        if self._scratch is None:
+            # Most tests need no SQL, and so no SQLite.
+            from makegood.journal.application.scratch import Scratch  # noqa: PLC0415
+
+            self._scratch = Scratch()
+        return self._scratch
+
+
+class Record:
+    """A run's row, its appends and its inbox, changed in place by the functions below."""
+
+    __slots__ = (
+        "appends",
+        "cause",
+        "claims",
+        "ended_at",
+        "epoch",
+        "inbox",
+        "inbox_head",
+        "new",
+        "owner",
+        "pruned_at",
+        "reason",
+        "rollback",
+        "run",
+        "seq",
+        "status",
+        "subject",
+        "token",
+        "wake_at",
+    )
+
+    def __init__(self, run: RunId, new: NewRun, status: str, *, epoch: int) -> None:
+        self.run = run
+        self.new = new
+        self.subject = new.subject
+        self.status = status
+        self.cause: str | None = None
+        self.rollback: str | None = None
+        self.reason: str | None = None
+        self.seq = 0
+        self.inbox_head = 0
+        self.epoch = epoch
+        self.claims = 0
+        self.owner: WorkerId | None = None
+        self.wake_at: Instant | None = None
+        self.ended_at: Instant | None = None
+        self.pruned_at: Instant | None = None
+        self.token = b""
+        self.appends: list[bytes] = []
+        self.inbox: list[Posted] = []
+
+    def row(self) -> RunRow:
+        """Return what the record says now."""
+        new = self.new
+        return RunRow(
+            run=self.run,
+            workflow=new.workflow,
+            key=new.key,
+            fingerprint=new.fingerprint,
+            input_hash=new.input_hash,
+            status=self.status,
+            cause=self.cause,
+            rollback=self.rollback,
+            reason=self.reason,
+            seq=self.seq,
+            inbox_head=self.inbox_head,
+            epoch=self.epoch,
+            claims=self.claims,
+            owner=self.owner,
+            wake_at=self.wake_at,
+            created_at=new.created_at,
+            ended_at=self.ended_at,
+            pruned_at=self.pruned_at,
+            subject=self.subject,
+        )
+
+
+def refusal_of(store: MemoryStore, record: Record | None, append: Append) -> Verdict | None:
+    """Compare what the append expects with the record; None when it may be written."""
+    if append.create is not None:
+        return holder_of(store, append.run, append.create)
+    if record is None or record.epoch != append.epoch or record.owner != append.worker:
+        return Fenced()
+    if record.seq != append.seq - 1 or record.inbox_head != append.inbox_head:
+        return Conflict()
+    return None
+
+
+def write(store: MemoryStore, record: Record, append: Append, facts: bytes) -> None:
+    """Put an append that fits into its record."""
+    summary = append.summary
+    record.seq = append.seq
+    record.token = append.token
+    record.status = summary.status
+    record.cause = summary.cause
+    record.rollback = summary.rollback
+    record.reason = summary.reason
+    record.ended_at = summary.ended_at
+    if append.progress:
+        record.claims = 0
+    record.appends.append(facts)
+    if record.inbox and append.inbox_taken >= record.inbox[0].n:
+        record.inbox = [post for post in record.inbox if post.n > append.inbox_taken]
+    if append.release:
+        give_back(store, record, append.wake_at)
+
+
+def holder_of(store: MemoryStore, run: RunId, new: NewRun) -> Exists | None:
+    """Return the run that has this id or this key already, or None."""
+    other = run if run in store.records else None
+    if new.key is not None:
+        other = store.keys.get((new.workflow, new.key), other)
+    return None if other is None else Exists(other, store.records[other].new.input_hash)
+
+
+def add(store: MemoryStore, record: Record) -> None:
+    """Make a record known by its id and its key."""
+    store.records[record.run] = record
+    insort(store.sorted_ids, record.run)
+    if record.new.key is not None:
+        store.keys[record.new.workflow, record.new.key] = record.run
+
+
+def due_by_plan(
+    store: MemoryStore, fingerprints: Collection[str], now: Instant
+) -> dict[str, list[Record]]:
+    """Return the runs that are due, by plan, the longest due first."""
+    due = [
+        (record.wake_at, record.run, record)
+        for record in map(store.records.__getitem__, store.wakeable)
+        if record.wake_at is not None and record.wake_at <= now
+    ]
+    due.sort(key=lambda entry: entry[:2])
+    by_plan: dict[str, list[Record]] = {plan: [] for plan in fingerprints}
+    for _, _, record in due:
+        if record.new.fingerprint in by_plan:
+            by_plan[record.new.fingerprint].append(record)
+    return by_plan
+
+
+def claim(store: MemoryStore, record: Record, worker: WorkerId, until: Instant) -> Leased:
+    """Give a run to a worker under the next epoch."""
+    if record.owner is not None:
+        store.held[record.owner].discard(record.run)
+    record.epoch += 1
+    record.claims += 1
+    hold(store, record, worker, until)
+    return Leased(
+        run=record.run,
+        epoch=record.epoch,
+        fingerprint=record.new.fingerprint,
+        claims=record.claims,
+    )
+
+
+def hold(store: MemoryStore, record: Record, worker: WorkerId, until: Instant) -> None:
+    """Let a worker hold a run until its lease runs out."""
+    record.owner = worker
+    store.held.setdefault(worker, set()).add(record.run)
+    wake(store, record, until)
+
+
+def give_back(store: MemoryStore, record: Record, wake_at: Instant | None) -> None:
+    """Let nobody hold a run, and wake it then, or not at all."""
+    assert record.owner is not None, "only a held run is given back"
+    store.held[record.owner].discard(record.run)
+    record.owner = None
+    record.wake_at = None
+    store.wakeable.discard(record.run)
+    if wake_at is not None:
+        wake(store, record, wake_at)
+
+
+def wake(store: MemoryStore, record: Record, at: Instant) -> None:
+    """Let the run be found at this moment, or earlier where it is due earlier already."""
+    held = record.owner is not None
+    record.wake_at = at if held or record.wake_at is None else min(record.wake_at, at)
+    store.wakeable.add(record.run)
+
+
+def is_settled(record: Record) -> bool:
+    """Say whether a run moves no more by itself."""
+    return record.ended_at is not None or record.status == "parked"
+
+
+def may_be_erased(record: Record) -> bool:
+    """Say whether a run has ended and nothing moves it."""
+    is_at_rest = record.owner is None and record.wake_at is None
+    return is_at_rest and record.ended_at is not None and record.pruned_at is None
+
+
+def prune(store: MemoryStore, record: Record, pruned_at: Instant) -> None:
+    """Remove what a run did, and the run itself where no key keeps its row."""
+    record.appends.clear()
+    record.inbox.clear()
+    record.pruned_at = pruned_at
+    if record.new.key is None:
+        del store.records[record.run]
+        del store.sorted_ids[bisect_left(store.sorted_ids, record.run)]
+
+
+def newest_first(store: MemoryStore, after: RunId | None) -> Iterator[Record]:
+    """Yield all records, or those older than a run."""
+    ids = store.sorted_ids
+    end = len(ids) if after is None else bisect_left(ids, after)
+    for position in range(end - 1, -1, -1):
+        yield store.records[ids[position]]
+
+
+def shows(filter: Filter, record: Record) -> bool:
+    """Say whether a listing shows a record."""
+    return (
+        (not filter.statuses or record.status in filter.statuses)
+        and (not filter.causes or record.cause in filter.causes)
+        and (not filter.reasons or record.reason in filter.reasons)
+        and (filter.workflow is None or record.new.workflow == filter.workflow)
+        and (filter.subject is None or record.subject == filter.subject)
+        and (filter.created_before is None or record.new.created_at < filter.created_before)
+        and (filter.created_after is None or record.new.created_at >= filter.created_after)
+        and (filter.unfinished is None or filter.unfinished == (record.ended_at is None))
+        and (not filter.wakeless or record.wake_at is None)
+        and (not filter.posted or bool(record.inbox))
+    )
