@@ -35,6 +35,7 @@ SPEAKS_OF_UNFINISHED = {
 }
 
 CATCHES_EVERYTHING = {
+    "cli/worker/working.py": "a user's function makes the engine, and fails in any way it likes",
     "cli/workflows.py": "a user's module is imported here, and fails in any way it likes",
     "journal/application/local.py": "a user's local step ends here",
     "journal/postgres/steps/stepping.py": "a user's local step ends here, or in its waiter",

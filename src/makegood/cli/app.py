@@ -48,6 +48,7 @@ COMMANDS = (
     Offer("undo", "makegood.cli.commands:undo", "Have a completed run undone, after a preview."),
     Offer("settle", "makegood.cli.commands:settle", "Say what a parked run cannot find out."),
     Offer("retry", "makegood.cli.commands:retry", "Have a parked run try again."),
+    Offer("worker", "makegood.cli.commands:worker", "Carry out runs until it is told to stop."),
     Offer(
         "demo",
         "makegood.cli.demo:demo",

@@ -16,11 +16,19 @@ __all__ = ["cancel", "diagram", "retry", "runs", "settle", "show", "stuck", "und
 
 DURATION_MAX = timedelta(days=36_500)
 
+PROCESSES_MAX = 128
+
 
 def _require_sensible(_type: object, duration: timedelta | None) -> None:
     """Refuse a duration that nobody means, and that no clock could be set by."""
     if duration is not None and not timedelta(0) <= duration <= DURATION_MAX:
         message = "Give a duration from 0s to 36500d."
+        raise ValueError(message)
+
+
+def _require_processes(_type: object, processes: int) -> None:
+    if not 1 <= processes <= PROCESSES_MAX:
+        message = f"Give 1 to {PROCESSES_MAX} processes."
         raise ValueError(message)
 
 
@@ -270,3 +278,34 @@ def retry(
 
     asking = room.Asking(store, run, actor=actor, reason=reason, wait=wait, as_json=json)
     return room.retry(asking, node)
+
+
+def worker(
+    place: Annotated[
+        str,
+        Parameter(
+            name="MODULE:ENGINE",
+            help="Where the program has its engine, or a function that makes it.",
+        ),
+    ],
+    /,
+    *,
+    processes: Annotated[int, Parameter(validator=_require_processes)] = 1,
+    uvloop: Flag = False,
+) -> int:
+    """Carry out runs until it is told to stop.
+
+    SIGTERM and Ctrl-C end it in good order: bodies at work may end, and all runs are handed to
+    the other workers at once. A second signal ends it as a crash would.
+
+    Parameters
+    ----------
+    processes
+        How many worker processes; one that dies is started again. In a SQLite file one of them
+        works and the others stand by.
+    uvloop
+        Use the event loop of the extra "uvloop".
+    """
+    from makegood.cli import worker as room
+
+    return room.work(place, processes=processes, has_uvloop=uvloop)

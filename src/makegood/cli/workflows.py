@@ -1,4 +1,4 @@
-"""Which workflows does `--app` name? The only place where a command imports a user's code."""
+"""What of a user's program does a command name? The only place where a user's code is imported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from makegood import InvalidInput, Workflow
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["workflows_of"]
+__all__ = ["object_at", "workflows_of"]
 
 # Any: a workflow is looked at whatever it takes and returns.
 AnyWorkflow = Workflow[..., Any]
@@ -27,18 +27,27 @@ def workflows_of(place: str) -> tuple[AnyWorkflow, ...]:
     The object is a workflow, a module or an iterable of workflows. The working directory is looked
     in first. Anything that is wrong with it is `InvalidInput`.
     """
-    module_name, _, path = place.partition(":")
-    found: object = _imported(module_name)
-    for name in filter(None, path.split(".")):
-        if not hasattr(found, name):
-            message = f"--app {place}: `{module_name}` has no `{path}`; name a workflow in it"
-            raise InvalidInput(message)
-        found = getattr(found, name)
-    workflows = _within(found)
+    workflows = _within(object_at(place, asked="--app", wanted="a workflow"))
     if not workflows:
         message = f"--app {place} is no workflow and holds none; name one, or where they are"
         raise InvalidInput(message)
     return workflows
+
+
+def object_at(place: str, *, asked: str, wanted: str) -> object:
+    """Return what `module:object` names, or the module when no object is named.
+
+    `asked` is the option that named it and `wanted` what it should be, for the messages of
+    `InvalidInput`.
+    """
+    module_name, _, path = place.partition(":")
+    found: object = _imported(module_name, asked)
+    for name in filter(None, path.split(".")):
+        if not hasattr(found, name):
+            message = f"{asked} {place}: `{module_name}` has no `{path}`; name {wanted} in it"
+            raise InvalidInput(message)
+        found = getattr(found, name)
+    return found
 
 
 def _within(found: object) -> tuple[AnyWorkflow, ...]:
@@ -52,13 +61,13 @@ def _within(found: object) -> tuple[AnyWorkflow, ...]:
     return tuple(cast("AnyWorkflow", item) for item in items if isinstance(item, Workflow))
 
 
-def _imported(name: str) -> ModuleType:
+def _imported(name: str, asked: str) -> ModuleType:
     try:
         with _here_first():
             return import_module(name)
     except Exception as error:
         why = " ".join(str(error).split())
-        message = f"--app: the module `{name}` cannot be imported: {type(error).__name__}: {why}"
+        message = f"{asked}: the module `{name}` cannot be imported: {type(error).__name__}: {why}"
         raise InvalidInput(message) from error
 
 

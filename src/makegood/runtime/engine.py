@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from makegood.decision.decide import decide
 from makegood.decision.facts import RunStarted, write_facts
@@ -99,9 +99,19 @@ class Engine:
         self._shell.on_ring(self._worker.ring)
 
     def __repr__(self) -> str:
-        names = ", ".join(sorted(served.name for served in self._served.values()))
+        names = ", ".join(self.served) or "nothing"
         state = "open" if self._is_open else "closed"
-        return f"<Engine {state}, serving {names or 'nothing'}, {self.active} runs at work>"
+        return f"<Engine {state}, serving {names}, {self.active} runs at work>"
+
+    @property
+    def works(self) -> bool:
+        """Whether this engine carries out runs, and not only starts and reads them."""
+        return self._works
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        """The names of the workflows that this engine carries out."""
+        return tuple(sorted(served.name for served in self._served.values()))
 
     @property
     def active(self) -> int:
@@ -242,6 +252,17 @@ class Engine:
         """Return how many unclean ends of this store were found so far."""
         self._check_open()
         return await self._shell.journal.crashes()
+
+    async def serve_forever(self) -> NoReturn:
+        """Wait while this engine works; only being cancelled, or a broken store, ends it.
+
+        Raises `StoreFailed` when nothing can be written any more: leave the engine then, and enter
+        a new one.
+        """
+        self._check_open()
+        await self._shell.broke.wait()
+        assert self._shell.failure is not None, "what broke has its reason"
+        raise self._shell.failure
 
     # Inside --------------------------------------------------------------------------------------
 

@@ -58,6 +58,8 @@ class Shell:
         """The engine is closing: outcomes are still recorded, nothing new is decided."""
         self.failure: StoreError | None = None
         """Why the engine can write no more."""
+        self.broke = asyncio.Event()
+        """Set when there is a failure."""
         self.plans: dict[str, Plan] = {}
         """Plans by fingerprint, served here or read from the journal."""
         self._doorbell: Callable[[], None] | None = None
@@ -87,6 +89,7 @@ class Shell:
         """Stop: the store is broken. Every waiter learns why."""
         if self.failure is None:
             self.failure = error
+            self.broke.set()
             log.error("the journal failed and the engine stops: %s", error)
         for turn in list(self.active.values()):
             turn.abandon(error)
