@@ -50,7 +50,7 @@ format: .venv/for-check ## put the code into shape
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-bench: .venv/for-bench ## measure, beside the floor (ARGS="checkout5 --peer dbos", "growth")
+bench: .venv/for-bench ## measure, beside the floor (ARGS="growth --journal postgres")
 	$(BIN)/python -m benchmarks $(or $(ARGS),checkout5 --concurrency 256 --floor)
 
 chaos: .venv/for-test ## kill real processes, break their disks: 15 minutes (ARGS="--kills 50")
@@ -65,10 +65,10 @@ clean: ## remove everything that was made here
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # A stamp says that the extras named beside it are installed.
-.venv/for-demo: EXTRAS := standard
+.venv/for-demo: EXTRAS := standard,postgres
 .venv/for-test: EXTRAS := standard,test
 .venv/for-check: EXTRAS := standard,uvloop,test,dev
-.venv/for-bench: EXTRAS := standard,uvloop
+.venv/for-bench: EXTRAS := standard,uvloop,postgres,test
 
 .venv/for-%: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \

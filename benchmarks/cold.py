@@ -22,21 +22,21 @@ __all__ = ["crash", "forget", "measure_cold"]
 _DIES = "dies"
 
 
-def measure_cold(path: Path, *, timeout_seconds: float = 60) -> tuple[float, float]:
-    """Return the seconds to the first finished workflow on a file, and the peak RSS in MB.
+def measure_cold(url: str, *, timeout_seconds: float = 60) -> tuple[float, float]:
+    """Return the seconds to the first finished workflow on a journal, and the peak RSS in MB.
 
-    The file is made where there is none.
+    The journal is made where there is none.
     """
-    seconds, line, status = _first_line_of((str(path),), timeout_seconds)
+    seconds, line, status = _first_line_of((url,), timeout_seconds)
     if status != 0 or not line:
         message = f"the measured process ended with status {status} before its first workflow"
         raise RuntimeError(message)
     return seconds, float(line)
 
 
-def crash(path: Path, *, timeout_seconds: float = 60) -> None:
+def crash(url: str, *, timeout_seconds: float = 60) -> None:
     """Leave a journal as a process leaves it that is killed after a workflow."""
-    _, _, status = _first_line_of((str(path), _DIES), timeout_seconds)
+    _, _, status = _first_line_of((url, _DIES), timeout_seconds)
     if status != -signal.SIGKILL:
         message = f"a process that was to be killed ended with status {status}"
         raise RuntimeError(message)
@@ -59,7 +59,7 @@ def forget(path: Path) -> None:
 def _first_line_of(arguments: tuple[str, ...], timeout_seconds: float) -> tuple[float, str, int]:
     command = [sys.executable, "-m", "benchmarks.cold", *arguments]
     started = time.perf_counter()
-    # The command is this module and a path that was made here.
+    # The command is this module and an address that was made here.
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdout is not None, "a pipe was asked for"
         line = process.stdout.readline()
@@ -84,4 +84,4 @@ async def _first_workflow(url: str, *, dies: bool) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_first_workflow(f"sqlite:///{sys.argv[1]}", dies=_DIES in sys.argv[2:]))
+    asyncio.run(_first_workflow(sys.argv[1], dies=_DIES in sys.argv[2:]))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "Figures",
     "Sample",
     "Summary",
     "disk_sync_ms",
@@ -24,6 +25,9 @@ __all__ = [
     "ratios",
     "summarize",
 ]
+
+Figures = dict[str, str | int | float]
+"""What is printed: one figure a line, in this order."""
 
 _SYNCS = 200
 
@@ -76,7 +80,7 @@ def ratios(figures: Mapping[str, float], others: Mapping[str, float]) -> dict[st
     }
 
 
-def named(prefix: str, figures: Mapping[str, float]) -> dict[str, str | int | float]:
+def named(prefix: str, figures: Mapping[str, float]) -> Figures:
     """Return figures under the name of what they are of."""
     return {f"{prefix}_{name}": figure for name, figure in figures.items()}
 

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from benchmarks.fill import APART, fill, filled, rows_by_engine, rows_of
+from benchmarks.claim.claims import Claimed
+from benchmarks.claim.work import Worked
+from benchmarks.fill.filled import APART, filled
+from benchmarks.fill.filling import fill, rows_by_engine, shelf_at, undrawn
+from benchmarks.growth.portrait import Portrait
 from benchmarks.measurement import Sample, Summary, percentile, ratios, summarize
 from benchmarks.peer import PeerUnavailable, install_peers
-from benchmarks.portrait import Portrait
 from makegood.journal.application.connection import connect
+from makegood.testing.servers import PostgresServer
 from makegood.values.instants import as_instant
 from tests.source import ROOT
 
 SECONDS_MAX = 50
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NUMBERS = itertools.count(1)
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -29,13 +38,27 @@ class Line(msgspec.Struct, frozen=True):
     p50_ms: float
     p99_ms: float
     commits_per_workflow: float
+    rows_per_commit: float
+    times_floor_workflows_per_second: float
     rss_mb: float
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    with PostgresServer() as server:
+        yield server
 
 
 def run_benchmark(folder: Path, *arguments: str) -> str:
     """Return the last line that a small measurement printed."""
-    finished = subprocess.run(
-        [sys.executable, "-m", "benchmarks", *arguments, "--directory", str(folder), "--json"],
+    finished = asked_for(*arguments, "--directory", str(folder), "--json")
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout.splitlines()[-1]
+
+
+def asked_for(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *arguments],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -43,23 +66,54 @@ def run_benchmark(folder: Path, *arguments: str) -> str:
         timeout=SECONDS_MAX,
         check=False,
     )
-    assert finished.returncode == 0, finished.stderr
-    return finished.stdout.splitlines()[-1]
+
+
+def place(journal: str, server: PostgresServer) -> tuple[str, ...]:
+    """Return the options that name a store, on a server that is there already."""
+    named = ("--store", server.url()) if journal == "postgres" else ()
+    return ("--journal", journal, *named)
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("workload", ["checkout5", "checkout5-fail"])
-@pytest.mark.parametrize("journal", ["sqlite", "memory"])
+@pytest.mark.parametrize("journal", ["sqlite", "postgres", "memory"])
 def test_a_measurement_ends_with_its_figures_as_json(
-    workload: str, journal: str, tmp_path: Path
+    workload: str, journal: str, tmp_path: Path, server: PostgresServer
 ) -> None:
-    small = ("--journal", journal, "--concurrency", "4", "--runs", "8", "--repeat", "1", "--floor")
+    small = ("--concurrency", "4", "--runs", "8", "--repeat", "1", "--floor")
 
-    line = msgspec.json.decode(run_benchmark(tmp_path, workload, *small), type=Line)
+    figures = run_benchmark(tmp_path, workload, *place(journal, server), *small)
 
+    line = msgspec.json.decode(figures, type=Line)
     assert line.workload == workload
     assert min(line.workflows_per_second, line.p50_ms, line.commits_per_workflow) > 0
     assert line.p50_ms <= line.p99_ms
+    assert line.times_floor_workflows_per_second > 0
+
+
+@pytest.mark.real
+def test_several_processes_share_a_store_and_what_its_server_counts_is_told(
+    tmp_path: Path, server: PostgresServer
+) -> None:
+    small = ("--concurrency", "5", "--runs", "9", "--repeat", "1", "--processes", "2")
+
+    line = run_benchmark(tmp_path, "checkout5", *place("postgres", server), *small)
+
+    figures = msgspec.json.decode(line)
+    assert figures["processes"] == 2
+    assert figures["processes_workflows_per_second"] > 0
+    assert figures["server_settings"].startswith("fsync=on synchronous_commit=on ")
+    # Six rows of facts, and the row of the run, which is made once and changed five times.
+    assert figures["server_rows_per_workflow"] == pytest.approx(12, abs=0.5)
+
+
+@pytest.mark.real
+def test_a_server_that_was_started_for_a_measurement_is_the_default(tmp_path: Path) -> None:
+    line = run_benchmark(tmp_path, "cold", "--journal", "postgres", "--repeat", "1")
+
+    figures = msgspec.json.decode(line)
+    assert figures["server"].startswith("PostgreSQL 18.")
+    assert 0 < figures["cold_seconds"] < SECONDS_MAX
 
 
 @pytest.mark.real
@@ -71,36 +125,85 @@ def test_a_cold_start_is_measured_in_a_process_of_its_own(tmp_path: Path) -> Non
 
 
 @pytest.mark.real
-def test_a_full_journal_is_measured_beside_an_empty_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("checkout5", "--processes", "2"),
+        ("growth", "--store", "postgresql://somebody@somewhere/orders"),
+    ],
+)
+def test_what_is_for_a_server_is_refused_for_a_file(arguments: tuple[str, ...]) -> None:
+    finished = asked_for(*arguments)
+
+    assert finished.returncode == 2
+    assert "--journal postgres" in finished.stderr
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("journal", ["sqlite", "postgres"])
+def test_a_full_journal_is_measured_beside_an_empty_one(
+    journal: str, tmp_path: Path, server: PostgresServer
+) -> None:
     small = ("--runs", "50", "--checkouts", "20", "--concurrency", "4", "--repeat", "1")
 
-    figures = msgspec.json.decode(run_benchmark(tmp_path, "growth", *small))
+    line = run_benchmark(tmp_path, "growth", *place(journal, server), *small)
 
+    figures = msgspec.json.decode(line)
     assert figures["finished_runs"] == 50
-    measured = [*Portrait.__struct_fields__, "cold_seconds", "cold_after_crash_seconds"]
+    measured = [*Portrait.__struct_fields__, "cold_seconds"]
+    measured += ["cold_after_crash_seconds"] * (journal == "sqlite")
     for name in measured:
         empty, full = figures[f"empty_{name}"], figures[f"full_{name}"]
         assert min(empty, full) > 0, name
         assert figures[f"ratio_{name}"] == round(full / empty, 3)
 
 
-def test_a_filled_run_is_byte_for_byte_what_the_engine_writes(tmp_path: Path) -> None:
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    runs = [filled(number, first_at=as_instant(now)) for number in (2, 10, 11)]
+@pytest.mark.real
+def test_a_backlog_is_claimed_from_and_worked_on(tmp_path: Path, server: PostgresServer) -> None:
+    small = ("--due", "450", "--claims", "2", "--seconds", "1")
 
-    fill(tmp_path / "filled.journal", runs=12, now=now + 13 * APART)
+    line = run_benchmark(tmp_path, "claim", *place("postgres", server), *small)
 
-    connection = connect(str(tmp_path / "filled.journal"))
-    rows = [rows_of(connection, one.run) for one in runs]
-    connection.close()
-    assert [len(of_run) for of_run in rows] == [1 + 6, 1 + 10, 1 + 6]
-    assert rows == rows_by_engine(tmp_path / "by-engine.journal", runs)
+    figures = msgspec.json.decode(line)
+    assert figures["due_runs"] == 450
+    for state, workers in itertools.product(("unanalyzed", "vacuumed"), (1, 4)):
+        for name in Claimed.__struct_fields__:
+            assert figures[f"{state}_claim_by_{workers}_{name}"] > 0
+    for name in Worked.__struct_fields__:
+        assert figures[f"work_{name}"] > 0
 
 
-def test_a_filled_journal_is_whole_and_ended_in_order(tmp_path: Path) -> None:
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path, server: PostgresServer) -> str:
+    """The address of a place for journals that nobody has used."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/filled.journal"
+    return f"{server.url()}?schema=filled_{next(NUMBERS)}"
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("ends", "rows_of_each"),
+    [(True, [1 + 6, 1 + 10, 1 + 6]), (False, [1 + 1, 1 + 1, 1 + 1])],
+)
+async def test_a_filled_run_is_byte_for_byte_what_the_engine_writes(
+    url: str, *, ends: bool, rows_of_each: list[int]
+) -> None:
+    runs = [filled(number, first_at=as_instant(NOW)) for number in (2, 10, 11)]
+
+    await fill(url, runs=12, now=NOW + 13 * APART, ends=ends)
+
+    async with shelf_at(url) as shelf:
+        rows = [await shelf.rows_of(one.run) for one in runs]
+    assert [sum(map(len, of_run.values())) for of_run in rows] == rows_of_each
+    by_engine = await rows_by_engine(f"{url}_by_engine", runs, ends=ends)
+    assert [undrawn(of_run) for of_run in rows] == [undrawn(of_run) for of_run in by_engine]
+
+
+def test_a_filled_file_is_whole_and_ended_in_order(tmp_path: Path) -> None:
     path = tmp_path / "filled.journal"
 
-    fill(path, runs=25, now=datetime(2026, 1, 1, tzinfo=UTC))
+    asyncio.run(fill(f"sqlite:///{path}", runs=25, now=NOW))
 
     connection = connect(str(path))
     assert connection.execute("PRAGMA integrity_check").get == "ok"

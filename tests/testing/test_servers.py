@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
+SETTINGS = {"work_mem": "5MB", "max_connections": "7"}
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
-    with PostgresServer() as server:
+    with PostgresServer(settings=SETTINGS) as server:
         yield server
 
 
@@ -39,6 +41,14 @@ async def test_it_is_a_postgresql_18_on_loopback_whose_commits_reach_the_disk(
     assert await asked(server, "SHOW listen_addresses") == "127.0.0.1"
     assert await asked(server, "SHOW fsync") == "on"
     assert await asked(server, "SHOW synchronous_commit") == "on"
+
+
+async def test_settings_that_are_asked_for_come_before_those_that_suit_tests(
+    server: PostgresServer,
+) -> None:
+    assert await asked(server, "SHOW work_mem") == "5MB"
+    assert await asked(server, "SHOW max_connections") == "7"
+    assert await asked(server, "SHOW autovacuum") == "off"
 
 
 @pytest.mark.parametrize("immediate", [True, False])

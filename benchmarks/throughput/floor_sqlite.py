@@ -1,8 +1,4 @@
-"""What any engine on this disk could reach: the journal's own statements, and nothing else.
-
-A bare group commit: whatever waits at one moment is written in one transaction by one thread,
-with synchronous=FULL. There is no plan, no decision, no typed value, no lease, no recovery.
-"""
+"""The floor on SQLite: one thread that writes, with synchronous=FULL, the journal's statements."""
 
 from __future__ import annotations
 
@@ -10,32 +6,19 @@ import asyncio
 import queue
 import secrets
 import threading
-from typing import TYPE_CHECKING, Protocol, Self, cast
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Protocol, cast
 
 import apsw
-import uuid_utils
 
-from benchmarks.closed_loop import closed_loop
-from benchmarks.measurement import Sample
+from benchmarks.throughput.floor import FACTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-    from types import TracebackType
+    from collections.abc import AsyncGenerator, Sequence
 
-__all__ = ["APPENDS", "APPENDS_FAIL", "measure_floor"]
-
-APPENDS = 6
-"""The durable waits of checkout5: its start, and each of five steps."""
-
-APPENDS_FAIL = 10
-"""The same, with four undone one by one."""
+__all__ = ["sqlite_floor"]
 
 _BATCH_MAX = 256
-_FACTS = (
-    b'[{"t":"done","n":3,"v":{"order_id":"order-1234","reference":"7f1d2a90c4b8","stage":3}}]' * 2
-)
-
 _SCHEMA = """
 CREATE TABLE run (
     id TEXT PRIMARY KEY, workflow TEXT, fingerprint TEXT, input_hash TEXT, status TEXT,
@@ -76,44 +59,31 @@ class _Connection(Protocol):
 _Waiting = tuple[str, int, bool, asyncio.Future[None]]
 
 
-async def measure_floor(
-    path: Path, *, appends: int, runs: int, clients: int, warmup: int
-) -> Sample:
-    """Measure one repeat of the bare loop, on a fresh file."""
-    with _Writer(path, asyncio.get_running_loop()) as writer:
-
-        async def run_once(_number: int) -> None:
-            run = str(uuid_utils.uuid7())
-            for seq in range(1, appends + 1):
-                await writer.append(run, seq, is_last=seq == appends)
-
-        await closed_loop(run_once, runs=warmup, clients=clients)
-        commits_before = writer.commits
-        seconds, latencies = await closed_loop(run_once, runs=runs, clients=clients)
-        commits = writer.commits - commits_before
-    return Sample(seconds=seconds, latencies_ms=latencies, commits=commits)
+@asynccontextmanager
+async def sqlite_floor(path: str) -> AsyncGenerator[_Writer, None]:
+    """Provide what appends to a fresh file."""
+    writer = _Writer(path, asyncio.get_running_loop())
+    writer.start()
+    try:
+        yield writer
+    finally:
+        writer.end()
 
 
 class _Writer:
     """One thread that writes whatever waits, in one transaction, and wakes the loop once."""
 
-    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, path: str, loop: asyncio.AbstractEventLoop) -> None:
         self.commits = 0
         self._path = path
         self._loop = loop
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="floor")
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
         self._thread.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def end(self) -> None:
         self._waiting.put(None)
         self._thread.join()
 
@@ -138,8 +108,8 @@ class _Writer:
         connection.close()
 
 
-def _open(path: Path) -> _Connection:
-    opened: object = apsw.Connection(str(path))
+def _open(path: str) -> _Connection:
+    opened: object = apsw.Connection(path)
     connection = cast("_Connection", opened)
     connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
     connection.execute(_SCHEMA)
@@ -154,7 +124,7 @@ def _commit(connection: _Connection, batch: list[_Waiting]) -> None:
         else:
             connection.execute(_FINISH if is_last else _ADVANCE, (seq, run, seq - 1))
             assert connection.changes() == 1, f"run {run} was not at append {seq - 1}"
-        connection.execute(_RECORD, (run, seq, secrets.token_bytes(16), _FACTS))
+        connection.execute(_RECORD, (run, seq, secrets.token_bytes(16), FACTS))
     connection.execute("COMMIT")
 
 

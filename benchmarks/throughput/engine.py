@@ -12,29 +12,28 @@ from makegood.journal.address import open_journal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
 
     from makegood.journal.protocol import Journal
 
-__all__ = ["commits_of", "completing", "journal_url", "measure_engine"]
-
-
-def journal_url(journal: str, folder: Path, name: str) -> str:
-    """Return the address of a fresh journal: `memory`, or `sqlite` in a folder."""
-    return "memory://" if journal == "memory" else f"sqlite:///{folder / name}.journal"
+__all__ = ["commits_of", "completing", "measure_engine", "run_once_on"]
 
 
 async def measure_engine(url: str, *, fails: bool, runs: int, clients: int, warmup: int) -> Sample:
     """Measure one repeat; the warm-up is not counted in any figure."""
     journal = open_journal(url)
     async with Engine(journal=journal) as engine:
-        engine.serve(checkout5, checkout5_fail)
-        run_once = _failing(engine) if fails else completing(engine)
+        run_once = run_once_on(engine, fails=fails)
         await closed_loop(run_once, runs=warmup, clients=clients)
         commits_before = commits_of(journal)
         seconds, latencies = await closed_loop(run_once, runs=runs, clients=clients)
         commits = commits_of(journal) - commits_before
     return Sample(seconds=seconds, latencies_ms=latencies, commits=commits)
+
+
+def run_once_on(engine: Engine, *, fails: bool) -> Callable[[int], Awaitable[None]]:
+    """Serve checkout5 and its failing twin; return what carries out one of them by its number."""
+    engine.serve(checkout5, checkout5_fail)
+    return _failing(engine) if fails else completing(engine)
 
 
 def completing(engine: Engine) -> Callable[[int], Awaitable[None]]:

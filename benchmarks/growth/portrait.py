@@ -1,6 +1,6 @@
 """How does one journal do, however much is in it? Measured in a process of its own, for its memory.
 
-Importing this module runs nothing; `python -m benchmarks.portrait` is what the process runs.
+Importing this module runs nothing; `python -m benchmarks.growth.portrait` is what the process runs.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import msgspec
 
 from benchmarks.checkout import checkout5, checkout5_fail
 from benchmarks.closed_loop import closed_loop
-from benchmarks.engine import completing
-from benchmarks.fill import completed_near, key_of
+from benchmarks.fill.filled import completed_near, key_of
 from benchmarks.measurement import percentile
 from benchmarks.memory import peak_rss_mb
+from benchmarks.throughput.engine import completing
 from makegood import Engine
+from makegood.journal.address import open_journal
 from makegood.journal.protocol import Filter, NewRun, Post
-from makegood.journal.sqlite.journal import SqliteJournal
 from makegood.runtime.clock import RandomIds, SystemClock
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _TIMEOUT_SECONDS = 600
 class Effort(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be measured, and how much of it."""
 
-    path: str
+    url: str
     filled: int
     """How many runs were filled in; 0 for a journal that begins empty."""
     checkouts: int
@@ -83,7 +83,7 @@ class Portrait(msgspec.Struct, frozen=True, kw_only=True):
 def measure_portrait(effort: Effort) -> Portrait:
     """Measure a journal in a fresh process."""
     finished = subprocess.run(  # noqa: S603 - this module and numbers that were made here
-        [sys.executable, "-m", "benchmarks.portrait", msgspec.json.encode(effort).decode()],
+        [sys.executable, "-m", __name__, msgspec.json.encode(effort).decode()],
         stdout=subprocess.PIPE,
         timeout=_TIMEOUT_SECONDS,
         check=True,
@@ -92,7 +92,7 @@ def measure_portrait(effort: Effort) -> Portrait:
 
 
 async def _measure(effort: Effort) -> Portrait:
-    journal = SqliteJournal(effort.path)
+    journal = open_journal(effort.url)
     async with Engine(journal=journal) as engine:
         engine.serve(checkout5, checkout5_fail)
         checkout = completing(engine)
@@ -177,7 +177,7 @@ async def _claim_ms(journal: Journal, *, times: int) -> float:
     for _ in range(times):
         started = time.perf_counter()
         leases = await journal.lease(
-            worker, fingerprints=(fingerprint,), limit=_CLAIMED, now=clock.now()
+            worker, room={fingerprint: _CLAIMED}, limit=_CLAIMED, now=clock.now()
         )
         latencies.append((time.perf_counter() - started) * 1000)
         runs = tuple(leased.run for leased in leases.claimed)

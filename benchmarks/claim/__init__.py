@@ -1,0 +1,1 @@
+"""What does a backlog cost those who work on it? The time of a claim, and memory."""

@@ -1,0 +1,133 @@
+"""What may be asked for on the command line? The arguments of each workload, and their bounds."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks.peer import PEERS
+
+__all__ = ["Options", "options_given"]
+
+
+class Options(argparse.Namespace):
+    """What was asked for on the command line; each workload has those that it has a use for."""
+
+    workload: str
+    journal: str
+    store: str | None
+    concurrency: int
+    runs: int | None
+    checkouts: int
+    due: int
+    claims: int
+    seconds: int
+    repeat: int
+    directory: Path
+    floor: bool
+    processes: int
+    peer: str | None
+    peer_runs: int | None
+    peer_url: str | None
+    uvloop: bool
+    json: bool
+
+
+def options_given(description: str | None) -> Options:
+    """Return what the command line asks for; what cannot be measured ends the program."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=description)
+    workloads = parser.add_subparsers(dest="workload", required=True)
+    for name in ("checkout5", "checkout5-fail"):
+        _add_checkout(workloads.add_parser(name, help="workflows in a closed loop of clients"))
+    _add_cold(workloads.add_parser("cold", help="a process, to its first workflow done"))
+    _add_growth(workloads.add_parser("growth", help="a full journal, beside an empty one"))
+    _add_claim(workloads.add_parser("claim", help="a backlog of due runs, and those who claim"))
+    options = parser.parse_args(namespace=Options())
+    if options.store is not None and options.journal != "postgres":
+        parser.error("--store names a PostgreSQL server: it goes with --journal postgres")
+    if getattr(options, "processes", 1) > 1 and options.journal != "postgres":
+        parser.error("one process works on a file: --processes goes with --journal postgres")
+    return options
+
+
+def _add_checkout(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser, "sqlite", "postgres", "memory")
+    parser.add_argument("--concurrency", type=_positive, default=256, metavar="CLIENTS")
+    parser.add_argument("--runs", type=_positive, help="workflows in a repeat")
+    parser.add_argument("--floor", action="store_true", help="measure a bare commit loop beside it")
+    parser.add_argument(
+        "--processes",
+        type=_positive,
+        default=1,
+        help="measure so many processes beside it that share the workload and the store",
+    )
+    parser.add_argument("--peer", choices=tuple(PEERS), help="measure another engine beside it")
+    parser.add_argument("--peer-runs", type=_positive, help="the peer's workflows in a repeat")
+    parser.add_argument(
+        "--peer-url", help="the peer's database, instead of a fresh one in each repeat"
+    )
+    parser.add_argument("--uvloop", action="store_true", help="use uvloop's event loop")
+    _add_common(parser)
+
+
+def _add_cold(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser, "sqlite", "postgres")
+    _add_common(parser)
+
+
+def _add_growth(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser, "sqlite", "postgres")
+    parser.add_argument(
+        "--runs", type=_positive, default=1_000_000, help="finished runs that are filled in"
+    )
+    parser.add_argument(
+        "--checkouts", type=_positive, default=12_000, help="workflows in a throughput"
+    )
+    parser.add_argument("--concurrency", type=_positive, default=256, metavar="CLIENTS")
+    _add_common(parser)
+
+
+def _add_claim(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser, "postgres")
+    parser.add_argument(
+        "--due", type=_positive, default=1_000_000, help="due runs that are filled in"
+    )
+    parser.add_argument(
+        "--claims", type=_positive, default=500, help="how often each worker claims 50 runs"
+    )
+    parser.add_argument(
+        "--seconds", type=_positive, default=20, help="how long an engine works on the backlog"
+    )
+    _add_common(parser, repeat=1)
+
+
+def _add_store(parser: argparse.ArgumentParser, *kinds: str) -> None:
+    parser.add_argument("--journal", choices=kinds, default=kinds[0])
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        help="a database of a PostgreSQL server on which fresh ones may be made and dropped, "
+        "instead of a server that is started for the time",
+    )
+
+
+def _add_common(parser: argparse.ArgumentParser, *, repeat: int = 3) -> None:
+    parser.add_argument(
+        "--repeat", type=_positive, default=repeat, help="how often all is measured"
+    )
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        default=Path(),
+        help="where journals in files are made for the time; the disk under it is what is "
+        "measured. A server that is started here lies in the system's temporary folder (TMPDIR)",
+    )
+    parser.add_argument("--json", action="store_true", help="end with one JSON object on a line")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        message = f"{number} is not 1 or more"
+        raise argparse.ArgumentTypeError(message)
+    return number
