@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.journal.postgres.served import Served
 
 # The same examples on every machine and every day; `--hypothesis-profile=explore` looks further.
 # There is no deadline in either, because no test depends on the real clock.
@@ -16,3 +23,12 @@ settings.load_profile("ci")
 def anyio_backend() -> str:
     """Run async tests on asyncio, which is what the engine is written for."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Served]:
+    """A PostgreSQL that all tests of this process share; each has schemas of its own in it."""
+    from tests.journal.postgres.served import served_here  # noqa: PLC0415 - for those who ask
+
+    with served_here() as served:
+        yield served

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import apsw
+import asyncpg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from makegood import Declined
 from makegood.commerce import (
+    Delivery,
     OutOfStock,
     Reservation,
     fulfil_order,
@@ -16,23 +20,19 @@ from makegood.commerce import (
     release_inventory,
     reserve_inventory,
 )
-from tests.commerce.shop import Shop, copies, order
-
-
-@pytest.fixture
-def shop() -> Shop:
-    return Shop()
+from makegood.commerce.inventory import receive_delivery
+from tests.commerce.shop import FileTables, Shop, copies, order
 
 
 async def test_a_delivery_is_on_hand_and_adds_to_what_was(shop: Shop) -> None:
     assert await shop.receive(copies("cd_1", 3), copies("cd_2", 1)) == 4
     await shop.receive(copies("cd_1", 2), name="tuesday")
-    assert shop.stock() == {"cd_1": (5, 0), "cd_2": (1, 0)}
+    assert await shop.stock() == {"cd_1": (5, 0), "cd_2": (1, 0)}
 
 
 async def test_one_delivery_does_not_come_in_twice(shop: Shop) -> None:
     await shop.receive(copies("cd_1", 3))
-    with pytest.raises(apsw.ConstraintError):
+    with pytest.raises((apsw.ConstraintError, asyncpg.UniqueViolationError)):
         await shop.receive(copies("cd_1", 3))
 
 
@@ -40,7 +40,7 @@ async def test_copies_are_held_for_an_order_and_stay_on_hand(shop: Shop) -> None
     await shop.receive(copies("cd_1", 3), copies("cd_2", 1))
     reservation = await reserve_inventory(order(1, cd_1=2, cd_2=1), transaction=shop)
     assert reservation.order == "order-1"
-    assert shop.stock() == {"cd_1": (3, 2), "cd_2": (1, 1)}
+    assert await shop.stock() == {"cd_1": (3, 2), "cd_2": (1, 1)}
 
 
 @pytest.mark.parametrize("wanted", [{"cd_1": 4}, {"cd_1": 1, "cd_2": 1}])
@@ -65,9 +65,9 @@ async def test_what_is_let_go_of_can_be_held_again(shop: Shop) -> None:
     reservation = await reserve_inventory(order(1, cd_1=1), transaction=shop)
     for _ in range(2):
         await release_inventory(reservation, transaction=shop)
-    assert shop.stock() == {"cd_1": (1, 0)}
+    assert await shop.stock() == {"cd_1": (1, 0)}
     await reserve_inventory(order(2, cd_1=1), transaction=shop)
-    assert shop.stock() == {"cd_1": (1, 1)}
+    assert await shop.stock() == {"cd_1": (1, 1)}
 
 
 async def test_what_was_never_held_is_not_let_go_of(shop: Shop) -> None:
@@ -75,7 +75,41 @@ async def test_what_was_never_held_is_not_let_go_of(shop: Shop) -> None:
     held = await reserve_inventory(order(1, cd_1=1), transaction=shop)
     stranger = Reservation(id=type(held.id)("reservation-order-2"), order=order(2, cd_1=1).id)
     await release_inventory(stranger, transaction=shop)
-    assert shop.stock() == {"cd_1": (1, 1)}
+    assert await shop.stock() == {"cd_1": (1, 1)}
+
+
+class Witness:
+    """A transaction that notes in which order articles are changed."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self.changed: list[object] = []
+
+    async def execute(self, sql: str, *parameters: str | float | bytes | None) -> int:
+        if "shop_stock" in sql:
+            self.changed += [name for name in parameters if str(name).startswith("cd_")]
+        return await self._shop.execute(sql, *parameters)
+
+    async def fetch(
+        self, sql: str, *parameters: str | float | bytes | None
+    ) -> Sequence[tuple[str | int | float | bytes | None, ...]]:
+        return await self._shop.fetch(sql, *parameters)
+
+
+async def test_articles_are_changed_in_one_order_so_that_transactions_never_embrace(
+    shop: Shop,
+) -> None:
+    witness = Witness(shop)
+    items = (copies("cd_3", 2), copies("cd_1", 2), copies("cd_2", 2))
+    delivery = Delivery(id="monday", consignments=items)
+    await receive_delivery(delivery, transaction=witness)
+    shipped, released = order(1, cd_3=1, cd_1=1, cd_2=1), order(2, cd_2=1, cd_3=1, cd_1=1)
+    reservation = await reserve_inventory(shipped, transaction=witness)
+    shipment = await fulfil_order(shipped, reservation, transaction=witness)
+    await recall_shipment(shipment, transaction=witness)
+    held = await reserve_inventory(released, transaction=witness)
+    await release_inventory(held, transaction=witness)
+    assert witness.changed == ["cd_1", "cd_2", "cd_3"] * 6
 
 
 ACTS = st.lists(
@@ -92,43 +126,47 @@ ACTS = st.lists(
 async def test_whatever_is_done_no_copy_is_lost_or_promised_twice(
     acts: list[tuple[str, int, int]],
 ) -> None:
-    shop = Shop()
+    tables = FileTables()
+    shop = Shop(tables)
     await shop.receive(copies("cd_1", 5))
     orders, reservations, shipments = {}, {}, {}
     for act, number, quantity in acts:
-        with shop.connection:
+        with tables.connection:
             if act == "reserve" and number not in orders:
                 placed = order(number, cd_1=quantity)
-                left = 5 - held_or_shipped(shop)
+                left = 5 - await held_or_shipped(shop)
                 if quantity > left:
                     continue
                 orders[number] = placed
                 reservations[number] = await reserve_inventory(placed, transaction=shop)
             elif act == "release" and number in reservations:
                 await release_inventory(reservations[number], transaction=shop)
-            elif act == "ship" and is_held(shop, number):
+            elif act == "ship" and await is_held(shop, number):
                 shipments[number] = await fulfil_order(
                     orders[number], reservations[number], transaction=shop
                 )
             elif act == "recall" and number in shipments:
                 await recall_shipment(shipments[number], transaction=shop)
-    on_hand, held = shop.stock()["cd_1"]
-    shipped = shop.rows(
-        "SELECT coalesce(sum(quantity), 0) FROM shop_reservation_line JOIN shop_reservation "
-        "ON id = reservation_id WHERE status = 'committed'"
-    )[0][0]
-    promised = shop.rows(
-        "SELECT coalesce(sum(quantity), 0) FROM shop_reservation_line JOIN shop_reservation "
-        "ON id = reservation_id WHERE status = 'held'"
-    )[0][0]
-    assert (on_hand, shipped, held) == (5 - int(shipped or 0), shipped, promised)
+    on_hand, held = (await shop.stock())["cd_1"]
+    shipped = await copies_in(shop, "committed")
+    promised = await copies_in(shop, "held")
+    assert (on_hand, shipped, held) == (5 - shipped, shipped, promised)
 
 
-def held_or_shipped(shop: Shop) -> int:
-    on_hand, held = shop.stock()["cd_1"]
+async def copies_in(shop: Shop, status: str) -> int:
+    rows = await shop.fetch(
+        "SELECT quantity FROM shop_reservation_line JOIN shop_reservation "
+        "ON id = reservation_id WHERE status = ?",
+        status,
+    )
+    return sum(int(quantity or 0) for (quantity,) in rows)
+
+
+async def held_or_shipped(shop: Shop) -> int:
+    on_hand, held = (await shop.stock())["cd_1"]
     return 5 - int(on_hand or 0) + int(held or 0)
 
 
-def is_held(shop: Shop, number: int) -> bool:
-    sql = f"SELECT status FROM shop_reservation WHERE order_id = 'order-{number}'"  # noqa: S608
-    return shop.rows(sql) == [("held",)]
+async def is_held(shop: Shop, number: int) -> bool:
+    sql = "SELECT status FROM shop_reservation WHERE order_id = ?"
+    return await shop.fetch(sql, f"order-{number}") == [("held",)]

@@ -1,4 +1,4 @@
-"""An order from cart to confirmation, on an engine in memory and the sandbox gateway."""
+"""An order from cart to confirmation, on an engine of each store and the sandbox gateway."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -25,6 +26,8 @@ from makegood.commerce import (
 )
 from makegood.commerce.extension import commerce
 from makegood.commerce.notification import AddressRefused, Email
+from makegood.journal.postgres.journal import PostgresJournal
+from makegood.journal.protocol import Journal
 from makegood.payments import (
     AuthorizeRequest,
     Capabilities,
@@ -136,15 +139,35 @@ class Counter:
         return {row[0]: row[1:] for row in rows}
 
 
+class Ground(NamedTuple):
+    """What a shop is opened on."""
+
+    folder: Path
+    journal: str | Journal
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.real)])
+async def ground(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ground]:
+    if request.param != "postgres":
+        address = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path / 'shop.journal'}"}
+        yield Ground(tmp_path, address[request.param])
+        return
+    world = await request.getfixturevalue("served").world()
+    yield Ground(tmp_path, PostgresJournal(world.place))
+    await world.close()
+
+
 @asynccontextmanager
-async def opened(folder: Path, *lost: str, mailer: Postbag | None = None) -> AsyncIterator[Counter]:
+async def opened(
+    ground: Ground, *lost: str, mailer: Postbag | None = None
+) -> AsyncIterator[Counter]:
     """Open a shop with two good titles and a blocked one."""
     mailer = mailer or Postbag()
-    async with SandboxGateway(folder / "books") as sandbox:
+    async with SandboxGateway(ground.folder / "books") as sandbox:
         gateway = ForgetfulGateway(sandbox, *lost)
         book = Book(order(1, cd_1=1, cd_2=2), order(2, cd_1=1, cd_3=1), order(3, cd_1=9), NOTHING)
         services: dict[type, object] = {Gateway: gateway, Orders: book, Mailer: mailer}
-        async with Engine("memory://", services=services, extensions=[commerce]) as engine:
+        async with Engine(ground.journal, services=services, extensions=[commerce]) as engine:
             engine.serve(stock_up, place_order)
             items = (copies("cd_1", 3), copies("cd_2", 2), copies("cd_3", 1, blocked=True))
             delivery = Delivery(id="monday", consignments=items)
@@ -155,8 +178,8 @@ async def opened(folder: Path, *lost: str, mailer: Postbag | None = None) -> Asy
 ALL_BACK = {"cd_1": (3, 0), "cd_2": (2, 0), "cd_3": (1, 0)}
 
 
-async def test_a_good_order_is_paid_shipped_and_confirmed(tmp_path: Path) -> None:
-    async with opened(tmp_path) as shop:
+async def test_a_good_order_is_paid_shipped_and_confirmed(ground: Ground) -> None:
+    async with opened(ground) as shop:
         ended = await shop.place("order-1")
         assert ended.status == "completed"
         assert ended.value is not None
@@ -167,8 +190,8 @@ async def test_a_good_order_is_paid_shipped_and_confirmed(tmp_path: Path) -> Non
         assert told == [("order-1",)]
 
 
-async def test_the_same_order_placed_twice_is_one_order(tmp_path: Path) -> None:
-    async with opened(tmp_path) as shop:
+async def test_the_same_order_placed_twice_is_one_order(ground: Ground) -> None:
+    async with opened(ground) as shop:
         first = await shop.place("order-1")
         second = await shop.place("order-1")
         assert (first.run, first.value) == (second.run, second.value)
@@ -180,9 +203,9 @@ async def test_the_same_order_placed_twice_is_one_order(tmp_path: Path) -> None:
     [("order-9", "EmptyOrder"), ("order-8", "UnknownOrder"), ("order-3", "OutOfStock")],
 )
 async def test_an_order_that_the_shop_refuses_needs_no_undoing(
-    order_id: str, why: str, tmp_path: Path
+    order_id: str, why: str, ground: Ground
 ) -> None:
-    async with opened(tmp_path) as shop:
+    async with opened(ground) as shop:
         ended = await shop.place(order_id)
         assert (ended.status, ended.rollback, [*ended.undone]) == ("failed", "none", [])
         assert isinstance(ended.error, Declined)
@@ -191,8 +214,8 @@ async def test_an_order_that_the_shop_refuses_needs_no_undoing(
         assert shop.gateway.asked == []
 
 
-async def test_a_declined_card_gives_the_copies_back(tmp_path: Path) -> None:
-    async with opened(tmp_path) as shop:
+async def test_a_declined_card_gives_the_copies_back(ground: Ground) -> None:
+    async with opened(ground) as shop:
         ended = await shop.place("order-1", DECLINED_TOKEN)
         assert (ended.status, ended.rollback) == ("failed", "undone")
         assert [*ended.undone] == ["reserve_inventory"]
@@ -200,8 +223,8 @@ async def test_a_declined_card_gives_the_copies_back(tmp_path: Path) -> None:
         assert shop.mailer.letters == []
 
 
-async def test_an_order_that_cannot_be_shipped_gets_its_money_back_first(tmp_path: Path) -> None:
-    async with opened(tmp_path) as shop:
+async def test_an_order_that_cannot_be_shipped_gets_its_money_back_first(ground: Ground) -> None:
+    async with opened(ground) as shop:
         ended = await shop.place("order-2")
         assert (ended.status, ended.rollback) == ("failed", "undone")
         assert [*ended.undone] == ["capture_payment", "authorize_payment", "reserve_inventory"]
@@ -211,24 +234,24 @@ async def test_an_order_that_cannot_be_shipped_gets_its_money_back_first(tmp_pat
 
 @pytest.mark.parametrize("error", [AddressRefused("no such address"), ValueError("a defect")])
 async def test_a_letter_that_fails_never_refunds_a_paid_order(
-    error: Exception, tmp_path: Path
+    error: Exception, ground: Ground
 ) -> None:
-    async with opened(tmp_path, mailer=Postbag(error)) as shop:
+    async with opened(ground, mailer=Postbag(error)) as shop:
         ended = await shop.place("order-1")
         assert (ended.status, [*ended.undone]) == ("completed", [])
         assert shop.gateway.asked == ["authorize", "capture"]
         assert [*ended.skipped] == ["send_confirmation"]
 
 
-async def test_lost_replies_are_looked_up_and_nothing_is_done_twice(tmp_path: Path) -> None:
-    async with opened(tmp_path, "authorize", "capture") as shop:
+async def test_lost_replies_are_looked_up_and_nothing_is_done_twice(ground: Ground) -> None:
+    async with opened(ground, "authorize", "capture") as shop:
         ended = await shop.place("order-1")
         assert ended.status == "completed"
         assert shop.gateway.asked == ["authorize", "find", "capture", "find"]
 
 
-async def test_a_completed_order_can_be_taken_back_whole(tmp_path: Path) -> None:
-    async with opened(tmp_path) as shop:
+async def test_a_completed_order_can_be_taken_back_whole(ground: Ground) -> None:
+    async with opened(ground) as shop:
         call = place_order(OrderId("order-1"), PaymentDetails(token=VISA), CUSTOMER)
         run = await shop.engine.start(call, key="order-1")
         await run.result()

@@ -19,8 +19,7 @@ ORDER = order(1, cd_1=2, cd_2=1)
 
 
 @pytest.fixture
-async def shop() -> Shop:
-    shop = Shop()
+async def shop(shop: Shop) -> Shop:
     await shop.receive(copies("cd_1", 3), copies("cd_2", 1))
     return shop
 
@@ -35,8 +34,8 @@ async def test_held_copies_leave_with_the_value_of_the_order(
 ) -> None:
     shipment = await fulfil_order(ORDER, reservation, transaction=shop)
     assert shipment.value == Money(1000, "USD")
-    assert shop.stock() == {"cd_1": (1, 0), "cd_2": (0, 0)}
-    shipped = shop.rows("SELECT order_id, value_minor, status FROM shop_shipment")
+    assert await shop.stock() == {"cd_1": (1, 0), "cd_2": (0, 0)}
+    shipped = await shop.fetch("SELECT order_id, value_minor, status FROM shop_shipment")
     assert shipped == [("order-1", 1000, "shipped")]
 
 
@@ -47,9 +46,9 @@ async def test_a_recalled_shipment_is_on_hand_again_and_recalled_once(
     for _ in range(2):
         await recall_shipment(shipment, transaction=shop)
     await release_inventory(reservation, transaction=shop)
-    assert shop.stock() == {"cd_1": (3, 0), "cd_2": (1, 0)}
-    assert shop.rows("SELECT status FROM shop_shipment") == [("recalled",)]
-    assert shop.rows("SELECT status FROM shop_reservation") == [("returned",)]
+    assert await shop.stock() == {"cd_1": (3, 0), "cd_2": (1, 0)}
+    assert await shop.fetch("SELECT status FROM shop_shipment") == [("recalled",)]
+    assert await shop.fetch("SELECT status FROM shop_reservation") == [("returned",)]
 
 
 async def test_copies_that_were_let_go_of_are_not_shipped(
@@ -72,4 +71,4 @@ async def test_a_blocked_title_stays_in_the_warehouse(shop: Shop) -> None:
     held = await reserve_inventory(wanted, transaction=shop)
     with pytest.raises(ShipmentRefused, match="has blocked cd_3"):
         await fulfil_order(wanted, held, transaction=shop)
-    assert shop.stock()["cd_3"] == (1, 1)
+    assert (await shop.stock())["cd_3"] == (1, 1)

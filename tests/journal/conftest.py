@@ -6,14 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.journal.postgres.served import served_here
 from tests.journal.records import STOCK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from makegood.journal.protocol import Journal
-    from tests.journal.postgres.served import Served
     from tests.journal.records import World
 
 # The suite is a package of tests that others import: its asserts explain themselves as theirs do.
@@ -23,10 +19,3 @@ pytest.register_assert_rewrite("tests.journal.contract")
 @pytest.fixture
 async def journal(world: World) -> Journal:
     return await world.open(migrations=(STOCK,))
-
-
-@pytest.fixture(scope="session")
-def served() -> Iterator[Served]:
-    """A PostgreSQL that all tests of this process share; each has schemas of its own in it."""
-    with served_here() as served:
-        yield served

@@ -1,27 +1,29 @@
 """Whether the shop's books and the gateway's tell one story.
 
-Both are SQLite files, opened here for reading only and after their owners have closed them. Nothing
-here asks the engine, or uses any of its code: that two records kept apart agree is the proof.
+Nothing here asks the engine, or uses any of its code: that two records kept apart agree is the
+proof. They are compared when their owners are at rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import cast
 
-import apsw
 import msgspec
+
+from makegood.commerce.bookshelf import (
+    BooksMissing,
+    Rows,
+    gateway_path,
+    gateway_rows,
+    shop_rows,
+)
 
 __all__ = ["Books", "BooksMissing", "Disagreement", "gateway_path", "reconcile"]
 
 DISAGREEMENTS_MAX = 20
 """How many orders are named of which the two books tell different stories."""
-
-
-class BooksMissing(Exception):
-    """A file of books is not there, or is not what it should be."""
 
 
 class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,24 +69,44 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def gateway_path(store: Path) -> Path:
-    """Return where the sandbox's books of a store lie: beside it."""
-    return store.with_name(store.name + ".sandbox")
+SHIPPED = "SELECT order_id, value_minor FROM shop_shipment WHERE status = 'shipped'"
+DELIVERED = "SELECT CAST(sum(quantity) AS BIGINT) FROM shop_delivery"
+STOCK = "SELECT CAST(sum(on_hand) AS BIGINT), CAST(sum(held) AS BIGINT) FROM shop_stock"
+RESERVED = """
+SELECT order_id, status, CAST(sum(quantity) AS BIGINT)
+  FROM shop_reservation JOIN shop_reservation_line ON reservation_id = id
+ WHERE status IN ('held', 'committed')
+ GROUP BY order_id, status
+"""
+"""What is asked of the shop's books, in whichever database they are: a sum of wide integers has a
+type of its own in PostgreSQL, and is made one of them again."""
+
+PAYMENTS = """
+SELECT reference, sum(captured), sum(refunded), sum(authorized > captured + voided)
+  FROM sandbox_payment
+ GROUP BY reference
+"""
+"""What is asked of the gateway's."""
 
 
-def reconcile(store: Path, *, left_out: Collection[str] = ()) -> Books:
+def reconcile(
+    store: str | Path, *, left_out: Collection[str] = (), gateway: Path | None = None
+) -> Books:
     """Read both books and compare them, without the orders in `left_out`.
 
-    Raises `BooksMissing` when a file is not there or is not the books that it should be.
+    `store` is the journal's file or the address of its database, and `gateway` the gateway's
+    books where they are not at `gateway_path(store)`. An address is not to be given inside an
+    event loop, for one is run to read it.
+
+    Raises `BooksMissing` when books are not there or are not what they should be, and what
+    `shop_rows` raises when the database cannot be asked.
     """
     out = frozenset(left_out)
-    try:
-        with closing(_opened(store)) as shop, closing(_opened(gateway_path(store))) as gateway:
-            shipped, stock = _shipped(shop, out), _stock(shop, out)
-            payments = _payments(gateway, out)
-    except apsw.Error as error:
-        message = f"the books of {store} cannot be read: {error}"
-        raise BooksMissing(message) from error
+    shipments, delivered, stock, reserved = shop_rows(
+        str(store), (SHIPPED, DELIVERED, STOCK, RESERVED)
+    )
+    shipped, copies = _shipped(shipments, out), _stock(delivered, stock, reserved, out)
+    payments = _payments(gateway_rows(gateway or gateway_path(store), PAYMENTS), out)
     net = {order: paid.captured - paid.refunded for order, paid in payments.items()}
     captured = sum(paid.captured for paid in payments.values())
     refunded = sum(paid.refunded for paid in payments.values())
@@ -94,11 +116,11 @@ def reconcile(store: Path, *, left_out: Collection[str] = ()) -> Books:
         gateway_net_minor=captured - refunded,
         shipped_minor=sum(shipped.values()),
         holds_left=sum(paid.holds for paid in payments.values()),
-        stock_in=stock.delivered,
-        stock_on_hand=stock.on_hand,
-        stock_shipped=stock.shipped,
-        stock_held=stock.held,
-        stock_balance=stock.delivered - stock.on_hand - stock.shipped,
+        stock_in=copies.delivered,
+        stock_on_hand=copies.on_hand,
+        stock_shipped=copies.shipped,
+        stock_held=copies.held,
+        stock_balance=copies.delivered - copies.on_hand - copies.shipped,
         disagreements=_disagreements(net, shipped),
         left_out=tuple(sorted(out)),
     )
@@ -121,19 +143,8 @@ class _Stock(msgspec.Struct, frozen=True):
     held: int
 
 
-def _opened(path: Path) -> apsw.Connection:
-    if not path.is_file():
-        message = f"there are no books at {path}; `makegood demo --store …` keeps some"
-        raise BooksMissing(message)
-    return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-
-
-def _payments(gateway: apsw.Connection, out: frozenset[str]) -> dict[str, _Paid]:
-    sql = (
-        "SELECT reference, sum(captured), sum(refunded), sum(authorized > captured + voided) "
-        "FROM sandbox_payment GROUP BY reference"
-    )
-    found = (cast("tuple[str, int, int, int]", row) for row in _rows(gateway, sql))
+def _payments(rows: Rows, out: frozenset[str]) -> dict[str, _Paid]:
+    found = (cast("tuple[str, int, int, int]", row) for row in rows)
     return {
         reference: _Paid(captured, refunded, holds)
         for reference, captured, refunded, holds in found
@@ -141,38 +152,30 @@ def _payments(gateway: apsw.Connection, out: frozenset[str]) -> dict[str, _Paid]
     }
 
 
-def _shipped(shop: apsw.Connection, out: frozenset[str]) -> dict[str, int]:
-    sql = "SELECT order_id, value_minor FROM shop_shipment WHERE status = 'shipped'"
-    found = (cast("tuple[str, int]", row) for row in _rows(shop, sql))
+def _shipped(rows: Rows, out: frozenset[str]) -> dict[str, int]:
+    found = (cast("tuple[str, int]", row) for row in rows)
     return {order: value for order, value in found if order not in out}
 
 
-def _stock(shop: apsw.Connection, out: frozenset[str]) -> _Stock:
+def _stock(delivered: Rows, stock: Rows, reserved: Rows, out: frozenset[str]) -> _Stock:
     """Count the copies. What is held for an order left out is on hand, and not counted as held."""
-    delivered = _total(shop, "SELECT sum(quantity) FROM shop_delivery")
-    on_hand = _total(shop, "SELECT sum(on_hand) FROM shop_stock")
-    held = _total(shop, "SELECT sum(held) FROM shop_stock")
     by_status = {"held": 0, "committed": 0}
-    sql = (
-        "SELECT order_id, status, sum(quantity) FROM shop_reservation "
-        "JOIN shop_reservation_line ON reservation_id = id "
-        "WHERE status IN ('held', 'committed') GROUP BY order_id, status"
-    )
-    for order, status, quantity in _rows(shop, sql):
+    for order, status, quantity in reserved:
         if status == "committed" or order in out:
             by_status[cast("str", status)] += cast("int", quantity)
-    return _Stock(delivered, on_hand, by_status["committed"], held - by_status["held"])
+    [(copies_in,)] = delivered
+    [(on_hand, held)] = stock
+    return _Stock(
+        delivered=_total(copies_in),
+        on_hand=_total(on_hand),
+        shipped=by_status["committed"],
+        held=_total(held) - by_status["held"],
+    )
 
 
-def _total(shop: apsw.Connection, sql: str) -> int:
-    [(total,)] = _rows(shop, sql)
-    return cast("int | None", total) or 0
-
-
-def _rows(books: apsw.Connection, sql: str) -> list[tuple[str | int | None, ...]]:
-    # apsw's annotation of `execute` names a type that the typing of Python 3.11 lacks.
-    rows = books.execute(sql)  # pyright: ignore[reportUnknownMemberType]
-    return [cast("tuple[str | int | None, ...]", row) for row in rows]
+def _total(found: str | int | None) -> int:
+    """Return a sum, which is none at all of no rows."""
+    return cast("int | None", found) or 0
 
 
 def _disagreements(net: Mapping[str, int], shipped: Mapping[str, int]) -> tuple[Disagreement, ...]:

@@ -45,20 +45,25 @@ commerce: Extension = Commerce()
 """The extension; it has no state, so one serves any number of engines."""
 
 
-def books(store: Path, *, leave_out: tuple[str, ...] = (), json: bool = False) -> int:
+def books(
+    store: str, *, leave_out: tuple[str, ...] = (), gateway: Path | None = None, json: bool = False
+) -> int:
     """Compare the shop's books with the gateway's, without the engine.
 
     Parameters
     ----------
     store
-        The journal's file; the gateway's books lie beside it.
+        The journal's file, beside which the gateway's books lie; or the address of its database,
+        postgresql://…, with the gateway's books in the current directory.
     leave_out
         An order that waits for a person and is left out of both sides; may be repeated.
+    gateway
+        The gateway's books, when they lie elsewhere.
     json
         Write one JSON object instead of text.
     """
     try:
-        found = reconcile(store, left_out=leave_out)
+        found = reconcile(store, left_out=leave_out, gateway=gateway)
     except BooksMissing as error:
         sys.stderr.write(f"{error}\n")
         return MISTAKE

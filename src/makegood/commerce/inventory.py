@@ -1,12 +1,15 @@
 """Who may have which copies: stock is held for an order, and let go of when the order falls.
 
 Every change is conditional on what is there and is one transaction with the step's own record,
-so no copy is promised twice and nothing here is ever in doubt. It knows nothing of money.
+so no copy is promised twice and nothing here is ever in doubt. Where many transactions are open at
+once, each changes the articles in the order of their names, so that two orders for the same ones
+wait for each other and never embrace. It knows nothing of money.
 """
 
 from __future__ import annotations
 
-from typing import NewType
+from collections.abc import Sequence
+from typing import NewType, cast
 
 import msgspec
 
@@ -22,6 +25,7 @@ __all__ = [
     "receive_delivery",
     "release_inventory",
     "reserve_inventory",
+    "reserved_copies",
     "stock_up",
 ]
 
@@ -63,7 +67,7 @@ async def reserve_inventory(order: Order, *, transaction: Transaction = injected
         reservation.id,
         order.id,
     )
-    for line in order.lines:
+    for line in sorted(order.lines, key=lambda line: line.sku):
         held = await transaction.execute(
             "UPDATE shop_stock SET held = held + ? WHERE sku = ? AND on_hand - held >= ?",
             line.quantity,
@@ -91,20 +95,30 @@ async def release_inventory(
         reservation.id,
     )
     if released:
-        await transaction.execute(
-            "UPDATE shop_stock SET held = held - line.quantity "
-            "FROM shop_reservation_line AS line "
-            "WHERE line.reservation_id = ? AND line.sku = shop_stock.sku",
-            reservation.id,
-        )
+        for sku, quantity in await reserved_copies(reservation.id, transaction):
+            await transaction.execute(
+                "UPDATE shop_stock SET held = held - ? WHERE sku = ?", quantity, sku
+            )
+
+
+async def reserved_copies(
+    reservation: ReservationId, transaction: Transaction
+) -> Sequence[tuple[Sku, int]]:
+    """Return what a reservation is or was for, in the order in which articles are changed."""
+    rows = await transaction.fetch(
+        "SELECT sku, quantity FROM shop_reservation_line WHERE reservation_id = ?", reservation
+    )
+    # Sorted here and not by the database, whose order of names depends on its locale.
+    return sorted(cast("tuple[Sku, int]", row) for row in rows)
 
 
 async def receive_delivery(delivery: Delivery, *, transaction: Transaction = injected) -> int:
     """Take a delivery into the stock and return how many copies it brought."""
-    for item in delivery.consignments:
+    for item in sorted(delivery.consignments, key=lambda item: item.sku):
         await transaction.execute(
-            "INSERT INTO shop_stock (sku, on_hand, blocked) VALUES (?, ?, ?) ON CONFLICT (sku) "
-            "DO UPDATE SET on_hand = on_hand + excluded.on_hand, blocked = excluded.blocked",
+            "INSERT INTO shop_stock (sku, on_hand, blocked) VALUES (?, ?, ?) "
+            "ON CONFLICT (sku) DO UPDATE SET on_hand = shop_stock.on_hand + excluded.on_hand, "
+            "blocked = excluded.blocked",
             item.sku,
             item.quantity,
             int(item.blocked),

@@ -12,7 +12,7 @@ from typing import NewType
 import msgspec
 
 from makegood import MakegoodError, Transaction, injected
-from makegood.commerce.inventory import Reservation, ReservationId
+from makegood.commerce.inventory import Reservation, ReservationId, reserved_copies
 from makegood.commerce.orders import Order, OrderId
 from makegood.payments import Money
 
@@ -54,12 +54,13 @@ async def fulfil_order(
     if not committed:
         message = f"nothing is held for {order.id} any more; reserve the copies again"
         raise ShipmentRefused(message)
-    await transaction.execute(
-        "UPDATE shop_stock SET on_hand = on_hand - line.quantity, held = held - line.quantity "
-        "FROM shop_reservation_line AS line "
-        "WHERE line.reservation_id = ? AND line.sku = shop_stock.sku",
-        reservation.id,
-    )
+    for sku, quantity in await reserved_copies(reservation.id, transaction):
+        await transaction.execute(
+            "UPDATE shop_stock SET on_hand = on_hand - ?, held = held - ? WHERE sku = ?",
+            quantity,
+            quantity,
+            sku,
+        )
     shipment = Shipment(
         id=ShipmentId(f"shipment-{order.id}"),
         order=order.id,
@@ -88,9 +89,7 @@ async def recall_shipment(shipment: Shipment, *, transaction: Transaction = inje
         await transaction.execute(
             "UPDATE shop_reservation SET status = 'returned' WHERE id = ?", shipment.reservation
         )
-        await transaction.execute(
-            "UPDATE shop_stock SET on_hand = on_hand + line.quantity "
-            "FROM shop_reservation_line AS line "
-            "WHERE line.reservation_id = ? AND line.sku = shop_stock.sku",
-            shipment.reservation,
-        )
+        for sku, quantity in await reserved_copies(shipment.reservation, transaction):
+            await transaction.execute(
+                "UPDATE shop_stock SET on_hand = on_hand + ? WHERE sku = ?", quantity, sku
+            )

@@ -3,53 +3,16 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import signal
 import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import apsw
 import pytest
 
+from tests.cli.demo.performed import DEMO, SECONDS_MAX, begun, check, demo
+
 pytestmark = pytest.mark.real
-
-DEMO = [sys.executable, "-m", "makegood.cli", "demo"]
-SECONDS_MAX = 50
-
-
-def demo(*options: str) -> tuple[int, dict[str, Any], str]:
-    """Run a demonstration; return its status, its JSON and what it told people."""
-    ended = subprocess.run(
-        [*DEMO, "--json", *options],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=SECONDS_MAX,
-    )
-    return ended.returncode, json.loads(ended.stdout.splitlines()[-1]), ended.stderr
-
-
-def check(report: dict[str, Any]) -> None:
-    """Check what must be true of every report whose books agree."""
-    ends = [report[name] for name in ("completed", "undone", "refused", "parked")]
-    assert sum(ends) == report["orders"]
-    assert report["captured_minor"] - report["refunded_minor"] == report["shipped_minor"]
-    assert report["gateway_net_minor"] == report["shipped_minor"]
-    assert [report[name] for name in ("holds_left", "stock_balance", "in_doubt")] == [0, 0, 0]
-    assert report["books_agree"] is True
-
-
-def begun(*options: str) -> subprocess.Popen[str]:
-    """Start a demonstration and return it as soon as its process has been killed once."""
-    process = subprocess.Popen(
-        [*DEMO, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    while "killed 1/" not in process.stdout.readline():
-        assert process.poll() is None
-    return process
 
 
 def test_orders_are_placed_through_faults_and_the_books_agree() -> None:
@@ -113,7 +76,7 @@ def test_crashes_are_added_to_those_that_a_store_has_seen(tmp_path: Path) -> Non
     first, second = demo(*options), demo(*options)
     assert (first[0], first[1]["crashes"], first[1]["kills"]) == (0, 1, 1)
     assert (second[0], second[1]["crashes"], second[1]["kills"]) == (0, 2, 1)
-    assert "This store had been killed once before" in " ".join(second[2].split())
+    assert "Work on this store had been killed once before" in " ".join(second[2].split())
 
 
 def test_an_interrupt_reaches_the_process_that_is_to_be_killed(tmp_path: Path) -> None:

@@ -33,7 +33,9 @@ REPORT = Report(
     refused=1,
     parked=1,
     in_doubt=0,
+    workers=1,
     crashes=5,
+    crashes_before=2,
     kills=3,
     kills_at_work=1,
     endings_changed=0,
@@ -63,7 +65,9 @@ def test_the_json_has_every_figure_on_one_line() -> None:
         "refused": 1,
         "parked": 1,
         "in_doubt": 0,
+        "workers": 1,
         "crashes": 5,
+        "crashes_before": 2,
         "kills": 3,
         "kills_at_work": 1,
         "endings_changed": 0,
@@ -111,16 +115,24 @@ def test_people_are_told_the_endings_the_reasons_and_the_verdict() -> None:
     assert "✕ refused           1   out of stock" in text
     assert "The process was killed 3 times, with orders under way once" in text
     assert "endings that a crash changed" in text
-    assert "This store had been killed 2 times before" in text
+    assert "Work on this store had been killed 2 times before" in text
     assert "Parked, and left out of both sides: order-7" in text
     assert "$5.00   $5.00   ✓" in text
     assert text.rstrip().endswith("The books agree.")
 
 
 def test_nobody_is_told_of_kills_that_were_not_asked_for() -> None:
-    text = shown(msgspec.structs.replace(REPORT, crashes=0, kills=0, kills_at_work=0), 120)
+    text = shown(
+        msgspec.structs.replace(REPORT, crashes=0, crashes_before=0, kills=0, kills_at_work=0), 120
+    )
     assert "killed" not in text
     assert "crash" not in text
+
+
+def test_kills_of_workers_are_told_as_theirs_and_their_runs_need_not_have_been_lost() -> None:
+    text = shown(msgspec.structs.replace(REPORT, workers=4, crashes=1, crashes_before=0), 120)
+    assert "One of 4 workers was killed 3 times, with orders under way once" in text
+    assert "before" not in text.replace("before anything", "")
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])

@@ -58,3 +58,8 @@ def test_kills_are_counted_and_those_that_struck_work_too() -> None:
     tally = heard(Tally(2, crashes=3), Killed(), Began("a"), Killed())
     heard(tally, Ended("a", Ending.COMPLETED), Killed())
     assert (tally.kills, tally.kills_at_work) == (3, 1)
+
+
+def test_what_the_store_had_seen_before_is_what_it_says_when_it_opens_first() -> None:
+    tally = heard(Tally(1, crashes=1), Opened(2), Began("a"), Killed(), Opened(3))
+    assert tally.crashes_before == 2

@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import apsw
 import pytest
@@ -158,6 +160,46 @@ async def test_one_key_asked_many_times_at_once_holds_once(tmp_path: Path) -> No
     assert all(answer == answers[0] for answer in answers)
 
 
+async def test_one_key_asked_through_two_gateways_at_once_has_one_effect(tmp_path: Path) -> None:
+    keys = [op(str(number)) for number in range(100)]
+    async with sandbox(tmp_path / "books") as one, sandbox(tmp_path / "books") as other:
+        asked = [
+            gateway.authorize(key, request("tok_visa")) for key in keys for gateway in (one, other)
+        ]
+        answers = await asyncio.gather(*asked)
+        found = [await other.find(key.op_id) for key in keys]
+    assert answers[::2] == answers[1::2]
+    assert {type(answer) for answer in answers} == {outcome.Succeeded}
+    assert [len(snapshots) for snapshots in found] == [1] * 100
+
+
+def test_new_books_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
+    at_once = 8
+    for number in range(20):
+        path, start = tmp_path / str(number), Barrier(at_once)
+
+        def open_books(path: Path = path, start: Barrier = start) -> None:
+            start.wait()
+            Books(path).close()
+
+        with ThreadPoolExecutor(at_once) as threads:
+            for opened in [threads.submit(open_books) for _ in range(at_once)]:
+                opened.result()
+
+
+def test_books_that_another_process_keeps_busy_are_unavailable_and_unchanged(
+    tmp_path: Path,
+) -> None:
+    books = Books(tmp_path / "books", busy_milliseconds_max=1)
+    other = apsw.Connection(str(tmp_path / "books"))
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(GatewayUnavailable, match="busy"), books.together():
+        books.count_ask("key")
+    other.execute("ROLLBACK")
+    with books.together():
+        assert books.count_ask("key") == 1
+
+
 async def test_a_caller_who_gives_up_leaves_the_others_their_answers(tmp_path: Path) -> None:
     async with sandbox(tmp_path / "books") as gateway:
         tasks = [
@@ -235,11 +277,16 @@ asyncio.run(main())
 """
 
 
+def asking(path: Path) -> subprocess.Popen[str]:
+    """Start a process that asks the sandbox without end, under keys that are always the same."""
+    return subprocess.Popen(
+        [sys.executable, "-c", ENDLESS_HOLDS, str(path)], stdout=subprocess.PIPE, text=True
+    )
+
+
 def answered_before_it_is_killed(path: Path) -> list[str]:
     """Have another process ask the sandbox without end, kill it, and return what it was told."""
-    with subprocess.Popen(
-        [sys.executable, "-c", ENDLESS_HOLDS, str(path)], stdout=subprocess.PIPE, text=True
-    ) as process:
+    with asking(path) as process:
         assert process.stdout is not None
         answered = [process.stdout.readline() for _ in range(100)]
         process.send_signal(signal.SIGKILL)
@@ -254,3 +301,18 @@ async def test_what_was_answered_before_a_kill_is_found_after_it(tmp_path: Path)
         found = [await gateway.find(key) for key in answered]
     assert len(answered) >= 100
     assert all(len(snapshots) == 1 for snapshots in found)
+
+
+@pytest.mark.real
+async def test_what_two_processes_ask_under_the_same_keys_happens_once(tmp_path: Path) -> None:
+    with asking(tmp_path / "books") as other:
+        assert other.stdout is not None
+        answered = [other.stdout.readline().strip()]
+        answered += answered_before_it_is_killed(tmp_path / "books")
+        assert other.poll() is None
+        other.kill()
+        answered += [line.strip() for line in other.stdout if line.endswith("\n")]
+    async with sandbox(tmp_path / "books") as gateway:
+        found = {key: await gateway.find(key) for key in answered}
+    assert len(answered) > len(found) >= 100
+    assert all(len(snapshots) == 1 for snapshots in found.values())

@@ -1,37 +1,37 @@
 """`makegood demo`: real purchases placed against a gateway that fails, and the books compared.
 
-The orders run in this process, or in one that is killed on the way and started again. When the
-engine has closed, another process that has no engine reads the shop's books and the gateway's, and
-says whether they tell one story.
+The orders run in this process, or in one that is killed on the way and started again, or in
+several workers of which some are. When all have closed, another process that has no engine reads
+the shop's books and the gateway's, and says whether they tell one story.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import subprocess
 import sys
-import tempfile
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from pathlib import Path  # noqa: TC003 - the command line reads what an option's type is
+from typing import TYPE_CHECKING
 
 import msgspec
 from rich.console import Console
 
 from makegood.cli.demo.crashes import keep_shop_through_crashes
+from makegood.cli.demo.crew import keep_shop_with_workers
 from makegood.cli.demo.progress import watching
 from makegood.cli.demo.report import Reconciliation, Report, as_json, as_tables, times
 from makegood.cli.demo.shop import Day, keep_shop
+from makegood.cli.demo.stores import storing
 from makegood.cli.demo.tally import Ending, Tally
 from makegood.commerce.cdnow import MalformedRow, Purchase, read_rows, spread
-from makegood.errors import InvalidInput, MakegoodError, StoreBusy
+from makegood.errors import InvalidInput, MakegoodError
 from makegood.runtime.clock import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Sequence
 
     from makegood.cli.demo.shop import Evening
+    from makegood.cli.demo.tally import News
 
 __all__ = ["demo"]
 
@@ -46,6 +46,7 @@ READ_BACK_SECONDS_MAX = 300
 MALFORMED_NAMED_MAX = 20
 CONCURRENCY_MAX = 10_000
 CRASHES_MAX = 1_000
+WORKERS_MAX = 32
 
 
 def demo(
@@ -54,8 +55,9 @@ def demo(
     seed: int = SEED,
     faults: float = 0.1,
     concurrency: int = 256,
+    workers: int = 1,
     crashes: int = 0,
-    store: Path | None = None,
+    store: str | None = None,
     purchases: Path | None = None,
     json: bool = False,
 ) -> int:
@@ -74,34 +76,44 @@ def demo(
         cards are declined.
     concurrency
         How many orders are placed at the same time.
+    workers
+        How many processes carry them out. One does it by itself; more are given them by this
+        one, which then only places orders. In a SQLite file one leads and the others stand by.
     crashes
-        How often the process that places them is killed on the way and started again.
+        How often the process that carries them out, or one of several, is killed on the way and
+        started again.
     store
-        The journal's file; the gateway's books are kept beside it. Without it, a temporary one.
+        The journal's file, with the gateway's books beside it; or postgresql://user@host/name,
+        with the gateway's books in the current directory; or the word postgres, for a server
+        that is started for it. That one is removed afterwards, as is the file that serves when
+        nothing is named.
     purchases
         A file of your own in the data set's format: customer, date, number of CDs, dollars.
     json
         Write the result as one JSON object, the last line of the output.
     """
-    _check(orders=orders, faults=faults, concurrency=concurrency, crashes=crashes)
+    _check(orders=orders, faults=faults, concurrency=concurrency)
+    _check_processes(workers=workers, crashes=crashes)
     known, skipped = _read(purchases)
     if orders > len(known):
         message = f"--orders is {orders:,}, and there are only {len(known):,} purchases"
         raise InvalidInput(message)
     console = Console(stderr=json, highlight=False)
-    with _store(store) as path:
+    with storing(store) as place:
         day = Day(
-            store=path,
+            store=place.address,
+            gateway=place.gateway,
             sample=spread(known, orders, seed=seed),
             known=known,
             seed=seed,
             faults=faults,
             at_once=min(concurrency, orders),
         )
-        report = _run(day, console, crashes=crashes, rows_skipped=skipped)
+        report = _run(day, console, workers=workers, crashes=crashes, rows_skipped=skipped)
     if report is None:
-        again = f"; start it again with --store {store} to finish them" if store else ""
-        sys.stderr.write(f"interrupted while orders were under way{again}\n")
+        again = f"; start it again with --store {place.again} to finish them"
+        tail = again if place.again else ""
+        sys.stderr.write(f"interrupted while orders were under way{tail}\n")
         return INTERRUPTED
     console.print(as_tables(report))
     if json:
@@ -109,7 +121,7 @@ def demo(
     return AGREE if report.agrees else DISAGREE
 
 
-def _check(*, orders: int, faults: float, concurrency: int, crashes: int) -> None:
+def _check(*, orders: int, faults: float, concurrency: int) -> None:
     """Refuse options that cannot be, each with what may be given instead."""
     if orders < 1:
         message = f"--orders is {orders}; place at least one"
@@ -119,6 +131,13 @@ def _check(*, orders: int, faults: float, concurrency: int, crashes: int) -> Non
         raise InvalidInput(message)
     if not 1 <= concurrency <= CONCURRENCY_MAX:
         message = f"--concurrency is {concurrency}; give a number from 1 to {CONCURRENCY_MAX:,}"
+        raise InvalidInput(message)
+
+
+def _check_processes(*, workers: int, crashes: int) -> None:
+    """Refuse numbers of processes that cannot be."""
+    if not 1 <= workers <= WORKERS_MAX:
+        message = f"--workers is {workers}; give a number from 1 to {WORKERS_MAX}"
         raise InvalidInput(message)
     if not 0 <= crashes <= CRASHES_MAX:
         message = f"--crashes is {crashes}; give a number from 0 to {CRASHES_MAX:,}"
@@ -141,32 +160,9 @@ def _read(path: Path | None) -> tuple[Sequence[Purchase], int]:
     return known, len(malformed)
 
 
-@contextmanager
-def _store(path: Path | None) -> Generator[Path]:
-    """Give the store's path: the one asked for, or one in a folder that is removed afterwards."""
-    if path is not None:
-        folder = path.absolute().parent
-        if path.is_dir() or not folder.is_dir():
-            message = f"--store {path} is no place for a file; name a file in a folder that exists"
-            raise InvalidInput(message)
-        with path.with_name(path.name + ".demo").open("w") as lock:
-            _lock(lock, path)
-            yield path
-        return
-    with tempfile.TemporaryDirectory(prefix="makegood-demo-") as temporary:
-        yield Path(temporary) / "shop.journal"
-
-
-def _lock(lock: TextIO, path: Path) -> None:
-    """Keep a second demonstration out: the books can be compared only when nobody is at work."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        message = f"another demonstration is at work in {path}; wait for it, or name another store"
-        raise StoreBusy(message) from error
-
-
-def _run(day: Day, console: Console, *, crashes: int, rows_skipped: int) -> Report | None:
+def _run(
+    day: Day, console: Console, *, workers: int, crashes: int, rows_skipped: int
+) -> Report | None:
     """Keep shop and read the books back; None when a person interrupts it."""
     machine = SystemClock()
     tally = Tally(len(day.sample), crashes=crashes)
@@ -174,29 +170,44 @@ def _run(day: Day, console: Console, *, crashes: int, rows_skipped: int) -> Repo
     def clock() -> float:
         return machine.now() / 1_000_000
 
-    killed = f"; to be killed {times(crashes)}" if crashes else ""
+    hands = f"; {workers} workers" if workers > 1 else ""
+    whom = "one of them is" if hands else "it is"
+    killed = f"; {whom} killed {times(crashes)}" if crashes else ""
     console.print(
         f"[bold]{tally.orders:,}[/] CDNOW purchases become orders, {day.at_once:,} at once; "
-        f"faults {day.faults:.0%}, seed {day.seed}{killed}"
+        f"faults {day.faults:.0%}, seed {day.seed}{hands}{killed}"
     )
     try:
         with watching(tally, console, clock) as hear:
-            if crashes:
-                evening = keep_shop_through_crashes(day, tally, hear, clock=clock)
-            else:
-                evening = asyncio.run(keep_shop(day, hear, clock=clock))
-        found = _read_back(day.store, evening.parked)
+            evening = asyncio.run(_keep(day, tally, hear, workers=workers, clock=clock))
+        found = _read_back(day, evening.parked)
     except KeyboardInterrupt:
         return None
-    return _report(tally, evening, found, rows_skipped=rows_skipped)
+    return _report(tally, evening, found, workers=workers, rows_skipped=rows_skipped)
 
 
-def _read_back(store: Path, parked: Sequence[str]) -> Reconciliation:
+async def _keep(
+    day: Day,
+    tally: Tally,
+    hear: Callable[[News], None],
+    *,
+    workers: int,
+    clock: Callable[[], float],
+) -> Evening:
+    """Keep shop: with workers, through crashes, or here and undisturbed."""
+    if workers > 1:
+        return await keep_shop_with_workers(day, tally, hear, workers=workers, clock=clock)
+    if tally.crashes:
+        return await keep_shop_through_crashes(day, tally, hear, clock=clock)
+    return await keep_shop(day, hear, clock=clock)
+
+
+def _read_back(day: Day, parked: Sequence[str]) -> Reconciliation:
     """Have another process compare the books, the parked orders left out."""
     leave_out = [f"--leave-out={order}" for order in parked]
-    command = [sys.executable, "-m", "makegood.cli", "books", f"--store={store.absolute()}"]
+    command = [sys.executable, "-m", "makegood.cli", "books", f"--store={day.store}"]
     read = subprocess.run(  # noqa: S603 - our own command line, with arguments of our own
-        [*command, "--json", *leave_out],
+        [*command, f"--gateway={day.gateway}", "--json", *leave_out],
         capture_output=True,
         text=True,
         check=False,
@@ -208,7 +219,14 @@ def _read_back(store: Path, parked: Sequence[str]) -> Reconciliation:
     return msgspec.json.decode(read.stdout, type=Reconciliation)
 
 
-def _report(tally: Tally, evening: Evening, found: Reconciliation, *, rows_skipped: int) -> Report:
+def _report(
+    tally: Tally,
+    evening: Evening,
+    found: Reconciliation,
+    *,
+    workers: int,
+    rows_skipped: int,
+) -> Report:
     reasons = [(ending, why, count) for (ending, why), count in tally.reasons.most_common()]
     return Report(
         orders=tally.orders,
@@ -217,7 +235,9 @@ def _report(tally: Tally, evening: Evening, found: Reconciliation, *, rows_skipp
         refused=tally.endings[Ending.REFUSED],
         parked=tally.endings[Ending.PARKED],
         in_doubt=evening.in_doubt,
+        workers=workers,
         crashes=evening.crashes,
+        crashes_before=tally.crashes_before or 0,
         kills=tally.kills,
         kills_at_work=tally.kills_at_work,
         endings_changed=len(tally.changed),

@@ -72,10 +72,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     parked: int
     in_doubt: int
     """Orders of which an effect may or may not have happened."""
+    workers: int
+    """How many processes carried the orders out."""
     crashes: int
-    """Unclean ends of this store, found when it was opened: this demonstration's and earlier."""
+    """Unclean ends that the store has seen, this demonstration's and earlier: in a file of the
+    process that led, in PostgreSQL of workers whose runs were taken over."""
+    crashes_before: int
+    """How many of them it had seen when the shop opened."""
     kills: int
-    """How often this demonstration's process was killed on the way."""
+    """How often this demonstration's process, or one of its workers, was killed on the way."""
     kills_at_work: int
     """How many of the kills landed while orders were under way."""
     endings_changed: int
@@ -199,16 +204,18 @@ def _end(report: Report) -> list[RenderableType]:
         )
     ]
     if report.kills:
+        who = "The process" if report.workers == 1 else f"One of {report.workers} workers"
         lines.append(
             Text(
-                f"The process was killed {times(report.kills)}, with orders under way "
+                f"{who} was killed {times(report.kills)}, with orders under way "
                 f"{times(report.kills_at_work)}, and started again on the same store."
             )
         )
-    if earlier := report.crashes - report.kills:
+    if report.crashes_before:
         lines.append(
             Text(
-                f"This store had been killed {times(earlier)} before and was taken up again; "
+                f"Work on this store had been killed {times(report.crashes_before)} before and "
+                "was taken up again; "
                 "orders that had ended by then count in the rate."
             )
         )

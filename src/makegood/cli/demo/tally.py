@@ -39,6 +39,9 @@ def ending_of(*, status: str, rollback: str | None) -> Ending:
 class Opened(msgspec.Struct, frozen=True, tag="opened"):
     """The stock is in, and the orders that a crash left are being taken up."""
 
+    crashes: int = 0
+    """How many unclean ends the store has seen by now."""
+
 
 class Began(msgspec.Struct, frozen=True, tag="began"):
     """An order is being placed."""
@@ -56,7 +59,7 @@ class Ended(msgspec.Struct, frozen=True, tag="ended"):
 
 
 class Killed(msgspec.Struct, frozen=True, tag="killed"):
-    """The shop's process was killed."""
+    """The shop's process was killed, or one of its workers."""
 
 
 ShopNews = Opened | Began | Ended
@@ -77,6 +80,8 @@ class Tally:
         """How often it was."""
         self.kills_at_work = 0
         """How often it was while orders were under way."""
+        self.crashes_before: int | None = None
+        """How many unclean ends the store had seen when the shop opened first."""
         self.changed: set[str] = set()
         """Orders that were told to have ended in one way, and after a crash in another."""
         self.endings: Counter[Ending] = Counter()
@@ -105,7 +110,8 @@ class Tally:
                 self.kills += 1
                 self.kills_at_work += self.in_flight > 0
             case Opened():
-                return
+                if self.crashes_before is None:
+                    self.crashes_before = news.crashes
             case _:
                 assert_never(news)
 

@@ -1,11 +1,12 @@
 """What the sandbox remembers and what it does about a request: its books, in its own SQLite file.
 
-Nothing here is asynchronous or goes wrong on purpose; one thread at a time owns a `Books`. It
-knows nothing of the engine or the shop.
+Nothing here is asynchronous or goes wrong on purpose; one thread at a time owns a `Books`, and any
+number of processes have one each on the same file. It knows nothing of the engine or the shop.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from importlib import resources
@@ -15,13 +16,13 @@ import apsw
 import msgspec
 
 from makegood.payments import outcome
+from makegood.payments.errors import GatewayUnavailable
 from makegood.payments.gateway import OperationKind
 from makegood.payments.money import Money
 from makegood.payments.outcome import GatewayRef, Outcome, Snapshot, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
 __all__ = ["ACCOUNT", "DECLINED_TOKEN", "Books", "Cancel", "Capture", "Hold", "Refund", "Request"]
@@ -33,7 +34,10 @@ DECLINED_TOKEN = "tok_declined"  # noqa: S105 - it is what a test gives for a ca
 """A token whose authorization is always declined."""
 
 BUSY_MILLISECONDS_MAX = 5_000
-"""How long to wait for another process that has the books open, in milliseconds."""
+"""How long to wait for another process that writes into the books, in milliseconds."""
+
+BEGINNERS_MAX = 100
+"""How many others may be in the way, one after the other, of who opens new books."""
 
 
 class Hold(msgspec.Struct, frozen=True, tag="authorize"):
@@ -111,25 +115,44 @@ _MICROSECOND = timedelta(microseconds=1)
 class Books:
     """The gateway's own record of keys, payments and what was done to them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_milliseconds_max: int = BUSY_MILLISECONDS_MAX) -> None:
         """Open the books, or start them; the schema is made on the first opening."""
         self._connection = apsw.Connection(str(path))
-        self._connection.set_busy_timeout(BUSY_MILLISECONDS_MAX)
+        self._connection.set_busy_timeout(busy_milliseconds_max)
         schema = resources.files("makegood.payments.gateways").joinpath("sandbox.sql")
-        self._run("PRAGMA journal_mode = WAL")
+        self._keep_log()
         # A process that is killed loses nothing at NORMAL, because the system has the pages. Only
         # a power cut could, and a sandbox holds nobody's real money.
         self._run("PRAGMA synchronous = NORMAL")
         self._run("PRAGMA foreign_keys = ON")
-        self._run(schema.read_text(encoding="utf-8"))
+        with self.together():
+            self._run(schema.read_text(encoding="utf-8"))
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
 
-    def together(self) -> AbstractContextManager[object]:
-        """Make everything inside one transaction, or inside another one a part of its own."""
-        return self._connection
+    @contextmanager
+    def together(self) -> Generator[None]:
+        """Make everything inside one transaction, which no other process writes between.
+
+        Raises `GatewayUnavailable`, with nothing done, when others write for too long.
+        """
+        try:
+            # Whoever reads a key in order to write it must not be overtaken in between. The
+            # connection's own `with` would keep all threads standing while it waits.
+            self._run("BEGIN IMMEDIATE")
+        except apsw.BusyError as error:
+            message = "other processes keep the sandbox's books busy; try again later"
+            raise GatewayUnavailable(message) from error
+        try:
+            yield
+            self._run("COMMIT")
+        except BaseException:
+            # SQLite has ended the transaction by itself for some errors, and not for others.
+            if self._connection.in_transaction:
+                self._run("ROLLBACK")
+            raise
 
     def count_ask(self, key: str) -> int:
         """Count that a key is asked, and return how often it has been by now."""
@@ -291,6 +314,21 @@ class Books:
             created_at=_EPOCH + row.created_at * _MICROSECOND,
             livemode=False,
         )
+
+    def _keep_log(self) -> None:
+        """Have changes written to a log, so that those who read do not wait for those who write.
+
+        That is decided once for a file, and SQLite does not wait for others who are about to.
+        """
+        for _ in range(BEGINNERS_MAX):
+            with suppress(apsw.BusyError):
+                self._run("PRAGMA journal_mode = WAL")
+                return
+            # A transaction waits until whoever is in the way has written.
+            with self.together():
+                continue
+        message = "too many processes open the sandbox's books at once; try again later"
+        raise GatewayUnavailable(message)
 
     def _run(self, sql: str, *parameters: str | int | bytes) -> list[tuple[Cell, ...]]:
         """Run a statement to its end and return its rows."""
