@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         RemoteError,
         RunCancelled,
         RunEnded,
+        RunErased,
         RunFailed,
         RunParked,
         ServiceError,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         WritesRefused,
     )
     from makegood.journal.protocol import Filter, Page, RunRow
+    from makegood.runtime.asking.keeping import ErasureReport
     from makegood.runtime.calling.threads import threaded
     from makegood.runtime.config import Config
     from makegood.runtime.engine import Engine
@@ -106,6 +108,7 @@ __all__ = [
     "Done",
     "Engine",
     "EngineClosed",
+    "ErasureReport",
     "Event",
     "Executor",
     "Failure",
@@ -142,6 +145,7 @@ __all__ = [
     "Run",
     "RunCancelled",
     "RunEnded",
+    "RunErased",
     "RunFailed",
     "RunHistory",
     "RunInfo",
@@ -221,6 +225,7 @@ _ROOMS = {
         "RemoteError",
         "RunCancelled",
         "RunEnded",
+        "RunErased",
         "RunFailed",
         "RunParked",
         "ServiceError",
@@ -240,6 +245,7 @@ _ROOMS = {
         "Page",
         "RunRow",
     ),
+    "makegood.runtime.asking.keeping": ("ErasureReport",),
     "makegood.runtime.calling.threads": ("threaded",),
     "makegood.runtime.config": ("Config",),
     "makegood.runtime.engine": ("Engine",),

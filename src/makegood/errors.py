@@ -25,6 +25,7 @@ __all__ = [
     "RemoteError",
     "RunCancelled",
     "RunEnded",
+    "RunErased",
     "RunFailed",
     "RunParked",
     "ServiceError",
@@ -182,6 +183,10 @@ class RunFailed(RunEnded):
 
 class RunCancelled(RunEnded):
     """The run was cancelled, or undone after it had completed."""
+
+
+class RunErased(RunEnded):
+    """However the run had ended, its values were erased since: there is nothing to return."""
 
 
 class RunParked(RunEnded):

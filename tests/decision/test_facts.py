@@ -219,13 +219,17 @@ GOLDEN: list[tuple[Fact, str]] = [
         '{"type":"run_ended","status":"completed","cause":null,"rollback":"none",'
         '"at":1700000000000000}',
     ),
+    (
+        facts.Erased("eve", "article 17", AT),
+        '{"type":"erased","actor":"eve","reason":"article 17","at":1700000000000000}',
+    ),
 ]
 
 NAMES = [f"{type(fact).__name__}-{index}" for index, (fact, _) in enumerate(GOLDEN)]
 
 WORDS = {
     facts.Cause: ["error", "deadline", "cancelled", "reversed"],
-    facts.EndStatus: ["completed", "failed", "cancelled"],
+    facts.EndStatus: ["completed", "failed", "cancelled", "erased"],
     facts.Rollback: ["none", "undone"],
     facts.ParkReason: [
         "undo gave up",

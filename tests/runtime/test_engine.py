@@ -144,6 +144,22 @@ async def test_any_printable_key_is_taken_as_it_is(stored: World, key: str) -> N
     assert row.key == key
 
 
+class Connection:
+    async def commit(self) -> None: ...
+
+
+async def test_a_store_that_cannot_join_a_callers_transaction_says_so_by_name(
+    stored: World,
+) -> None:
+    engine = await stored.engine(book)
+    name = type(stored.journal()).__name__
+
+    with pytest.raises(InvalidInput, match=f"a {name} cannot start a run within a transaction"):
+        await engine.start(book("Oslo"), within=Connection())
+
+    assert (await engine.list()).rows == ()
+
+
 # By id ----------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NewType, Protocol, assert_type
+from typing import Any, NewType, Protocol, assert_type
+
+import asyncpg  # type: ignore[import-untyped] # pyright: ignore[reportMissingTypeStubs]
+import asyncpg.pool  # type: ignore[import-untyped] # pyright: ignore[reportMissingTypeStubs]
+import psycopg
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from makegood import (
     Abort,
@@ -23,6 +28,7 @@ from makegood import (
     Query,
     Retry,
     RetryNow,
+    Run,
     RunInfo,
     Step,
     Transaction,
@@ -210,6 +216,23 @@ rung = query(ring)
 
 def given(wish: Wish, done: Done) -> tuple[Order, str]:
     return done[find], wish.note
+
+
+async def start_within(
+    engine: Engine,
+    *,
+    connection: psycopg.AsyncConnection[tuple[Any, ...]],
+    alchemy: AsyncConnection,
+    session: AsyncSession,
+    own: asyncpg.Connection,
+    lent: asyncpg.pool.PoolConnectionProxy,
+) -> None:
+    run = await engine.start(look(OrderId("1")), key="1", within=connection)
+    assert_type(run, Run[Order])
+    await engine.start(look(OrderId("1")), within=alchemy)
+    await engine.start(look(OrderId("1")), within=session)
+    await engine.start(look(OrderId("1")), within=lent)
+    await engine.start(look(OrderId("1")), within=own)
 
 
 begun = chain("look_up", find)

@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+import psycopg
+import sqlalchemy
+import sqlalchemy.orm
+
 from makegood import (
     Abort,
+    Engine,
     Failure,
     IdempotencyKey,
     Proceed,
@@ -130,6 +135,20 @@ wrong("1", "2", deadline=timedelta(1))  # refused: there is no such input
 @workflow(deadline=60)  # refused: a deadline is a timedelta
 def late(order_id: str) -> Order:
     return find(order_id)
+
+
+async def start_within(
+    engine: Engine,
+    blocking: psycopg.Connection,
+    alchemy: sqlalchemy.Connection,
+    session: sqlalchemy.orm.Session,
+) -> None:
+    call = late("1")
+    await engine.start(call, within=blocking)  # refused: this one blocks
+    await engine.start(call, within=alchemy)  # refused: and this one
+    await engine.start(call, within=session)  # refused: and this one
+    await engine.start(call, within="postgresql://")  # refused: an address is no connection
+    await engine.start(call, within=engine)  # refused: nor is an engine
 
 
 @dataclass(frozen=True, slots=True)

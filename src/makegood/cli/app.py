@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cyclopts import App
 
-__all__ = ["COMMANDS", "EXTRAS", "Offer", "main"]
+__all__ = ["COMMANDS", "EXTRAS", "GROUPS", "Offer", "main"]
 
 EXTRAS = ("cyclopts", "graphlay", "rich")
 """What the command line stands on, and a bare installation does not bring."""
@@ -30,6 +30,7 @@ class Offer(NamedTuple):
     """A command as the help names it: nothing is imported to show it."""
 
     name: str
+    """One word, or two of which the first is its group."""
     place: str
     """Where its function is: a module, and a name in it."""
     summary: str
@@ -50,6 +51,36 @@ COMMANDS = (
     Offer("retry", "makegood.cli.commands:retry", "Have a parked run try again."),
     Offer("worker", "makegood.cli.commands:worker", "Carry out runs until it is told to stop."),
     Offer(
+        "db status",
+        "makegood.cli.operations.commands:db_status",
+        "Say how far the schema of a store is.",
+    ),
+    Offer(
+        "db upgrade",
+        "makegood.cli.operations.commands:db_upgrade",
+        "Bring the schema of a store to its newest number.",
+    ),
+    Offer(
+        "db sql",
+        "makegood.cli.operations.commands:db_sql",
+        "Print the SQL that an upgrade would run.",
+    ),
+    Offer(
+        "prune",
+        "makegood.cli.operations.commands:prune",
+        "Remove the history of runs that ended long ago.",
+    ),
+    Offer(
+        "erase",
+        "makegood.cli.operations.commands:erase",
+        "Take everything that a subject gave out of its runs.",
+    ),
+    Offer(
+        "doctor",
+        "makegood.cli.operations.commands:doctor",
+        "Look at all that the promises of a store rest on.",
+    ),
+    Offer(
         "demo",
         "makegood.cli.demo:demo",
         "Place real purchases against a gateway that fails, then compare the books.",
@@ -62,10 +93,13 @@ COMMANDS = (
 )
 """All commands, those of the extensions last; tests hold these to what the extensions declare."""
 
+GROUPS = {"db": "Look after the schema of a store."}
+"""What the first words of commands with two are about."""
+
 EPILOGUE = (
     "Exit status: 0 done · 1 makegood could not do it, or it was refused · 2 a mistake in what "
-    "was asked · 3 the books do not agree, or runs are stuck · 4 it is on record, and no worker "
-    "has answered yet · 130 interrupted"
+    "was asked · 3 something is not as it should be: the books do not agree, runs are stuck, a "
+    "check is wrong · 4 it is on record, and no worker has answered yet · 130 interrupted"
 )
 
 
@@ -116,18 +150,26 @@ def _run(words: Sequence[str]) -> int:
 def _app() -> App:
     from cyclopts import App, Parameter  # noqa: PLC0415 - an optional extra
 
+    # Markdown would have to be imported first, and nothing here is written in it.
+    shared: dict[str, Any] = {  # Any: each option has its own type.
+        "help_epilogue": EPILOGUE,
+        "help_format": "plaintext",
+        "default_parameter": Parameter(negative=""),
+        "result_action": "return_value",
+    }
     app = App(
         name="makegood",
         help="Work that touches money, carried out or made good again.",
-        help_epilogue=EPILOGUE,
-        # Markdown would have to be imported first, and nothing here is written in it.
-        help_format="plaintext",
         version=_version,
-        default_parameter=Parameter(negative=""),
-        result_action="return_value",
+        **shared,
     )
+    groups = {name: App(name=name, help=about, **shared) for name, about in GROUPS.items()}
     for offer in COMMANDS:
-        app.command(offer.place, name=offer.name, help=offer.summary)
+        group, _, name = offer.name.rpartition(" ")
+        place = groups[group] if group else app
+        place.command(offer.place, name=name, help=offer.summary)
+    for each in groups.values():
+        app.command(each)
     return app
 
 

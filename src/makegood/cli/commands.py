@@ -67,7 +67,9 @@ Wait = Annotated[
 Duration = Annotated[timedelta | None, Parameter(metavar="DURATION", validator=_require_sensible)]
 Flag = Annotated[bool, Parameter(show_default=False)]
 
-Status = Literal["running", "waiting", "undoing", "parked", "completed", "failed", "cancelled"]
+Status = Literal[
+    "running", "waiting", "undoing", "parked", "completed", "failed", "cancelled", "erased"
+]
 Cause = Literal["error", "deadline", "cancelled", "reversed"]
 
 SEVERAL = Parameter(show_default=False)
@@ -84,6 +86,7 @@ def runs(
     workflow: str | None = None,
     older_than: Duration = None,
     newer_than: Duration = None,
+    subject: str | None = None,
     limit: int = 50,
     after: str | None = None,
     json: Json = False,
@@ -104,6 +107,8 @@ def runs(
         Only runs that began longer ago than this, as 30m, 2h or 7d.
     newer_than
         Only runs that began less long ago than this.
+    subject
+        Only runs that are about this subject.
     limit
         How many runs a page has, at most 200.
     after
@@ -118,6 +123,7 @@ def runs(
         workflow=workflow,
         older_than=older_than,
         newer_than=newer_than,
+        subject=subject,
         limit=limit,
         after=after,
     )

@@ -28,7 +28,16 @@ if TYPE_CHECKING:
     from makegood.values.ids import RunId
     from makegood.values.verdict import Settlement
 
-__all__ = ["Asking", "cancel", "preview_undo", "retry", "settle", "settlement", "undo"]
+__all__ = [
+    "Asking",
+    "actor_of",
+    "cancel",
+    "preview_undo",
+    "retry",
+    "settle",
+    "settlement",
+    "undo",
+]
 
 
 class Asking(NamedTuple):
@@ -168,7 +177,7 @@ def _tell(asking: Asking, asked: str, ask: Ask, *, accepted: str) -> int:
 
 
 async def _answer(asking: Asking, ask: Ask) -> tuple[RunId, ControlAnswer | None]:
-    actor = _actor(asking)
+    actor = actor_of(asking.actor)
     async with opened(asking.store) as its:
         run = await its.operator.find(asking.run)
         return run, await ask(its.operator, run, actor)
@@ -245,10 +254,10 @@ def _agrees() -> bool:
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-def _actor(asking: Asking) -> str:
+def actor_of(actor: str | None) -> str:
     """Return who asks: the login name, where nobody else is named."""
-    if asking.actor is not None:
-        return asking.actor
+    if actor is not None:
+        return actor
     try:
         return getpass.getuser()
     except (ImportError, KeyError, OSError):

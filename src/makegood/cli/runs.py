@@ -39,6 +39,7 @@ class Wanted(NamedTuple):
     workflow: str | None
     older_than: timedelta | None
     newer_than: timedelta | None
+    subject: str | None
     limit: int
     after: str | None
 
@@ -75,6 +76,7 @@ def _filter(wanted: Wanted, now: Instant) -> Filter:
         causes=wanted.causes,
         reasons=wanted.reasons,
         workflow=wanted.workflow,
+        subject=wanted.subject,
         created_before=None if older is None else after(now, -older),
         created_after=None if newer is None else after(now, -newer),
         after=None if wanted.after is None else parse_run_id(wanted.after),

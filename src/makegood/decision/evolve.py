@@ -10,8 +10,16 @@ from bisect import insort
 from typing import TYPE_CHECKING, Any, assert_never
 
 from makegood.decision import facts
-from makegood.decision.facts import Proceeded, SkipReason
-from makegood.decision.state import IN_FLIGHT, NodeState, Phase, RunState
+from makegood.decision.facts import EndStatus, Proceeded, SkipReason
+from makegood.decision.state import (
+    DECIDED,
+    IN_FLIGHT,
+    LEFT_TO_A_PERSON,
+    TIMED,
+    NodeState,
+    Phase,
+    RunState,
+)
 from makegood.definition.plan import Kind
 from makegood.values.verdict import (
     Abort,
@@ -135,6 +143,10 @@ def _run_ended(_plan: Plan, state: RunState, fact: facts.RunEnded) -> None:
     state.ended_at = fact.at
     state.cause = fact.cause
     state.rollback = fact.rollback
+
+
+def _erased(_plan: Plan, state: RunState, _fact: facts.Erased) -> None:
+    state.ended = EndStatus.ERASED
 
 
 def _unparked(_plan: Plan, state: RunState, _fact: facts.Unparked) -> None:
@@ -403,29 +415,14 @@ def _leave(state: RunState, index: int, node: NodeState) -> None:
         state.in_flight -= 1
     elif phase is Phase.READY:
         state.ready.remove(index)
-    elif phase in _TIMED:
+    elif phase in TIMED:
         del state.timers[index]
-    elif phase in _DECIDED:
+    elif phase in DECIDED:
         state.todo.remove(index)
-    elif phase in _LEFT_TO_A_PERSON:
+    elif phase in LEFT_TO_A_PERSON:
         state.stuck.remove(index)
     elif phase is Phase.GAVE_UP:
         state.unwilling.remove(index)
-
-
-_TIMED = frozenset({Phase.RETRYING, Phase.ASK_AGAIN, Phase.UNDO_AGAIN})
-_DECIDED = frozenset(
-    {
-        Phase.FAILED,
-        Phase.INTERRUPTED,
-        Phase.ASK_FAILED,
-        Phase.ASK_INTERRUPTED,
-        Phase.ANSWERED,
-        Phase.UNDO_FAILED,
-        Phase.UNDO_INTERRUPTED,
-    }
-)
-_LEFT_TO_A_PERSON = frozenset({Phase.STUCK, Phase.UNRECORDED, Phase.LEFT})
 
 
 _EFFECTFUL = frozenset({Kind.STEP, Kind.LOCAL})
@@ -497,4 +494,5 @@ _FOLDS: dict[type, Callable[[Plan, RunState, Any], None]] = {
     facts.AttemptsGranted: _attempts_granted,
     facts.Unparked: _unparked,
     facts.RunEnded: _run_ended,
+    facts.Erased: _erased,
 }

@@ -1,4 +1,4 @@
-"""What has happened to a run: frozen records, stored once and never changed.
+"""What has happened to a run: frozen records, stored once; only an erasure ever changes them.
 
 A fact names nodes by path, so that it outlives the order of the plan, and instants in
 microseconds. The journal stores the facts of one turn as one JSON array; nothing else is ever
@@ -27,6 +27,7 @@ __all__ = [
     "DeadlinePassed",
     "EffectUnrecorded",
     "EndStatus",
+    "Erased",
     "Fact",
     "Guarded",
     "NodeDone",
@@ -79,6 +80,8 @@ class EndStatus(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    ERASED = "erased"
+    """However it had ended, what it held was taken out of it since."""
 
 
 class Rollback(StrEnum):
@@ -419,6 +422,14 @@ class RunEnded(msgspec.Struct, frozen=True, tag="run_ended", gc=False):
     at: Instant
 
 
+class Erased(msgspec.Struct, frozen=True, tag="erased", gc=False):
+    """Every value was taken out of the run's facts, after it had ended; see `erasure`."""
+
+    actor: str
+    reason: str
+    at: Instant
+
+
 Fact = (
     RunStarted
     | Claimed
@@ -455,6 +466,7 @@ Fact = (
     | AttemptsGranted
     | Unparked
     | RunEnded
+    | Erased
 )
 """Everything that can have happened."""
 

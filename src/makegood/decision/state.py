@@ -66,6 +66,25 @@ class Phase(IntEnum):
 IN_FLIGHT = frozenset({Phase.RUNNING, Phase.ASKING, Phase.UNDOING})
 """Phases in which a body of the user's is at work."""
 
+TIMED = frozenset({Phase.RETRYING, Phase.ASK_AGAIN, Phase.UNDO_AGAIN})
+"""Phases that end when their time comes."""
+
+DECIDED = frozenset(
+    {
+        Phase.FAILED,
+        Phase.INTERRUPTED,
+        Phase.ASK_FAILED,
+        Phase.ASK_INTERRUPTED,
+        Phase.ANSWERED,
+        Phase.UNDO_FAILED,
+        Phase.UNDO_INTERRUPTED,
+    }
+)
+"""Phases that the next decision ends."""
+
+LEFT_TO_A_PERSON = frozenset({Phase.STUCK, Phase.UNRECORDED, Phase.LEFT})
+"""Phases that a person ends."""
+
 
 class NodeState:
     """Where one node stands."""

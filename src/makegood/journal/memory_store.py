@@ -262,7 +262,7 @@ def prune(store: MemoryStore, record: Record, pruned_at: Instant) -> None:
     """Remove what a run did, and the run itself where no key keeps its row."""
     record.appends.clear()
     record.inbox.clear()
-    record.pruned_at = pruned_at
+    record.pruned_at, record.subject = pruned_at, None
     if record.new.key is None:
         del store.records[record.run]
         del store.sorted_ids[bisect_left(store.sorted_ids, record.run)]

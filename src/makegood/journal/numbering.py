@@ -11,7 +11,15 @@ if TYPE_CHECKING:
 
     from makegood.journal.protocol import Migration
 
-__all__ = ["to_apply"]
+__all__ = ["ENGINE", "name_of", "to_apply"]
+
+ENGINE = "makegood"
+"""Who owns the engine's own scripts, as people are told."""
+
+
+def name_of(owner: str, number: int) -> str:
+    """Return how people are told of a migration."""
+    return f"{owner} {number}"
 
 
 def to_apply(

@@ -8,7 +8,7 @@ implementation to the numbered promises below.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
@@ -30,6 +30,7 @@ __all__ = [
     "Fenced",
     "Filter",
     "History",
+    "JoinsTransactions",
     "Journal",
     "Leased",
     "Leases",
@@ -450,4 +451,23 @@ class Journal(Protocol):
 
     async def crashes(self) -> int:
         """Return how many unclean ends were found when leadership was gained (24)."""
+        ...
+
+
+@runtime_checkable
+class JoinsTransactions(Protocol):
+    """A journal that can start a run in a transaction of the caller's own.
+
+    1. `post_within` is a `post` with `create` (10), written on the connection given, inside the
+       transaction that is open there. Nobody else sees any of it before that commits, and nothing
+       is left of it when that is rolled back, be it only to a savepoint.
+    2. While another transaction that has not ended has made a run with this key, it waits.
+    3. A connection to another store, or of a kind that the journal does not know, or one without
+       an open transaction, is `InvalidInput`; nothing was written.
+    4. The transaction stays the caller's. It is neither ended nor given settings, what its driver
+       raises is raised as it is, and how long its answer may take is for the caller to say.
+    """
+
+    async def post_within(self, post: Post, connection: object) -> int | Exists:
+        """Start a run in the transaction that is open on a connection (1-4)."""
         ...

@@ -106,12 +106,14 @@ _HAPPENINGS: dict[Happening, tuple[str, Style]] = {
     Happening.KEPT: ("■", Style.DOUBT),
     Happening.LEFT: ("!", Style.BAD),
     Happening.PARKED: ("!", Style.BAD),
+    Happening.ERASED: ("–", Style.FAINT),
 }
 
 _STATUSES = {
     "completed": Style.GOOD,
     "failed": Style.BAD,
     "cancelled": Style.BACK,
+    "erased": Style.FAINT,
     "undoing": Style.BACK,
     "parked": Style.DOUBT,
 }

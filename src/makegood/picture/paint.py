@@ -81,6 +81,7 @@ _STATUSES: dict[str, Standing] = {
     "completed": Standing.DONE,
     "failed": Standing.FAILED,
     "cancelled": Standing.UNDONE,
+    "erased": Standing.SKIPPED,
     "undoing": Standing.UNDONE,
     "parked": Standing.IN_DOUBT,
     "waiting": Standing.WAITING,

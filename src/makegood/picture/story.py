@@ -100,6 +100,8 @@ class Happening(StrEnum):
     LEFT = "left"
     PARKED = "parked"
     ENDED = "ended"
+    ERASED = "erased"
+    """Every value was taken out of what is recorded of the run."""
 
 
 class Attempted(msgspec.Struct, frozen=True, kw_only=True, tag="attempt"):

@@ -59,6 +59,7 @@ _OfPeople = (
     | facts.ControlAnswered
     | facts.AttemptsGranted
     | facts.Unparked
+    | facts.Erased
 )
 _OfRun = (
     facts.RunStarted
@@ -154,6 +155,7 @@ class Teller:
                 | facts.ControlAnswered()
                 | facts.AttemptsGranted()
                 | facts.Unparked()
+                | facts.Erased()
             ):
                 self._tell_of_people(fact)
             case _:
@@ -348,6 +350,9 @@ class Teller:
                 self.notes.pop(fact.node or "", None)
             case facts.Unparked():
                 self._add(Happening.UNPARKED, "no longer parked")
+            case facts.Erased(actor=actor, reason=reason):
+                text = f"erased by {actor} ({reason}): no value is on record any more"
+                self._add(Happening.ERASED, text, actor=actor, reason=reason)
             case _:
                 assert_never(fact)
 

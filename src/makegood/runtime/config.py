@@ -8,7 +8,7 @@ import msgspec
 
 from makegood.errors import InvalidInput
 
-__all__ = ["Config"]
+__all__ = ["Config", "require_positive"]
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,12 +34,19 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
         for name in ("runs_active_max", "steps_at_once_max", "claim_batch"):
-            value: int = getattr(self, name)
-            if value < 1:
-                message = f"{name} is {value}; it must be at least 1"
-                raise InvalidInput(message)
+            require_positive(name, getattr(self, name))
         for name in ("poll_min", "poll_max"):
             wait: timedelta = getattr(self, name)
             if wait <= timedelta(0):
                 message = f"{name} is {wait}; it must be longer than nothing"
                 raise InvalidInput(message)
+
+
+def require_positive(name: str, value: object) -> None:
+    """Raise `InvalidInput` for a setting that is no whole number of at least 1."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        message = f"{name} is {value!r}; it must be a whole number"
+        raise InvalidInput(message)
+    if value < 1:
+        message = f"{name} is {value}; it must be at least 1"
+        raise InvalidInput(message)

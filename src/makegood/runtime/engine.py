@@ -18,6 +18,7 @@ from makegood.journal.protocol import (
     Exists,
     Fenced,
     Filter,
+    JoinsTransactions,
     NewRun,
     Post,
     StoredPlan,
@@ -30,7 +31,7 @@ from makegood.runtime.run import Run
 from makegood.runtime.shell import Shell
 from makegood.runtime.turn import Turn
 from makegood.runtime.worker import Worker
-from makegood.values.ids import RunId, parse_run_id, parse_run_key
+from makegood.values.ids import RunId, parse_run_id, parse_run_key, parse_subject
 from makegood.values.instants import after
 from makegood.values.limits import PAGE_RUNS_MAX
 
@@ -42,8 +43,16 @@ if TYPE_CHECKING:
     from makegood.definition.workflow import Call, Workflow
     from makegood.extension import Extension
     from makegood.journal.protocol import Journal, Page, Verdict
-    from makegood.runtime.ports import Clock, Decide, Ids, Interceptor, Observer
+    from makegood.runtime.ports import (
+        CallersConnection,
+        Clock,
+        Decide,
+        Ids,
+        Interceptor,
+        Observer,
+    )
     from makegood.values.injectable import Sql
+    from makegood.values.instants import Instant
 
 __all__ = ["Engine", "parts_of"]
 
@@ -97,6 +106,7 @@ class Engine:
         )
         self._worker = Worker(self._shell, self._served)
         self._shell.on_ring(self._worker.ring)
+        self._shell.on_room(self._worker.make_use_of_room)
 
     def __repr__(self) -> str:
         names = ", ".join(self.served) or "nothing"
@@ -122,7 +132,7 @@ class Engine:
     def is_at_rest(self) -> bool:
         """Whether no body is at work here and no append is in flight: only time moves on."""
         shell = self._shell
-        if self._worker.is_asking or shell.performer.at_work > 0:
+        if self._worker.is_asking or shell.waiting.is_asking or shell.performer.at_work > 0:
             return False
         return all(turn.is_at_rest for turn in shell.active.values())
 
@@ -132,7 +142,9 @@ class Engine:
             message = "an engine is entered once; make another one to go on"
             raise EngineClosed(message)
         migrations = [step for extension in self._extensions for step in extension.migrations]
-        await self._shell.journal.open(work=self._works, migrations=migrations)
+        await self._shell.journal.open(
+            work=self._works, migrations=migrations, ring=self._worker.knock
+        )
         self._is_open = True
         if self._works:
             self._worker.start()
@@ -155,16 +167,25 @@ class Engine:
             await shell.settle()
             await shell.hand_back()
         finally:
+            await shell.waiting.close()
             await shell.journal.close()
 
     # What is served --------------------------------------------------------------------------
 
-    def serve(self, *workflows: Workflow[..., Any]) -> None:  # Any: whatever they return
+    def serve(
+        self,
+        *workflows: Workflow[..., Any],  # Any: whatever they return
+        runs_active_max: int | None = None,
+    ) -> None:
         """Carry out these workflows: new runs, and the unfinished ones in the journal.
+
+        With `runs_active_max` this engine holds at most so many runs of each of them at once;
+        more wait in the journal, for this engine or another one, and keep no other workflow from
+        its turn. Serving a workflow again replaces its limit.
 
         Raises `ServiceError` when a service that they need is missing or ambiguous.
         """
-        served = serve_all(workflows, self._services)
+        served = serve_all(workflows, self._services, runs_active_max=runs_active_max)
         names = {item.name: item.plan.fingerprint for item in self._served.values()}
         for item in served:
             if names.setdefault(item.name, item.plan.fingerprint) != item.plan.fingerprint:
@@ -179,55 +200,56 @@ class Engine:
 
     # Runs --------------------------------------------------------------------------------------
 
-    async def start(self, call: Call[R], *, key: str | None = None) -> Run[R]:
+    async def start(
+        self,
+        call: Call[R],
+        *,
+        key: str | None = None,
+        subject: str | None = None,
+        within: CallersConnection | None = None,
+    ) -> Run[R]:
         """Start a run, durably, and return its handle.
 
         With a `key` there is one run per workflow and key for ever: the same input finds it
         again, running or ended; another input raises `KeyConflict` and nothing is written.
+        `subject` is whom the run is about, by which `Operator.erase` finds it; that of the first
+        start stays.
+
+        With `within`, a connection of your own to the journal's database, the run is a part of
+        the transaction that is open there: it begins, within a second or so, when that commits,
+        and never was when that is rolled back. Before the commit its handle raises `UnknownRun`.
+        What your driver raises passes through; `InvalidInput` says what cannot be used.
         """
         self._check_open()
         if key is not None:
             parse_run_key(key)
-        plan = call.workflow.plan
-        fingerprint = plan.fingerprint
+        if subject is not None:
+            parse_subject(subject)
+        self._check_joins(within)
         await self._keep(call.workflow)
         shell = self._shell
-        now = shell.clock.now()
         run_id = shell.ids.run()
-        started = RunStarted(
-            workflow=plan.workflow,
-            fingerprint=fingerprint,
-            key=key,
-            inputs=call.input,
-            deadline=None if plan.deadline is None else after(now, plan.deadline),
-            at=now,
-        )
-        new = NewRun(
-            workflow=plan.workflow,
-            key=key,
-            fingerprint=fingerprint,
-            input_hash=call.input_hash,
-            created_at=now,
-        )
-        served = self._served.get(fingerprint)
+        started, new = _first_record(call, shell.clock.now(), key=key, subject=subject)
+        served = self._served.get(new.fingerprint)
         turn = None
         verdict: Verdict = Fenced()
-        if served is not None and self._may_hold():
+        if within is None and served is not None and self._may_hold(served):
             turn = Turn(shell, served, run_id, epoch=1)
             verdict = await turn.begin(started, new)
         if isinstance(verdict, Fenced):
             # It cannot be held here, or no longer: whoever leads the journal takes it up.
             turn = None
-            verdict = await self._post_start(run_id, started, new)
+            verdict = await self._post_start(run_id, started, new, within=within)
+        is_joined = within is not None
         if not isinstance(verdict, Exists):
-            return Run(shell, run_id, codes=self._codes, turn=turn)
+            return Run(shell, run_id, codes=self._codes, turn=turn, is_joined=is_joined)
         if verdict.input_hash != call.input_hash:
             message = (
-                f"the key {key!r} of `{plan.workflow}` belongs to run {verdict.run}, which has "
+                f"the key {key!r} of `{new.workflow}` belongs to run {verdict.run}, which has "
                 "another input; use another key, or the same input"
             )
             raise KeyConflict(message)
-        return Run(shell, verdict.run, codes=self._codes)
+        return Run(shell, verdict.run, codes=self._codes, is_joined=is_joined)
 
     def run(self, run_id: RunId | str) -> Run[object]:
         """Return a handle on a run by its id; whether it exists shows when it is used."""
@@ -273,15 +295,22 @@ class Engine:
             message = "the engine is closed; use it inside `async with Engine(…) as engine:`"
             raise EngineClosed(message)
 
+    def _check_joins(self, connection: CallersConnection | None) -> None:
+        journal = self._shell.journal
+        if connection is not None and not isinstance(journal, JoinsTransactions):
+            message = (
+                f"a {type(journal).__name__} cannot start a run within a transaction of yours; "
+                "leave `within` out, or keep the journal in the PostgreSQL database that it is in"
+            )
+            raise InvalidInput(message)
+
     def _parts(self) -> tuple[Shell, dict[str, Code]]:
         self._check_open()
         return self._shell, self._codes
 
-    def _may_hold(self) -> bool:
+    def _may_hold(self, served: Served) -> bool:
         """Say whether a new run can be held here from its first append on."""
-        shell = self._shell
-        has_room = len(shell.active) < shell.config.runs_active_max
-        return self._works and has_room and shell.journal.leads
+        return self._works and self._shell.journal.leads and self._worker.has_room_for(served)
 
     async def _keep(self, workflow: Workflow[..., Any]) -> None:  # Any: whatever it returns
         """Store the plan before its first run."""
@@ -298,13 +327,51 @@ class Engine:
         self._kept.add(plan.fingerprint)
 
     async def _post_start(
-        self, run_id: RunId, started: RunStarted, new: NewRun
+        self,
+        run_id: RunId,
+        started: RunStarted,
+        new: NewRun,
+        *,
+        within: CallersConnection | None,
     ) -> Applied | Exists:
         body = write_post(StartPost(started))
         post = Post(run=run_id, body=body, at=started.at, create=new)
-        answer = await self._shell.journal.post(post)
-        self._shell.ring(run_id)
+        journal = self._shell.journal
+        if within is None:
+            answer = await journal.post(post)
+            self._worker.take_note_of(new.fingerprint)
+        else:
+            assert isinstance(journal, JoinsTransactions), "it was looked at first"
+            answer = await journal.post_within(post, within)
         return answer if isinstance(answer, Exists) else Applied()
+
+
+def _first_record(
+    call: Call[Any],  # Any: whatever it returns
+    now: Instant,
+    *,
+    key: str | None,
+    subject: str | None,
+) -> tuple[RunStarted, NewRun]:
+    """Return the first fact of a run, and what makes its row."""
+    plan = call.workflow.plan
+    started = RunStarted(
+        workflow=plan.workflow,
+        fingerprint=plan.fingerprint,
+        key=key,
+        inputs=call.input,
+        deadline=None if plan.deadline is None else after(now, plan.deadline),
+        at=now,
+    )
+    new = NewRun(
+        workflow=plan.workflow,
+        key=key,
+        fingerprint=plan.fingerprint,
+        input_hash=call.input_hash,
+        created_at=now,
+        subject=subject,
+    )
+    return started, new
 
 
 def parts_of(engine: Engine) -> tuple[Shell, dict[str, Code]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,6 +13,8 @@ from makegood.decision.preview import UndoPreview, preview_cancel, preview_undo
 from makegood.definition.plan import Plan
 from makegood.errors import InvalidInput, UnknownRun, UnreadableRun
 from makegood.journal.protocol import Filter, RunRow
+from makegood.journal.upkeep import every_row, forgotten
+from makegood.runtime.asking.keeping import erase, prune
 from makegood.runtime.asking.post import (
     CancelPost,
     RetryPost,
@@ -29,7 +32,7 @@ from makegood.runtime.asking.reading import (
     state_of,
 )
 from makegood.runtime.engine import parts_of
-from makegood.values.ids import RunId, parse_run_id
+from makegood.values.ids import RunId, parse_run_id, parse_subject
 from makegood.values.instants import after
 from makegood.values.limits import (
     ACTOR_CHARACTERS_MAX,
@@ -40,16 +43,23 @@ from makegood.values.limits import (
 from makegood.values.verdict import ItHappened
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
-    from datetime import timedelta
+    from collections.abc import Collection
 
     from makegood.decision.facts import ControlAnswer
+    from makegood.runtime.asking.keeping import ErasureReport
     from makegood.runtime.asking.post import Control
     from makegood.runtime.engine import Engine
     from makegood.runtime.shell import Shell
+    from makegood.values.instants import Instant
     from makegood.values.verdict import Settlement
 
 __all__ = ["Operator", "ParkedRun", "RunHistory", "Stuck"]
+
+PRUNED_AT_ONCE = 100
+"""How many runs are pruned in one transaction, unless somebody says otherwise."""
+
+REST_BETWEEN_BATCHES = timedelta(milliseconds=50)
+"""How long whoever works on the store has it to himself, between two batches."""
 
 
 class RunHistory(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,21 +176,50 @@ class Operator:
         only when the journal lacks its plan. It reads every unfinished run, page by page.
         """
         shell, _codes = parts_of(self._engine)
-        unwoken: list[RunRow] = []
         parked: list[ParkedRun] = []
         stranded: list[RunRow] = []
-        async for row in _every(shell, Filter(unfinished=True, limit=PAGE_RUNS_MAX)):
+        async for row in every_row(shell.journal, Filter(unfinished=True, limit=PAGE_RUNS_MAX)):
             if row.status == "parked":
                 parked.append(await _parked(shell, row))
-            elif row.wake_at is None:
-                unwoken.append(row)
             is_served = served is None or row.fingerprint in served
             if not is_served or await plan_of(shell, row.fingerprint) is None:
                 stranded.append(row)
-        known = {row.run for row in unwoken}
-        waiting = Filter(posted=True, wakeless=True, limit=PAGE_RUNS_MAX)
-        unwoken += [row async for row in _every(shell, waiting) if row.run not in known]
-        return Stuck(unwoken=tuple(unwoken), parked=tuple(parked), stranded=tuple(stranded))
+        unwoken = await forgotten(shell.journal)
+        return Stuck(unwoken=unwoken, parked=tuple(parked), stranded=tuple(stranded))
+
+    # Keeping ------------------------------------------------------------------------------------
+
+    async def prune(
+        self,
+        *,
+        ended_before: Instant,
+        batch: int = PRUNED_AT_ONCE,
+        rest: timedelta = REST_BETWEEN_BATCHES,
+    ) -> int:
+        """Remove what is recorded of the runs that ended before a moment; return how many.
+
+        A run with a key keeps its row, so that the key stays taken; nothing else is left. It goes
+        `batch` runs at a time, with a `rest` between, so that it takes long and slows down nobody.
+        """
+        shell, _codes = parts_of(self._engine)
+        if batch < 1:
+            message = f"a batch of {batch} runs; prune at least one at a time"
+            raise InvalidInput(message)
+        return await prune(shell, ended_before=ended_before, batch=batch, rest=rest)
+
+    async def erase(self, *, subject: str, actor: str, reason: str) -> ErasureReport:
+        """Take every value out of what is recorded of the runs that are about a subject.
+
+        Inputs, results, what errors said and why people asked for something are gone; what
+        happened, when, at which node and by whom stays, with the keys of the runs. Only runs that
+        have ended are erased: the report names the others, and whoever erases again later gets
+        those too. Raises `InvalidInput` for an empty subject, actor or reason.
+        """
+        shell, _codes = parts_of(self._engine)
+        parse_subject(subject)
+        _check_text("actor", actor, ACTOR_CHARACTERS_MAX)
+        _check_text("reason", reason, REASON_CHARACTERS_MAX)
+        return await erase(shell, subject, actor=actor, reason=reason)
 
     # Asking -------------------------------------------------------------------------------------
 
@@ -253,17 +292,6 @@ class Operator:
         if isinstance(control, SettlePost | RetryPost) and control.node is not None:
             _check_text("node", control.node, PATH_CHARACTERS_MAX)
         return await ask(shell, parse_run_id(run), control, until=after(shell.clock.now(), wait))
-
-
-async def _every(shell: Shell, wanted: Filter) -> AsyncIterator[RunRow]:
-    """Give the rows of every page."""
-    page = await shell.journal.list(wanted)
-    while True:
-        for row in page.rows:
-            yield row
-        if page.next is None:
-            return
-        page = await shell.journal.list(msgspec.structs.replace(wanted, after=page.next))
 
 
 async def _parked(shell: Shell, row: RunRow) -> ParkedRun:

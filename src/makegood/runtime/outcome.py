@@ -8,7 +8,7 @@ import msgspec
 
 from makegood.decision.state import Phase
 from makegood.definition.plan import Constant, FromNode
-from makegood.errors import RunCancelled, RunFailed, RunParked
+from makegood.errors import RunCancelled, RunErased, RunFailed, RunParked
 from makegood.runtime.calling.failing import as_remote, is_record_of
 from makegood.runtime.report import Settled, settled_in
 from makegood.values.verdict import Failure
@@ -31,7 +31,7 @@ class Outcome(msgspec.Struct, Generic[R], frozen=True, kw_only=True, eq=False):
 
     run: str
     status: str
-    """`completed`, `failed`, `cancelled` or `parked`."""
+    """`completed`, `failed`, `cancelled`, `parked` or `erased`."""
     cause: str | None
     """`error`, `deadline`, `cancelled` or `reversed`; None when it completed."""
     rollback: str | None
@@ -39,7 +39,7 @@ class Outcome(msgspec.Struct, Generic[R], frozen=True, kw_only=True, eq=False):
     reason: str | None
     """Why it is parked."""
     value: R | None
-    """What the workflow returned, when it completed."""
+    """What the workflow returned, when it completed and was not erased."""
     error: BaseException | None
     """The original error: the exception itself where it was raised in this process."""
     errors: tuple[BaseException, ...]
@@ -109,6 +109,9 @@ def raise_for(outcome: Outcome[Any], *, workflow: str) -> None:
         raise RunParked(
             message, run=outcome.run, errors=outcome.errors, left=outcome.left
         ) from outcome.error
+    if outcome.status == "erased":
+        message = f"{name} was erased: it had ended, and no value of it is on record any more"
+        raise RunErased(message, run=outcome.run)
     undone = ", ".join(f"`{path}`" for path in outcome.undone)
     message = f"{name} {outcome.status} ({outcome.cause}){why}"
     settled = "; ".join(str(each) for each in outcome.settled)

@@ -7,7 +7,7 @@ on another executor of the same plans.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from makegood.values.instants import Instant
 
 __all__ = [
+    "CallersConnection",
     "Clock",
     "Decide",
     "Event",
@@ -119,6 +120,33 @@ class Interceptor(Protocol):
     ) -> object:
         """Return the call's result, usually by `return await proceed()`."""
         ...
+
+
+class _Commits(Protocol):
+    """An `AsyncConnection` of psycopg, or one or an `AsyncSession` of SQLAlchemy.
+
+    The others of these drivers, which block, have a `commit` that is not awaited.
+    """
+
+    async def commit(self) -> None: ...
+
+
+class _KnowsItsTransaction(Protocol):
+    """A connection of asyncpg."""
+
+    def is_in_transaction(self) -> bool: ...
+
+
+class _StandsForAnother(Protocol):
+    """A connection that a pool of asyncpg lends: it has every method of one, and names none."""
+
+    # Any: whatever the connection behind it has.
+    def __getattr__(self, attr: str, /) -> Any: ...
+
+
+CallersConnection: TypeAlias = _Commits | _KnowsItsTransaction | _StandsForAnother
+"""A connection of the caller's with an open transaction, as far as its type can tell without any
+driver being there; the journal looks at what it is given."""
 
 
 class Executor(Protocol):

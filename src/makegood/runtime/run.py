@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from makegood.decision.facts import ControlAnswer
-from makegood.errors import NotUndoable, PastPivot
+from makegood.errors import NotUndoable, PastPivot, StoreBusy
 from makegood.runtime.asking.post import CancelPost, UndoPost
 from makegood.runtime.asking.reading import (
     ask,
@@ -47,11 +47,14 @@ class Run(Generic[R]):
         *,
         codes: dict[str, Code],
         turn: Turn | None = None,
+        is_joined: bool = False,
     ) -> None:
         self.id: RunId = run_id
         self._shell = shell
         self._codes = codes
         self._turn = turn
+        self._is_joined = is_joined
+        """Whether it was started in a transaction that may not have committed yet."""
         self._errors: Errors = {} if turn is None else turn.errors
 
     def __repr__(self) -> str:
@@ -60,9 +63,10 @@ class Run(Generic[R]):
     async def result(self) -> R:
         """Wait for the run and return its value.
 
-        Raises `RunFailed` or `RunCancelled` when it was rolled back, and `RunParked` when only
-        a person may move it on. The cause is the original exception where it was raised in this
-        process, and else a `RemoteError` with its class, message and traceback text.
+        Raises `RunFailed` or `RunCancelled` when it was rolled back, `RunParked` when only a
+        person may move it on, and `RunErased` when its values were erased. The cause is the
+        original exception where it was raised in this process, and else a `RemoteError` with its
+        class, message and traceback text.
         """
         outcome = await self.outcome()
         raise_for(outcome, workflow=await self._workflow() if not outcome.is_completed else "")
@@ -81,14 +85,20 @@ class Run(Generic[R]):
                 return self._build(plan, turn.state)
         wait = self._shell.config.poll_min
         while True:
-            _history, plan, state = await self._read()
-            if state.is_settled:
-                return self._build(plan, state)
+            await self._shell.waiting.until_settled(self.id)
             turn = self._shell.active.get(self.id)
             if turn is not None:
                 await turn.left()
                 self._errors = self._errors | turn.errors
                 continue
+            try:
+                _history, plan, state = await self._read()
+            except StoreBusy as error:
+                self._shell.outage.tell(f"run {self.id}", error)
+            else:
+                if state.is_settled:
+                    return self._build(plan, state)
+            # Either the store is busy, or somebody has moved the run on since it had settled.
             wait = await read_again(self._shell, wait)
 
     async def describe(self) -> RunReport:
@@ -123,7 +133,7 @@ class Run(Generic[R]):
     async def _ask(self, control: CancelPost | UndoPost) -> ControlAnswer:
         """Ask for the run to go back, and wait for the answer as long as it takes."""
         self._turn = None
-        answer = await ask(self._shell, self.id, control)
+        answer = await ask(self._shell, self.id, control, is_joined=self._is_joined)
         assert answer is not None, "without a deadline there is an answer"
         if answer is ControlAnswer.PAST_PIVOT:
             message = f"run {self.id} has passed its pivot and only goes forward"
@@ -131,7 +141,7 @@ class Run(Generic[R]):
         return answer
 
     async def _read(self) -> tuple[History, Plan, RunState]:
-        history = await history_of(self._shell, self.id)
+        history = await history_of(self._shell, self.id, is_joined=self._is_joined)
         plan = await required_plan(self._shell, history)
         return history, plan, state_of(history, plan, facts_of(history))
 

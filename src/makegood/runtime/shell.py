@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from makegood.errors import StoreBusy, StoreError
+from makegood.journal.outage import Outage
+from makegood.runtime.asking.waiting import Waiting
 from makegood.runtime.calling.perform import Performer
 from makegood.runtime.clock import pause
 from makegood.runtime.telemetry import Telemetry, log
@@ -49,11 +51,15 @@ class Shell:
         self.ids = ids
         self.config = config
         self.telemetry = Telemetry(observers)
+        self.outage = Outage("the store", now=lambda: clock.now() / 1_000_000)
+        """What the log is told while the store is out of reach."""
         self.interceptors = tuple(interceptors)
         self.performer = Performer(clock, config, interceptors)
         self.worker = ids.worker()
         self.active: dict[RunId, Turn] = {}
         """The runs that this engine holds."""
+        self.waiting = Waiting(journal, clock, config, self.active)
+        """Those who wait for other runs."""
         self.is_draining = False
         """The engine is closing: outcomes are still recorded, nothing new is decided."""
         self.failure: StoreError | None = None
@@ -62,13 +68,43 @@ class Shell:
         """Set when there is a failure."""
         self.plans: dict[str, Plan] = {}
         """Plans by fingerprint, served here or read from the journal."""
+        self._held: dict[str, int] = {}
+        """How many runs of each plan this engine holds, by fingerprint."""
         self._doorbell: Callable[[], None] | None = None
+        self._room_bell: Callable[[], None] | None = None
         self._reply: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[object]] = set()
 
     def on_ring(self, doorbell: Callable[[], None]) -> None:
         """Say who is to be told when something was posted to a run that is not held here."""
         self._doorbell = doorbell
+
+    def on_room(self, bell: Callable[[], None]) -> None:
+        """Say who is to be told when a run has left."""
+        self._room_bell = bell
+
+    def hold(self, turn: Turn) -> None:
+        """Take a run in, which only `let_go` ends."""
+        before = self.active.get(turn.run)
+        if before is not None:
+            # Its lease had run out and was claimed again: what is under way of it is stale.
+            before.abandon()
+        fingerprint = turn.served.plan.fingerprint
+        self.active[turn.run] = turn
+        self._held[fingerprint] = self._held.get(fingerprint, 0) + 1
+
+    def let_go(self, turn: Turn) -> None:
+        """Let a run go, unless it is not this turn that holds it."""
+        if self.active.get(turn.run) is not turn:
+            return
+        del self.active[turn.run]
+        self._held[turn.served.plan.fingerprint] -= 1
+        if self._room_bell is not None:
+            self._room_bell()
+
+    def held(self, fingerprint: str) -> int:
+        """Return how many runs of a plan this engine holds."""
+        return self._held.get(fingerprint, 0)
 
     def ring(self, run: RunId) -> None:
         """Tell whoever may do something about it that a run was posted to."""
@@ -93,6 +129,7 @@ class Shell:
             log.error("the journal failed and the engine stops: %s", error)
         for turn in list(self.active.values()):
             turn.abandon(error)
+        self.waiting.fail(error)
 
     def replied(self) -> None:
         """Say that an append has its reply, to whoever waits for all of them."""
@@ -134,7 +171,7 @@ class Shell:
             except StoreBusy as error:
                 if self.is_draining:
                     raise
-                log.warning("run %s waits to be read: %s", run, error)
+                self.outage.tell(f"run {run}", error)
             await pause(self.clock, after(self.clock.now(), self.config.poll_max))
 
     # Any: what a coroutine yields is nobody's business.

@@ -129,7 +129,7 @@ class Turn:
         append = self._append(recorded, commands, now, create=new)
         self._is_busy = True
         written = self._shell.journal.append(append)
-        self._shell.active[self.run] = self
+        self._shell.hold(self)
         # A caller that gives up must not take the append along, which may well be durable.
         begun: asyncio.Future[Verdict] = self._loop.create_future()
         sent = Sent(append, recorded, commands, [])
@@ -141,7 +141,7 @@ class Turn:
 
     def resume(self, history: History, *, claims: int) -> None:
         """Go on with a run that was just claimed."""
-        self._shell.active[self.run] = self
+        self._shell.hold(self)
         self._claims = claims
         self._round(self._restore(history), history.inbox)
 
@@ -176,7 +176,7 @@ class Turn:
         """Let the run go without another word to the journal."""
         self._is_gone = True
         self._disarm()
-        self._shell.active.pop(self.run, None)
+        self._shell.let_go(self)
         for job in list(self._jobs.values()):
             self._shell.performer.stop(job)
         self._jobs.clear()
@@ -343,7 +343,7 @@ class Turn:
             self._take_verdict(sent, done.result())
         elif isinstance(error, StoreFull | StoreBusy):
             # Nothing was written: the very same append is sent again when there may be room.
-            log.warning("run %s waits for the store: %s", self.run, error)
+            self._shell.outage.tell(f"run {self.run}", error)
             again = after(self._shell.clock.now(), self._shell.config.poll_max)
             self._timer = self._shell.clock.call_at(again, lambda: self._send(sent))
         elif isinstance(error, StoreError):
@@ -366,6 +366,7 @@ class Turn:
                 self.abandon()
 
     def _applied(self, sent: Sent, verdict: Applied) -> None:
+        self._shell.outage.is_over()
         self._is_busy = False
         self._one_by_one = False
         self._claims = 0
@@ -483,7 +484,7 @@ class Turn:
         """Forget the run: it is settled, or waits so long that it was given back."""
         self._is_gone = self._has_left = True
         self._disarm()
-        self._shell.active.pop(self.run, None)
+        self._shell.let_go(self)
         self._tell(None)
 
     def _tell(self, error: StoreError | None) -> None:

@@ -2,12 +2,17 @@
 
 One coroutine per engine asks the journal, soon again while it finds something and seldom while
 it does not. It is also how a run of a dead worker is found, so it is the truth of recovery;
-being rung only makes it sooner.
+being rung or knocked for only makes it sooner.
+
+Claims are bounded by the room that there is, in the engine and for each workflow that has a limit
+of its own. Where it is used up nothing is asked for until a run leaves, and what waits in the
+journal then has the room before whatever is started here: a flood of starts keeps nobody waiting.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
 from makegood.decision import facts
@@ -23,12 +28,12 @@ from makegood.values.limits import CLAIMS_TOGETHER_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from datetime import timedelta
 
-    from makegood.journal.protocol import History, Leased
+    from makegood.journal.protocol import History, Leased, Leases
     from makegood.runtime.calling.served import Served
     from makegood.runtime.ports import Timer
     from makegood.runtime.shell import Shell
-    from makegood.values.instants import Instant
 
 __all__ = ["Worker"]
 
@@ -43,9 +48,21 @@ class Worker:
         self._served = served
         """By fingerprint."""
         self._task: asyncio.Task[None] | None = None
-        self._bell: asyncio.Future[None] | None = None
+        self._bell: asyncio.Future[bool] | None = None
+        """Set while this waits; True ends the waiting, False may make it shorter."""
         self._is_rung = False
+        self._is_knocked = False
         self._is_stopping = False
+        self._turns = 0
+        """How often runs could be claimed: whose turn is first goes round."""
+        self._coming: Counter[str] = Counter()
+        """How many runs of each plan may still arrive from the claim that is under way."""
+        self._coming_max = 0
+        """How many of all plans together."""
+        self._owed: frozenset[str] = frozenset()
+        """Plans for which there was no room when the journal was asked last."""
+        self._may_be_more = False
+        """Whether more may be due than was claimed last."""
         self._suspects: list[Turn] = []
         """Runs that were claimed alone, because those who took them before have died."""
         self.is_asking = False
@@ -70,63 +87,141 @@ class Worker:
     def ring(self) -> None:
         """Ask at once."""
         self._is_rung = True
-        if self._bell is not None and not self._bell.done():
-            self._bell.set_result(None)
+        self._wake(is_over=True)
+
+    def knock(self) -> None:
+        """Ask soon, but however often somebody knocks, no sooner than `poll_min` after the last."""
+        self._is_knocked = True
+        self._wake(is_over=False)
+
+    def take_note_of(self, fingerprint: str) -> None:
+        """Learn that a run of a plan was left in the journal by this engine itself."""
+        served = self._served.get(fingerprint)
+        if served is None:
+            return
+        if self.has_room_for(served):
+            self.ring()
+        else:
+            self.knock()
+
+    def make_use_of_room(self) -> None:
+        """Learn that a run has left."""
+        if self._may_be_more:
+            self.knock()
+
+    def has_room_for(self, served: Served) -> bool:
+        """Say whether a run that is started here may be held here from its beginning.
+
+        What is being claimed may need the room, and what waits in the journal for want of room
+        comes first.
+        """
+        return served.plan.fingerprint not in self._owed and self._room_for(served) > 0
+
+    def _room_for(self, served: Served) -> int:
+        shell, fingerprint = self._shell, served.plan.fingerprint
+        room = shell.config.runs_active_max - len(shell.active) - self._coming_max
+        if served.runs_active_max is not None:
+            held = shell.held(fingerprint) + self._coming[fingerprint]
+            room = min(room, served.runs_active_max - held)
+        return max(0, room)
 
     async def _work(self) -> None:
-        wait = self._shell.config.poll_min
+        shortest, longest = self._shell.config.poll_min, self._shell.config.poll_max
+        wait = shortest
         while self._shell.failure is None and not self._is_stopping:
-            self._is_rung = False
+            self._is_rung = self._is_knocked = False
             self.is_asking = True
             try:
                 has_found = await self._claim()
             except (StoreFull, StoreBusy) as error:
-                log.warning("no runs can be claimed for the moment: %s", error)
+                self._shell.outage.tell("claiming runs", error)
                 has_found = False
             except StoreError as error:
                 self._shell.fail(error)
                 return
             finally:
                 self.is_asking = False
-            longest = self._shell.config.poll_max
             if has_found:
-                wait = self._shell.config.poll_min
-            await self._pause_until(after(self._shell.clock.now(), wait))
+                wait = shortest
+            await self._pause(longest if self._is_full() else wait)
             # One that waits to take over asks often: taking over is to be at once.
             wait = min(wait * 2, longest) if self._shell.journal.leads else longest / 20
 
-    async def _pause_until(self, when: Instant) -> None:
-        if self._is_rung:
-            return
-        self._bell = asyncio.get_running_loop().create_future()
-        timer: Timer = self._shell.clock.call_at(when, self.ring)
-        try:
-            await self._bell
-        finally:
-            timer.cancel()
-            self._bell = None
+    def _is_full(self) -> bool:
+        """Say whether nothing could be claimed before a run leaves."""
+        return bool(self._served) and not any(map(self._room_for, self._served.values()))
+
+    async def _pause(self, wait: timedelta) -> None:
+        """Wait, unless rung, and no longer than `poll_min` where somebody knocks."""
+        clock = self._shell.clock
+        begun = clock.now()
+        loop = asyncio.get_running_loop()
+        while not self._is_rung:
+            shortest = self._shell.config.poll_min
+            until = after(begun, min(wait, shortest) if self._is_knocked else wait)
+            self._bell = loop.create_future()
+            timer: Timer = clock.call_at(until, lambda: self._wake(is_over=True))
+            try:
+                is_over = await self._bell
+            finally:
+                timer.cancel()
+                self._bell = None
+            if is_over:
+                return
+
+    def _wake(self, *, is_over: bool) -> None:
+        if self._bell is not None and not self._bell.done():
+            self._bell.set_result(is_over)
 
     async def _claim(self) -> bool:
         """Ask the journal once; say whether there was anything."""
         shell = self._shell
         if not self._served:
             return False
-        room = min(shell.config.claim_batch, shell.config.runs_active_max - len(shell.active))
+        room = {plan: self._room_for(self._served[plan]) for plan in self._plans_in_turn()}
+        limit = min(shell.config.claim_batch, sum(room.values()))
+        limit = max(0, min(limit, shell.config.runs_active_max - len(shell.active)))
+        self._owed = frozenset(plan for plan, free in room.items() if free == 0)
         self._suspects = [turn for turn in self._suspects if self._is_suspect(turn)]
         if self._suspects:
             # If this process dies now, it is known of what.
-            room = 0
+            limit = 0
+        try:
+            leases = await self._lease(room, limit)
+            await asyncio.gather(*(self._resume(leased) for leased in leases.claimed))
+        finally:
+            self._expect(Counter())
+        return bool(leases.claimed)
+
+    async def _lease(self, room: Mapping[str, int], limit: int) -> Leases:
+        """Claim what is due, as far as there is room, and wake those that were posted to."""
+        shell = self._shell
+        if limit > 0:
+            self._turns += 1
+        # Until it is known what was claimed, nobody else may take the room.
+        self._expect(Counter({plan: min(free, limit) for plan, free in room.items()}), limit)
         leases = await shell.journal.lease(
-            shell.worker,
-            room=dict.fromkeys(self._served, room),
-            limit=max(0, room),
-            now=shell.clock.now(),
+            shell.worker, room=room, limit=limit, now=shell.clock.now()
+        )
+        claimed = Counter(leased.fingerprint for leased in leases.claimed)
+        self._expect(claimed)
+        self._may_be_more = claimed.total() >= limit or any(
+            claimed[plan] >= free for plan, free in room.items()
         )
         for run in leases.rung:
             if (turn := shell.active.get(run)) is not None:
                 turn.ring()
-        await asyncio.gather(*(self._resume(leased) for leased in leases.claimed))
-        return bool(leases.claimed)
+        return leases
+
+    def _expect(self, coming: Counter[str], most: int | None = None) -> None:
+        """Keep room for so many runs of each plan, and for so many at most of all together."""
+        self._coming = coming
+        self._coming_max = coming.total() if most is None else most
+
+    def _plans_in_turn(self) -> list[str]:
+        plans = list(self._served)
+        first = self._turns % len(plans)
+        return plans[first:] + plans[:first]
 
     def _is_suspect(self, turn: Turn) -> bool:
         """Say whether a run that was claimed often has something under way and no progress yet."""
@@ -138,6 +233,8 @@ class Worker:
     async def _resume(self, leased: Leased) -> None:
         shell = self._shell
         history = await self._until_answered(lambda: shell.journal.read(leased.run))
+        self._coming[leased.fingerprint] -= 1
+        self._coming_max -= 1
         if history is None:
             return
         turn = Turn(shell, self._served[leased.fingerprint], leased.run, epoch=leased.epoch)
@@ -162,7 +259,7 @@ class Worker:
             try:
                 return await ask()
             except (StoreFull, StoreBusy) as error:
-                log.warning("a claimed run waits for the store: %s", error)
+                self._shell.outage.tell("a claimed run", error)
             clock = self._shell.clock
             self.is_asking = False
             await pause(clock, after(clock.now(), self._shell.config.poll_max))

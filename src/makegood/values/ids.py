@@ -9,7 +9,15 @@ from uuid import UUID
 from makegood.errors import InvalidInput
 from makegood.values.limits import KEY_BYTES_MAX
 
-__all__ = ["Direction", "RunId", "WorkerId", "effect_key", "parse_run_id", "parse_run_key"]
+__all__ = [
+    "Direction",
+    "RunId",
+    "WorkerId",
+    "effect_key",
+    "parse_run_id",
+    "parse_run_key",
+    "parse_subject",
+]
 
 RunId = NewType("RunId", str)
 """A run's id: a version 7 UUID, so ids sort by the time of their start."""
@@ -45,14 +53,23 @@ def parse_run_id(text: str) -> RunId:
 
 def parse_run_key(key: str) -> str:
     """Return a key that a caller may give to a run; a blank, long or unprintable one is refused."""
-    if not key or not key.strip():
-        message = "the key is empty; give each order its own key, or none at all"
+    return _parse_name("key", key, remedy="give each order its own key, or none at all")
+
+
+def parse_subject(subject: str) -> str:
+    """Return whom a run is about, as a caller names them; what is no key is no subject either."""
+    return _parse_name("subject", subject, remedy="name whom the run is about, or nobody at all")
+
+
+def _parse_name(what: str, name: str, *, remedy: str) -> str:
+    if not name or not name.strip():
+        message = f"the {what} is empty; {remedy}"
         raise InvalidInput(message)
-    if not key.isprintable():
-        message = f"the key {key!r} has characters that cannot be printed; remove them"
+    if not name.isprintable():
+        message = f"the {what} {name!r} has characters that cannot be printed; remove them"
         raise InvalidInput(message)
-    size = len(key.encode())
+    size = len(name.encode())
     if size > KEY_BYTES_MAX:
-        message = f"the key {key[:40]!r}… has {size} bytes; at most {KEY_BYTES_MAX} are allowed"
+        message = f"the {what} {name[:40]!r}… has {size} bytes; at most {KEY_BYTES_MAX} are allowed"
         raise InvalidInput(message)
-    return key
+    return name

@@ -18,7 +18,7 @@ PAYLOAD_BYTES_MAX = 1_000_000
 """The largest encoded input or result, in bytes."""
 
 KEY_BYTES_MAX = 255
-"""The longest key of a run, in UTF-8 bytes."""
+"""The longest key of a run, and the longest subject, in UTF-8 bytes."""
 
 NODES_PER_PLAN_MAX = 1_000
 """The most nodes in one plan."""

@@ -67,6 +67,17 @@ async def test_a_pruned_run_with_a_key_keeps_its_row_so_that_its_key_stays_taken
 
 
 @promise(21)
+async def test_what_is_left_of_a_pruned_run_tells_nothing_of_its_subject(journal: Journal) -> None:
+    await journal.append(first(RUN, "order-1", subject="customer-1"))
+    await journal.append(last(RUN, 2, ended_at=10))
+
+    await journal.prune(ended_before=Instant(11), limit=9, now=Instant(99))
+
+    assert (await journal.read(RUN)).row.subject is None
+    assert (await journal.list(Filter(subject="customer-1"))).rows == ()
+
+
+@promise(21)
 async def test_an_append_sent_again_does_not_bring_back_what_was_pruned(journal: Journal) -> None:
     await journal.append(first(RUN, "order-1"))
     again = last(RUN, 2, ended_at=10)

@@ -13,7 +13,7 @@ import apsw
 from makegood.errors import InvalidInput, StoreRefused
 from makegood.journal.application.guard import Permission
 from makegood.journal.application.local import LOCAL_LOST, changed_rows
-from makegood.journal.numbering import to_apply
+from makegood.journal.numbering import name_of, to_apply
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,14 +64,19 @@ def rows_of(
         raise InvalidInput(message) from error
 
 
-def migrate(connection: Connection, guard: Guard, migrations: Sequence[Migration]) -> None:
-    """Apply each migration that was not applied yet, in order; the caller holds a transaction."""
+def migrate(connection: Connection, guard: Guard, migrations: Sequence[Migration]) -> list[str]:
+    """Apply each migration that was not applied yet, in order; the caller holds a transaction.
+
+    Return the names of those that were applied.
+    """
     applied = cast(
         "set[tuple[str, int]]",
         set(connection.execute("SELECT owner, number FROM makegood_migration")),
     )
-    for migration in to_apply(migrations, applied):
+    missing = to_apply(migrations, applied)
+    for migration in missing:
         _apply(connection, guard, migration)
+    return [name_of(migration.owner, migration.number) for migration in missing]
 
 
 def _apply(connection: Connection, guard: Guard, migration: Migration) -> None:

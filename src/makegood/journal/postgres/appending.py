@@ -3,6 +3,11 @@
 Every field of the appends is one array, and the statement takes all arrays at once. It compares
 each append with the row of its run in the update that writes it, so that those which do not fit
 are left out and the others are written: nothing is refused for its neighbour's sake.
+
+What does not fit may have been written before, and is told by its token. That it is there is no
+proof that it is durable: its commit may not have been confirmed by the server's standby, because
+the wait for it was cancelled or the server was started again. So before anybody is told, that
+answer is made as durable as something that is written now.
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
 # The schema is a plain name, checked in `place`; values are bound.
 # ruff: noqa: S608
 
-__all__ = ["TOKEN_BYTES", "AppendJob", "statement_of", "verdict_instead", "write"]
+__all__ = ["TOKEN_BYTES", "AppendJob", "confirm", "statement_of", "verdict_instead", "write"]
 
 TOKEN_BYTES = 16
 """The length of an append's token."""
@@ -129,9 +134,12 @@ async def verdict_instead(connection: Connection, schema: str, append: Append) -
         return await _holder_of_key(connection, schema, append.create) or Fenced()
     seq, epoch, owner, token, input_hash = found
     if token == append.token and seq == append.seq:
+        await confirm(connection, schema, append.run)
         return await _applied_before(connection, schema, append)
     if append.create is not None:
         taken = await _holder_of_key(connection, schema, append.create)
+        if taken is None:
+            await confirm(connection, schema, append.run)
         return taken or Exists(append.run, input_hash)
     if epoch != append.epoch or owner != append.worker:
         return Fenced()
@@ -160,7 +168,26 @@ async def _holder_of_key(connection: Connection, schema: str, new: NewRun | None
         new.workflow,
         new.key,
     )
-    return None if found is None else Exists(RunId(found[0]), found[1])
+    if found is None:
+        return None
+    holder = Exists(RunId(found[0]), found[1])
+    await confirm(connection, schema, holder.run)
+    return holder
+
+
+async def confirm(connection: Connection, schema: str, run: RunId) -> None:
+    """Let what was found of a run be as durable as what is written now.
+
+    To lock its row is to write to the server's log, behind whatever made the row what it is; the
+    commit of that waits for the standby in its turn. Without a standby there is nothing to do.
+    """
+    await connection.execute(
+        f"""
+        SELECT FROM "{schema}".run
+         WHERE id = $1 AND current_setting('synchronous_standby_names') <> '' FOR KEY SHARE
+        """,
+        run,
+    )
 
 
 def _order(job: AppendJob) -> tuple[str, ...]:

@@ -2,12 +2,18 @@
 
 asyncpg has no annotations that checkers may rely on. Only this module makes connections, and
 only it knows what the driver's errors and the server's codes mean for whoever was waiting.
+
+With synchronous replication a COMMIT waits for its standby. Where that wait is cancelled it
+answers as always, and a warning says that the commit may be on this server alone. Such an answer
+acknowledges nothing: `within` takes it for a connection that was lost, so that the same is
+written again. Whoever finds it written then waits for the standby too: see `appending.confirm`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+import ssl
+from contextlib import asynccontextmanager, suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -32,14 +38,22 @@ __all__ = [
     "Patience",
     "Pool",
     "Row",
+    "Unconfirmed",
+    "drop",
     "fault_of",
     "in_transaction",
     "is_lost",
     "only_read",
+    "pause",
     "refusal_to_connect",
+    "roll_back",
     "said",
     "within",
 ]
+
+_WAITS_FOR_STANDBY = "syncrep.c"
+_SPEAKS_NO_TLS = "rejected SSL upgrade"
+"""What the driver says, in these words alone, of a server without TLS."""
 
 _WAIT_SECONDS_MIN = 0.02
 _WAIT_SECONDS_MAX = 1.0
@@ -67,6 +81,8 @@ _SETTINGS = {
     "statement_timeout": "10s",
     "idle_in_transaction_session_timeout": "10s",
     "client_connection_check_interval": "5s",
+    # Less would hide the warning of a commit that its standby has not confirmed.
+    "client_min_messages": "warning",
     "tcp_user_timeout": "10s",
 }
 """Bounds on the server's side, for when this side is gone. A pooler would hand them to others,
@@ -103,6 +119,22 @@ class Connection(Protocol):
 
     def is_closed(self) -> bool:
         """Whether the connection is known to be closed."""
+        ...
+
+    async def add_listener(self, channel: str, callback: Callable[..., object]) -> None:
+        """Call back with the connection, a process, the channel and what was said on it."""
+        ...
+
+    def add_termination_listener(self, callback: Callable[..., object]) -> None:
+        """Call back once the connection is closed, by whichever side."""
+        ...
+
+    def add_log_listener(self, callback: Callable[..., None]) -> None:
+        """Call back with the connection and whatever it is warned of, before its answer."""
+        ...
+
+    def remove_log_listener(self, callback: Callable[..., None]) -> None:
+        """Do so no more."""
         ...
 
     async def close(self, *, timeout: float) -> None:
@@ -150,6 +182,18 @@ class Driver(Protocol):
         ...
 
 
+class Notice(Protocol):
+    """What the server says beside its answer."""
+
+    message: str
+    server_source_filename: str | None
+    """Which of the server's own sources says it: its words are in the server's language."""
+
+
+class Unconfirmed(ConnectionError):
+    """A commit is on the server, and nobody knows whether it is on the standby too."""
+
+
 class Fault(Enum):
     """What an error means for whoever waits."""
 
@@ -167,8 +211,7 @@ class Fault(Enum):
 
 _FAULTS = {
     # By the server's code, then by its class.
-    # A statement that was prepared before the schema changed, or on another session.
-    "0A000": Fault.GONE,
+    # A statement that was prepared on another session.
     "26000": Fault.GONE,
     "42P05": Fault.GONE,
     # A server that can only be read, as an old primary is after a failover.
@@ -196,6 +239,9 @@ _FAULTS = {
 def fault_of(error: Exception) -> Fault:
     """Say what an error of the driver, of the server or of the network means."""
     code = getattr(error, "sqlstate", None)
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        # It was prepared before the schema changed. What is not supported has the same code.
+        return Fault.GONE
     if isinstance(code, str):
         return _FAULTS.get(code) or _FAULTS.get(code[:2], Fault.BROKEN)
     if isinstance(error, ValueError | TypeError | OverflowError):
@@ -211,7 +257,7 @@ def is_lost(connection: Connection, error: Exception) -> bool:
 
     What the driver refuses before it sends anything leaves the connection open.
     """
-    if isinstance(error, asyncpg.InterfaceError) and not connection.is_closed():
+    if isinstance(error, asyncpg.InterfaceError) and not _is_closed(connection):
         return False
     return fault_of(error) in {Fault.GONE, Fault.AGAIN, Fault.FULL}
 
@@ -242,9 +288,14 @@ class Patience:
         """How long the next wait is."""
 
     async def wait(self) -> None:
-        """Wait, in real time: the server keeps no other."""
-        await asyncio.sleep(self.seconds)
+        """Wait, in real time."""
+        await pause(self.seconds)
         self.seconds = min(self.seconds * 2, _WAIT_SECONDS_MAX)
+
+
+async def pause(seconds: float) -> None:
+    """Wait in real time: the server keeps no other."""
+    await asyncio.sleep(seconds)
 
 
 @asynccontextmanager
@@ -252,14 +303,29 @@ async def within(connection: Connection, seconds: float) -> AsyncGenerator[None]
     """Bound everything that is awaited of a connection inside the `with` block.
 
     When the time is over, or when whoever waits is cancelled, the socket is closed: a connection
-    whose answer nobody waits for is never used again.
+    whose answer nobody waits for is never used again. The same is done, and `Unconfirmed` raised,
+    when a commit inside was not confirmed by its standby.
     """
+    unconfirmed: list[str] = []
+
+    def listen(_connection: object, notice: Notice) -> None:
+        if notice.server_source_filename == _WAITS_FOR_STANDBY:
+            unconfirmed.append(notice.message)
+
+    connection.add_log_listener(listen)
     try:
         async with asyncio.timeout(seconds):
             yield
     except (TimeoutError, asyncio.CancelledError):
-        connection.terminate()
+        drop(connection)
         raise
+    finally:
+        with suppress(asyncpg.InterfaceError):
+            connection.remove_log_listener(listen)
+    if unconfirmed:
+        drop(connection)
+        message = f"a commit is not known to be on the standby: {unconfirmed[0]}"
+        raise Unconfirmed(message)
 
 
 async def in_transaction(
@@ -272,12 +338,34 @@ async def in_transaction(
     await connection.execute(begin)
     try:
         done = await work(connection)
-    except BaseException:
-        if not connection.is_closed():
-            await connection.execute("ROLLBACK")
+    except BaseException as error:
+        await roll_back(connection, error)
         raise
     await connection.execute("COMMIT")
     return done
+
+
+async def roll_back(connection: Connection, error: BaseException) -> None:
+    """Roll back after an error, unless the connection is lost with it anyway.
+
+    Whoever was cancelled has run out of time, and does not wait for one more answer.
+    """
+    if not (_is_closed(connection) or isinstance(error, asyncio.CancelledError)):
+        await connection.execute("ROLLBACK")
+
+
+def drop(connection: Connection) -> None:
+    """Close the socket at once; a pool may have taken a closed connection back already."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
+
+
+def _is_closed(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        # The pool has taken it back, for it is closed.
+        return True
 
 
 def _options(place: Place) -> dict[str, Any]:  # Any: each option has its own type.
@@ -305,6 +393,9 @@ def refusal_to_connect(place: Place, error: Exception) -> Exception:
         return StoreRefused(f"{where} does not exist; create the database first")
     if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
         return StoreRefused(only_read(place))
+    if isinstance(error, ssl.SSLError) or _SPEAKS_NO_TLS in str(error):
+        message = f"{where} cannot be talked to by TLS ({said(error)}); look at sslmode"
+        return StoreRefused(message)
     if isinstance(error, ValueError | TypeError | OverflowError):
         return InvalidInput(f"the address of {where} cannot be used: {error}")
     if code == "53300":

@@ -16,6 +16,7 @@ from makegood.journal.postgres.connection import (
     TROUBLE,
     Fault,
     Patience,
+    drop,
     fault_of,
     in_transaction,
     said,
@@ -102,7 +103,7 @@ class Desk:
         """Use neither this connection again nor, after a failover, any that is open."""
         if fault_of(error) is not Fault.GONE:
             return
-        connection.terminate()
+        drop(connection)
         if getattr(error, "sqlstate", None) == "25006":
             await self._pool.expire_connections()
 

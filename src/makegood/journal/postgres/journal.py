@@ -14,6 +14,7 @@ from makegood.journal.postgres.appending import TOKEN_BYTES
 from makegood.journal.postgres.connection import ASYNCPG
 from makegood.journal.postgres.desk import Desk
 from makegood.journal.postgres.erasing import Erasure, erase_run
+from makegood.journal.postgres.joining import Joiner
 from makegood.journal.postgres.leasing import Holdings
 from makegood.journal.postgres.opening import open_database
 from makegood.journal.postgres.place import Place
@@ -28,6 +29,8 @@ from makegood.journal.postgres.reading import (
 )
 from makegood.journal.postgres.steps.application import rows_read
 from makegood.journal.postgres.steps.stepping import Steps
+from makegood.journal.postgres.working.doorbell import Doorbell
+from makegood.journal.postgres.working.work import Work
 from makegood.journal.postgres.writer import Writer
 from makegood.journal.protocol import (
     Append,
@@ -68,7 +71,6 @@ class PostgresJournal:
     def __init__(self, place: str | Place, *, driver: Driver = ASYNCPG) -> None:
         self._place = Place.of(place) if isinstance(place, str) else place
         self._driver = driver
-        self._works = False
         self._opened: _Opened | None = None
 
     def __repr__(self) -> str:
@@ -76,9 +78,14 @@ class PostgresJournal:
 
     @property
     def leads(self) -> bool:
-        """Whether this journal was opened to work: any number of workers may hold runs."""
+        """Whether this journal was opened to work, and can renew the leases of what it holds.
+
+        Any number of workers may hold runs.
+        """
         opened = self._opened
-        return self._works and opened is not None and not opened.writer.is_broken
+        if opened is None or opened.work is None or opened.writer.is_broken:
+            return False
+        return opened.work.heartbeat.is_heard
 
     @property
     def commits(self) -> int:
@@ -97,7 +104,8 @@ class PostgresJournal:
         assert self._opened is None, "a journal is opened once"
         connection = await open_database(self._place, migrations, driver=self._driver)
         self._opened = await _Opened.over(self._place, connection, self._driver)
-        self._works = work
+        if work:
+            self._opened.begin_to_work(ring)
 
     async def close(self) -> None:
         """Finish what waits, and close all connections."""
@@ -106,6 +114,9 @@ class PostgresJournal:
             return
         await opened.writer.end()
         await opened.poster.end()
+        if opened.work is not None:
+            await opened.work.end()
+        await opened.doorbell.end()
         await opened.desk.close()
         await opened.steps_desk.close()
 
@@ -113,8 +124,8 @@ class PostgresJournal:
         """Queue one turn of one run for the next commit; a journal that only reads is fenced."""
         assert len(append.token) == TOKEN_BYTES, "a token has 16 bytes"
         try:
-            writer = self._ready().writer
-            return writer.append(append) if self._works else _given(Fenced())
+            opened = self._ready()
+            return _given(Fenced()) if opened.work is None else opened.writer.append(append)
         except MakegoodError as error:
             # Whoever appends looks for the verdict, and learns there that there is no journal.
             return _given(error)
@@ -123,13 +134,21 @@ class PostgresJournal:
         """Leave something for a run, or start one without holding it."""
         return await self._ready().poster.post(post)
 
+    async def post_within(self, post: Post, connection: object) -> int | Exists:
+        """Start a run in the transaction that is open on a connection of the caller's."""
+        return await self._ready().joiner.post(post, connection)
+
     async def lease(
         self, worker: WorkerId, *, room: Mapping[str, int], limit: int, now: Instant
     ) -> Leases:
-        """Renew what is held here, claim what is due, and name held runs that were posted to."""
+        """Claim what is due, and name held runs that were posted to.
+
+        Nothing is claimed while leases cannot be renewed.
+        """
         opened = self._ready()
-        if not self._works:
+        if opened.work is None:
             return Leases()
+        limit = limit if opened.work.heartbeat.is_heard else 0
         return await opened.holdings.lease(worker, room=room, limit=limit, now=now)
 
     async def release(self, worker: WorkerId, runs: Sequence[RunId], *, now: Instant) -> None:
@@ -225,15 +244,32 @@ class PostgresJournal:
 class _Opened:
     """What an open journal has."""
 
-    __slots__ = ("desk", "holdings", "poster", "steps_desk", "writer")
+    __slots__ = (
+        "_driver",
+        "_place",
+        "desk",
+        "doorbell",
+        "holdings",
+        "joiner",
+        "poster",
+        "steps_desk",
+        "work",
+        "writer",
+    )
 
     def __init__(
         self, place: Place, connection: Connection, driver: Driver, *, desk: Desk, steps_desk: Desk
     ) -> None:
+        self._place = place
+        self._driver = driver
+        self.work: Work | None = None
+        """What goes on in it by itself; None where it does not work."""
         self.desk = desk
         self.steps_desk = steps_desk
-        self.holdings = Holdings(place, desk)
-        self.poster = Poster(place.schema, desk)
+        self.doorbell = Doorbell(place, desk)
+        self.holdings = Holdings(place, desk, ring=self.doorbell.ring)
+        self.joiner = Joiner(place, desk)
+        self.poster = Poster(place.schema, desk, noticed=self.holdings.posted)
         self.writer = Writer(
             place,
             connection,
@@ -246,6 +282,12 @@ class _Opened:
     async def over(cls, place: Place, connection: Connection, driver: Driver) -> _Opened:
         desk, steps_desk = await Desk.at(place, driver), await Desk.at(place, driver)
         return cls(place, connection, driver, desk=desk, steps_desk=steps_desk)
+
+    def begin_to_work(self, ring: Callable[[], None] | None) -> None:
+        """Renew leases from now on, and listen for whoever is to be rung."""
+        self.work = Work(
+            self._place, self._driver, desk=self.desk, holdings=self.holdings, ring=ring
+        )
 
 
 def _given(outcome: Verdict | MakegoodError) -> Reply[Verdict]:

@@ -1,7 +1,8 @@
 """Who holds which run? Leases end by the server's clock; epochs say who may write.
 
-A journal remembers which runs it holds and renews those, so that a claim whose answer was lost
-ends with its lease instead of being renewed for ever.
+A journal remembers which runs it holds, and only those are renewed: a claim whose answer was lost
+ends with its lease instead of being renewed for ever. It also knows what it has left for others,
+and has them rung.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from makegood.journal.postgres.working.doorbell import ANYBODY
 from makegood.journal.protocol import Applied, Fenced, Leased, Leases
-from makegood.values.ids import RunId
 from makegood.values.limits import CLAIMS_TOGETHER_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from makegood.journal.postgres.connection import Connection
     from makegood.journal.postgres.desk import Desk
     from makegood.journal.postgres.place import Place
     from makegood.journal.protocol import Append
-    from makegood.values.ids import WorkerId
+    from makegood.values.ids import RunId, WorkerId
     from makegood.values.instants import Instant
 
 # The schema is a plain name, checked in `place`; values are bound.
@@ -28,42 +29,54 @@ if TYPE_CHECKING:
 
 __all__ = ["Holdings"]
 
-_LOOKS_PER_LEASE = 6
-"""A lease is renewed when it is a third over at the latest."""
-
 _RENEWED_AT_ONCE_MAX = 2_000
-_LEASES_UNTIL_FORGOTTEN = 2
+"""The most runs whose leases are renewed in one round trip."""
+
+_RENEWALS_MISSED_MAX = 12
+"""How often in a row a run may be left out of a renewal before it is taken for lost."""
 
 
 class Holdings:
-    """The runs that this journal holds, for one worker or several."""
+    """The runs that this journal holds, for one worker or several.
 
-    def __init__(self, place: Place, desk: Desk) -> None:
+    `ring` is told whom to ring, after a commit that left something for somebody else.
+    """
+
+    def __init__(self, place: Place, desk: Desk, *, ring: Callable[[str], None]) -> None:
         self._place = place
         self._desk = desk
-        self._renewed: dict[RunId, float] = {}
-        """When the lease of each run held here was last known to begin, by this loop's clock."""
-        self._owners: dict[RunId, WorkerId] = {}
+        self._ring = ring
+        self._held: dict[RunId, _Lease] = {}
         self._now = asyncio.get_running_loop().time
-        self._look_again_at = 0.0
-        """Before this moment no lease needs to be renewed."""
+        self.workers: set[WorkerId] = set()
+        """Those who asked for claims here."""
 
     def notice(self, append: Append, outcome: object) -> None:
         """Take notice of what became of an append: it took a run, gave it back, or lost it."""
         run, worker = append.run, append.worker
         if not isinstance(outcome, Applied):
-            if isinstance(outcome, Fenced) and self._owners.get(run) == worker:
-                self._forget(run)
+            if isinstance(outcome, Fenced):
+                self._forget(run, worker)
         elif append.release:
-            self._forget(run)
+            self._forget(run, worker)
+            if append.wake_at is not None and append.wake_at <= append.at:
+                self._ring(ANYBODY)
         elif append.create is not None or append.local is not None:
-            self._hold(run, worker)
+            self._held[run] = _Lease(worker, self._now())
+
+    def posted(self, holder: str | None) -> None:
+        """Take notice of a post that was stored, to a run which somebody holds or nobody."""
+        if holder is None:
+            self._ring(ANYBODY)
+        elif holder not in self.workers:
+            self._ring(holder)
 
     async def lease(
         self, worker: WorkerId, *, room: Mapping[str, int], limit: int, now: Instant
     ) -> Leases:
-        """Renew what is due to be renewed, claim what is due, and name held runs posted to."""
-        await self._renew(worker)
+        """Claim what is due, and name held runs that were posted to."""
+        self.workers.add(worker)
+        asked_at = self._now()
         rows = await self._desk.ask(
             lambda connection: connection.fetch(
                 f'SELECT * FROM "{self._place.schema}".lease($1, $2, $3, $4, $5, $6, $7)',
@@ -80,7 +93,7 @@ class Holdings:
         rung: list[RunId] = []
         for kind, run, epoch, fingerprint, claims in rows:
             if kind == "claimed":
-                self._hold(run, worker)
+                self._held[run] = _Lease(worker, asked_at)
                 leased = Leased(run=run, epoch=epoch, fingerprint=fingerprint, claims=claims)
                 claimed.append(leased)
             else:
@@ -100,58 +113,52 @@ class Holdings:
 
         await self._desk.ask(give_back)
         for run in runs:
-            if self._owners.get(run) == worker:
-                self._forget(run)
+            self._forget(run, worker)
+        if runs:
+            self._ring(ANYBODY)
 
-    async def _renew(self, worker: WorkerId) -> None:
-        aged = self._aged(worker)
-        if not aged:
-            return
-        rows = await self._desk.ask(
-            lambda connection: connection.fetch(
-                f'SELECT * FROM "{self._place.schema}".renew($1, $2, $3)',
-                worker,
-                aged,
-                self._place.lease_micros,
-            )
-        )
-        self._take_notice(aged, {RunId(run) for (run,) in rows})
-
-    def _aged(self, worker: WorkerId) -> list[RunId]:
-        """Return the runs whose lease is to be renewed now, the first ones when they are many."""
-        now = self._now()
-        if now < self._look_again_at:
-            return []
-        oldest = now - self._place.lease_seconds / _LOOKS_PER_LEASE
-        self._look_again_at = now + self._place.lease_seconds / _LOOKS_PER_LEASE
-        aged = [
-            run
-            for run, renewed in self._renewed.items()
-            if renewed <= oldest and self._owners[run] == worker
+    def aged(self, seconds: float) -> list[tuple[WorkerId, tuple[RunId, ...]]]:
+        """Return the runs whose lease began so long ago, in batches of one worker each."""
+        oldest = self._now() - seconds
+        of_worker: dict[WorkerId, list[RunId]] = {}
+        for run, lease in self._held.items():
+            if lease.began_at <= oldest:
+                of_worker.setdefault(lease.worker, []).append(run)
+        return [
+            (worker, tuple(runs[start : start + _RENEWED_AT_ONCE_MAX]))
+            for worker, runs in of_worker.items()
+            for start in range(0, len(runs), _RENEWED_AT_ONCE_MAX)
         ]
-        if len(aged) > _RENEWED_AT_ONCE_MAX:
-            self._look_again_at = now
-        return aged[:_RENEWED_AT_ONCE_MAX]
 
-    def _take_notice(self, aged: Sequence[RunId], renewed: set[RunId]) -> None:
-        now = self._now()
-        for run in aged:
-            if run not in self._renewed:
+    def renewed(self, asked: Sequence[RunId], renewed: Collection[RunId], *, at: float) -> None:
+        """Take notice of which leases began anew, by this loop's clock, of those asked for."""
+        for run in asked:
+            lease = self._held.get(run)
+            if lease is None:
                 # It was given back in the meantime.
                 continue
             if run in renewed:
-                self._renewed[run] = now
-            elif now - self._renewed[run] > self._place.lease_seconds * _LEASES_UNTIL_FORGOTTEN:
-                # Somebody else has it, or will have; the next append learns it.
-                self._forget(run)
-            else:
-                # A transaction held it locked, for a short while.
-                self._look_again_at = now
+                lease.began_at = at
+                lease.missed = 0
+                continue
+            lease.missed += 1
+            if lease.missed > _RENEWALS_MISSED_MAX:
+                # Somebody else has it, and the next append learns that; or a local step holds it
+                # locked, and the append that ends the step begins a lease.
+                del self._held[run]
 
-    def _hold(self, run: RunId, worker: WorkerId) -> None:
-        self._renewed[run] = self._now()
-        self._owners[run] = worker
+    def _forget(self, run: RunId, worker: WorkerId) -> None:
+        lease = self._held.get(run)
+        if lease is not None and lease.worker == worker:
+            del self._held[run]
 
-    def _forget(self, run: RunId) -> None:
-        self._renewed.pop(run, None)
-        self._owners.pop(run, None)
+
+class _Lease:
+    """Who holds a run, since when, and how often in a row that could not be renewed."""
+
+    __slots__ = ("began_at", "missed", "worker")
+
+    def __init__(self, worker: WorkerId, began_at: float) -> None:
+        self.worker = worker
+        self.began_at = began_at
+        self.missed = 0

@@ -7,14 +7,14 @@ import os
 from typing import TYPE_CHECKING
 
 from makegood.errors import InvalidInput, MakegoodError, StoreFailed
-from makegood.journal.postgres.appending import TOKEN_BYTES
+from makegood.journal.postgres.appending import TOKEN_BYTES, confirm
 from makegood.journal.postgres.connection import TROUBLE, Fault, fault_of
 from makegood.journal.protocol import Exists
 from makegood.journal.rows import unknown
 from makegood.values.ids import RunId
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from makegood.journal.postgres.connection import Connection, Row
     from makegood.journal.postgres.desk import Desk
@@ -33,10 +33,15 @@ _POSTS_WAITING_MAX = 4_096
 
 
 class Poster:
-    """Carries posts to the server, in the order in which they came, one commit at a time."""
+    """Carries posts to the server, in the order in which they came, one commit at a time.
 
-    def __init__(self, schema: str, desk: Desk) -> None:
+    `noticed` is told of every post that was stored who holds its run, or None.
+    """
+
+    def __init__(self, schema: str, desk: Desk, *, noticed: Callable[[str | None], None]) -> None:
         self._desk = desk
+        self._noticed = noticed
+        self._schema = schema
         self._sql = f'SELECT * FROM "{schema}".post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)'
         self._waiting: list[_PostJob] = []
         self._room = asyncio.Semaphore(_POSTS_WAITING_MAX)
@@ -88,7 +93,9 @@ class Poster:
                 return
         else:
             self.commits += 1
-            for job, answer in zip(jobs, answers, strict=True):
+            for job, (answer, holder) in zip(jobs, answers, strict=True):
+                if isinstance(answer, int):
+                    self._noticed(holder)
                 job.give(answer)
             return
         for job in jobs:
@@ -96,9 +103,13 @@ class Poster:
 
     async def _send(
         self, connection: Connection, jobs: Sequence[_PostJob]
-    ) -> list[int | Exists | None]:
+    ) -> list[tuple[int | Exists | None, str | None]]:
         rows = await connection.fetch(self._sql, *zip(*(job.values for job in jobs), strict=True))
-        return [_answer(row) for row in rows]
+        answers = [_answer(row) for row in rows]
+        for answer, _holder in answers:
+            if isinstance(answer, Exists):
+                await confirm(connection, self._schema, answer.run)
+        return answers
 
 
 class _PostJob:
@@ -143,11 +154,12 @@ def _is_in_the_way(error: MakegoodError) -> bool:
     return isinstance(cause, Exception) and fault_of(cause) is Fault.AGAIN
 
 
-def _answer(row: Row) -> int | Exists | None:
-    number, other, other_hash, _holder = row
+def _answer(row: Row) -> tuple[int | Exists | None, str | None]:
+    """Return what the caller is told, and who holds the run."""
+    number, other, other_hash, holder = row
     if other is not None:
-        return Exists(RunId(other), other_hash)
-    return None if number is None else int(number)
+        return Exists(RunId(other), other_hash), holder
+    return (None if number is None else int(number)), holder
 
 
 def _fail(jobs: Sequence[_PostJob], error: Exception) -> None:

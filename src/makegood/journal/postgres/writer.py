@@ -7,18 +7,21 @@ same time. Appends with a step's own statements go to `stepping`, on other conne
 A connection that breaks leaves open whether its batch was committed. The batch is then kept as it
 is, nobody is told anything, and the same appends are written again on a new connection: their
 tokens tell those that were committed from those that were not. A read would prove nothing, for
-the old transaction may still commit; writing waits for its locks.
+the old transaction may still commit; writing waits for its locks. The same is done when a commit
+was not confirmed by its standby: an append is acknowledged when a commit at or behind its own has
+returned without that warning. As long as the standby is missing nothing is acknowledged at all,
+and everything goes on when it is back, or is no longer asked for.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, assert_never
 
 from makegood.errors import EngineClosed, InvalidInput, StoreBusy, StoreFailed, StoreFull
+from makegood.journal.outage import Outage
 from makegood.journal.postgres.appending import (
     AppendJob,
     statement_of,
@@ -64,8 +67,6 @@ _TRIES_MAX = 4
 
 _APPLIED = Applied()
 
-_log = logging.getLogger("makegood")
-
 
 class Writer:
     """The one task that writes plain appends. Made on the event loop whose tasks it answers.
@@ -90,6 +91,7 @@ class Writer:
         self._statement = statement_of(place.schema)
         self._connection: Connection | None = connection
         self._steps = steps
+        self._outage = Outage(place.shown)
         self._loop = asyncio.get_running_loop()
         self._queue: deque[AppendJob] = deque()
         self._bell: asyncio.Future[None] | None = None
@@ -211,8 +213,14 @@ class Writer:
         self._settle((job,))
         self._ring()
 
-    async def _write_until_known(self, batch: Sequence[AppendJob]) -> None:
-        """Write the batch, again for each connection that was lost, until each has an outcome."""
+    async def _write_until_known(
+        self, batch: Sequence[AppendJob], *, is_doubtful: bool = False
+    ) -> None:
+        """Write the batch, again for each connection that was lost, until each has an outcome.
+
+        Once a connection was lost the batch may have been written. From then on nobody is told
+        that it was not, whatever is in the way: one who starts a run would start another.
+        """
         patience = Patience()
         tries = 0
         while True:
@@ -220,20 +228,22 @@ class Writer:
                 await self._write(batch)
             except TROUBLE as error:
                 fault = fault_of(error)
-                if fault is Fault.AGAIN:
+                if fault is Fault.GONE:
+                    is_doubtful = True
+                    self._drop_connection()
+                elif fault is Fault.AGAIN:
                     tries += 1
                 if len(batch) > 1 and (fault is Fault.REFUSED or tries == _TRIES_TOGETHER_MAX):
                     for job in batch:
-                        await self._write_until_known((job,))
+                        await self._write_until_known((job,), is_doubtful=is_doubtful)
                     return
-                if fault not in {Fault.GONE, Fault.AGAIN} or tries == _TRIES_MAX:
+                if _is_final(fault, tries, is_doubtful=is_doubtful):
                     self._fail(batch, fault, error)
                     return
-                if fault is Fault.GONE:
-                    self._drop_connection()
-                _log.warning("appends wait for %s: %s", self._place.shown, said(error))
+                self._outage.tell("an append", said(error))
             else:
                 self.commits += 1
+                self._outage.is_over()
                 return
             await patience.wait()
 
@@ -305,6 +315,21 @@ class Writer:
             job = self._queue.popleft()
             job.outcome = StoreFailed(self._failure or _UNKNOWN)
             job.settle()
+
+
+def _is_final(fault: Fault, tries: int, *, is_doubtful: bool) -> bool:
+    """Say whether an append that failed so, and so often, is given up."""
+    match fault:
+        case Fault.GONE:
+            return False
+        case Fault.AGAIN:
+            return tries >= _TRIES_MAX and not is_doubtful
+        case Fault.FULL:
+            return not is_doubtful
+        case Fault.REFUSED | Fault.BROKEN:
+            return True
+        case _:
+            assert_never(fault)
 
 
 async def _ask(connection: Connection, work: Callable[[Connection], Awaitable[T]]) -> T:

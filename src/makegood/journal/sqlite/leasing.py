@@ -95,7 +95,7 @@ def prune_ended(connection: Connection, *, ended_before: Instant, limit: int, no
     """Remove the history of ended runs that nobody holds and nothing wakes; return how many."""
     marked = connection.execute(
         """
-        UPDATE makegood_run SET pruned_at = ?3
+        UPDATE makegood_run SET pruned_at = ?3, subject = NULL
          WHERE id IN (SELECT id FROM makegood_run
                        WHERE ended_at IS NOT NULL AND pruned_at IS NULL
                          AND ended_at < ?1 AND wake_at IS NULL

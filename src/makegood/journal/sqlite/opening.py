@@ -20,6 +20,7 @@ from makegood.errors import StoreBusy, StoreFailed, StoreFull, StoreRefused
 from makegood.journal.application.connection import connect
 from makegood.journal.application.guard import Guard
 from makegood.journal.application.tables import MIGRATION_TABLE, migrate
+from makegood.journal.numbering import ENGINE, name_of
 from makegood.journal.sqlite.mounts import shared_filesystem
 
 if TYPE_CHECKING:
@@ -35,9 +36,14 @@ __all__ = [
     "SCHEMA_NUMBER",
     "File",
     "Place",
+    "connect_to",
+    "number_of",
     "open_file",
     "open_reader",
+    "require_place",
     "require_version",
+    "scripts",
+    "statements_from",
 ]
 
 APPLICATION_ID = 0x6D676F64
@@ -99,6 +105,8 @@ class File:
     connection: Connection
     guard: Guard
     identity: tuple[int, int]
+    applied: tuple[str, ...]
+    """The migrations that opening it has applied, by name."""
 
     def require_same(self) -> None:
         """Raise `StoreFailed` when the path no longer leads to the file that is open."""
@@ -122,7 +130,7 @@ def open_file(place: Place, migrations: Sequence[Migration]) -> File:
     """
     require_version(apsw.sqlite_lib_version())
     try:
-        _require_place(place)
+        require_place(place)
         return _open(place, migrations)
     except apsw.BusyError:
         message = f"another process holds {place.path}; try again later"
@@ -141,20 +149,20 @@ def open_file(place: Place, migrations: Sequence[Migration]) -> File:
 def _open(place: Place, migrations: Sequence[Migration]) -> File:
     is_new = not place.path.exists()
     if not is_new:
-        _require_ours(place)
+        _require_known(place, number_of(place))
     place.sidecar.touch(mode=0o600)
     if is_new:
         os.close(os.open(place.path, os.O_RDWR | os.O_CREAT, 0o600))
-    connection = _connect(place)
+    connection = connect_to(place)
     guard = Guard(connection)
     try:
         _use_log(connection)
         _set_up(connection)
-        _make_schema(connection, guard, migrations)
+        applied = _make_schema(connection, guard, migrations)
     except BaseException:
         connection.close()
         raise
-    return File(place, connection, guard, _identity(place.path))
+    return File(place, connection, guard, _identity(place.path), applied)
 
 
 def require_version(version: str) -> None:
@@ -167,13 +175,14 @@ def require_version(version: str) -> None:
 
 def open_reader(place: Place) -> tuple[Connection, Guard]:
     """Open a connection that cannot write."""
-    connection = _connect(place)
+    connection = connect_to(place)
     _set_up(connection)
     connection.execute("PRAGMA query_only = 1")
     return connection, Guard(connection)
 
 
-def _require_place(place: Place) -> None:
+def require_place(place: Place) -> None:
+    """Raise `StoreRefused` for a folder or a file that cannot be worked in."""
     folder = place.path.parent
     if not folder.is_dir():
         message = f"the folder {folder} does not exist; make it first"
@@ -198,14 +207,14 @@ def _require_writable_file(path: Path) -> None:
         raise StoreRefused(message)
 
 
-def _require_ours(place: Place) -> None:
-    """Look into the file without changing it.
+def number_of(place: Place) -> int:
+    """Return the number of a file's schema without changing the file; refuse one that is not ours.
 
     An empty file is ours only when the sidecar stands beside it: that is what a first start
-    leaves when it is killed.
+    leaves when it is killed. Its number is 0.
     """
     had_log = place.log.exists()
-    connection = _connect(place)
+    connection = connect_to(place)
     # Without a log there is nothing to move into the file; closing then takes away the empty log
     # that looking has made.
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(had_log))
@@ -221,13 +230,17 @@ def _require_ours(place: Place) -> None:
     finally:
         connection.close()
     if application == 0 and is_empty and place.sidecar.exists():
-        return
+        return 0
     if application != APPLICATION_ID:
         message = (
             f"{place.path} is not a journal of makegood; give the path of a journal or of a "
             "new file"
         )
         raise StoreRefused(message)
+    return number
+
+
+def _require_known(place: Place, number: int) -> None:
     if number > SCHEMA_NUMBER:
         message = (
             f"{place.path} has schema {number} and this version of makegood knows only "
@@ -236,7 +249,8 @@ def _require_ours(place: Place) -> None:
         raise StoreRefused(message)
 
 
-def _connect(place: Place) -> Connection:
+def connect_to(place: Place) -> Connection:
+    """Open a connection, with the switches that each of them has and no setting yet."""
     connection = connect(os.fspath(place.path), vfs=place.vfs)
     connection.set_busy_timeout(BUSY_MILLISECONDS_MAX)
     # The last connection to be closed would otherwise empty the log of whoever leads.
@@ -274,23 +288,38 @@ def _set_up(connection: Connection) -> None:
             raise StoreRefused(message)
 
 
-def _make_schema(connection: Connection, guard: Guard, migrations: Sequence[Migration]) -> None:
-    """Bring the schema to its newest number, in one transaction that others wait for."""
+def _make_schema(
+    connection: Connection, guard: Guard, migrations: Sequence[Migration]
+) -> tuple[str, ...]:
+    """Bring the schema to its newest number, in one transaction that others wait for.
+
+    Return the names of what was applied.
+    """
     with contextlib.ExitStack() as stack:
         connection.execute("BEGIN IMMEDIATE")
         stack.callback(_roll_back, connection)
         number = cast("int", connection.execute("PRAGMA user_version").get)
-        if number < SCHEMA_NUMBER:
-            for script in _scripts()[number:]:
-                connection.execute(script)
-            connection.execute(MIGRATION_TABLE)
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {SCHEMA_NUMBER}")
-        migrate(connection, guard, migrations)
+        for statements in statements_from(number):
+            connection.execute(statements)
+        applied = [name_of(ENGINE, each) for each in range(number + 1, SCHEMA_NUMBER + 1)]
+        applied += migrate(connection, guard, migrations)
         connection.execute("COMMIT")
+    return tuple(applied)
 
 
-def _scripts() -> list[str]:
+def statements_from(number: int) -> list[str]:
+    """Return what brings a schema with this number to the newest, in order."""
+    if number >= SCHEMA_NUMBER:
+        return []
+    return [
+        *scripts()[number:],
+        MIGRATION_TABLE,
+        f"PRAGMA application_id = {APPLICATION_ID}",
+        f"PRAGMA user_version = {SCHEMA_NUMBER}",
+    ]
+
+
+def scripts() -> list[str]:
     """Return the numbered scripts of the schema, in order."""
     folder = files("makegood.journal.sqlite").joinpath("schema")
     named = {entry.name: entry for entry in folder.iterdir() if entry.name.endswith(".sql")}

@@ -42,14 +42,19 @@ __all__ = [
 
 
 async def ask(
-    shell: Shell, run: RunId, control: Control, *, until: Instant | None = None
+    shell: Shell,
+    run: RunId,
+    control: Control,
+    *,
+    until: Instant | None = None,
+    is_joined: bool = False,
 ) -> ControlAnswer | None:
     """Post a request and wait for its answer, which is a fact of the run.
 
     Returns None when nobody has answered until the instant given; the request stands. A run whose
     facts cannot be read is asked nothing.
     """
-    before = await history_of(shell, run)
+    before = await history_of(shell, run, is_joined=is_joined)
     facts_of(before)
     posted = Post(run=run, body=write_post(control), at=shell.clock.now())
     number = await shell.journal.post(posted)
@@ -74,9 +79,21 @@ async def read_again(shell: Shell, wait: timedelta, *, until: Instant | None = N
     return min(wait * 2, shell.config.poll_max)
 
 
-async def history_of(shell: Shell, run: RunId) -> History:
-    """Return what is remembered of a run; raise `UnknownRun` where nothing is, or not any more."""
-    history = await shell.journal.read(run)
+async def history_of(shell: Shell, run: RunId, *, is_joined: bool = False) -> History:
+    """Return what is remembered of a run; raise `UnknownRun` where nothing is, or not any more.
+
+    One that `is_joined` to a transaction of the caller's is not there before that has committed.
+    """
+    try:
+        history = await shell.journal.read(run)
+    except UnknownRun as error:
+        if not is_joined:
+            raise
+        message = (
+            f"no run {run!r} is in the journal; commit the transaction first in which it was "
+            "started: one that is rolled back leaves no run"
+        )
+        raise UnknownRun(message) from error
     if history.row.pruned_at is not None:
         message = f"what run {run} did was pruned; only its key is still known"
         raise UnknownRun(message)

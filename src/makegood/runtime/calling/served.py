@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from makegood.errors import ServiceError
 from makegood.runtime.calling.services import find_services
+from makegood.runtime.config import require_positive
 from makegood.values.injectable import (
     Writes,
 )
@@ -43,14 +44,18 @@ class Bound:
 class Served:
     """A workflow as an engine serves it."""
 
-    __slots__ = ("bodies", "code", "compensates", "name", "plan", "undos")
+    __slots__ = ("bodies", "code", "compensates", "name", "plan", "runs_active_max", "undos")
 
     def __init__(
         self,
         workflow: Workflow[..., Any],  # Any: whatever the workflow returns
         services: Mapping[type, object],
+        *,
+        runs_active_max: int | None = None,
     ) -> None:
         self.name = workflow.name
+        self.runs_active_max = runs_active_max
+        """How many of its runs are held at once; None: as many as there is room for."""
         self.plan = workflow.plan
         self.code = workflow.code
         given = find_services(self.code.needs(), services, workflow=self.name)
@@ -78,13 +83,17 @@ class Served:
 def serve_all(
     workflows: Sequence[Workflow[..., Any]],  # Any: as above
     services: Mapping[type, object],
+    *,
+    runs_active_max: int | None = None,
 ) -> list[Served]:
     """Return the workflows with their services; one `ServiceError` names all that are missing."""
+    if runs_active_max is not None:
+        require_positive("runs_active_max", runs_active_max)
     served: list[Served] = []
     problems: list[str] = []
     for workflow in workflows:
         try:
-            served.append(Served(workflow, services))
+            served.append(Served(workflow, services, runs_active_max=runs_active_max))
         except ServiceError as error:
             problems.append(str(error))
     if problems:

@@ -35,7 +35,8 @@ DROP FUNCTION post;
 DROP FUNCTION lease;
 
 -- Write the appends that make runs; return the positions, from 1, of those that were not
--- written, because the id or the key is taken.
+-- written, because the id or the key is taken. A key that somebody's own open transaction takes is
+-- not waited for long: others have appends in this batch.
 CREATE FUNCTION make_runs(
     runs text[], workers text[], epochs bigint[], seqs bigint[], inbox_heads bigint[],
     inbox_takens bigint[], tokens bytea[], ats bigint[], statuses text[], causes text[],
@@ -45,6 +46,7 @@ CREATE FUNCTION make_runs(
 ) RETURNS bigint[] LANGUAGE plpgsql
 SET search_path FROM CURRENT
 SET enable_nestloop = off
+SET lock_timeout = '250ms'
 SET jit = off
 AS $$
 DECLARE
@@ -272,3 +274,33 @@ AS $$
     SELECT given.id FROM unnest(asked) AS given (id) LEFT JOIN run ON run.id = given.id
      WHERE run.id IS NULL OR run.ended_at IS NOT NULL OR run.status = 'parked'
 $$;
+
+-- Remove the history of ended runs that nobody holds and nothing wakes; return how many. What is
+-- left of a run with a key tells nothing of its subject.
+CREATE OR REPLACE FUNCTION prune(before bigint, runs_max bigint, caller_now bigint) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path FROM CURRENT
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+DECLARE
+    pruned text[];
+BEGIN
+    WITH ended AS MATERIALIZED (
+        SELECT id FROM run
+         WHERE ended_at IS NOT NULL AND pruned_at IS NULL AND ended_at < before
+           AND wake_at IS NULL
+         ORDER BY ended_at, id LIMIT runs_max FOR UPDATE SKIP LOCKED
+    ), marked AS (
+        UPDATE run SET pruned_at = caller_now, subject = NULL, inbox_taken = inbox_head,
+               post_tokens = NULL
+          FROM ended WHERE run.id = ended.id
+        RETURNING run.id
+    )
+    SELECT coalesce(array_agg(id), '{}') INTO pruned FROM marked;
+    DELETE FROM facts WHERE run = ANY (pruned);
+    DELETE FROM inbox WHERE run = ANY (pruned);
+    DELETE FROM run WHERE id = ANY (pruned) AND key IS NULL;
+    RETURN cardinality(pruned);
+END $$;

@@ -9,7 +9,6 @@ and anything else that comes out has awaited something else.
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Any
 
 from makegood.errors import (
@@ -20,8 +19,17 @@ from makegood.errors import (
     StoreFull,
     WritesRefused,
 )
+from makegood.journal.outage import Outage
 from makegood.journal.postgres.appending import statement_of, verdict_instead, write
-from makegood.journal.postgres.connection import TROUBLE, Fault, Patience, fault_of, is_lost, said
+from makegood.journal.postgres.connection import (
+    TROUBLE,
+    Fault,
+    Patience,
+    fault_of,
+    is_lost,
+    roll_back,
+    said,
+)
 from makegood.journal.postgres.steps.application import changed_rows, refusal_of, rows_of
 from makegood.journal.protocol import Applied, Refused
 
@@ -42,8 +50,6 @@ __all__ = ["Steps"]
 _TRIES_MAX = 5
 """How often a transaction is tried that others get in the way of."""
 
-_log = logging.getLogger("makegood")
-
 
 class Steps:
     """Writes appends that bring statements or a body."""
@@ -52,6 +58,7 @@ class Steps:
         self._place = place
         self._desk = desk
         self._statement = statement_of(place.schema)
+        self._outage = Outage(place.shown)
 
     async def outcome_of(self, job: AppendJob) -> Verdict | BaseException:
         """Write the append; return its verdict, or what its waiter is to be raised.
@@ -64,7 +71,7 @@ class Steps:
         tries = 0
         while True:
             try:
-                return await self._desk.once(attempt.apply, seconds=attempt.seconds, bare=True)
+                outcome = await self._desk.once(attempt.apply, seconds=attempt.seconds, bare=True)
             except _BodyEnded as ended:
                 return ended.reason
             except TROUBLE as error:
@@ -81,7 +88,10 @@ class Steps:
                     tries += 1
                     if tries == _TRIES_MAX:
                         return StoreBusy(f"others are in the way ({said(error)}); try again later")
-                _log.warning("a step waits for %s: %s", self._place.shown, said(error))
+                self._outage.tell("a step", said(error))
+            else:
+                self._outage.is_over()
+                return outcome
             await patience.wait()
 
 
@@ -108,9 +118,8 @@ class _Attempt:
             verdict = await self._inside(connection)
             if isinstance(verdict, Applied):
                 verdict = await self._commit(connection, verdict)
-        except BaseException:
-            if not connection.is_closed():
-                await connection.execute("ROLLBACK")
+        except BaseException as error:
+            await roll_back(connection, error)
             raise
         if not isinstance(verdict, Applied):
             await connection.execute("ROLLBACK")

@@ -1,0 +1,116 @@
+"""What is kept of runs that have ended, and for how long? `makegood prune` and `makegood erase`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from makegood import InvalidInput
+from makegood.cli.control import actor_of
+from makegood.cli.runs import Listed, listed, listing
+from makegood.cli.status import DONE, FOUND
+from makegood.cli.store import address_of, opened
+from makegood.cli.writing import json_of, look_of, write
+from makegood.journal.address import open_upkeep
+from makegood.picture.marks import Style
+from makegood.picture.typeset import visible
+from makegood.runtime.clock import SystemClock
+from makegood.values.instants import after
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import timedelta
+
+    from makegood import ErasureReport, RunRow
+    from makegood.cli.writing import Look
+    from makegood.values.instants import Instant
+
+__all__ = ["erase", "prune"]
+
+
+class Erased(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a subject's runs, as JSON shows it."""
+
+    erased: tuple[str, ...]
+    under_way: tuple[Listed, ...]
+    unreadable: tuple[Listed, ...]
+    remains: str | None
+    """What the store still has of what was erased, and when that goes."""
+
+
+def prune(store: str, older_than: timedelta, *, batch: int, is_dry: bool, as_json: bool) -> int:
+    """Remove what ended longer ago than this, and write how many runs that were."""
+    if batch < 1:
+        message = f"--batch is {batch}; prune at least one run at a time"
+        raise InvalidInput(message)
+    ended_before = after(SystemClock().now(), -older_than)
+    if is_dry:
+        count = asyncio.run(_prunable(store, ended_before))
+    else:
+        count = asyncio.run(_pruned(store, ended_before, batch))
+    if as_json:
+        write(json_of({"prunable" if is_dry else "pruned": count}))
+    else:
+        would = "would be" if is_dry else "were" if count != 1 else "was"
+        write(f"{_runs(count)} {would} pruned")
+    return DONE
+
+
+async def _prunable(store: str, ended_before: Instant) -> int:
+    # Opening says whether the store is there, and of which schema.
+    async with opened(store):
+        pass
+    return await open_upkeep(address_of(store)).prunable(ended_before=ended_before)
+
+
+async def _pruned(store: str, ended_before: Instant, batch: int) -> int:
+    async with opened(store) as its:
+        return await its.operator.prune(ended_before=ended_before, batch=batch)
+
+
+def erase(store: str, subject: str, *, actor: str | None, reason: str, as_json: bool) -> int:
+    """Erase what the runs of a subject hold; say by the status whether any is left."""
+    report, remains = asyncio.run(_erased(store, subject, actor_of(actor), reason))
+    if as_json:
+        told = Erased(
+            erased=tuple(row.run for row in report.erased),
+            under_way=tuple(map(listed, report.under_way)),
+            unreadable=tuple(map(listed, report.unreadable)),
+            remains=remains,
+        )
+        write(json_of(told))
+    else:
+        write("\n".join(_as_text(subject, report, remains, look_of(sys.stdout))))
+    return DONE if report.is_complete else FOUND
+
+
+async def _erased(
+    store: str, subject: str, actor: str, reason: str
+) -> tuple[ErasureReport, str | None]:
+    async with opened(store) as its:
+        report = await its.operator.erase(subject=subject, actor=actor, reason=reason)
+    return report, await open_upkeep(address_of(store)).sweep() if report.erased else None
+
+
+def _as_text(subject: str, report: ErasureReport, remains: str | None, look: Look) -> Iterator[str]:
+    yield look.ink(f"{_runs(len(report.erased))} of {visible(subject)} erased", Style.GOOD)
+    if remains is not None:
+        yield visible(remains)
+    yield from _group("still under way; erase again when they have ended", report.under_way, look)
+    yield from _group(
+        "not readable by this version; use the one that wrote them", report.unreadable, look
+    )
+
+
+def _group(what: str, rows: Sequence[RunRow], look: Look) -> Iterator[str]:
+    if rows:
+        yield ""
+        yield look.ink(f"{_runs(len(rows))} {what}", Style.BAD)
+        yield from listing(rows, look)
+
+
+def _runs(count: int) -> str:
+    return f"{count:,} run" if count == 1 else f"{count:,} runs"

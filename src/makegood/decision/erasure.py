@@ -1,0 +1,123 @@
+"""What may be kept of a run that is erased? What happened, when, where and by whom; no value.
+
+A value is whatever came from outside or went there: inputs, results, what an error says, what
+somebody wrote as a reason. The facts stay as many as they were and in their order, so that the run
+still adds up to where it stood.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from msgspec import Raw
+from msgspec.structs import replace
+
+from makegood.decision import facts
+from makegood.values.verdict import (
+    Abort,
+    ItDidNotHappen,
+    ItHappened,
+    Kept,
+    RetryFresh,
+    RetryNow,
+    Undecided,
+    UndoneByHand,
+)
+
+if TYPE_CHECKING:
+    from makegood.decision.facts import Fact
+    from makegood.values.verdict import Failure, Settlement
+
+__all__ = ["without_values"]
+
+_NOTHING = Raw(b"null")
+
+
+def without_values(fact: Fact) -> Fact:
+    """Return a fact of an erased run as it may be kept."""
+    match fact:
+        case facts.RunStarted():
+            # Parameters are named by the program, and the key is what finds the run again.
+            return replace(fact, inputs=dict.fromkeys(fact.inputs, _NOTHING))
+        case facts.NodeDone():
+            return replace(fact, result=_NOTHING)
+        case (
+            facts.NodeFailed()
+            | facts.EffectUnrecorded()
+            | facts.CompensateFailed()
+            | facts.UndoFailed()
+        ):
+            return replace(fact, failure=_named(fact.failure))
+        case facts.VerdictGiven():
+            return replace(fact, verdict=_verdict(fact.verdict))
+        case facts.Returned():
+            failure = None if fact.failure is None else _named(fact.failure)
+            return facts.Returned(value=_NOTHING, failure=failure)
+        case facts.CancelRequested() | facts.UndoRequested() | facts.RetryRequested():
+            return replace(fact, reason="")
+        case facts.SettleRequested():
+            misfit = None if fact.misfit is None else ""
+            settlement = _settlement(fact.settlement)
+            return replace(fact, settlement=settlement, reason="", misfit=misfit)
+        case facts.NodeSettled():
+            return replace(fact, settlement=_settlement(fact.settlement), reason="")
+        case (
+            facts.Claimed()
+            | facts.NodeStarted()
+            | facts.RetryScheduled()
+            | facts.Guarded()
+            | facts.NodeSkipped()
+            | facts.NodeStopped()
+            | facts.NodeGaveUp()
+            | facts.NodeStuck()
+            | facts.CompensateStarted()
+            | facts.CompensateRetryScheduled()
+            | facts.ControlAnswered()
+            | facts.DeadlinePassed()
+            | facts.RollbackBegan()
+            | facts.UndoStarted()
+            | facts.UndoDone()
+            | facts.UndoRetryScheduled()
+            | facts.UndoLeft()
+            | facts.NodeKept()
+            | facts.Parked()
+            | facts.AttemptsGranted()
+            | facts.Unparked()
+            | facts.RunEnded()
+            | facts.Erased()
+        ):
+            return fact
+        case _:
+            assert_never(fact)
+
+
+def _named(failure: Failure) -> Failure:
+    """Return a failure by the name of its class alone."""
+    return replace(failure, message="", traceback="")
+
+
+Verdict = facts.Proceeded | RetryNow | Abort | Undecided | RetryFresh
+
+
+def _verdict(given: Verdict) -> Verdict:
+    match given:
+        case facts.Proceeded():
+            return facts.Proceeded(_NOTHING)
+        case Abort():
+            return Abort()
+        case RetryFresh():
+            return RetryFresh("")
+        case RetryNow() | Undecided():
+            return given
+        case _:
+            assert_never(given)
+
+
+def _settlement(given: Settlement) -> Settlement:
+    match given:
+        case ItHappened():
+            return ItHappened(_NOTHING)
+        case ItDidNotHappen() | UndoneByHand() | Kept():
+            return given
+        case _:
+            assert_never(given)

@@ -1,0 +1,1 @@
+"""What a working journal does by itself, beside what it is asked: one question a module."""

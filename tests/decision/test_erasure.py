@@ -1,0 +1,154 @@
+"""What stays of a run that is erased: everything but the values, and it still adds up."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+from msgspec import Raw
+from msgspec.structs import replace
+
+from makegood.decision import facts
+from makegood.decision.erasure import without_values
+from makegood.decision.evolve import fold
+from makegood.decision.facts import ControlAnswer, EndStatus, Fact, read_facts, write_facts
+from makegood.values.instants import Instant
+from makegood.values.verdict import (
+    Abort,
+    Failure,
+    FailureKind,
+    ItDidNotHappen,
+    ItHappened,
+    Kept,
+    RetryFresh,
+    RetryNow,
+    Undecided,
+    UndoneByHand,
+)
+from tests.decision.driver import PERMANENT, Run, snapshot
+from tests.decision.plans import plan_of, step
+from tests.decision.test_facts import GOLDEN
+
+AT = Instant(1_700_000_000_000_000)
+CANARY = "Ada Lovelace, card 4242"
+TOLD = Raw(f'"{CANARY}"'.encode())
+NOTHING = Raw(b"null")
+FAILURE = Failure(kind=FailureKind.PERMANENT, type="shop.Lost", message=CANARY, traceback=CANARY)
+NAMED = Failure(kind=FailureKind.PERMANENT, type="shop.Lost")
+ERASED = facts.Erased("eve", "article 17", AT)
+
+CHANGED: list[tuple[Fact, Fact]] = [
+    (
+        facts.RunStarted(
+            workflow="shop",
+            fingerprint="f",
+            key="order-1",
+            inputs={"name": TOLD},
+            deadline=AT,
+            at=AT,
+        ),
+        facts.RunStarted(
+            workflow="shop",
+            fingerprint="f",
+            key="order-1",
+            inputs={"name": NOTHING},
+            deadline=AT,
+            at=AT,
+        ),
+    ),
+    (facts.NodeDone("pay", TOLD, AT), facts.NodeDone("pay", NOTHING, AT)),
+    (facts.NodeFailed("pay", FAILURE, AT), facts.NodeFailed("pay", NAMED, AT)),
+    (facts.EffectUnrecorded("pay", FAILURE, AT), facts.EffectUnrecorded("pay", NAMED, AT)),
+    (facts.CompensateFailed("pay", FAILURE, AT), facts.CompensateFailed("pay", NAMED, AT)),
+    (facts.UndoFailed("pay", FAILURE, AT), facts.UndoFailed("pay", NAMED, AT)),
+    (
+        facts.VerdictGiven("pay", facts.Proceeded(TOLD), AT),
+        facts.VerdictGiven("pay", facts.Proceeded(NOTHING), AT),
+    ),
+    (facts.VerdictGiven("pay", Abort(CANARY), AT), facts.VerdictGiven("pay", Abort(), AT)),
+    (
+        facts.VerdictGiven("pay", RetryFresh(CANARY), AT),
+        facts.VerdictGiven("pay", RetryFresh(""), AT),
+    ),
+    (facts.Returned(value=TOLD), facts.Returned(value=NOTHING)),
+    (facts.Returned(failure=FAILURE), facts.Returned(failure=NAMED)),
+    (facts.CancelRequested(1, "eve", CANARY, AT), facts.CancelRequested(1, "eve", "", AT)),
+    (facts.UndoRequested(1, "eve", CANARY, AT), facts.UndoRequested(1, "eve", "", AT)),
+    (
+        facts.RetryRequested(1, "pay", "eve", CANARY, AT),
+        facts.RetryRequested(1, "pay", "eve", "", AT),
+    ),
+    (
+        facts.SettleRequested(1, "pay", ItHappened(TOLD), "eve", CANARY, AT, misfit=CANARY),
+        facts.SettleRequested(1, "pay", ItHappened(NOTHING), "eve", "", AT, misfit=""),
+    ),
+    (
+        facts.SettleRequested(1, "pay", Kept(), "eve", CANARY, AT),
+        facts.SettleRequested(1, "pay", Kept(), "eve", "", AT),
+    ),
+    (
+        facts.NodeSettled("pay", ItHappened(TOLD), "eve", CANARY, AT),
+        facts.NodeSettled("pay", ItHappened(NOTHING), "eve", "", AT),
+    ),
+]
+
+
+@pytest.mark.parametrize(("fact", "kept"), CHANGED)
+def test_values_are_taken_out_of_a_fact_and_all_else_stays(fact: Fact, kept: Fact) -> None:
+    assert CANARY.encode() in write_facts((fact,))
+    assert without_values(fact) == kept
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        facts.VerdictGiven("pay", RetryNow(), AT),
+        facts.VerdictGiven("pay", Undecided(), AT),
+        facts.NodeSettled("pay", ItDidNotHappen(), "eve", "", AT),
+        facts.NodeSettled("pay", UndoneByHand(), "eve", "", AT),
+        *(fact for fact, _ in GOLDEN if type(fact) not in {type(each) for each, _ in CHANGED}),
+    ],
+)
+def test_a_fact_without_values_stays_as_it_is(fact: Fact) -> None:
+    assert without_values(fact) == fact
+
+
+def test_there_is_no_fact_of_which_nobody_has_said_what_may_be_kept() -> None:
+    assert {type(fact) for fact, _ in GOLDEN} == set(get_args(Fact))
+
+
+def test_to_erase_twice_takes_nothing_more() -> None:
+    once = [without_values(fact) for fact, _ in GOLDEN]
+
+    assert [without_values(fact) for fact in once] == once
+
+
+def rolled_back() -> Run:
+    """Return a run that failed at its second step, and went back."""
+    plan = plan_of(step("hold", undo=True), step("pay", "hold"))
+    run = Run(plan, {"pay": [replace(PERMANENT, message=CANARY)]})
+    return run.play()
+
+
+@pytest.mark.parametrize("run", [rolled_back(), Run(plan_of(step("hold"))).play()])
+def test_an_erased_run_adds_up_to_where_it_stood_and_is_final(run: Run) -> None:
+    stored = write_facts([*map(without_values, run.recorded), ERASED])
+
+    state = fold(run.plan, read_facts(stored))
+
+    assert CANARY.encode() not in stored
+    assert (state.ended, state.status) == (EndStatus.ERASED, "erased")
+    assert state.is_settled
+    for same in ("ended_at", "cause", "rollback", "done_order", "undone_order"):
+        assert snapshot(state)[same] == snapshot(run.state)[same]
+
+
+def test_nothing_can_be_asked_of_an_erased_run() -> None:
+    run = Run(plan_of(step("hold", undo=True))).play()
+    run.turn(ERASED)
+
+    run.turn(facts.UndoRequested(1, "eve", "x", run.now))
+    run.turn(facts.CancelRequested(2, "eve", "x", run.now))
+
+    assert run.state.answers == {1: ControlAnswer.NOT_COMPLETED, 2: ControlAnswer.TOO_LATE}
+    assert run.state.status == "erased"
