@@ -132,6 +132,11 @@ class Watched:
             raise self.read_errors.popleft()
         return await self.within.read(run)
 
+    async def read_all(self, runs: Sequence[RunId]) -> tuple[History, ...]:
+        if self.read_errors:
+            raise self.read_errors.popleft()
+        return await self.within.read_all(runs)
+
     async def find(self, workflow: str, key: str) -> RunId | None:
         return await self.within.find(workflow, key)
 

@@ -155,6 +155,10 @@ class MemoryJournal:
         record = self._record(run)
         return History(row=record.row(), appends=tuple(record.appends), inbox=tuple(record.inbox))
 
+    async def read_all(self, runs: Sequence[RunId]) -> tuple[History, ...]:
+        """Return everything that is remembered of these runs."""
+        return tuple([await self.read(run) for run in runs if run in self._store.records])
+
     async def find(self, workflow: str, key: str) -> RunId | None:
         """Return the run of a workflow and key, or None."""
         self._require_open()

@@ -328,6 +328,7 @@ class Journal(Protocol):
 
     **Reading**
     16. `read` gives the row, all appends and the inbox as of one moment; `UnknownRun` otherwise.
+        `read_all` does so for several runs at once, and leaves out those that are not there.
     17. `list` pages through rows with the newest first; a page holds at most `limit` rows and
         never repeats or skips a run that was there all along.
     18. `query` reads the application's own tables, and cannot write.
@@ -399,6 +400,10 @@ class Journal(Protocol):
 
     async def read(self, run: RunId) -> History:
         """Return everything that is remembered of a run (16)."""
+        ...
+
+    async def read_all(self, runs: Sequence[RunId]) -> tuple[History, ...]:
+        """Return everything that is remembered of these runs, in no order (16)."""
         ...
 
     async def find(self, workflow: str, key: str) -> RunId | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from makegood.errors import StoreBusy, StoreError
+from makegood.errors import StoreBusy, StoreError, StoreFull
 from makegood.journal.outage import Outage
 from makegood.runtime.asking.waiting import Waiting
 from makegood.runtime.calling.perform import Performer
@@ -58,7 +58,7 @@ class Shell:
         self.worker = ids.worker()
         self.active: dict[RunId, Turn] = {}
         """The runs that this engine holds."""
-        self.waiting = Waiting(journal, clock, config, self.active)
+        self.waiting = Waiting(journal, clock, config, held=self.active, outage=self.outage)
         """Those who wait for other runs."""
         self.is_draining = False
         """The engine is closing: outcomes are still recorded, nothing new is decided."""
@@ -181,7 +181,11 @@ class Shell:
         except UNREADABLE:
             log.exception("run %s cannot be read; it is given back to be looked at", turn.run)
             turn.abandon()
-            await self.journal.release(self.worker, [turn.run], now=self.clock.now())
+            try:
+                await self.journal.release(self.worker, [turn.run], now=self.clock.now())
+            except (StoreBusy, StoreFull) as busy:
+                # Where leases run out somebody takes it then; elsewhere whoever leads next does.
+                self.outage.tell(f"giving back run {turn.run}", busy)
             self.ring(turn.run)
 
     def _ended(self, task: asyncio.Task[object]) -> None:

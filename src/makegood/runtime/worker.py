@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from makegood.decision import facts
@@ -27,8 +29,7 @@ from makegood.values.instants import after
 from makegood.values.limits import CLAIMS_TOGETHER_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-    from datetime import timedelta
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from makegood.journal.protocol import History, Leased, Leases
     from makegood.runtime.calling.served import Served
@@ -143,7 +144,8 @@ class Worker:
                 self.is_asking = False
             if has_found:
                 wait = shortest
-            await self._pause(longest if self._is_full() else wait)
+            is_more_due = has_found and self._may_be_more
+            await self._pause(longest if self._is_full() else timedelta(0) if is_more_due else wait)
             # One that waits to take over asks often: taking over is to be at once.
             wait = min(wait * 2, longest) if self._shell.journal.leads else longest / 20
 
@@ -188,7 +190,7 @@ class Worker:
             limit = 0
         try:
             leases = await self._lease(room, limit)
-            await asyncio.gather(*(self._resume(leased) for leased in leases.claimed))
+            await self._take_up(leases.claimed)
         finally:
             self._expect(Counter())
         return bool(leases.claimed)
@@ -230,13 +232,27 @@ class Worker:
         is_under_way = turn.is_at_work or turn.state.in_flight > 0
         return is_under_way and turn.state.claims > CLAIMS_TOGETHER_MAX
 
-    async def _resume(self, leased: Leased) -> None:
+    async def _take_up(self, claimed: Sequence[Leased]) -> None:
+        """Read what was claimed, all of it at once, and go on with each."""
+        if not claimed:
+            return
+        journal = self._shell.journal
+        runs = [leased.run for leased in claimed]
+        histories = await self._until_answered(lambda: journal.read_all(runs))
+        by_run = {history.row.run: history for history in histories or ()}
+        unreadable = [
+            _poison(self._shell, by_run[leased.run], leased)
+            for leased in claimed
+            if leased.run in by_run and not self._resume(leased, by_run[leased.run])
+        ]
+        for append in unreadable:
+            await self._until_answered(partial(journal.append, append))
+
+    def _resume(self, leased: Leased, history: History) -> bool:
+        """Go on with a run; say whether it can be read."""
         shell = self._shell
-        history = await self._until_answered(lambda: shell.journal.read(leased.run))
         self._coming[leased.fingerprint] -= 1
         self._coming_max -= 1
-        if history is None:
-            return
         turn = Turn(shell, self._served[leased.fingerprint], leased.run, epoch=leased.epoch)
         if leased.claims > CLAIMS_TOGETHER_MAX:
             self._suspects.append(turn)
@@ -246,8 +262,8 @@ class Worker:
             # One unreadable run must not stop the others, nor be claimed for ever.
             log.exception("run %s cannot be read and is parked", leased.run)
             turn.abandon()
-            append = _poison(shell, history, leased)
-            await self._until_answered(lambda: shell.journal.append(append))
+            return False
+        return True
 
     async def _until_answered(self, ask: Callable[[], Awaitable[T]]) -> T | None:
         """Ask the journal for what a claimed run needs, again while it is busy or full.

@@ -49,6 +49,22 @@ async def test_what_was_taken_has_left_the_inbox(journal: Journal) -> None:
     assert history.row.inbox_head == 4
 
 
+@promise(16)
+async def test_several_runs_are_read_at_once_those_left_out_that_are_not_there(
+    journal: Journal,
+) -> None:
+    for number in (1, 2, 3):
+        await journal.append(first(run_id(number)))
+    await journal.append(append(run_id(2), 2))
+    await journal.post(post(run_id(3)))
+
+    found = await journal.read_all([run_id(number) for number in (3, 9, 2)])
+
+    apart = [await journal.read(run_id(number)) for number in (2, 3)]
+    assert sorted(found, key=lambda history: history.row.run) == apart
+    assert await journal.read_all(()) == ()
+
+
 @promise(17)
 async def test_pages_show_every_run_once_with_the_newest_first(journal: Journal) -> None:
     await asyncio.gather(*(journal.append(first(run_id(number))) for number in range(25)))

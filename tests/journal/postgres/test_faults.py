@@ -103,13 +103,15 @@ async def test_of_a_batch_that_was_cut_each_append_has_its_own_verdict(
 
 
 @promise(7)
-@pytest.mark.parametrize(("fate", "times_run"), [(Fate.LOST, 2), (Fate.UNANSWERED, 1)])
+@pytest.mark.parametrize(
+    ("fate", "times_run"), [(Fate.LOST, 2), (Fate.UNANSWERED, 1), (Fate.SILENT, 1)]
+)
 async def test_a_local_step_whose_commit_was_cut_is_done_once(
     far: PostgresWorld, proxy: Proxy, fate: Fate, times_run: int
 ) -> None:
     journal = await far.open(migrations=(STOCK,))
     await journal.append(first(RUN))
-    body = Body(sell)
+    body = Body(sell, timeout_seconds=1)
     proxy.next(fate, said=b"COMMIT")
 
     assert await journal.append(append(RUN, 2, local=body)) == Applied(b"[1]")
@@ -133,7 +135,7 @@ async def test_a_connection_that_is_lost_under_a_body_is_never_its_failure(
 
 
 @promise(6)
-@pytest.mark.parametrize("fate", [Fate.LOST, Fate.UNANSWERED])
+@pytest.mark.parametrize("fate", Fate)
 async def test_writes_whose_commit_was_cut_are_applied_once(
     far: PostgresWorld, proxy: Proxy, fate: Fate
 ) -> None:
@@ -387,6 +389,12 @@ class Defective:
 
     def is_closed(self) -> bool:
         return False
+
+    def add_log_listener(self, callback: object) -> None:
+        """Do nothing."""
+
+    def remove_log_listener(self, callback: object) -> None:
+        """Do nothing."""
 
     def terminate(self) -> None:
         """Do nothing."""

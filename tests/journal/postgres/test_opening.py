@@ -186,6 +186,7 @@ def test_an_address_names_the_database_and_what_is_ours(scheme: str) -> None:
     journal = open_journal(
         f"{scheme}://ann:secret@db.example:5433/shop?schema=orders&pooled=1&lease_seconds=3"
         "&sslmode=require"
+        "&listen_dsn=postgresql%3A%2F%2Fann:hidden@direct:5432/shop%3Fsslmode=require"
     )
 
     assert isinstance(journal, PostgresJournal)
@@ -194,7 +195,9 @@ def test_an_address_names_the_database_and_what_is_ours(scheme: str) -> None:
         schema="orders",
         pooled=True,
         lease_seconds=3.0,
+        listen_dsn="postgresql://ann:hidden@direct:5432/shop?sslmode=require",
     )
+    assert "hidden" not in repr(journal._place)
     assert repr(journal) == "<PostgresJournal orders at db.example:5433/shop>"
 
 
@@ -207,8 +210,18 @@ def test_an_address_names_the_database_and_what_is_ours(scheme: str) -> None:
         ("postgresql://db/shop?pooled=yes", "write pooled=0 or pooled=1"),
         ("postgresql://db/shop?lease_seconds=soon", "lease_seconds as a number"),
         ("postgresql://db/shop?lease_seconds=0", "give more than 0"),
+        ("postgresql://db/shop?listen_dsn=direct:5432", "listen_dsn is no address"),
     ],
 )
 def test_an_address_that_cannot_be_read_is_refused(url: str, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         open_journal(url)
+
+
+def test_what_is_said_of_an_address_shows_no_password_of_another_one() -> None:
+    with pytest.raises(InvalidInput, match="write pooled=0") as caught:
+        open_journal(
+            "postgresql://db/shop?pooled=yes&listen_dsn=postgresql://ann:hidden@direct/shop"
+        )
+
+    assert "hidden" not in str(caught.value)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
 from makegood.errors import StoreBusy, StoreFailed, StoreRefused
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.real
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
     """A server that these tests may stop."""
-    with PostgresServer() as server:
+    with PostgresServer(settings={"max_notify_queue_pages": "64"}) as server:
         yield server
 
 
@@ -166,3 +167,31 @@ async def test_a_server_without_connections_left_is_busy(world: PostgresWorld) -
     with pytest.raises(StoreBusy, match="has no connection left; close some, or allow more"):
         await PostgresJournal(place).open(work=True)
     await journal.close()
+
+
+async def test_a_queue_of_notifications_that_is_full_hurts_no_write(
+    world: PostgresWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    """F54: only the hint is lost."""
+    client = await world.open(work=False)
+    async with world.outside() as slow:
+        await slow.execute("LISTEN crowded")
+        await slow.execute("BEGIN")
+        with pytest.raises(asyncpg.PostgresError, match="too many notifications"):
+            await crowd(world)
+
+        posted = await client.post(post(RUN, create=first(RUN).create))
+
+        async def is_told() -> bool:
+            return "the doorbell waits for" in caplog.text
+
+        await eventually(is_told)
+        assert (posted, await client.post(post(RUN))) == (1, 2)
+
+
+async def crowd(world: PostgresWorld) -> None:
+    """Fill a small queue of notifications, which one that listens does not take."""
+    async with world.outside() as loud:
+        for number in range(100):
+            text = f"{number} {'x' * 7_000}"
+            await loud.execute("SELECT pg_notify('crowded', $1)", text)

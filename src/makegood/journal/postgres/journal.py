@@ -21,6 +21,7 @@ from makegood.journal.postgres.place import Place
 from makegood.journal.postgres.posting import Poster
 from makegood.journal.postgres.reading import (
     crashes_recorded,
+    histories_of,
     history_of,
     page_of,
     plan_of,
@@ -158,6 +159,10 @@ class PostgresJournal:
     async def read(self, run: RunId) -> History:
         """Return everything that is remembered of a run."""
         return await self._desk().ask(partial(history_of, schema=self._place.schema, run=run))
+
+    async def read_all(self, runs: Sequence[RunId]) -> tuple[History, ...]:
+        """Return everything that is remembered of these runs."""
+        return await self._desk().ask(partial(histories_of, schema=self._place.schema, runs=runs))
 
     async def find(self, workflow: str, key: str) -> RunId | None:
         """Return the run of a workflow and key, or None."""

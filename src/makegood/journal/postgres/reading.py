@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from makegood.journal.protocol import Filter, History, Page, Posted, StoredPlan
 from makegood.journal.rows import RUN_COLUMNS, refuse_unknown, run_row
@@ -10,13 +10,14 @@ from makegood.values.ids import RunId
 from makegood.values.limits import PAGE_RUNS_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from makegood.journal.postgres.connection import Connection
 
 __all__ = [
     "conditions_of",
     "crashes_recorded",
+    "histories_of",
     "history_of",
     "page_of",
     "plan_of",
@@ -35,20 +36,32 @@ _NEVER_FINAL = frozenset({"running", "waiting", "paused", "undoing", "parked"})
 
 async def history_of(connection: Connection, schema: str, run: RunId) -> History:
     """Return everything that is remembered of a run."""
-    found = await connection.fetchrow(
+    histories = await histories_of(connection, schema, (run,))
+    if not histories:
+        refuse_unknown(run)
+    return histories[0]
+
+
+async def histories_of(
+    connection: Connection, schema: str, runs: Sequence[RunId]
+) -> tuple[History, ...]:
+    """Return everything that is remembered of these runs, those left out that are not there."""
+    found = await connection.fetch(
         f"""
         SELECT {RUN_COLUMNS},
-               ARRAY(SELECT body FROM "{schema}".facts WHERE run = $1 ORDER BY seq),
-               ARRAY(SELECT n FROM "{schema}".inbox WHERE run = $1 ORDER BY n),
-               ARRAY(SELECT body FROM "{schema}".inbox WHERE run = $1 ORDER BY n),
-               ARRAY(SELECT at FROM "{schema}".inbox WHERE run = $1 ORDER BY n)
-          FROM "{schema}".run WHERE id = $1
+               ARRAY(SELECT body FROM "{schema}".facts WHERE facts.run = run.id ORDER BY seq),
+               ARRAY(SELECT n FROM "{schema}".inbox WHERE inbox.run = run.id ORDER BY n),
+               ARRAY(SELECT body FROM "{schema}".inbox WHERE inbox.run = run.id ORDER BY n),
+               ARRAY(SELECT at FROM "{schema}".inbox WHERE inbox.run = run.id ORDER BY n)
+          FROM "{schema}".run WHERE id = ANY ($1)
         """,
-        run,
+        list(runs),
     )
-    if found is None:
-        refuse_unknown(run)
-    values = tuple(found)
+    return tuple(_history(tuple(values)) for values in found)
+
+
+# Any: each column has a type of its own.
+def _history(values: tuple[Any, ...]) -> History:
     appends, numbers, bodies, moments = values[_COLUMNS:]
     return History(
         row=run_row(values[:_COLUMNS]),

@@ -153,7 +153,7 @@ class Writer:
                 if batch:
                     await self._write_until_known(batch)
                     # Handed out after the next batch is sent, while this side would be waiting.
-                    self._loop.call_soon(self._settle, batch)
+                    self._loop.call_soon(self._settle, [job for job in batch if job.is_plain])
                     batch = []
                 elif self._ends and not self._queue and not self._tasks:
                     return
@@ -190,6 +190,8 @@ class Writer:
         return batch
 
     def _begin_step(self, job: AppendJob) -> None:
+        """Write an append on a connection of its own, where it keeps no other one waiting."""
+        job.is_plain = False
         self._at_step.add(job.append.run)
         task = self._loop.create_task(self._take_step(job))
         self._tasks.add(task)
@@ -233,6 +235,9 @@ class Writer:
                     self._drop_connection()
                 elif fault is Fault.AGAIN:
                     tries += 1
+                if fault is Fault.AGAIN and _may_be_awaited(batch) and not is_doubtful:
+                    self._begin_step(batch[0])
+                    return
                 if len(batch) > 1 and (fault is Fault.REFUSED or tries == _TRIES_TOGETHER_MAX):
                     for job in batch:
                         await self._write_until_known((job,), is_doubtful=is_doubtful)
@@ -315,6 +320,15 @@ class Writer:
             job = self._queue.popleft()
             job.outcome = StoreFailed(self._failure or _UNKNOWN)
             job.settle()
+
+
+def _may_be_awaited(batch: Sequence[AppendJob]) -> bool:
+    """Say whether this is one start whose key somebody's open transaction may have taken.
+
+    It may stay open for as long as its owner likes, and all other appends would wait for it.
+    """
+    new = batch[0].append.create
+    return len(batch) == 1 and new is not None and new.key is not None
 
 
 def _is_final(fault: Fault, tries: int, *, is_doubtful: bool) -> bool:

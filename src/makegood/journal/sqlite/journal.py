@@ -55,6 +55,7 @@ from makegood.journal.sqlite.posting import post_to_run
 from makegood.journal.sqlite.reading import (
     READ_SECONDS_MAX,
     Reader,
+    histories_of,
     history_of,
     page_of,
     plan_of,
@@ -184,6 +185,10 @@ class SqliteJournal:
     async def read(self, run: RunId) -> History:
         """Return everything that is remembered of a run."""
         return await self._ready().reader.read(lambda connection: history_of(connection, run))
+
+    async def read_all(self, runs: Sequence[RunId]) -> tuple[History, ...]:
+        """Return everything that is remembered of these runs."""
+        return await self._ready().reader.read(lambda connection: histories_of(connection, runs))
 
     async def find(self, workflow: str, key: str) -> RunId | None:
         """Return the run of a workflow and key, or None."""

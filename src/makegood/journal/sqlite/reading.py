@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "READ_SECONDS_MAX",
     "Reader",
+    "histories_of",
     "history_of",
     "page_of",
     "plan_of",
@@ -104,14 +105,27 @@ class Reader:
         return time.monotonic() > self._deadline
 
 
+def histories_of(connection: Connection, runs: Sequence[RunId]) -> tuple[History, ...]:
+    """Return everything that is remembered of these runs, those left out that are not there."""
+    found = (_history_or_none(connection, run) for run in runs)
+    return tuple(history for history in found if history is not None)
+
+
 def history_of(connection: Connection, run: RunId) -> History:
     """Return everything that is remembered of a run."""
+    history = _history_or_none(connection, run)
+    if history is None:
+        refuse_unknown(run)
+    return history
+
+
+def _history_or_none(connection: Connection, run: RunId) -> History | None:
     found = connection.execute(
         f"SELECT {RUN_COLUMNS} FROM makegood_run WHERE id = ?",  # noqa: S608 - our own columns
         (run,),
     ).fetchone()
     if found is None:
-        refuse_unknown(run)
+        return None
     appends = connection.execute(
         "SELECT body FROM makegood_facts WHERE run = ? ORDER BY seq", (run,)
     ).fetchall()

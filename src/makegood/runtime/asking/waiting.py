@@ -12,12 +12,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from makegood.errors import EngineClosed, MakegoodError, StoreBusy
-from makegood.runtime.telemetry import log
 from makegood.values.instants import Instant, after
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
+    from makegood.journal.outage import Outage
     from makegood.journal.protocol import Journal
     from makegood.runtime.config import Config
     from makegood.runtime.ports import Clock
@@ -37,13 +37,20 @@ class Waiting:
     """Those who wait for runs that this engine does not hold."""
 
     def __init__(
-        self, journal: Journal, clock: Clock, config: Config, held: Container[RunId]
+        self,
+        journal: Journal,
+        clock: Clock,
+        config: Config,
+        *,
+        held: Container[RunId],
+        outage: Outage,
     ) -> None:
         self._journal = journal
         self._clock = clock
         self._wait_min = config.poll_min
         self._wait_max = max(config.poll_min, config.poll_max / _ROUNDS_IN_POLL_MAX)
         self._held = held
+        self._outage = outage
         self._waiters: dict[RunId, list[asyncio.Future[None]]] = {}
         self._new: dict[RunId, None] = {}
         """Runs about which nothing was asked yet, in the order in which they came."""
@@ -123,7 +130,7 @@ class Waiting:
             try:
                 settled = await self._journal.settled(batch)
             except StoreBusy as error:
-                log.warning("those who wait for runs wait for the store: %s", error)
+                self._outage.tell("waiting for runs", error)
                 return has_woken
             finally:
                 self.is_asking = False

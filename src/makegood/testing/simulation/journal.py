@@ -99,6 +99,10 @@ class SimulatedJournal:
         """Return everything that is remembered of a run."""
         return await self._ask("read", run, partial(self._journal.read, run))
 
+    async def read_all(self, runs: Sequence[RunId]) -> tuple[History, ...]:
+        """Return everything that is remembered of these runs."""
+        return await self._ask("read", "", partial(self._journal.read_all, runs))
+
     async def find(self, workflow: str, key: str) -> RunId | None:
         """Return the run of a workflow and key."""
         return await self._ask("find", key, partial(self._journal.find, workflow, key))

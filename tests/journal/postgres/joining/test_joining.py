@@ -15,7 +15,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from makegood import Config, Engine, Filter, InvalidInput, KeyConflict, UnknownRun
+from makegood import Config, Engine, Filter, InvalidInput, KeyConflict, StoreBusy, UnknownRun
 from makegood.journal.postgres.journal import PostgresJournal
 from tests.journal.postgres.joining.callers import KINDS
 from tests.journal.postgres.served import eventually
@@ -179,6 +179,35 @@ async def is_waiting(world: PostgresWorld) -> bool:
     rows = await world.sql(
         "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND strpos(query, $1) > 0",
         f'"{world.place.schema}".post(',
+    )
+    return bool(rows)
+
+
+async def test_a_key_that_is_held_by_an_open_transaction_keeps_no_other_start_waiting(
+    shop: Shop,
+) -> None:
+    async with shop.caller("asyncpg") as caller, shop.engine(work=True) as engine:
+        engine.serve(book)
+        await shop.place(caller, "Oslo", key="trip-1")
+        blocked = asyncio.ensure_future(engine.start(book("Oslo"), key="trip-1"))
+        await eventually(lambda: is_making(shop.world))
+
+        others = [await engine.start(book("Bergen"), key=f"trip-{n}") for n in range(2, 6)]
+
+        assert not blocked.done()
+        assert [await run.result() for run in others]
+        with pytest.raises(StoreBusy, match="others are in the way"):
+            await blocked
+        await caller.rollback()
+        run = await engine.start(book("Oslo"), key="trip-1")
+        assert await run.result()
+
+
+async def is_making(world: PostgresWorld) -> bool:
+    """Say whether an engine's own start waits for another transaction."""
+    rows = await world.sql(
+        "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND strpos(query, $1) > 0",
+        f'"{world.place.schema}".make_runs(',
     )
     return bool(rows)
 
