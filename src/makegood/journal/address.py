@@ -26,8 +26,9 @@ def open_journal(url: str) -> Journal:
     `sqlite:///orders.journal` is relative to the working directory, `sqlite:////var/lib/orders`
     is absolute, and `memory://` is a store of its own that ends with the process.
     `postgresql://user@host/database` is a server's; `?schema=` names the engine's schema in it,
-    `makegood` otherwise, and `pooled=1` says that a transaction pooler stands between. Anything
-    else raises `InvalidInput`, and `StoreRefused` where the driver for it is not installed.
+    `makegood` otherwise, and `pooled=1` says that a transaction pooler stands between, past which
+    `listen_dsn=`, percent-encoded, leads to the server. Anything else raises `InvalidInput`, and
+    `StoreRefused` where the driver for it is not installed.
     """
     if url == _MEMORY:
         from makegood.journal.memory import MemoryJournal  # noqa: PLC0415 - only what is used

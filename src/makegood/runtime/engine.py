@@ -132,7 +132,8 @@ class Engine:
     def is_at_rest(self) -> bool:
         """Whether no body is at work here and no append is in flight: only time moves on."""
         shell = self._shell
-        if self._worker.is_asking or shell.waiting.is_asking or shell.performer.at_work > 0:
+        is_answer_owed = self._worker.is_asking or shell.waiting.is_asking or shell.questions > 0
+        if is_answer_owed or shell.performer.at_work > 0:
             return False
         return all(turn.is_at_rest for turn in shell.active.values())
 
@@ -338,7 +339,7 @@ class Engine:
         post = Post(run=run_id, body=body, at=started.at, create=new)
         journal = self._shell.journal
         if within is None:
-            answer = await journal.post(post)
+            answer = await self._shell.answer(journal.post(post))
             self._worker.take_note_of(new.fingerprint)
         else:
             assert isinstance(journal, JoinsTransactions), "it was looked at first"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -16,7 +16,7 @@ from makegood.runtime.telemetry import Telemetry, log
 from makegood.values.instants import after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from makegood.definition.plan import Plan
     from makegood.journal.protocol import History, Journal
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from makegood.values.ids import RunId
 
 __all__ = ["UNREADABLE", "Shell"]
+
+T = TypeVar("T")
 
 UNREADABLE = (msgspec.MsgspecError, LookupError, ValueError, AssertionError)
 """What reading or folding facts raises that are damaged, or that another version has written."""
@@ -60,6 +62,8 @@ class Shell:
         """The runs that this engine holds."""
         self.waiting = Waiting(journal, clock, config, held=self.active, outage=self.outage)
         """Those who wait for other runs."""
+        self.questions = 0
+        """How many answers the journal owes to callers."""
         self.is_draining = False
         """The engine is closing: outcomes are still recorded, nothing new is decided."""
         self.failure: StoreError | None = None
@@ -113,6 +117,14 @@ class Shell:
             turn.ring()
         elif self._doorbell is not None:
             self._doorbell()
+
+    async def answer(self, question: Awaitable[T]) -> T:
+        """Await an answer of the journal, and be no longer at rest until it is there."""
+        self.questions += 1
+        try:
+            return await question
+        finally:
+            self.questions -= 1
 
     def spawn(self, work: Coroutine[Any, Any, object], turn: Turn) -> None:
         """Run a coroutine of a run's own, and own its task."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from tests.journal.postgres.served import PostgresWorld, Served
 
 pytestmark = pytest.mark.real
+
+# Nothing here comes from outside.
+# ruff: noqa: S608
 
 
 @pytest.fixture
@@ -53,6 +57,9 @@ async def test_no_statement_reads_a_whole_table_that_was_never_analyzed(
     await lease(journal)
     await journal.release(ALICE, runs[:100], now=Instant(1))
     await lease(journal)
+    assert await journal.settled(runs) == frozenset()
+    renewed = await world.sql("SELECT renew($1, $2, 1)", ALICE, runs)
+    assert len(renewed) == len(runs)
     ends = [journal.append(last(run, 3, ended_at=5, inbox_head=1)) for run in runs[100:]]
     await asyncio.gather(*ends)
     assert await journal.prune(ended_before=Instant(9), limit=150, now=Instant(9)) == 150
@@ -82,8 +89,52 @@ async def test_every_listing_has_its_index(
     async with world.outside() as connection:
         await connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
         plan = await connection.fetch(
-            f"EXPLAIN SELECT id FROM run WHERE {where} ORDER BY id DESC LIMIT 9",  # noqa: S608
+            f"EXPLAIN SELECT id FROM run WHERE {where} ORDER BY id DESC LIMIT 9",
             *parameters,
         )
 
     assert index in "\n".join(line for (line,) in plan)
+
+
+MANY = """
+    INSERT INTO run (id, workflow, fingerprint, input_hash, status, seq, inbox_head, inbox_taken,
+           epoch, claims, owner, wake_at, created_at)
+    SELECT 'run-' || lpad(n::text, 6, '0'), 'print', 'plan-' || n % 3, '', 'running', 1, 0, 0, 1, 0,
+           CASE WHEN n % 3 = 2 THEN 'alice' END, n, 0
+      FROM generate_series(1, 30000) AS n
+"""
+
+RUNS = 20
+PAGES_A_RUN_MAX = 20
+"""What may be touched for one run: its row, old and new, and the indexes that lead to it. To read
+the whole table is more than a thousand."""
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"lease('bob', '{{plan-0,plan-1,plan-9}}', '{{9,99,99}}', {RUNS}, 99999, 1000000, 2)",
+        "lease('bob', '{plan-0}', '{50}', 0, 99999, 1000000, 2)",
+        "renew('alice', ARRAY(SELECT 'run-' || lpad((n * 300 + 2)::text, 6, '0') "
+        f"FROM generate_series(1, {RUNS}) AS n), 1000000)",
+        "settled(ARRAY(SELECT 'run-' || lpad((n * 299)::text, 6, '0') "
+        f"FROM generate_series(1, {RUNS}) AS n))",
+    ],
+    ids=["claims", "no room", "renewals", "settled"],
+)
+async def test_what_is_asked_of_many_runs_touches_only_those_that_are_meant(
+    world: PostgresWorld, sql: str
+) -> None:
+    """Among 30,000 runs of which the server knows nothing yet."""
+    await world.open()
+    await world.sql(MANY)
+    async with world.outside() as connection:
+        # The first call makes the plans, for which the server reads its own tables.
+        await connection.fetch(f"SELECT * FROM {sql}")
+        rows = await connection.fetch(
+            f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM {sql}"
+        )
+
+    (plan,) = json.loads(rows[0][0])
+    touched = plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
+    assert 0 < touched <= RUNS * PAGES_A_RUN_MAX

@@ -57,7 +57,7 @@ async def ask(
     before = await history_of(shell, run, is_joined=is_joined)
     facts_of(before)
     posted = Post(run=run, body=write_post(control), at=shell.clock.now())
-    number = await shell.journal.post(posted)
+    number = await shell.answer(shell.journal.post(posted))
     assert not isinstance(number, Exists), "only the post that starts a run can find another"
     shell.ring(run)
     wait = shell.config.poll_min
@@ -85,7 +85,7 @@ async def history_of(shell: Shell, run: RunId, *, is_joined: bool = False) -> Hi
     One that `is_joined` to a transaction of the caller's is not there before that has committed.
     """
     try:
-        history = await shell.journal.read(run)
+        history = await shell.answer(shell.journal.read(run))
     except UnknownRun as error:
         if not is_joined:
             raise
@@ -104,7 +104,7 @@ async def plan_of(shell: Shell, fingerprint: str) -> Plan | None:
     """Return the plan with this fingerprint, or None where the journal does not have it."""
     plan = shell.plans.get(fingerprint)
     if plan is None:
-        stored = await shell.journal.plan(fingerprint)
+        stored = await shell.answer(shell.journal.plan(fingerprint))
         if stored is None:
             return None
         plan = msgspec.json.decode(stored.json, type=Plan)
