@@ -53,7 +53,7 @@ format: .venv/for-check ## put the code into shape
 bench: .venv/for-bench ## measure, beside the floor (ARGS="growth --journal postgres")
 	$(BIN)/python -m benchmarks $(or $(ARGS),checkout5 --concurrency 256 --floor)
 
-chaos: .venv/for-test ## kill real processes, break their disks: 15 minutes (ARGS="--kills 50")
+chaos: .venv/for-test ## kill real processes, break disks and connections: 30 minutes (ARGS="--kills 50")
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 prove: .venv/for-test ## play 100,000 simulated worlds and keep the sealed record (resumable)

@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from tests.chaos.scenarios import SCENARIOS, Result
+from tests.chaos import scenarios
+from tests.chaos.postgres import scenarios as postgres
+from tests.chaos.scenarios import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+SCENARIOS = {**scenarios.SCENARIOS, **postgres.SCENARIOS}
 
 SEED = 1701
 

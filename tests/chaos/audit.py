@@ -13,38 +13,37 @@ import tempfile
 from collections import Counter, defaultdict
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import apsw
 import msgspec
 
 from makegood.commerce.books import gateway_path, reconcile
+from tests.chaos.judging import (
+    SETTLED,
+    Entry,
+    Money,
+    RunLine,
+    Story,
+    problems_of_acknowledgements,
+    problems_of_money,
+    problems_of_stories,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["Ask", "Auditor", "Finding"]
+__all__ = ["ENTRIES", "Ask", "Auditor", "Finding"]
 
 PROBLEMS_MAX = 20
 """How many problems are named in one answer."""
 
-SETTLED = ("completed", "failed", "cancelled")
 
-INTENTS = {
-    "authorize": {("node_started", "authorize_payment")},
-    "decline": {("node_started", "authorize_payment")},
-    "capture": {("node_started", "capture_payment")},
-    "void": {("undo_started", "authorize_payment")},
-    "refund": {("undo_started", "capture_payment"), ("undo_started", "authorize_payment")},
-}
-"""Which fact must stand in the journal before the gateway can have been asked for an operation."""
-
-ONCE = {
-    "node_done": "done",
-    "proceed": "done",
-    "undo_done": "undone",
-}
-"""The facts of which there is one for each node at most, and what they say of it."""
+ENTRIES = (
+    "SELECT reference, kind, payment_id, op_id FROM sandbox_payment "
+    "JOIN sandbox_entry ON payment_id = id ORDER BY n"
+)
+"""What is asked of the gateway's books."""
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,23 +73,14 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     crashes: int = 0
 
 
-class _Story:
-    """What the facts of one run have told so far."""
-
-    def __init__(self) -> None:
-        self.intents: set[tuple[str, str]] = set()
-        self.once: Counter[tuple[str, str]] = Counter()
-
-
 class Auditor:
     """Remembers the facts of each store that it was asked about."""
 
     def __init__(self) -> None:
         self._seen: defaultdict[str, dict[tuple[str, int], bytes]] = defaultdict(dict)
-        self._stories: defaultdict[str, defaultdict[str, _Story]] = defaultdict(
-            lambda: defaultdict(_Story)
+        self._stories: defaultdict[str, defaultdict[str, Story]] = defaultdict(
+            lambda: defaultdict(Story)
         )
-        self._timeouts: Counter[str] = Counter()
 
     def audit(self, ask: Ask) -> Finding:
         """Look into a store, and say what is wrong with it."""
@@ -115,10 +105,13 @@ class Auditor:
         with closing(apsw.Connection(str(store), flags=flags)) as shop, shop:
             rows = _rows_by_run(shop)
             problems = [*self._problems_of_facts(ask.store, shop, rows)]
-            problems += _problems_of_acknowledgements(ask, rows)
+            problems += problems_of_acknowledgements(
+                rows, starts=ask.starts, ends=ask.ends, is_finished=ask.is_finished
+            )
+            stories = self._stories[ask.store]
             if gateway is not None:
                 problems += _damage(shop, gateway)
-                problems += _problems_of_money(shop, gateway, rows, self._stories[ask.store])
+                problems += problems_of_money(_money(shop, gateway), rows.values(), stories)
             meta: dict[str, int] = dict(shop.execute("SELECT name, value FROM makegood_meta"))
         orders = [row for row in rows.values() if row.is_order]
         if gateway is not None:
@@ -130,12 +123,12 @@ class Auditor:
             runs=len(rows),
             statuses=Counter(row.status for row in orders),
             reasons=Counter(str(row.reason) for row in orders if row.status == "parked"),
-            timeouts=self._timeouts[ask.store],
+            timeouts=sum(story.timeouts for story in stories.values()),
             crashes=meta.get("crashes", 0),
         )
 
     def _problems_of_facts(
-        self, store: str, shop: apsw.Connection, rows: Mapping[str, _Row]
+        self, store: str, shop: apsw.Connection, rows: Mapping[str, RunLine]
     ) -> Iterator[str]:
         """Compare the facts with those seen before, and with what the rows of their runs say."""
         seen, stories = self._seen[store], self._stories[store]
@@ -149,7 +142,7 @@ class Auditor:
             if seq != newest[run]:
                 yield f"run {run} has facts {seq} where {newest[run]} should be"
             if (run, seq) not in seen:
-                self._read(store, stories[run], msgspec.json.decode(body))
+                stories[run].read(body)
         for place, body in seen.items():
             if found.get(place) != body:
                 yield f"fact {place[1]} of run {place[0]} was {body!r} and is {found.get(place)!r}"
@@ -157,36 +150,7 @@ class Auditor:
         for run, row in rows.items():
             if newest[run] != row.seq:
                 yield f"run {run} is at {row.seq} and has facts up to {newest[run]}"
-        for run, story in stories.items():
-            for (node, what), times in story.once.items():
-                if times > 1:
-                    yield f"`{node}` of run {run} was {what} {times} times"
-
-    def _read(self, store: str, story: _Story, facts: Sequence[dict[str, Any]]) -> None:
-        for fact in facts:
-            kind, node = fact["type"], fact.get("node", "")
-            if kind in {"node_started", "undo_started"}:
-                story.intents.add((kind, node))
-            if kind in ONCE:
-                story.once[node, ONCE[kind]] += 1
-            if kind == "node_failed" and "took longer than" in fact["failure"]["message"]:
-                self._timeouts[store] += 1
-
-
-class _Row(msgspec.Struct, frozen=True):
-    """One run as its row stands."""
-
-    run: str
-    workflow: str
-    key: str
-    status: str
-    rollback: str | None
-    reason: str | None
-    seq: int
-
-    @property
-    def is_order(self) -> bool:
-        return self.workflow.endswith("_order")
+        yield from problems_of_stories(stories)
 
 
 def _copied(store: Path, folder: Path) -> Path:
@@ -205,26 +169,9 @@ def _is_made(store: Path) -> bool:
         return bool(shop.execute(sql).fetchall())
 
 
-def _rows_by_run(shop: apsw.Connection) -> dict[str, _Row]:
+def _rows_by_run(shop: apsw.Connection) -> dict[str, RunLine]:
     sql = "SELECT id, workflow, key, status, rollback, reason, seq FROM makegood_run"
-    return {values[0]: _Row(*values) for values in shop.execute(sql)}
-
-
-def _problems_of_acknowledgements(ask: Ask, rows: Mapping[str, _Row]) -> Iterator[str]:
-    """Hold the runs to what the parent was told of them."""
-    for order, run in ask.starts.items():
-        row = rows.get(run)
-        if row is None or row.key != order:
-            yield f"the acknowledged start of {order} as run {run} is lost"
-            continue
-        ended = (row.status, row.rollback)
-        if order in ask.ends and ended != ask.ends[order]:
-            yield f"{order} was told to have ended {ask.ends[order]} and stands at {ended}"
-    for row in rows.values():
-        if row.status == "parked" and not row.reason:
-            yield f"run {row.run} is parked without a reason"
-        if ask.is_finished and row.status not in (*SETTLED, "parked"):
-            yield f"run {row.run} of {row.key} is still {row.status}"
+    return {values[0]: RunLine(*values) for values in shop.execute(sql)}
 
 
 def _damage(shop: apsw.Connection, gateway: apsw.Connection) -> Iterator[str]:
@@ -234,51 +181,12 @@ def _damage(shop: apsw.Connection, gateway: apsw.Connection) -> Iterator[str]:
                 yield f"the {name}'s file is damaged: {found}"
 
 
-def _problems_of_money(
-    shop: apsw.Connection,
-    gateway: apsw.Connection,
-    rows: Mapping[str, _Row],
-    stories: Mapping[str, _Story],
-) -> Iterator[str]:
-    """Hold the gateway's books, order by order, to what the journal says."""
-    orders = {row.key: row for row in rows.values() if row.is_order}
-    reservations = dict(shop.execute("SELECT order_id, status FROM shop_reservation"))
-    shipments = dict(shop.execute("SELECT order_id, status FROM shop_shipment"))
-    sql = (
-        "SELECT reference, kind, payment_id, op_id FROM sandbox_payment "
-        "JOIN sandbox_entry ON payment_id = id ORDER BY n"
+def _money(shop: apsw.Connection, gateway: apsw.Connection) -> Money:
+    return Money(
+        entries=tuple(Entry(*values) for values in gateway.execute(ENTRIES)),
+        reservations=dict(shop.execute("SELECT order_id, status FROM shop_reservation")),
+        shipments=dict(shop.execute("SELECT order_id, status FROM shop_shipment")),
     )
-    entries: defaultdict[str, list[str]] = defaultdict(list)
-    payments: defaultdict[str, set[str]] = defaultdict(set)
-    for reference, kind, payment, op_id in gateway.execute(sql):
-        entries[reference].append(kind)
-        payments[reference].add(payment)
-        row = orders.get(reference)
-        if row is None or stories[row.run].intents.isdisjoint(INTENTS[kind]):
-            yield f"{op_id} did `{kind}` for {reference}, and no intent of it is on record"
-    for order, ids in payments.items():
-        if len(ids) > 1:
-            yield f"{order} has {len(ids)} payments: {', '.join(sorted(ids))}"
-    for order, row in orders.items():
-        if row.status in SETTLED:
-            story = (tuple(entries[order]), reservations.get(order), shipments.get(order))
-            if story not in _RIGHT[row.status == "completed"]:
-                yield f"{order} is {row.status}, and in the books it is {story}"
-
-
-_RIGHT: Mapping[bool, set[tuple[tuple[str, ...], str | None, str | None]]] = {
-    True: {(("authorize", "capture"), "committed", "shipped")},
-    False: {
-        ((), None, None),
-        ((), "released", None),
-        (("decline",), "released", None),
-        (("authorize", "void"), "released", None),
-        (("authorize", "capture", "refund"), "released", None),
-        (("authorize", "capture", "refund"), "returned", "recalled"),
-    },
-}
-"""What the gateway did, and how the copies and the shipment stand, for orders that completed and
-for those that were rolled back: each thing once, and each undone once."""
 
 
 def main() -> None:

@@ -120,7 +120,8 @@ async def _work(shift: Shift, tell: Callable[[Told], None]) -> None:
 async def _place(engine: Engine, shift: Shift, tell: Callable[[Told], None]) -> None:
     """Fill the stock, and see to so many orders at once."""
     day = Day(
-        store=Path(shift.store),
+        store=shift.store,
+        gateway=gateway_path(shift.store),
         sample=shift.sample,
         known=shift.sample,
         seed=shift.seed,

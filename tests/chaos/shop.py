@@ -10,6 +10,7 @@ from makegood import (
     Call,
     Engine,
     NotUndoable,
+    Outcome,
     Retry,
     Run,
     StoreBusy,
@@ -50,7 +51,7 @@ UNDONE_EACH = 5
 """One order in so many is cancelled right away, and one undone when it has completed."""
 
 AGAIN_SECONDS = 0.2
-"""After how long a start is tried again that found no room in the store."""
+"""After how long something is tried again for which the store had no room or no answer."""
 
 PATIENT = Retry(attempts=20, delay=timedelta(milliseconds=100), delay_max=timedelta(seconds=2))
 
@@ -107,10 +108,10 @@ async def see_to(
     tell(Started(order, run.id))
     if purchase.line % CANCELLED_EACH == 0:
         await _asked(run.cancel, pause)
-    outcome = await run.outcome()
+    outcome = await _outcome_of(run, pause)
     if purchase.line % UNDONE_EACH == 0 and outcome.is_completed:
         await _asked(run.undo, pause)
-        outcome = await run.outcome()
+        outcome = await _outcome_of(run, pause)
     tell(Ended(order, outcome.status, outcome.rollback))  # type: ignore[arg-type]
 
 
@@ -126,6 +127,15 @@ async def start(
         try:
             return await engine.start(call, key=key)
         except (StoreBusy, StoreFull):
+            await pause(AGAIN_SECONDS)
+
+
+async def _outcome_of(run: Run[R], pause: Callable[[float], Awaitable[object]]) -> Outcome[R]:
+    """Wait for the end of a run, again and again while the store does not answer."""
+    while True:
+        try:
+            return await run.outcome()
+        except StoreBusy:
             await pause(AGAIN_SECONDS)
 
 

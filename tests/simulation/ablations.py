@@ -23,7 +23,7 @@ from tests.simulation.workflows import recomputed
 from tests.simulation.world import play
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from makegood.decision.commands import Decision
     from makegood.decision.retry import Chance
@@ -155,6 +155,9 @@ class Recomputed(Around):
         appends = tuple(recomputed(history.row, facts) for facts in history.appends)
         return msgspec.structs.replace(history, appends=appends)
 
+    async def read_all(self, runs: Sequence[RunId]) -> tuple[History, ...]:
+        return tuple([await self.read(run) for run in runs])
+
 
 class StaleRead(Around):
     """Runs are read from a copy that lags behind by one append."""
@@ -163,6 +166,9 @@ class StaleRead(Around):
         history = await self._journal.read(run)
         appends = history.appends[:-1] if len(history.appends) > 1 else history.appends
         return msgspec.structs.replace(history, appends=appends)
+
+    async def read_all(self, runs: Sequence[RunId]) -> tuple[History, ...]:
+        return tuple([await self.read(run) for run in runs])
 
 
 class UncountedClaims(Around):

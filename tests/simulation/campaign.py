@@ -8,26 +8,32 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from tests.simulation.ablation import NOTHING
 from tests.simulation.judging.reaching import missing
+from tests.simulation.keeping import IN_MEMORY
+from tests.simulation.postgres.keeping import IN_POSTGRES
 from tests.simulation.world import play
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tests.simulation.ablation import Ablation
+    from tests.simulation.keeping import Keep
 
 __all__ = [
+    "KEEPS",
     "Chunk",
     "Failure",
     "Record",
     "Refusal",
+    "Store",
     "Survey",
     "proceed",
     "read_record",
@@ -44,6 +50,11 @@ VIOLATIONS_KEPT_MAX = 3
 """How many broken rules are kept of each."""
 BLOCK_SEEDS_MAX = 250
 """How many seeds a process plays before it hands in what it has seen."""
+
+
+Store = Literal["memory", "postgres"]
+KEEPS: dict[Store, Keep] = {"memory": IN_MEMORY, "postgres": IN_POSTGRES}
+"""The stores that worlds are played on."""
 
 
 class Refusal(Exception):
@@ -77,6 +88,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     commit: str
     sources: str
     """A digest of the product and of the simulation."""
+    store: Store | msgspec.UnsetType = msgspec.UNSET
+    """What the worlds are played on; one that does not say so is of worlds in memory."""
     chunks: tuple[Chunk, ...] = ()
     failures: tuple[Failure, ...] = ()
     reached: dict[str, int] = {}
@@ -84,6 +97,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """What must be met and was not, in all that was played so far."""
     seal: str = ""
     """A digest of everything above."""
+
+    @property
+    def keep(self) -> Keep:
+        """What the worlds are played on."""
+        return KEEPS["memory" if self.store is msgspec.UNSET else self.store]
 
     @property
     def played(self) -> int:
@@ -110,14 +128,14 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     reached: dict[str, int]
 
 
-def survey(seeds: range, *, ablation: Ablation = NOTHING) -> Survey:
+def survey(seeds: range, *, ablation: Ablation = NOTHING, store: Store = "memory") -> Survey:
     """Play these seeds, one after the other."""
     traces = sha256()
     failed = 0
     failures: list[Failure] = []
     reached: Counter[str] = Counter()
     for seed in seeds:
-        played = play(seed, ablation)
+        played = play(seed, ablation, keep=KEEPS[store])
         traces.update(played.trace.encode())
         reached.update(played.reached)
         if played.violations:
@@ -137,14 +155,17 @@ def proceed(
     chunk: int,
     file: Path | None,
     tell: Callable[[Record], None],
-    surveyed: Callable[[Iterable[range]], Iterable[Survey]] = lambda blocks: map(survey, blocks),
+    store: Store = "memory",
+    surveyed: Callable[[Iterable[range]], Iterable[Survey]] | None = None,
 ) -> Record:
     """Play what is not played yet, and keep and tell the record after each chunk.
 
     `surveyed` plays blocks of seeds, perhaps several at once, and returns what was seen of each,
     in their order. Raises `Refusal` when the file holds an unfinished record of something else.
     """
-    record = _begun(seeds, file)
+    if surveyed is None:
+        surveyed = partial(map, partial(survey, store=store))
+    record = _begun(seeds, file, store)
     while not record.is_done:
         first = record.first + record.played
         count = min(chunk, record.first + record.count - first)
@@ -159,16 +180,17 @@ def proceed(
 def verdict(record: Record) -> list[str]:
     """Return everything that keeps a campaign from having shown what it was to show."""
     found = [
-        f"seed {failure.seed}: {violation}\n    replay it: {replay(failure.seed)}"
+        f"seed {failure.seed}: {violation}\n    replay it: {replay(failure.seed, record.keep.name)}"
         for failure in record.failures
         for violation in failure.violations
     ]
     return found + [f"never met: {name}" for name in record.missing]
 
 
-def replay(seed: int) -> str:
+def replay(seed: int, store: str = "memory") -> str:
     """Return the command that tells the story of a seed."""
-    return f"python -m tests.simulation --story {seed}"
+    where = "" if store == "memory" else f" --store {store}"
+    return f"python -m tests.simulation{where} --story {seed}"
 
 
 def read_record(file: Path) -> Record:
@@ -198,19 +220,25 @@ def sources(root: Path = ROOT) -> str:
 # Inside ---------------------------------------------------------------------------------------
 
 
-def _begun(seeds: range, file: Path | None) -> Record:
+def _begun(seeds: range, file: Path | None, store: Store) -> Record:
     """Return the record to go on with."""
-    fresh = Record(first=seeds.start, count=len(seeds), commit=_commit(), sources=sources())
+    fresh = Record(
+        first=seeds.start,
+        count=len(seeds),
+        commit=_commit(),
+        sources=sources(),
+        store=msgspec.UNSET if store == "memory" else store,
+    )
     if file is None or not file.exists():
         return fresh
     record = read_record(file)
     is_same = (record.first, record.count) == (fresh.first, fresh.count)
-    if is_same and record.sources == fresh.sources:
+    if is_same and (record.sources, record.store) == (fresh.sources, fresh.store):
         return record
     if record.is_done:
         # It has said what it had to say, of other seeds or sources.
         return fresh
-    what = "seeds" if not is_same else "sources"
+    what = "seeds" if not is_same else "sources" if record.store == fresh.store else "stores"
     message = f"{file} is unfinished, and of other {what}; finish it with them, or delete it"
     raise Refusal(message)
 
@@ -234,7 +262,7 @@ def _with(record: Record, first: int, count: int, surveys: list[Survey]) -> Reco
             chunks=(*record.chunks, done),
             failures=tuple(failures[:FAILURES_KEPT_MAX]),
             reached=dict(sorted(reached.items())),
-            missing=tuple(missing(reached)),
+            missing=tuple(missing(reached, record.keep.required)),
         )
     )
 

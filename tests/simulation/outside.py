@@ -39,6 +39,7 @@ TAKES_BACK = {
     "withdraw": "insure",
     "free": "seat",
     "repay": "charge",
+    "put back": "take",
 }
 """What each undo takes back."""
 QUERY = "credit"
@@ -123,6 +124,11 @@ class Outside:
         if operation in TAKES_BACK:
             self._take_back(request, destiny)
         return self._enter(request, destiny)
+
+    def enter(self, operation: str, order: str, amount: int) -> None:
+        """Put on the books what the journal's own database says has happened."""
+        request = Request(operation=operation, key="", order=order, amount=amount)
+        self.books.append(Entry(at=self._now(), request=request, reference="shelf"))
 
     def net(self, order: str, operation: str) -> int:
         """Return how often something was done for an order, less how often it was taken back."""

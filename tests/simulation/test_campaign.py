@@ -13,6 +13,7 @@ from tests.simulation.campaign import (
     Failure,
     Record,
     Refusal,
+    Store,
     Survey,
     proceed,
     read_record,
@@ -123,3 +124,27 @@ def test_what_was_never_met_is_named() -> None:
     )
 
     assert verdict(record) == [f"never met: {name}" for name in REQUIRED]
+
+
+def test_a_campaign_on_another_store_says_so_and_is_not_gone_on_with(tmp_path: Path) -> None:
+    file = tmp_path / "proof.json"
+
+    def proceeded(store: Store, players: Players) -> Record:
+        return proceed(
+            range(1_000),
+            chunk=400,
+            file=file,
+            tell=lambda _record: None,
+            store=store,
+            surveyed=players,
+        )
+
+    with pytest.raises(InterruptedError):
+        proceeded("postgres", Players(failing=7, blocks_max=3))
+    with pytest.raises(Refusal, match="other stores"):
+        proceeded("memory", Players())
+
+    told = verdict(proceeded("postgres", Players(failing=7)))
+
+    assert "python -m tests.simulation --store postgres --story 7" in told[0]
+    assert "never met: commit: stalled" in told

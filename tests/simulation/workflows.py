@@ -1,7 +1,8 @@
-"""What is simulated: four workflows of a shop, in the releases and editions that are deployed.
+"""What is simulated: five workflows of a shop, in the releases and editions that are deployed.
 
 The body of `price` is another one in every release, while the plan and its fingerprint stay.
-`gift_order` comes in two editions, which are two plans of the same name.
+`gift_order` comes in two editions, which are two plans of the same name. `counter_order` writes
+in the journal's own database, and is ordered only where that is simulated too.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from makegood import (
     Retry,
     RetryFresh,
     RetryNow,
+    Transaction,
     Undecided,
     Verdict,
+    Writes,
     expect,
     injected,
     pure,
@@ -39,10 +42,27 @@ if TYPE_CHECKING:
     from makegood.definition.workflow import Workflow
     from makegood.journal.protocol import RunRow
 
-__all__ = ["RELEASES", "Order", "Receipt", "deployed", "recomputed"]
+__all__ = [
+    "LOOK",
+    "NOTE",
+    "PUT_BACK",
+    "RELEASES",
+    "TAKE",
+    "Order",
+    "Receipt",
+    "deployed",
+    "recomputed",
+]
 
 RELEASES = 3
 """How many releases of the program there are."""
+
+
+LOOK = "SELECT count FROM shelf WHERE name = ?"
+TAKE = "UPDATE shelf SET count = count - 1 WHERE name = ? AND price >= ?"
+PUT_BACK = "UPDATE shelf SET count = count + 1 WHERE name = ? AND price >= ?"
+NOTE = "INSERT INTO note (name, price) VALUES (?, ?)"
+"""What the steps do in the application's own tables. There is one of each thing on the shelf."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +159,31 @@ async def credit(
     return Credit(answer.state == "yes")
 
 
+async def take(order: Order, *, transaction: Transaction = injected) -> Receipt:
+    """Take something from the shelf, or fail because there is none: it is never in doubt."""
+    await transaction.fetch(LOOK, order.id)
+    await transaction.execute(TAKE, order.id, order.amount)
+    return Receipt(order=order.id, reference="shelf", amount=order.amount)
+
+
+async def put_back(receipt: Receipt, *, transaction: Transaction = injected) -> None:
+    """Put it back."""
+    await transaction.execute(PUT_BACK, receipt.order, receipt.amount)
+
+
+async def ship_and_note(
+    order: Order,
+    amount: int,
+    *,
+    teller: Teller = injected,
+    key: IdempotencyKey = injected,
+    writes: Writes = injected,
+) -> Receipt:
+    """Have it shipped, and make a note of it with the record."""
+    writes.execute(NOTE, order.id, order.amount, expect_rows=1)
+    return await doing("ship")(order, amount, teller=teller, key=key)
+
+
 AGAIN = Retry(attempts=3, delay=timedelta(milliseconds=500))
 UNDO_AGAIN = Retry(attempts=4, delay=timedelta(seconds=1), factor=1.5)
 FIND_AGAIN = Retry(attempts=3, delay=timedelta(seconds=1), factor=1.5)
@@ -179,13 +224,23 @@ insure = _step("insure", "withdraw", timeout=IMPATIENCE, **_looked_up("insure"))
 seat = _step("seat", "free")
 issue = _one_way("issue", pivot=True, irreversible="it is theirs", **_looked_up("issue"))
 letter = _one_way("letter", optional=True, irreversible="a letter cannot be unsent")
+take_one = step(take, undo=put_back)
+ship_noted = step(
+    ship_and_note,
+    name="ship",
+    undo=undoing("recall"),
+    undo_retry=UNDO_AGAIN,
+    undo_timeout=PATIENCE,
+    retry=AGAIN,
+    timeout=PATIENCE,
+)
 ask_credit = query(credit, retry=AGAIN, timeout=PATIENCE)
 
 
 def deployed(release: int, *, edition: int) -> tuple[Workflow[..., Any], ...]:  # Any: as above.
     """Return the workflows of one release, with one edition of what has several."""
     placed, quick, ticket = _RELEASED[release]
-    return placed, quick, ticket, _EDITIONS[edition]
+    return placed, quick, ticket, _EDITIONS[edition], _COUNTER
 
 
 def _release(number: int) -> tuple[Workflow[..., Any], ...]:  # Any: as above.
@@ -258,6 +313,18 @@ def _edition_two() -> Workflow[..., Any]:  # Any: as above.
     return gift_order
 
 
+def _counter() -> Workflow[..., Any]:  # Any: as above.
+    @workflow
+    def counter_order(order: Order) -> Receipt:
+        """Take it from the shelf, have it paid and shipped."""
+        taken = take_one(order)
+        captured = capture.after(taken)(order, order.amount)
+        return ship_noted.after(captured)(order, order.amount)
+
+    return counter_order
+
+
+_COUNTER = _counter()
 _RELEASED = tuple(_release(number) for number in range(RELEASES))
 _EDITIONS = (_edition_one(), _edition_two())
 

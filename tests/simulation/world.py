@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from makegood import Config, Engine
-from makegood.journal.memory import MemoryJournal
-from makegood.testing.simulation import Host, Line, SimulatedJournal, Simulation, Stalled
+from makegood.testing.simulation import Host, Line, Simulation, Stalled
 from tests.simulation.ablation import NOTHING, Teller
 from tests.simulation.judging.checks import Trial, judge
-from tests.simulation.judging.witness import Watched, Witness
+from tests.simulation.judging.witness import Witness
+from tests.simulation.keeping import IN_MEMORY
 from tests.simulation.orders.customers import Customer
 from tests.simulation.orders.drawing import ClientWeather, Weather, draw_destiny, draw_wish
 from tests.simulation.outside import Outside
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from tests.simulation.ablation import Ablation
+    from tests.simulation.keeping import Keep
     from tests.simulation.outside import Answer, Request
 
 __all__ = ["Played", "play"]
@@ -66,9 +67,14 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     """What happened, line by line; empty unless it was asked for."""
 
 
-def play(seed: int, ablation: Ablation = NOTHING, *, tells: bool = False) -> Played:
-    """Play the world of a seed, without the safeguard that an ablation takes away."""
-    world = World(seed, ablation)
+def play(
+    seed: int, ablation: Ablation = NOTHING, *, keep: Keep = IN_MEMORY, tells: bool = False
+) -> Played:
+    """Play the world of a seed, without the safeguard that an ablation takes away.
+
+    `keep` says where its journal is.
+    """
+    world = World(seed, ablation, keep)
     with listening(world.heard):
         try:
             world.simulation.run(world.plot())
@@ -95,7 +101,7 @@ def play(seed: int, ablation: Ablation = NOTHING, *, tells: bool = False) -> Pla
 class World:
     """Everything that there is in one world."""
 
-    def __init__(self, seed: int, ablation: Ablation) -> None:
+    def __init__(self, seed: int, ablation: Ablation, keep: Keep) -> None:
         self.simulation = simulation = Simulation(seed)
         self.heard: list[str] = []
         """What engines complained about that they should not have met."""
@@ -103,29 +109,31 @@ class World:
         self._is_clock_wrong = False
         """Whether a worker's clock was wrong at any time."""
         self.witness = Witness(simulation.store, lambda: simulation.loop.micros, simulation.tell)
-        self._ablation = ablation
+        self.ablation = ablation
         self._chance = simulation.chance("plot")
         chance = simulation.chance("orders")
         self._has_outage = chance.random() < _OUTAGE_RATE
-        wishes = [draw_wish(chance, number) for number in range(chance.randint(2, 6))]
+        count = chance.randint(2, 6)
+        wishes = [draw_wish(chance, number, keep.workflows) for number in range(count)]
         if self._has_outage:
             # The one of which keys are forgotten outside.
             wishes[0] = msgspec.structs.replace(wishes[0], workflow="quick_order")
-        self._destinies = {wish.order.id: draw_destiny(chance, wish) for wish in wishes}
-        self._outside = Outside(
-            self._destinies,
+        self.destinies = {wish.order.id: draw_destiny(chance, wish) for wish in wishes}
+        self.outside = Outside(
+            self.destinies,
             lambda: simulation.loop.micros,
             broken=self.witness.break_rule,
             before=self.witness.requested,
         )
-        self._weather = Weather(simulation.chance("weather"), self._destinies)
-        self._release = self._chance.randrange(2)
+        self.weather = Weather(simulation.chance("weather"), self.destinies)
+        self.release = self._chance.randrange(2)
         count = self._chance.randint(1, 3)
         self._has_editions = count > 1 and self._chance.random() < 0.3
         self._workers = [self._worker(number) for number in range(count)]
         rate = self._chance.choice((0.0, 0.02, 0.1))
-        self._client_weather = ClientWeather(simulation.chance("client weather"), rate)
+        self.client_weather = ClientWeather(simulation.chance("client weather"), rate)
         self._client = self._client_host()
+        self._keeping = keep.made(self)
         self._customers = [
             Customer(
                 simulation,
@@ -143,7 +151,7 @@ class World:
         def serve(engine: Engine) -> None:
             # The new edition comes with the first restart of every other process.
             is_new = self._has_editions and number % 2 == 1 and host.boots > 1
-            engine.serve(*deployed(self._release, edition=int(is_new)))
+            engine.serve(*deployed(self.release, edition=int(is_new)))
 
         skew = self._chance.choice((0, 0, 8 * SECOND))
         drift = self._chance.choice((0, 0, 20_000))
@@ -158,13 +166,10 @@ class World:
         return host
 
     def _make_worker(self, host: Host) -> Engine:
-        simulation, ablation = self.simulation, self._ablation
-        store = ablation.store(MemoryJournal(simulation.store), simulation.store)
-        watched = Watched(store, simulation.store, self.witness, self._release)
-        journal = SimulatedJournal(watched, simulation, host, self._weather)
-        line = Telephone(Line(simulation, host, self._weather), self._outside)
+        simulation, ablation = self.simulation, self.ablation
+        line = Telephone(Line(simulation, host, self.weather), self.outside)
         return Engine(
-            ablation.journal(journal, host),
+            self._keeping.worker(host),
             services={Teller: ablation.teller(line)},
             config=CONFIG,
             clock=host.clock,
@@ -174,11 +179,8 @@ class World:
 
     def _client_host(self) -> Host:
         def make(host: Host) -> Engine:
-            store = MemoryJournal(self.simulation.store)
-            watched = Watched(store, self.simulation.store, self.witness, self._release)
-            journal = SimulatedJournal(watched, self.simulation, host, self._client_weather)
             return Engine(
-                journal,
+                self._keeping.client(host),
                 config=CLIENT_CONFIG,
                 clock=host.clock,
                 ids=self.simulation.ids,
@@ -229,7 +231,11 @@ class World:
         while self.simulation.loop.micros < until:
             await self.simulation.pause(int(chance.random() * 6 * SECOND))
             if is_eventful:
-                self._happen(chance)
+                what = self._keeping.happen(chance)
+                if what is None:
+                    self._happen(chance)
+                else:
+                    self._note(what)
         if self._has_outage:
             await self._outage(chance)
 
@@ -253,7 +259,7 @@ class World:
             case _:
                 # From here on whatever boots is of the next release.
                 self._note("deployed")
-                self._release = min(self._release + 1, RELEASES - 1)
+                self.release = min(self.release + 1, RELEASES - 1)
                 host.stop()
 
     async def _outage(self, chance: Random) -> None:
@@ -274,7 +280,8 @@ class World:
 
     async def _calm(self) -> None:
         """End the faults, set the clocks right, and wait until all processes run."""
-        self._weather.is_calm = self._client_weather.is_calm = True
+        self.weather.is_calm = self.client_weather.is_calm = True
+        self._keeping.calm_down()
         for host in self._workers:
             host.clock.set_right()
             if self._has_editions and host.boots == 1:
@@ -298,14 +305,15 @@ class World:
             Trial(
                 witness=self.witness,
                 store=self.simulation.store,
-                outside=self._outside,
+                outside=self.outside,
                 customers=self._customers,
-                destinies=self._destinies,
-                troubles=self._weather.seen + self._outside.troubles,
+                destinies=self.destinies,
+                troubles=self.weather.seen + self.outside.troubles,
                 stalls=self._clocks_put + sum(host.pauses for host in self._workers),
                 is_clock_wrong=self._is_clock_wrong,
             )
         )
+        self._keeping.judge()
         return self.witness.violations
 
     @property
@@ -341,12 +349,12 @@ class Telephone:
 
     def __init__(self, line: Line, outside: Outside) -> None:
         self._line = line
-        self._outside = outside
+        self.outside = outside
 
     async def ask(self, request: Request) -> Answer:
         """Have something done outside."""
         subject = f"{request.operation} {request.order}"
-        return await self._line.ask(subject, lambda: self._outside.ask(request))
+        return await self._line.ask(subject, lambda: self.outside.ask(request))
 
 
 _EXPECTED = (

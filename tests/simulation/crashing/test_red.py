@@ -51,6 +51,9 @@ class StaleRead(Around):
         history = await self.journal.read(run)
         return msgspec.structs.replace(history, appends=history.appends[:-1] or history.appends)
 
+    async def read_all(self, runs: Sequence[RunId]) -> tuple[History, ...]:
+        return tuple([await self.read(run) for run in runs])
+
 
 class ClaimedOnce(Around):
     """A run whose first heir died is not found by a second one."""

@@ -149,7 +149,8 @@ def _check_money(trial: Trial, order: str) -> None:
     if sums["capture"] + sums["charge"] != sums["ship"] + sums["issue"]:
         _broken(trial, "money kept, goods sent", f"{order}: {dict(sums)}")
     held = sums["authorize"] and sums["authorize"] != sums["capture"]
-    if held or sums["reserve"] != sums["ship"] or sums["seat"] != sums["issue"]:
+    shipped = sums["reserve"] + sums["take"]
+    if held or shipped != sums["ship"] or sums["seat"] != sums["issue"]:
         _broken(trial, "nothing is held", f"{order}: {dict(sums)}")
 
 

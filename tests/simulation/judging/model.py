@@ -1,6 +1,6 @@
 """How an order may end, said from its destiny and its troubles alone.
 
-It knows the four workflows by hand, and nothing of plans, facts or decisions. What it is told of
+It knows the five workflows by hand, and nothing of plans, facts or decisions. What it is told of
 an order was seen outside: what awaited it, how often a request was refused or went astray, what
 its customers were promised. From that it says which ends are allowed, and what the books must say.
 """
@@ -37,6 +37,8 @@ class Shape:
     """A letter is written to whoever does not want one too."""
     looked_up: frozenset[str] = frozenset()
     """What the outside can be asked about."""
+    local: frozenset[str] = frozenset()
+    """What is done in the journal's own database: never in doubt, and never left."""
     query: str | None = None
     pivot: str | None = None
     behind_pivot: frozenset[str] = frozenset()
@@ -78,6 +80,12 @@ SHAPES = {
         query="credit",
         deadline_micros=20 * SECOND,
         forgotten={"charge": 90 * SECOND},
+    ),
+    "counter_order": Shape(
+        steps=("take", "capture", "ship"),
+        undos={**_UNDOS, "take": "put back"},
+        looked_up=frozenset({"capture"}),
+        local=frozenset({"take"}),
     ),
     "ticket_order": Shape(
         steps=("seat", "authorize", "issue", "capture"),
@@ -242,7 +250,7 @@ def _may_leave(case: Case) -> bool:
     """Say whether each undo that is left can have given up."""
     for operation in case.left:
         undo = case.shape.undos.get(operation)
-        if undo is None:
+        if undo is None or operation in case.shape.local:
             return False
         if _spoiled(case, undo) < UNDO_ATTEMPTS and not _is_dead(case, operation):
             return False
@@ -261,6 +269,8 @@ def _may_doubt(case: Case) -> bool:
 
 
 def _may_be_stuck(case: Case, operation: str) -> bool:
+    if operation in case.shape.local:
+        return False
     if not case.astray[operation] + case.stalls + case.claims:
         return False
     if _is_dead(case, operation):

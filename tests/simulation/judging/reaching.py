@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from makegood.testing.simulation import KILLS, Fate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["REQUIRED", "missing"]
 
@@ -107,6 +107,6 @@ REQUIRED = (
 """Everything that must have been met, as it is counted."""
 
 
-def missing(reached: Mapping[str, int]) -> list[str]:
+def missing(reached: Mapping[str, int], required: Sequence[str] = REQUIRED) -> list[str]:
     """Return what was not met."""
-    return [name for name in REQUIRED if not reached.get(name)]
+    return [name for name in required if not reached.get(name)]

@@ -65,6 +65,10 @@ class Witness:
         """Return what is known of the run with this key, which is the order's id."""
         return self._by_key.get(key)
 
+    def has_written(self, run: RunId, token: bytes) -> bool:
+        """Say whether an append is in the journal."""
+        return token in self._tokens[run]
+
     # The outside ----------------------------------------------------------------------------
 
     def requested(self, request: Request) -> None:
@@ -169,8 +173,8 @@ class Witness:
             self.reached["start: another was first"] += 1
             return
         record = self._store.records.get(post.run)
-        newest = record.inbox[-1:] if record is not None else []
-        if [(posted.n, posted.body) for posted in newest] != [(outcome, post.body)]:
+        inbox = record.inbox if record is not None else []
+        if (outcome, post.body) not in [(posted.n, posted.body) for posted in inbox]:
             self.break_rule("only what is durable is acknowledged", f"post {outcome}")
         if post.create is not None:
             self.reached["start: posted"] += 1

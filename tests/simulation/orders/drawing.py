@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from makegood.testing.simulation import Call
 
-__all__ = ["ClientWeather", "Weather", "Wish", "draw_destiny", "draw_wish"]
+__all__ = ["WORKFLOWS", "ClientWeather", "Weather", "Wish", "draw_destiny", "draw_wish"]
 
 SECOND = 1_000_000
 KILLS = (Fate.KILL_BEFORE, Fate.KILL_INSIDE_LOST, Fate.KILL_INSIDE_DONE, Fate.KILL_AFTER)
@@ -155,17 +155,18 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """How many ask for an undo at once when the run has ended."""
 
 
-_WORKFLOWS = ("place_order", "place_order", "gift_order", "ticket_order", "quick_order")
+WORKFLOWS = ("place_order", "place_order", "gift_order", "ticket_order", "quick_order")
 _OPERATIONS = {
     "place_order": ("reserve", "authorize", "capture", "ship", "letter"),
     "gift_order": ("reserve", "wrap", "insure", "capture", "ship"),
     "ticket_order": ("seat", "authorize", "issue", "capture", "letter"),
     "quick_order": ("credit", "reserve", "charge", "ship"),
+    "counter_order": ("take", "capture", "ship"),
 }
 _UNDOS = ("release", "void", "refund", "recall", "unwrap", "withdraw", "free", "repay")
 
 
-def draw_wish(chance: Random, number: int) -> Wish:
+def draw_wish(chance: Random, number: int, workflows: Sequence[str]) -> Wish:
     """Draw what one customer wants."""
     order = Order(
         id=f"o{number}", amount=chance.randrange(100, 10_000), wants_letter=chance.random() < 0.7
@@ -173,7 +174,7 @@ def draw_wish(chance: Random, number: int) -> Wish:
     cancels = chance.random() < 0.25
     undoes = chance.random() < 0.2
     return Wish(
-        workflow=chance.choice(_WORKFLOWS),
+        workflow=chance.choice(workflows),
         order=order,
         begins_at=int(chance.random() * 8 * SECOND),
         starts=chance.choice(("once", "once", "twice", "race", "conflict")),

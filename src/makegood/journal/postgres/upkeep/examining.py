@@ -166,7 +166,7 @@ class Examiner:
             SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
                    current_setting('max_connections')::bigint
                    - current_setting('superuser_reserved_connections')::bigint
-                   - current_setting('reserved_connections')::bigint
+                   - coalesce(current_setting('reserved_connections', true), '0')::bigint
             """
         )
         assert row is not None, "a statement without FROM has a row"
