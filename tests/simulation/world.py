@@ -28,7 +28,7 @@ from tests.simulation.outside import Outside
 from tests.simulation.workflows import RELEASES, deployed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from random import Random
 
     from tests.simulation.ablation import Ablation
@@ -206,18 +206,26 @@ class World:
         customers = [loop.create_task(customer.live()) for customer in self._customers]
         await self._trouble()
         await self._calm()
-        quiet_since = loop.micros
-        while not (all(customer.done() for customer in customers) and self._is_at_rest()):
-            if loop.micros - quiet_since > QUIET_SECONDS_MAX * SECOND:
-                self.witness.break_rule("everything comes to rest", "it takes too long")
-                break
-            await self.simulation.pause(SECOND)
-        await self.simulation.pause(ZOMBIE_SECONDS * SECOND)
+        if await self._come_to_rest(customers):
+            await self.simulation.pause(ZOMBIE_SECONDS * SECOND)
+            # What was late may have left something to do.
+            await self._come_to_rest(customers)
         for customer in customers:
             customer.cancel()
         for error in await asyncio.gather(*customers, return_exceptions=True):
             if isinstance(error, Exception):
                 self.witness.break_rule("no error is unseen", f"a customer was told {error!r}")
+
+    async def _come_to_rest(self, customers: Sequence[asyncio.Task[None]]) -> bool:
+        """Wait until nothing is left to do; say whether that did not take too long."""
+        loop = self.simulation.loop
+        quiet_since = loop.micros
+        while not (all(customer.done() for customer in customers) and self._is_at_rest()):
+            if loop.micros - quiet_since > QUIET_SECONDS_MAX * SECOND:
+                self.witness.break_rule("everything comes to rest", "it takes too long")
+                return False
+            await self.simulation.pause(SECOND)
+        return True
 
     def _is_at_rest(self) -> bool:
         records = self.simulation.store.records.values()

@@ -380,6 +380,25 @@ async def test_a_store_that_is_gone_fails_every_waiter(world: PostgresWorld, *, 
         await lease(journal)
 
 
+async def test_damage_that_the_server_finds_under_a_body_is_not_the_bodys_failure(
+    world: PostgresWorld,
+) -> None:
+    journal = await world.open(migrations=(STOCK,))
+    shop = world.place.schema.replace("engine_", "shop_")
+    await world.sql(
+        f"CREATE FUNCTION {shop}.damaged() RETURNS bigint LANGUAGE plpgsql AS $$ "
+        "BEGIN RAISE EXCEPTION 'invalid page' USING ERRCODE = 'XX001'; END $$"
+    )
+
+    async def look(transaction: Transaction) -> object:
+        return await transaction.fetch("SELECT damaged()")
+
+    with pytest.raises(StoreFailed, match="invalid page"):
+        await journal.append(first(RUN, local=Body(look)))
+
+    assert await world.sql("SELECT FROM facts") == []
+
+
 class Defective:
     """A connection that does what no driver does."""
 

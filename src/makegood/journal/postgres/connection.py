@@ -236,6 +236,10 @@ _FAULTS = {
 }
 
 
+_OF_THE_SERVER_ITSELF = frozenset({"58", "XX"})
+"""The classes of codes for its disk and for its own defects, whatever the statement was."""
+
+
 def fault_of(error: Exception) -> Fault:
     """Say what an error of the driver, of the server or of the network means."""
     code = getattr(error, "sqlstate", None)
@@ -259,6 +263,9 @@ def is_lost(connection: Connection, error: Exception) -> bool:
     """
     if isinstance(error, asyncpg.InterfaceError) and not _is_closed(connection):
         return False
+    code = getattr(error, "sqlstate", None)
+    if isinstance(code, str) and code[:2] in _OF_THE_SERVER_ITSELF:
+        return True
     return fault_of(error) in {Fault.GONE, Fault.AGAIN, Fault.FULL}
 
 

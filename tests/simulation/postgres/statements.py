@@ -1,0 +1,258 @@
+"""Which statements does the journal send? All of them, word for word: another one is a defect.
+
+Whoever changes what the journal asks of its server is told here, by name, that the simulated
+server does not know it yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from makegood.journal.postgres.opening import lock_of
+from makegood.journal.postgres.steps.guard import Permission, permitted
+from makegood.journal.postgres.working.horizon import _HOLDERS
+from makegood.journal.protocol import StoredPlan
+from makegood.journal.rows import RUN_COLUMNS
+from tests.simulation.postgres import functions
+from tests.simulation.postgres.faults import refusal
+from tests.simulation.workflows import LOOK, NOTE, PUT_BACK, TAKE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from makegood.values.ids import RunId
+    from tests.simulation.postgres.locks import Rows
+    from tests.simulation.postgres.rows import Row, Transaction
+    from tests.simulation.postgres.server import Server
+
+# Columns and parameters are numbered and named here; nothing comes from outside.
+# ruff: noqa: S608
+
+__all__ = ["SCHEMA", "Statement", "understood"]
+
+SCHEMA = "makegood"
+"""The engine's schema."""
+
+_SCHEMA_NUMBER = 3
+"""The number of the schema whose functions are played in `functions`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What the server knows of a statement."""
+
+    operation: str
+    """What it is called where faults are drawn and counted."""
+    carry_out: Callable[..., Rows]
+
+
+@cache
+def understood(query: str) -> Statement:
+    """Return what a statement is; an AssertionError names one that nobody sends."""
+    plain = " ".join(query.split())
+    found = _KNOWN.get(plain)
+    assert found is not None, f"the simulated server does not know: {plain}"
+    return found
+
+
+# Looking ----------------------------------------------------------------------------------------
+
+
+def _histories(_server: Server, transaction: Transaction, runs: Sequence[RunId]) -> Rows:
+    yield from ()
+    rows = (transaction.see(run) for run in sorted(runs))
+    return [
+        (
+            *msgspec.structs.astuple(row.row()),
+            list(row.appends),
+            [posted.n for posted in row.inbox],
+            [posted.body for posted in row.inbox],
+            [posted.at for posted in row.inbox],
+        )
+        for row in rows
+        if row is not None
+    ]
+
+
+def _verdict(_server: Server, transaction: Transaction, run: RunId) -> Rows:
+    yield from ()
+    row = transaction.see(run)
+    if row is None:
+        return []
+    return [(row.seq, row.epoch, row.owner, row.token, row.new.input_hash)]
+
+
+def _facts(_server: Server, transaction: Transaction, run: RunId, seq: int) -> Rows:
+    yield from ()
+    row = transaction.see(run)
+    return [] if row is None or len(row.appends) < seq else [(row.appends[seq - 1],)]
+
+
+def _run_of_key(_server: Server, transaction: Transaction, workflow: str, key: str) -> Rows:
+    yield from ()
+    row = _by_key(transaction, workflow, key)
+    return [] if row is None else [(row.run,)]
+
+
+def _holder_of_key(_server: Server, transaction: Transaction, workflow: str, key: str) -> Rows:
+    yield from ()
+    row = _by_key(transaction, workflow, key)
+    return [] if row is None else [(row.run, row.new.input_hash)]
+
+
+def _by_key(transaction: Transaction, workflow: str, key: str) -> Row | None:
+    run = transaction.holder_of_key(workflow, key)
+    return None if run is None else transaction.see(run)
+
+
+# Ringing ----------------------------------------------------------------------------------------
+
+
+def _listen(server: Server, transaction: Transaction) -> Rows:
+    yield from ()
+    transaction.notices.append(lambda _before: server.listen(transaction.session))
+    return []
+
+
+def _notify(server: Server, transaction: Transaction, channel: str, whom: Sequence[str]) -> Rows:
+    yield from ()
+    assert channel == SCHEMA
+    transaction.notices.append(lambda _before: server.ring(whom))
+    return [(None,) for _ in whom]
+
+
+# Plans ------------------------------------------------------------------------------------------
+
+
+def _keep_plan(_server: Server, transaction: Transaction, *values: str) -> Rows:
+    fingerprint, workflow, json = values
+    if fingerprint in transaction.store.plans:
+        return []
+    yield from transaction.lock(f"plan {fingerprint}")
+    transaction.plans.append(StoredPlan(fingerprint=fingerprint, workflow=workflow, json=json))
+    return [(fingerprint,)]
+
+
+def _plan(_server: Server, transaction: Transaction, fingerprint: str) -> Rows:
+    yield from ()
+    plan = transaction.store.plans.get(fingerprint)
+    return [] if plan is None else [(plan.workflow, plan.json)]
+
+
+# The application's tables -----------------------------------------------------------------------
+
+
+def _look(server: Server, transaction: Transaction, order: str) -> Rows:
+    yield from ()
+    return [(server.count_on_shelf(transaction, order),)]
+
+
+def _take(server: Server, transaction: Transaction, order: str, amount: int) -> Rows:
+    yield from transaction.lock(f"shelf {order}")
+    # Every other constraint is looked at only at the end of the transaction.
+    if not amount % 2 and not server.count_on_shelf(transaction, order):
+        raise refusal("23514")
+    transaction.shelf.append(("take", order, amount))
+    return [(order,)]
+
+
+def _put_back(_server: Server, transaction: Transaction, order: str, amount: int) -> Rows:
+    yield from transaction.lock(f"shelf {order}")
+    transaction.shelf.append(("put back", order, amount))
+    return [(order,)]
+
+
+def _note(_server: Server, transaction: Transaction, order: str, amount: int) -> Rows:
+    yield from ()
+    transaction.shelf.append(("note", order, amount))
+    return [(order,)]
+
+
+# Opening ----------------------------------------------------------------------------------------
+
+
+def _answering(*rows: tuple[object, ...]) -> Statement:
+    def answer(_server: Server, _transaction: Transaction, *_given: object) -> Rows:
+        yield from ()
+        return list(rows)
+
+    return Statement("open", answer)
+
+
+def _whether_only_read(server: Server, _transaction: Transaction) -> Rows:
+    yield from ()
+    return [("on" if server.is_only_read else "off",)]
+
+
+def _parameters(first: int, last: int) -> str:
+    return ", ".join(f"${number}" for number in range(first, last + 1))
+
+
+_OPENING = {
+    "SHOW server_version_num": _answering(("180000",)),
+    "SHOW transaction_read_only": Statement("open", _whether_only_read),
+    "SHOW fsync": _answering(("on",)),
+    "SHOW full_page_writes": _answering(("on",)),
+    "SHOW synchronous_commit": _answering(("on",)),
+    "SHOW client_min_messages": _answering(("warning",)),
+    # Nothing is ever to be migrated, so that nobody has to wait for another one.
+    f"SELECT {lock_of(SCHEMA)}": _answering((None,)),
+    "SELECT to_regclass($1) IS NOT NULL": _answering((True,)),
+    'SELECT value FROM "makegood".meta WHERE name = $1': _answering((_SCHEMA_NUMBER,)),
+    'SELECT owner, number FROM "makegood".migration': _answering(),
+}
+_LOOKING = {
+    f"SELECT {RUN_COLUMNS}, "
+    'ARRAY(SELECT body FROM "makegood".facts WHERE facts.run = run.id ORDER BY seq), '
+    'ARRAY(SELECT n FROM "makegood".inbox WHERE inbox.run = run.id ORDER BY n), '
+    'ARRAY(SELECT body FROM "makegood".inbox WHERE inbox.run = run.id ORDER BY n), '
+    'ARRAY(SELECT at FROM "makegood".inbox WHERE inbox.run = run.id ORDER BY n) '
+    'FROM "makegood".run WHERE id = ANY ($1)': Statement("read", _histories),
+    'SELECT id FROM "makegood".run WHERE workflow = $1 AND key = $2': Statement(
+        "read", _run_of_key
+    ),
+    'SELECT * FROM "makegood".settled($1)': Statement("read", functions.settled),
+    'SELECT workflow, json FROM "makegood".plan WHERE fingerprint = $1': Statement("read", _plan),
+    'SELECT seq, epoch, owner, token, input_hash FROM "makegood".run WHERE id = $1': Statement(
+        "verdict", _verdict
+    ),
+    'SELECT body FROM "makegood".facts WHERE run = $1 AND seq = $2': Statement("verdict", _facts),
+    'SELECT id, input_hash FROM "makegood".run WHERE workflow = $1 AND key = $2': Statement(
+        "verdict", _holder_of_key
+    ),
+    # There is no standby, and so nothing that could be found there.
+    'SELECT FROM "makegood".run WHERE id = $1 AND '
+    "current_setting('synchronous_standby_names') <> '' FOR KEY SHARE": Statement(
+        "verdict", _answering().carry_out
+    ),
+}
+_WRITING = {
+    f'SELECT "makegood".make_runs({_parameters(1, 23)}), '
+    f'"makegood".move_runs({_parameters(24, 40)})': Statement("append", functions.make_and_move),
+    f'SELECT "makegood".record_local({_parameters(1, 7)})': Statement(
+        "append", functions.record_local
+    ),
+    f'SELECT * FROM "makegood".post({_parameters(1, 11)})': Statement("post", functions.post),
+    f'SELECT * FROM "makegood".lease({_parameters(1, 7)})': Statement("lease", functions.lease),
+    f'SELECT * FROM "makegood".renew({_parameters(1, 3)})': Statement("renew", functions.renew),
+    f'SELECT "makegood".release({_parameters(1, 3)})': Statement("release", functions.release),
+    'INSERT INTO "makegood".plan (fingerprint, workflow, json) VALUES ($1, $2, $3) '
+    "ON CONFLICT DO NOTHING": Statement("keep_plan", _keep_plan),
+}
+_OF_STEPS = {
+    permitted(sql, Permission.WRITE, schema=SCHEMA): Statement("local", carry_out)
+    for sql, carry_out in ((LOOK, _look), (TAKE, _take), (PUT_BACK, _put_back), (NOTE, _note))
+}
+_BESIDE = {
+    'LISTEN "makegood"': Statement("listen", _listen),
+    "SELECT 1": Statement("listen", _answering((1,)).carry_out),
+    "SELECT pg_notify($1, whom) FROM unnest($2::text[]) AS given (whom)": Statement(
+        "ring", _notify
+    ),
+    " ".join(_HOLDERS.split()): Statement("watch", _answering().carry_out),
+}
+_KNOWN = {**_OPENING, **_LOOKING, **_WRITING, **_OF_STEPS, **_BESIDE}
