@@ -15,6 +15,8 @@ from benchmarks.claim.measuring import measure_claims
 from benchmarks.cold import measure_cold
 from benchmarks.command import options_given
 from benchmarks.fill.filled import RUNS_MIN
+from benchmarks.flow.rounds import measure_rounds
+from benchmarks.flow.sizes import measure_sizes
 from benchmarks.growth.measuring import measure_growth
 from benchmarks.measurement import Figures, disk_sync_ms
 from benchmarks.peer import PeerUnavailable, install_peers
@@ -87,6 +89,12 @@ def _measure(options: Options, folder: Path, store: Store) -> Figures:
                 seconds=options.seconds,
                 repeat=options.repeat,
             )
+        case "each":
+            with store_of("memory", folder) as memory:
+                stores = {"memory": memory, options.journal: store}
+                return measure_rounds(stores, items=options.items, repeat=options.repeat)
+        case "plans":
+            return measure_sizes(options.sizes, steps=options.steps, repeat=options.repeat)
         case _:
             return _checkout(options, folder, store)
 

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.peer import PEERS
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["Options", "options_given"]
+
+_ITEMS_MAX = 8_000
+"""What more rounds give, at 100 bytes each, is longer than a result may be."""
+_NODES_MAX = 1_000
+"""The most nodes that a plan may have."""
 
 
 class Options(argparse.Namespace):
@@ -22,6 +31,9 @@ class Options(argparse.Namespace):
     due: int
     claims: int
     seconds: int
+    items: int
+    sizes: list[int]
+    steps: int
     repeat: int
     directory: Path
     floor: bool
@@ -42,6 +54,8 @@ def options_given(description: str | None) -> Options:
     _add_cold(workloads.add_parser("cold", help="a process, to its first workflow done"))
     _add_growth(workloads.add_parser("growth", help="a full journal, beside an empty one"))
     _add_claim(workloads.add_parser("claim", help="a backlog of due runs, and those who claim"))
+    _add_each(workloads.add_parser("each", help="a round of an each, beside a plain step"))
+    _add_plans(workloads.add_parser("plans", help="a turn, by the size of its plan"))
     options = parser.parse_args(namespace=Options())
     if options.store is not None and options.journal != "postgres":
         parser.error("--store names a PostgreSQL server: it goes with --journal postgres")
@@ -101,6 +115,30 @@ def _add_claim(parser: argparse.ArgumentParser) -> None:
     _add_common(parser, repeat=1)
 
 
+def _add_each(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser, "sqlite", "postgres")
+    parser.add_argument(
+        "--items", type=_up_to(_ITEMS_MAX), default=1_000, help="rounds of the each"
+    )
+    _add_common(parser, repeat=5)
+
+
+def _add_plans(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser, "memory")
+    parser.add_argument(
+        "--sizes",
+        type=_up_to(_NODES_MAX),
+        nargs="+",
+        default=[10, 100, 500, _NODES_MAX],
+        metavar="NODES",
+        help="of the plans",
+    )
+    parser.add_argument(
+        "--steps", type=_positive, default=4_000, help="steps that each size carries out"
+    )
+    _add_common(parser, repeat=5)
+
+
 def _add_store(parser: argparse.ArgumentParser, *kinds: str) -> None:
     parser.add_argument("--journal", choices=kinds, default=kinds[0])
     parser.add_argument(
@@ -123,6 +161,19 @@ def _add_common(parser: argparse.ArgumentParser, *, repeat: int = 3) -> None:
         "measured. A server that is started here lies in the system's temporary folder (TMPDIR)",
     )
     parser.add_argument("--json", action="store_true", help="end with one JSON object on a line")
+
+
+def _up_to(most: int) -> Callable[[str], int]:
+    """Return what reads a number from 1 to this one."""
+
+    def number_of(text: str) -> int:
+        number = _positive(text)
+        if number > most:
+            message = f"{number} is more than {most}"
+            raise argparse.ArgumentTypeError(message)
+        return number
+
+    return number_of
 
 
 def _positive(text: str) -> int:

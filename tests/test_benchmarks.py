@@ -173,6 +173,31 @@ def test_a_backlog_is_claimed_from_and_worked_on(tmp_path: Path, server: Postgre
         assert figures[f"work_{name}"] > 0
 
 
+@pytest.mark.real
+def test_a_round_is_measured_beside_a_plain_step(tmp_path: Path) -> None:
+    figures = msgspec.json.decode(run_benchmark(tmp_path, "each", "--items", "9", "--repeat", "1"))
+
+    assert (figures["items"], figures["at_once"]) == (9, 64)
+    for kind in ("memory", "sqlite"):
+        item, step = figures[f"{kind}_item_us"], figures[f"{kind}_plain_step_us"]
+        assert min(item, step) > 0
+        assert figures[f"{kind}_times_plain_step"] == pytest.approx(item / step, abs=0.01)
+
+
+@pytest.mark.real
+def test_a_turn_is_measured_for_plans_of_several_sizes(tmp_path: Path) -> None:
+    small = ("--sizes", "2", "8", "--steps", "16", "--repeat", "1")
+
+    figures = msgspec.json.decode(run_benchmark(tmp_path, "plans", *small))
+
+    for size in (2, 8):
+        assert min(figures[f"declare_ms_{size}"], figures[f"turn_us_{size}"]) > 0
+    assert figures["turn_ratio_2"] == 1
+    assert figures["turn_ratio_8"] == pytest.approx(
+        figures["turn_us_8"] / figures["turn_us_2"], abs=0.01
+    )
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path, server: PostgresServer) -> str:
     """The address of a place for journals that nobody has used."""

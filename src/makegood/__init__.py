@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from makegood.decision.facts import ControlAnswer
-    from makegood.decision.preview import ForeseenKept, ForeseenUndo, UndoPreview
+    from makegood.decision.people.preview import ForeseenKept, ForeseenUndo, UndoPreview
     from makegood.definition.chain import Chain, Done, chain
+    from makegood.definition.flow.branching import switch
+    from makegood.definition.flow.failing import expect, fail
+    from makegood.definition.flow.looping import each, repeat
+    from makegood.definition.flow.sleeping import sleep
     from makegood.definition.policy import Retry
     from makegood.definition.step import (
         Pure,
         Query,
         Step,
-        expect,
         pure,
         query,
         step,
@@ -175,18 +178,23 @@ __all__ = [
     "Writes",
     "WritesRefused",
     "chain",
+    "each",
     "expect",
+    "fail",
     "injected",
     "pure",
     "query",
+    "repeat",
+    "sleep",
     "step",
+    "switch",
     "threaded",
     "workflow",
 ]
 
 _ROOMS = {
     "makegood.decision.facts": ("ControlAnswer",),
-    "makegood.decision.preview": (
+    "makegood.decision.people.preview": (
         "ForeseenKept",
         "ForeseenUndo",
         "UndoPreview",
@@ -196,12 +204,21 @@ _ROOMS = {
         "Done",
         "chain",
     ),
+    "makegood.definition.flow.branching": ("switch",),
+    "makegood.definition.flow.failing": (
+        "expect",
+        "fail",
+    ),
+    "makegood.definition.flow.looping": (
+        "each",
+        "repeat",
+    ),
+    "makegood.definition.flow.sleeping": ("sleep",),
     "makegood.definition.policy": ("Retry",),
     "makegood.definition.step": (
         "Pure",
         "Query",
         "Step",
-        "expect",
         "pure",
         "query",
         "step",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from msgspec import Raw
 
@@ -17,7 +17,7 @@ from makegood.decision.commands import Compensate, Evaluate, Local, Start, Stop,
 from makegood.decision.decide import decide
 from makegood.decision.evolve import evolve, expects, fold
 from makegood.decision.retry import Chance
-from makegood.decision.state import NodeState, RunState
+from makegood.decision.state import NodeState, Rounds, RunState, Scope
 from makegood.definition.plan import Kind
 from makegood.values.instants import Instant, after
 from makegood.values.verdict import (
@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 DONE = "done"
 HOLDS = "holds"
 SKIP = "skip"
+AGAIN = "again"
+"""A repeat is not over yet."""
+NAP = timedelta(minutes=3)
+"""How long a sleep takes."""
 TRANSIENT = Failure(kind=FailureKind.TRANSIENT, type="makegood.errors.Unavailable")
 DECLINED = Failure(kind=FailureKind.DECLINED, type="makegood.errors.Declined")
 PERMANENT = Failure(kind=FailureKind.PERMANENT, type="builtins.ValueError")
@@ -116,7 +120,7 @@ class Run:
 
     @property
     def undone(self) -> list[str]:
-        return [self.plan.nodes[index].path for index in self.state.undone_order]
+        return [self.state.graph[index].path for index in self.state.undone_order]
 
     @property
     def waits(self) -> timedelta | None:
@@ -125,7 +129,7 @@ class Run:
         return None if due is None else timedelta(microseconds=due - self.now)
 
     def node(self, path: str) -> NodeState:
-        return self.state.nodes[self.plan.positions[path]]
+        return self.state.nodes[self.state.positions[path]]
 
     def names(self, *classes: type) -> list[str]:
         """Return the nodes that the facts of these classes are about, in order."""
@@ -215,7 +219,7 @@ class Run:
         """Fold what arrived, decide, append, and begin what was decided."""
         recorded: list[Fact] = []
         for fact in arrivals:
-            if expects(self.plan, self.state, fact):
+            if expects(self.state, fact):
                 self.fold(fact, recorded)
         commands = self.decide(recorded)
         local = next((command for command in commands if isinstance(command, Local)), None)
@@ -235,7 +239,7 @@ class Run:
 
     def decide(self, recorded: list[Fact]) -> list[Body | Stop | Local]:
         commands: list[Body | Stop | Local] = []
-        for _ in range(100 + 10 * len(self.plan.nodes)):
+        for _ in range(200 + 10 * len(self.plan.nodes)):
             decision = self.ask()
             for fact in decision.facts:
                 self.fold(fact, recorded)
@@ -257,13 +261,13 @@ class Run:
         return decide(self.plan, self.state, self.now, self.chance)
 
     def fold(self, fact: Fact, recorded: list[Fact]) -> None:
-        evolve(self.plan, self.state, fact)
+        evolve(self.state, fact)
         recorded.append(fact)
 
     def append(self, recorded: list[Fact], *, fold_them: bool = False) -> None:
         if fold_them:
             for fact in recorded:
-                evolve(self.plan, self.state, fact)
+                evolve(self.state, fact)
         self.history.append(tuple(recorded))
         if any(isinstance(fact, PROGRESS) for fact in recorded):
             self.claims = 0
@@ -275,7 +279,7 @@ class Run:
 
     def name_of(self, body: Body | Local) -> str:
         """Return how the script names a body: `pay`, `pay ask`, `pay undo`."""
-        path = self.plan.nodes[body.node].path
+        path = self.state.graph[body.node].path
         match body:
             case Start() | Local(direction="do"):
                 return path
@@ -294,7 +298,7 @@ class Run:
     def outcome_of(self, body: Body, outcome: Outcome | None = None) -> Fact:
         if body in self.work:
             self.work.remove(body)
-        path, name = self.plan.nodes[body.node].path, self.name_of(body)
+        path, name = self.state.graph[body.node].path, self.name_of(body)
         match body:
             case Start():
                 return self.body_ended(path, outcome or self.scripted(name, DONE))
@@ -306,7 +310,7 @@ class Run:
                 assert_never(body)
 
     def run_local(self, local: Local) -> list[Fact]:
-        path, name = self.plan.nodes[local.node].path, self.name_of(local)
+        path, name = self.state.graph[local.node].path, self.name_of(local)
         outcome = self.scripted(name, DONE)
         if local.direction == "do":
             started = facts.NodeStarted(path, local.attempt, self.now)
@@ -317,7 +321,7 @@ class Run:
         match outcome:
             case Failure():
                 return facts.NodeFailed(path, outcome, self.now)
-            case "unrecorded" if self.plan.nodes[self.plan.positions[path]].kind is Kind.STEP:
+            case "unrecorded" if self.state.graph[self.state.positions[path]].kind is Kind.STEP:
                 return facts.EffectUnrecorded(path, PERMANENT, self.now)
             case "unrecorded":
                 return facts.NodeFailed(path, PERMANENT, self.now)
@@ -347,14 +351,41 @@ class Run:
             if isinstance(outcome, Failure):
                 return facts.Returned(failure=outcome)
             return facts.Returned(value=Raw(b"3"))
-        path = self.plan.nodes[command.node].path
-        what: Literal["guard", "expect", "value"] = command.what  # type: ignore[assignment]
-        if what == "guard":
-            outcome = self.scripted(f"{path} guard", HOLDS)
-            if outcome == SKIP:
-                return facts.NodeSkipped(path, facts.SkipReason.GUARD, self.now)
-            return facts.Guarded(path) if outcome == HOLDS else self.body_ended(path, outcome)
-        return self.body_ended(path, self.scripted(path, DONE))
+        path = self.state.graph[command.node].path
+        match command.what:
+            case "guard":
+                outcome = self.scripted(f"{path} guard", HOLDS)
+                if outcome == SKIP:
+                    return facts.NodeSkipped(path, facts.SkipReason.GUARD, self.now)
+                return facts.Guarded(path) if outcome == HOLDS else self.body_ended(path, outcome)
+            case "expect" | "value":
+                return self.body_ended(path, self.scripted(path, DONE))
+            case _:
+                outcome = self.scripted(f"{path} {command.what}", DONE)
+                if isinstance(outcome, Failure):
+                    return facts.NodeFailed(path, outcome, self.now)
+                return self.evaluate_flow(command, path, str(outcome))
+
+    def evaluate_flow(self, command: Evaluate, path: str, outcome: str) -> Fact:
+        """Return what is computed of a switch, a sleep, an each or a repeat."""
+        node = self.state.graph[command.node]
+        match command.what:
+            case "case":
+                case = node.cases[0].label if outcome == DONE else outcome
+                return facts.Chosen(path, case)
+            case "due":
+                return facts.SleepBegan(path, after(self.now, NAP))
+            case "items":
+                number = 2 if outcome == DONE else int(outcome)
+                return facts.ItemsListed(path, (Raw(b"5"),) * number)
+            case "start":
+                return facts.RoundBegan(path, Raw(b"5"))
+            case "round":
+                return facts.RoundDone(path, command.round, Raw(b"4"))
+            case "until" if outcome == AGAIN:
+                return facts.RoundBegan(path, Raw(b"5"))
+            case _:
+                return facts.NodeDone(path, Raw(b"6"), self.now)
 
 
 def snapshot(state: RunState) -> dict[str, object]:
@@ -368,6 +399,13 @@ def snapshot(state: RunState) -> dict[str, object]:
 
 def _copied(value: object) -> object:
     match value:
+        case Rounds() | Scope():
+            return {
+                name: _copied(getattr(value, name))
+                for name in type(value).__slots__
+                # A round knows the rounds around it, which stand in the same list.
+                if name not in {"scopes", "outer"}
+            }
         case Raw():
             return bytes(value)
         case list():

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TypedDict, Unpack
+from itertools import count
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import msgspec
 
+from makegood.definition.flow.frame import fed
 from makegood.definition.plan import (
+    BLOCK_SPAN,
     Backoff,
+    Block,
+    Branch,
+    Case,
     Constant,
     FromInput,
+    FromNode,
+    FromRound,
     Kind,
     Node,
     Plan,
     Remedy,
     Source,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 FLAG = FromInput("flag")
 HOUR = timedelta(hours=1)
@@ -47,6 +58,10 @@ class Sketch(msgspec.Struct, frozen=True):
 
     node: Node
     after: tuple[str, ...]
+    branches: tuple[tuple[str, tuple[Sketch, ...]], ...] = ()
+    block: tuple[Sketch, ...] = ()
+    block_returns: str | None = None
+    """The node whose whole result a round gives; else it is computed."""
 
 
 def step(path: str, *after: str, **policy: Unpack[Policy]) -> Sketch:
@@ -100,21 +115,93 @@ def sketch(kind: Kind, path: str, after: tuple[str, ...], policy: Policy) -> Ske
     return Sketch(node, after)
 
 
+def switch_(path: str, *after: str, cases: Mapping[str, tuple[Sketch, ...]]) -> Sketch:
+    """Return a switch; a node of a branch names others of it, or of the plan, by their paths."""
+    return Sketch(_flow(Kind.SWITCH, path), after, branches=tuple(cases.items()))
+
+
+def sleep_(path: str, *after: str) -> Sketch:
+    return Sketch(_flow(Kind.SLEEP, path), after)
+
+
+def each_(
+    path: str,
+    *after: str,
+    block: tuple[Sketch, ...],
+    returns: str | None = None,
+    at_once: int = 2,
+) -> Sketch:
+    """Return an each, whose rounds give the whole result of a node or what is computed."""
+    shape = Block(number=1, nodes=(), returns=Constant("null"), at_once=at_once, rounds_max=10_000)
+    return Sketch(_flow(Kind.EACH, path, shape), after, block=block, block_returns=returns)
+
+
+def repeat_(
+    path: str,
+    *after: str,
+    block: tuple[Sketch, ...],
+    returns: str | None = None,
+    times_max: int = 3,
+) -> Sketch:
+    shape = Block(
+        number=1, nodes=(), returns=Constant("null"), rounds_max=times_max, is_judged=True
+    )
+    return Sketch(_flow(Kind.REPEAT, path, shape), after, block=block, block_returns=returns)
+
+
+def _flow(kind: Kind, path: str, block: Block | None = None) -> Node:
+    return Node(path=path, kind=kind, function=kind.value, retry=ONCE, timeout=None, block=block)
+
+
 def plan_of(*sketches: Sketch, returns: Source | None = None) -> Plan:
     """Return the plan of these nodes, which stand in the order of the body."""
-    positions = {each.node.path: index for index, each in enumerate(sketches)}
-    needs = [tuple(sorted(positions[path] for path in each.after)) for each in sketches]
-    nodes = tuple(
-        msgspec.structs.replace(
-            each.node,
-            needs=needs[index],
-            feeds=tuple(i for i, needed in enumerate(needs) if index in needed),
-        )
-        for index, each in enumerate(sketches)
-    )
     return Plan(
         workflow="shop",
         fingerprint="0" * 16,
-        nodes=nodes,
+        nodes=_placed(sketches, count(1)),
         returns=Constant("null") if returns is None else returns,
     )
+
+
+def _placed(sketches: tuple[Sketch, ...], blocks: Iterator[int]) -> tuple[Node, ...]:
+    """Return the nodes of a plan or of a block, each with its place and its edges."""
+    nodes: list[Node] = []
+    positions: dict[str, int] = {}
+
+    def place(each: Sketch, prefix: str, branch: Branch | None) -> None:
+        position, path = len(nodes), prefix + each.node.path
+        known = {name: positions.get(prefix + name, positions.get(name)) for name in each.after}
+        needs = {needed for needed in known.values() if needed is not None}
+        assert len(needs) == len(known), "a node follows what stands before it"
+        if branch is not None:
+            needs.add(branch.node)
+        positions[path] = position
+        nodes.append(
+            msgspec.structs.replace(
+                each.node,
+                path=path,
+                needs=tuple(sorted(needs)),
+                branch=branch,
+                cases=tuple(Case(label=case, returns=FLAG) for case, _ in each.branches),
+                block=_block(each, blocks),
+            )
+        )
+        for case, inside in each.branches:
+            for inner in inside:
+                place(inner, f"{path}/{case}/", Branch(position, case))
+
+    for each in sketches:
+        place(each, "", None)
+    return fed(nodes)
+
+
+def _block(each: Sketch, blocks: Iterator[int]) -> Block | None:
+    if each.node.block is None:
+        return None
+    number = next(blocks)
+    nodes = _placed(each.block, blocks)
+    returns: Source = FromRound(number, ("id",))
+    for place, node in enumerate(nodes):
+        if node.path == each.block_returns:
+            returns = FromNode(number * BLOCK_SPAN + place)
+    return msgspec.structs.replace(each.node.block, number=number, nodes=nodes, returns=returns)

@@ -340,3 +340,12 @@ def test_results_are_in_the_order_of_the_plan() -> None:
         b"1",
         None,
     ]
+
+
+def test_nothing_starts_beside_a_demand_that_does_not_hold() -> None:
+    plan = plan_of(query("find"), expect("in_stock", "find"), step("pay", "find"))
+
+    run = Run(plan, {"in_stock": [PERMANENT]}).play()
+
+    assert run.state.status == "failed"
+    assert run.names(facts.NodeStarted) == ["find"]

@@ -11,10 +11,10 @@ from msgspec import Raw
 
 from makegood.decision import facts
 from makegood.decision.commands import Compensate, Start, Undo
-from makegood.decision.control import waited_for
 from makegood.decision.evolve import fold
 from makegood.decision.facts import ControlAnswer, read_facts, write_facts
-from makegood.decision.preview import preview_undo
+from makegood.decision.people.control import waited_for
+from makegood.decision.people.preview import preview_undo
 from makegood.decision.state import Phase
 from makegood.definition.plan import Kind
 from makegood.values.verdict import (

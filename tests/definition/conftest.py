@@ -23,7 +23,8 @@ from typing import Any, NamedTuple, NewType, Protocol, TypedDict
 import msgspec
 
 from makegood.definition.policy import Retry
-from makegood.definition.step import expect, pure, query, step
+from makegood.definition.flow.failing import expect
+from makegood.definition.step import pure, query, step
 from makegood.definition.workflow import workflow
 from makegood.errors import Declined
 from makegood.runtime.calling.threads import threaded

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import pytest
 from msgspec import Raw
 
-from makegood.definition.step import expect, pure, query, step
+from makegood.definition.flow.failing import expect
+from makegood.definition.step import pure, query, step
 from makegood.definition.workflow import Workflow, workflow
 from makegood.errors import Declined, InvalidInput
 from makegood.values.codec import NotCarried

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from makegood.definition.flow.failing import expect
 from makegood.definition.plan import (
     Argument,
     Backoff,
@@ -26,7 +27,7 @@ from makegood.definition.plan import (
     Remedy,
     fingerprint_of,
 )
-from makegood.definition.step import expect, pure, query, step
+from makegood.definition.step import pure, query, step
 from makegood.definition.workflow import workflow
 from makegood.errors import Declined, InvalidInput, PayloadTooLarge
 from makegood.values.injectable import Transaction, injected

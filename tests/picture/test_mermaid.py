@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from makegood.definition.flow.failing import expect
 from makegood.definition.plan import Argument, Backoff, Constant, FromInput, Input, Kind, Node, Plan
 from makegood.definition.policy import Retry
-from makegood.definition.step import expect, pure, query, step
+from makegood.definition.step import pure, query, step
 from makegood.definition.workflow import workflow
 from makegood.errors import Declined
 from makegood.picture import Standing, mermaid

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from makegood.decision import facts
-from makegood.decision.control import waited_for
+from makegood.decision.people.control import waited_for
 from makegood.decision.state import Phase
 from makegood.definition.plan import FromInput
 from makegood.errors import Declined

@@ -14,7 +14,7 @@ from makegood import (
     UnreadableRun,
 )
 from makegood.decision import facts
-from makegood.decision.preview import ForeseenUndo, UndoPreview
+from makegood.decision.people.preview import ForeseenUndo, UndoPreview
 from makegood.journal.protocol import Post
 from makegood.runtime.operator import Operator
 from makegood.values.limits import (

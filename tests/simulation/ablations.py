@@ -274,7 +274,7 @@ def undo_while_in_doubt(plan: Plan, state: RunState, now: Instant, chance: Chanc
     kept = state.in_flight, state.timers, state.stuck
     state.in_flight, state.timers, state.stuck = 0, {}, []
     try:
-        return roll_back(plan, state, now)
+        return roll_back(state, now)
     finally:
         state.in_flight, state.timers, state.stuck = kept
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NewType, Protocol, assert_type
+from enum import Enum
+from typing import Any, NewType, NoReturn, Protocol, assert_type
 
 import asyncpg  # type: ignore[import-untyped] # pyright: ignore[reportMissingTypeStubs]
 import asyncpg.pool  # type: ignore[import-untyped] # pyright: ignore[reportMissingTypeStubs]
@@ -38,11 +39,16 @@ from makegood import (
     Workflow,
     Writes,
     chain,
+    each,
     expect,
+    fail,
     injected,
     pure,
     query,
+    repeat,
+    sleep,
     step,
+    switch,
     threaded,
     workflow,
 )
@@ -264,3 +270,46 @@ assert_type(sent.workflow(deadline=timedelta(hours=1)), Workflow[[Wish], str])
 both = sent.workflow(returning=lambda wish, done: (wish.note, done[take]), strict=True)
 assert_type(both, Workflow[[Wish], tuple[str, Payment]])
 assert_type(both(Wish(OrderId("1"), "x")), Call[tuple[str, Payment]])
+
+
+class Method(Enum):
+    CARD = "card"
+    GIFT = "gift"
+
+
+def count_up(number: int) -> int:
+    return number + 1
+
+
+def is_enough(number: int) -> bool:
+    return number > 1
+
+
+add = pure(count_up)
+
+
+@workflow
+def treat(order_id: OrderId, method: Method, order_ids: list[OrderId], pause: timedelta) -> int:
+    order = find(order_id)
+    paid = switch(method, {Method.CARD: lambda: take(order), Method.GIFT: lambda: take(order)})
+    assert_type(paid, Payment)
+    only = switch(
+        method, {Method.CARD: lambda: take(order)}, default=lambda: fail(Declined("no")), name="one"
+    )
+    assert_type(only, Payment)
+
+    def one(each_id: OrderId) -> Payment:
+        found = find(each_id)
+        sleep.after(found).named("nap")(pause)
+        return take(found)
+
+    assert_type(each(order_ids, find, name="found"), list[Order])
+    assert_type(each(order_ids, one, at_once=2), list[Payment])
+    again = repeat(add, 0, times_max=3, until=is_enough)
+    assert_type(again, int)
+    sleep(timedelta(days=1))
+    return again
+
+
+def refuse() -> NoReturn:
+    fail(Declined("never"))

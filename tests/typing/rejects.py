@@ -17,11 +17,16 @@ from makegood import (
     Proceed,
     Retry,
     chain,
+    each,
     expect,
+    fail,
     injected,
     pure,
     query,
+    repeat,
+    sleep,
     step,
+    switch,
     workflow,
 )
 
@@ -149,6 +154,23 @@ async def start_within(
     await engine.start(call, within=session)  # refused: and this one
     await engine.start(call, within="postgresql://")  # refused: an address is no connection
     await engine.start(call, within=engine)  # refused: nor is an engine
+
+
+@workflow
+def astray(order: Order, lines: list[str], flag: bool) -> None:  # noqa: FBT001 - an input
+    send(order, switch(flag, {True: lambda: find("1")}))  # refused: the branch gives an order
+    take(switch(flag, {True: lambda: take(order)}, default=lambda: 1))  # refused: no order at all
+    switch(flag, {True: take(order)})  # refused: a branch is called later
+    switch(flag, {True: take})  # refused: a branch takes nothing
+    each(lines, take)  # refused: a line is no order
+    each(order, find)  # refused: an order is no sequence
+    each(lines, find, at_most=2)  # refused: there is no such option
+    send(each(lines, find), take(order))  # refused: a list of orders is no order
+    repeat(find, "1", times_max=3)  # refused: an order does not go round as a text
+    repeat(pure(str.strip), "1")  # refused: nothing bounds it
+    sleep(60)  # refused: a duration is a timedelta
+    sleep(until=timedelta(1))  # refused: a duration is no moment
+    fail("no")  # refused: a text is no error
 
 
 @dataclass(frozen=True, slots=True)

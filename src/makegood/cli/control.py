@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from makegood import Operator
     from makegood.cli.writing import Look
-    from makegood.decision.preview import UndoPreview
+    from makegood.decision.people.preview import UndoPreview
     from makegood.values.ids import RunId
     from makegood.values.verdict import Settlement
 

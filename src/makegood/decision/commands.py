@@ -58,12 +58,29 @@ class Local(msgspec.Struct, frozen=True, gc=False):
 class Evaluate(msgspec.Struct, frozen=True, gc=False):
     """Compute something from recorded values, at once, before the append.
 
-    `guard` and `expect` and `value` are about a node; `result` is about the run, and its node
-    is -1.
+    `result` is about the run, and its node is -1; all others are about a node. Of a switch it is
+    first the `case`, and when the chosen branch has ended its `branch`; of a sleep, when it is
+    `due`. Of an each it is its `items`, then what a `round` gives, then the `list` of that; of a
+    repeat the value to `start` with, and after every round whether to go on (`until`).
     """
 
     node: int
-    what: Literal["guard", "expect", "value", "result"]
+    what: Literal[
+        "guard",
+        "expect",
+        "value",
+        "case",
+        "branch",
+        "due",
+        "items",
+        "round",
+        "list",
+        "start",
+        "until",
+        "result",
+    ]
+    round: int = 0
+    """Which one, where it is what a round gives."""
 
 
 Command = Start | Stop | Compensate | Undo | Local | Evaluate

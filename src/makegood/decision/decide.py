@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from makegood.decision import facts
 from makegood.decision.commands import Decision, Evaluate
-from makegood.decision.control import answer
 from makegood.decision.direction import is_held_back, is_past_pivot, is_turning_back
 from makegood.decision.doubt import settle
 from makegood.decision.facts import Cause, EndStatus, ParkReason, Rollback
 from makegood.decision.forward import begin
+from makegood.decision.people.control import answer
 from makegood.decision.rollback import doubt_reason, roll_back
 from makegood.decision.state import Phase
 from makegood.definition.plan import Constant, FromNode, Kind
@@ -36,6 +36,9 @@ CLAIMS_MAX = 5
 
 _NOTHING = Decision()
 
+_NOTHING_FOLLOWS = frozenset({Phase.RETRYING, Phase.ASLEEP})
+"""Phases whose due time begins nothing while the run is held where it is."""
+
 
 def decide(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decision:
     """Say what is to be recorded and done next. It changes nothing and may be asked again."""
@@ -52,20 +55,20 @@ def decide(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
     if state.is_settled:
         return _NOTHING
     if state.rolling_back is not None:
-        return roll_back(plan, state, now)
+        return roll_back(state, now)
     return _go_forward(plan, state, now)
 
 
 def _settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decision:
     """Decide about what has ended or fallen due, unless the run kills whoever takes it."""
-    if state.claims > CLAIMS_MAX and _is_poison(plan, state, now):
+    if state.claims > CLAIMS_MAX and _is_poison(state, now):
         return Decision((facts.Parked(ParkReason.POISON, now),))
     if not state.todo and not state.timers:
         return _NOTHING
     return settle(plan, state, now, chance)
 
 
-def _is_poison(plan: Plan, state: RunState, now: Instant) -> bool:
+def _is_poison(state: RunState, now: Instant) -> bool:
     """Say whether the workers that claimed the run can have died of it.
 
     They had begun something, or stood before something that leaves no trace of its beginning:
@@ -77,12 +80,12 @@ def _is_poison(plan: Plan, state: RunState, now: Instant) -> bool:
         state.todo
         or state.ready
         or not state.timers
-        or any(due <= now and _is_local(plan, state, i) for i, due in state.timers.items())
+        or any(due <= now and _is_local(state, i) for i, due in state.timers.items())
     )
 
 
-def _is_local(plan: Plan, state: RunState, index: int) -> bool:
-    node = plan.nodes[index]
+def _is_local(state: RunState, index: int) -> bool:
+    node = state.graph[index]
     if state.nodes[index].phase is Phase.UNDO_AGAIN:
         return node.undo is not None and node.undo.local
     return node.kind is Kind.LOCAL
@@ -129,7 +132,7 @@ def _go_forward(plan: Plan, state: RunState, now: Instant) -> Decision:
     """Begin what may begin; park a run of which nothing is at work and nothing may begin."""
     is_held = is_held_back(plan, state)
     if not is_held:
-        decision = begin(plan, state, now)
+        decision = begin(state, now)
         if decision.facts or decision.commands:
             return decision
     if state.in_flight or _is_time_awaited(state, is_held=is_held):
@@ -141,8 +144,11 @@ def _go_forward(plan: Plan, state: RunState, now: Instant) -> Decision:
 
 
 def _is_time_awaited(state: RunState, *, is_held: bool) -> bool:
-    """Say whether something begins when its time comes; a definite retry does not while held."""
+    """Say whether something begins when its time comes.
+
+    While held a definite retry does not begin, and after a sleep nothing does.
+    """
     if not is_held:
         return bool(state.timers)
     waiting = (state.nodes[index] for index in state.timers)
-    return any(node.doubt or node.phase is not Phase.RETRYING for node in waiting)
+    return any(node.doubt or node.phase not in _NOTHING_FOLLOWS for node in waiting)

@@ -6,6 +6,7 @@
 | an attempt | yes | ask compensate; without one again while policy and key allow, else stuck |
 | the worker, in a step | yes | the same, but it counts as a claim and not as an attempt |
 | the worker, in a query | no | again |
+| a sleep | no | done |
 | compensate: `Proceed` | cleared | done, with that result |
 | compensate: `RetryNow` | kept | again under the same key; used up: stuck in doubt, else give up |
 | compensate: `RetryFresh` | cleared | again under a new key; used up: give up |
@@ -25,6 +26,8 @@ doubt is looked at once more when it falls due: a key that died meanwhile is not
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
+
+from msgspec import Raw
 
 from makegood.decision import facts
 from makegood.decision.commands import Compensate, Decision, Local, Undo
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["settle"]
 
 _NOTHING = Decision()
+_NULL = Raw(b"null")
 _WORTH_AGAIN = frozenset({FailureKind.TRANSIENT, FailureKind.IN_DOUBT})
 
 
@@ -62,7 +66,10 @@ def settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
     added: list[Fact] = []
     commands: list[Command] = []
     for index in sorted(state.todo + due):
-        case = _Case(plan.nodes[index], state.nodes[index], index, now, chance)
+        if state.nodes[index].phase is Phase.ASLEEP:
+            added.append(facts.NodeDone(state.graph[index].path, _NULL, now))
+            continue
+        case = _Case(state.graph[index], state.nodes[index], index, now, chance)
         decision = case.decide(is_turning=is_turning)
         added += decision.facts
         commands += decision.commands

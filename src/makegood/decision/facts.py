@@ -7,10 +7,16 @@ stored of a run's history.
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import msgspec
 
+from makegood.decision.words import (
+    Cause,
+    ControlAnswer,
+    EndStatus,
+    ParkReason,
+    Rollback,
+    SkipReason,
+)
 from makegood.values.instants import Instant
 from makegood.values.verdict import Abort, Failure, RetryFresh, RetryNow, Settlement, Undecided
 
@@ -18,6 +24,7 @@ __all__ = [
     "AttemptsGranted",
     "CancelRequested",
     "Cause",
+    "Chosen",
     "Claimed",
     "CompensateFailed",
     "CompensateRetryScheduled",
@@ -30,6 +37,7 @@ __all__ = [
     "Erased",
     "Fact",
     "Guarded",
+    "ItemsListed",
     "NodeDone",
     "NodeFailed",
     "NodeGaveUp",
@@ -47,10 +55,13 @@ __all__ = [
     "Returned",
     "Rollback",
     "RollbackBegan",
+    "RoundBegan",
+    "RoundDone",
     "RunEnded",
     "RunStarted",
     "SettleRequested",
     "SkipReason",
+    "SleepBegan",
     "UndoDone",
     "UndoFailed",
     "UndoLeft",
@@ -62,81 +73,6 @@ __all__ = [
     "read_facts",
     "write_facts",
 ]
-
-
-class Cause(StrEnum):
-    """Why a run is being rolled back, or was."""
-
-    ERROR = "error"
-    DEADLINE = "deadline"
-    CANCELLED = "cancelled"
-    REVERSED = "reversed"
-    """A person had it undone after it had completed."""
-
-
-class EndStatus(StrEnum):
-    """How a run ended."""
-
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    ERASED = "erased"
-    """However it had ended, what it held was taken out of it since."""
-
-
-class Rollback(StrEnum):
-    """What became of what had been done."""
-
-    NONE = "none"
-    """Nothing was undone: there was nothing to undo, or a person keeps what there was."""
-    UNDONE = "undone"
-
-
-class ParkReason(StrEnum):
-    """Why only a person, or a later probe, may move a run on."""
-
-    UNDO_GAVE_UP = "undo gave up"
-    IN_DOUBT = "in doubt"
-    UNRECORDED = "unrecorded effect"
-    POISON = "poison"
-    FORWARD_USED_UP = "forward retries used up after the pivot"
-
-
-class SkipReason(StrEnum):
-    """Why a node was skipped; its result is None."""
-
-    GUARD = "guard"
-    OPTIONAL = "optional"
-    """It failed, and is optional."""
-    IN_DOUBT = "in doubt"
-    """It is optional and nobody can say whether it happened."""
-
-
-class ControlAnswer(StrEnum):
-    """What became of a request."""
-
-    ACCEPTED = "accepted"
-    TOO_LATE = "too late"
-    """The run had ended."""
-    ALREADY_UNDOING = "already undoing"
-    PAST_PIVOT = "past the pivot"
-    NOT_COMPLETED = "not completed"
-    """Only a completed run can be undone."""
-    PARKED = "parked"
-    """What is unresolved must be settled first."""
-    NOT_PARKED = "not parked"
-    """Nothing of the run waits for a person."""
-    UNKNOWN_NODE = "no such node"
-    NOT_WAITED_FOR = "not what it waits for"
-    """The run is parked, but not for this node."""
-    DOES_NOT_FIT = "does not fit"
-    """What gave up undoing is not settled like what is in doubt, nor the other way round."""
-    NOT_A_RESULT = "not a result of this node"
-    """The result given cannot be read as the type that the node declares."""
-    KEY_EXPIRED = "the key has expired"
-    """It is in doubt, and the other side may not know its key any more: it can be settled."""
-    ONLY_SETTLED = "it can only be settled"
-    """It did happen, so running it again would double it."""
 
 
 class RunStarted(msgspec.Struct, frozen=True, tag="run_started", kw_only=True, gc=False):
@@ -201,6 +137,42 @@ class Guarded(msgspec.Struct, frozen=True, tag="guarded", gc=False):
     """The node's guard was evaluated and holds."""
 
     node: str
+
+
+class Chosen(msgspec.Struct, frozen=True, tag="chosen", gc=False):
+    """The switch has chosen a case: its branch is to happen, and the others are skipped."""
+
+    node: str
+    case: str
+
+
+class ItemsListed(msgspec.Struct, frozen=True, tag="items_listed", gc=False):
+    """The items of an each are known: a round is to happen for every one of them."""
+
+    node: str
+    items: tuple[msgspec.Raw, ...]
+
+
+class RoundBegan(msgspec.Struct, frozen=True, tag="round_began", gc=False):
+    """Another round of a repeat is to happen, with this value."""
+
+    node: str
+    value: msgspec.Raw
+
+
+class RoundDone(msgspec.Struct, frozen=True, tag="round_done", gc=False):
+    """What a round has given, where it is not simply the result of one of its nodes."""
+
+    node: str
+    round: int
+    value: msgspec.Raw
+
+
+class SleepBegan(msgspec.Struct, frozen=True, tag="sleep_began", gc=False):
+    """The node waits for a time to come."""
+
+    node: str
+    due: Instant
 
 
 class NodeSkipped(msgspec.Struct, frozen=True, tag="node_skipped", gc=False):
@@ -439,6 +411,11 @@ Fact = (
     | EffectUnrecorded
     | RetryScheduled
     | Guarded
+    | Chosen
+    | SleepBegan
+    | ItemsListed
+    | RoundBegan
+    | RoundDone
     | NodeSkipped
     | NodeStopped
     | NodeGaveUp

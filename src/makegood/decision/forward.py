@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from makegood.decision.commands import Command
     from makegood.decision.facts import Fact
     from makegood.decision.state import NodeState, RunState
-    from makegood.definition.plan import Node, Plan
+    from makegood.definition.plan import Node
     from makegood.values.instants import Instant
 
 __all__ = ["begin", "start"]
@@ -21,10 +21,12 @@ __all__ = ["begin", "start"]
 _NOTHING = Decision()
 
 
-def begin(plan: Plan, state: RunState, now: Instant) -> Decision:
+def begin(state: RunState, now: Instant) -> Decision:
     """Begin every node that may begin, in the order of the plan.
 
-    A local body takes an append of its own, so one is given at a time, when nothing else begins.
+    Whatever is computed comes first, for it may fail the run: nothing starts beside a demand that
+    does not hold. A local body takes an append of its own, so one is given at a time, when nothing
+    else begins.
     """
     # What is due and still waits here has definitely failed: doubt is settled before.
     due = [index for index, instant in state.timers.items() if instant <= now]
@@ -32,11 +34,12 @@ def begin(plan: Plan, state: RunState, now: Instant) -> Decision:
         return _NOTHING
     added: list[Fact] = []
     commands: list[Command] = []
+    computed: list[Evaluate] = []
     local: Local | None = None
     for index in sorted(state.ready + due):
-        node, current = plan.nodes[index], state.nodes[index]
+        node, current = state.graph[index], state.nodes[index]
         if node.when is not None and not current.guarded:
-            commands.append(Evaluate(index, "guard"))
+            computed.append(Evaluate(index, "guard"))
             continue
         match node.kind:
             case Kind.STEP | Kind.QUERY:
@@ -44,17 +47,35 @@ def begin(plan: Plan, state: RunState, now: Instant) -> Decision:
                 added += started.facts
                 commands += started.commands
             case Kind.PURE:
-                commands.append(Evaluate(index, "value"))
+                computed.append(Evaluate(index, "value"))
             case Kind.EXPECT:
-                commands.append(Evaluate(index, "expect"))
+                computed.append(Evaluate(index, "expect"))
+            case Kind.SWITCH:
+                computed.append(Evaluate(index, "case" if current.case is None else "branch"))
+            case Kind.SLEEP:
+                computed.append(Evaluate(index, "due"))
+            case Kind.EACH | Kind.REPEAT:
+                computed.append(_next_of_rounds(state, index, node))
             case Kind.LOCAL:
                 local = local or Local(index, current.attempt + 1, "do")
             case _:
                 assert_never(node.kind)
+    if computed:
+        return Decision(commands=tuple(computed))
     if local is not None and not commands:
         return Decision(commands=(local,))
-    only_starts = len(added) == len(commands) and local is None
-    return Decision(tuple(added), tuple(commands), is_last=only_starts)
+    return Decision(tuple(added), tuple(commands), is_last=local is None)
+
+
+def _next_of_rounds(state: RunState, index: int, node: Node) -> Evaluate:
+    """Say what is to be computed of an each or a repeat: its beginning, its rounds, its end."""
+    rounds = state.rounds.get(index)
+    if rounds is None:
+        return Evaluate(index, "items" if node.kind is Kind.EACH else "start")
+    if rounds.unbuilt:
+        # One at a time: when it cannot be computed, that is what becomes of all of them.
+        return Evaluate(index, "round", rounds.unbuilt[0])
+    return Evaluate(index, "list" if node.kind is Kind.EACH else "until")
 
 
 def start(node: Node, current: NodeState, index: int, now: Instant, *, attempt: int) -> Decision:

@@ -21,20 +21,19 @@ if TYPE_CHECKING:
     from makegood.decision.commands import Command
     from makegood.decision.facts import Fact
     from makegood.decision.state import RunState
-    from makegood.definition.plan import Plan
     from makegood.values.instants import Instant
 
 __all__ = ["doubt_reason", "roll_back"]
 
 
-def roll_back(plan: Plan, state: RunState, now: Instant) -> Decision:
+def roll_back(state: RunState, now: Instant) -> Decision:
     """Say what the rollback does next."""
     if state.in_flight or state.timers:
-        return _stop(plan, state, now)
+        return _stop(state, now)
     reason = doubt_reason(state) if state.stuck else None
     if reason is not None:
         return Decision((facts.Parked(reason, now),))
-    return _undo(plan, state, now)
+    return _undo(state, now)
 
 
 def doubt_reason(state: RunState) -> ParkReason | None:
@@ -45,25 +44,27 @@ def doubt_reason(state: RunState) -> ParkReason | None:
     return ParkReason.IN_DOUBT if Phase.STUCK in phases else None
 
 
-def _stop(plan: Plan, state: RunState, now: Instant) -> Decision:
-    """Stop what has no effect, and drop retries of what definitely did not happen."""
+def _stop(state: RunState, now: Instant) -> Decision:
+    """Stop what has no effect, and drop sleeps and retries of what definitely did not happen."""
     added: list[Fact] = []
     commands: list[Command] = []
     for index, current in enumerate(state.nodes):
-        node = plan.nodes[index]
+        node = state.graph[index]
         if current.phase is Phase.RUNNING and node.kind is Kind.QUERY:
             added.append(facts.NodeStopped(node.path, now))
             commands.append(Stop(index))
-        elif current.phase is Phase.RETRYING and not current.doubt:
+        elif current.phase is Phase.ASLEEP or (
+            current.phase is Phase.RETRYING and not current.doubt
+        ):
             added.append(facts.NodeStopped(node.path, now))
     return Decision(tuple(added), tuple(commands))
 
 
-def _undo(plan: Plan, state: RunState, now: Instant) -> Decision:
+def _undo(state: RunState, now: Instant) -> Decision:
     """Begin the next undo, or end the run when there is none."""
     added: list[Fact] = []
     for index in reversed(state.done_order):
-        node = plan.nodes[index]
+        node = state.graph[index]
         if node.undo is None:
             added.append(facts.NodeKept(node.path))
             continue

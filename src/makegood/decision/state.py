@@ -10,7 +10,11 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from makegood.definition.plan import BLOCK_SPAN
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from msgspec import Raw
 
     from makegood.decision.facts import (
@@ -25,13 +29,13 @@ if TYPE_CHECKING:
         SettleRequested,
         UndoRequested,
     )
-    from makegood.definition.plan import Plan
+    from makegood.definition.plan import Block, Node, Plan
     from makegood.values.instants import Instant
     from makegood.values.verdict import Abort, Failure, RetryFresh, RetryNow, Undecided
 
     Request = CancelRequested | UndoRequested | SettleRequested | RetryRequested
 
-__all__ = ["NodeState", "Phase", "RunState"]
+__all__ = ["NodeState", "Phase", "Results", "Rounds", "RunState", "Scope"]
 
 
 class Phase(IntEnum):
@@ -61,12 +65,15 @@ class Phase(IntEnum):
     UNDONE = 21  # Nobody.
     KEPT = 22  # Nobody: it declares no undo, or a person accepts that it stays.
     LEFT = 23  # A person: its undo gave up.
+    CHOSEN = 24  # The nodes of the branch that was chosen.
+    ASLEEP = 25  # A due time.
+    IN_ROUNDS = 26  # The nodes of its rounds.
 
 
 IN_FLIGHT = frozenset({Phase.RUNNING, Phase.ASKING, Phase.UNDOING})
 """Phases in which a body of the user's is at work."""
 
-TIMED = frozenset({Phase.RETRYING, Phase.ASK_AGAIN, Phase.UNDO_AGAIN})
+TIMED = frozenset({Phase.RETRYING, Phase.ASK_AGAIN, Phase.UNDO_AGAIN, Phase.ASLEEP})
 """Phases that end when their time comes."""
 
 DECIDED = frozenset(
@@ -94,6 +101,7 @@ class NodeState:
         "asked",
         "attempt",
         "began_at",
+        "case",
         "doubt",
         "failure",
         "first_at",
@@ -118,6 +126,8 @@ class NodeState:
         """How many of the nodes that it needs have not ended."""
         self.guarded: bool = False
         """Its guard was evaluated and holds."""
+        self.case: str | None = None
+        """Which branch a switch has chosen."""
         self.place: int = 0
         """Its place among all nodes with an effect, in the order of their completion."""
         self.attempt: int = 0
@@ -154,11 +164,77 @@ class NodeState:
         return self.began_at if self.granted_at is None else self.granted_at
 
 
+class Scope:
+    """One round of a block: where its nodes are, and what it was given."""
+
+    __slots__ = ("base", "block", "inputs", "node", "number", "outer", "unended")
+
+    def __init__(
+        self,
+        block: Block,
+        *,
+        node: int,
+        number: int,
+        base: int,
+        outer: Scope | None,
+        inputs: Mapping[str, Raw],
+    ) -> None:
+        self.block = block
+        self.node = node
+        """The each or the repeat whose round it is."""
+        self.number = number
+        self.base = base
+        """Where the first of its nodes stands in the graph."""
+        self.outer = outer
+        """The round that it is within, or None."""
+        self.inputs = inputs
+        """The run's inputs, and what the rounds around it were given, by `@` and the block."""
+        self.unended = len(block.nodes)
+        """How many of its nodes have neither a result nor been skipped."""
+
+
+class Rounds:
+    """How far an each or a repeat has come."""
+
+    __slots__ = ("ended", "given", "scopes", "unbuilt", "values")
+
+    def __init__(self, given: Sequence[Raw]) -> None:
+        self.given: list[Raw] = [*given]
+        """What each round is given: all items, or the values so far."""
+        self.scopes: list[Scope] = []
+        """The rounds that have begun."""
+        self.ended = 0
+        """How many of them are over, and have a value."""
+        self.values: list[Raw | None] = [None] * len(self.given)
+        """What each round has given."""
+        self.unbuilt: list[int] = []
+        """Rounds that have ended, and whose value is to be computed."""
+
+
+class Results:
+    """The results that a node of a round can see: by the numbers that its block gives them."""
+
+    __slots__ = ("_scope", "_state")
+
+    def __init__(self, state: RunState, scope: Scope) -> None:
+        self._state = state
+        self._scope = scope
+
+    def __getitem__(self, number: int) -> Raw | None:
+        block, place = divmod(number, BLOCK_SPAN)
+        scope: Scope | None = self._scope
+        while block and scope is not None and scope.block.number != block:
+            scope = scope.outer
+        assert not block or scope is not None, "a node sees the rounds that it is within"
+        return self._state.results[place if scope is None or not block else scope.base + place]
+
+
 class RunState:
     """What a run's facts add up to."""
 
     __slots__ = (
         "answers",
+        "branches",
         "cause",
         "claims",
         "completions",
@@ -167,17 +243,21 @@ class RunState:
         "done_order",
         "ended",
         "ended_at",
+        "graph",
         "in_flight",
         "inputs",
         "key",
         "nodes",
         "parked",
+        "positions",
         "ready",
         "requests",
         "results",
         "returned",
         "rollback",
         "rolling_back",
+        "rounds",
+        "scopes",
         "settled",
         "skipped_in_doubt",
         "stuck",
@@ -189,7 +269,18 @@ class RunState:
     )
 
     def __init__(self, plan: Plan) -> None:
+        self.graph: Sequence[Node] = plan.nodes
+        """What is to happen in this run: the plan's nodes, and those that it has grown."""
+        self.positions: Mapping[str, int] = plan.positions
+        """Where each path stands in `graph`."""
+        self.branches: Mapping[tuple[int, str], Sequence[int]] = plan.branches
+        """The nodes that stand in each branch of a switch itself."""
+        self.rounds: dict[int, Rounds] = {}
+        """How far each each and each repeat has come that has begun."""
+        self.scopes: dict[int, Scope] = {}
+        """In which round each node is that the graph has grown."""
         self.nodes: list[NodeState] = [NodeState(len(node.needs)) for node in plan.nodes]
+        """Where each node of `graph` stands."""
         self.inputs: dict[str, Raw] = {}
         self.results: list[Raw | None] = [None] * len(plan.nodes)
         """Each node's result as JSON, in the order of the plan; None where there is none."""
@@ -229,6 +320,23 @@ class RunState:
         self.ended_at: Instant | None = None
         self.cause: Cause | None = None
         self.rollback: Rollback | None = None
+
+    def inputs_of(self, index: int) -> Mapping[str, Raw]:
+        """Return the inputs that a node can see: the run's, and those of its rounds."""
+        scope = self.scopes.get(index)
+        return self.inputs if scope is None else scope.inputs
+
+    def results_of(self, index: int) -> Sequence[Raw | None] | Results:
+        """Return the results that a node can see, by the numbers of the plan."""
+        scope = self.scopes.get(index)
+        return self.results if scope is None else Results(self, scope)
+
+    def number_of(self, index: int) -> int:
+        """Return the number by which the plan and its code know a node of the graph."""
+        scope = self.scopes.get(index)
+        if scope is None:
+            return index
+        return scope.block.number * BLOCK_SPAN + index - scope.base
 
     @property
     def status(self) -> str:

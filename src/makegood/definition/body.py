@@ -5,9 +5,13 @@ Placeholders refuse most of what a body must not do with them, but an object can
 read before it is run, and everything that is not in its grammar is found at once:
 
     body       = [docstring] statement* [return]
-    statement  = name "=" value | name ":" type "=" value | call | "pass"
+    statement  = name "=" value | name ":" type "=" value | call | part | "pass"
+    part       = "def" name "(" ")" ":" body
     value      = a result, an input, a part of one | a constant | a tuple, list or dict of values
     call       = a definition, wired by .named, .after and .when, called with values
+               | switch(value, {constant: branch, …}, default=branch) | sleep(…) | fail(…)
+               | each(value, round) | repeat(round, value, until=…)
+    branch     = a lambda of a value | the name of a part; a round is one with a parameter
     definition = step(…), query(…), pure(…), or a name for one
 
 A function that only passes values on, such as a chain's `using`, is read by the same grammar, but
@@ -21,17 +25,33 @@ the body assigns has the meaning of what is assigned to it. What is wrong is giv
 from __future__ import annotations
 
 import ast
-import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NewType, assert_never
+from typing import assert_never
 
+from makegood.definition.flow.branching import switch
+from makegood.definition.flow.failing import expect, fail
+from makegood.definition.flow.looping import each, repeat
+from makegood.definition.flow.sleeping import Sleep
+from makegood.definition.reading.called import as_pure, is_class, taken_together, unknown_call
+from makegood.definition.reading.inner import BRANCH, ROUND, is_lambda_of, problem_of_part
+from makegood.definition.reading.meaning import (
+    Definition,
+    Meaning,
+    Part,
+    Result,
+    Shape,
+    Thing,
+    Wiring,
+    Written,
+    Wrong,
+)
 from makegood.definition.reading.place import Place, caller, place_of
 from makegood.definition.reading.refusals import EXPRESSIONS, STATEMENTS
 from makegood.definition.reading.signature import name_of
 from makegood.definition.reading.source import arguments_of, names_around, syntax_of
-from makegood.definition.step import Pure, Query, Step, expect, pure, query, step
+from makegood.definition.step import Pure, Query, Step, pure, query, step
 
 __all__ = ["read_body", "read_passing"]
 
@@ -79,45 +99,6 @@ def _read(function: Function, *, is_passing: bool) -> list[str]:
     return reading.problems
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A value that only exists when the workflow runs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """A step, a query or a pure that is declared or wired in the body itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wiring:
-    """The method `.named`, `.after` or `.when` of a definition, about to be called."""
-
-
-@dataclass(frozen=True, slots=True)
-class Thing:
-    """A name from outside of the body, and what it stands for."""
-
-    value: object
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A constant that is written out, or made from constants."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A tuple, list or dict that holds results."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wrong:
-    """Something that has been reported."""
-
-
-Meaning = Result | Definition | Wiring | Thing | Written | Shape | Wrong
-
 _WIRING = frozenset({"named", "after", "when"})
 _FACTORIES: tuple[object, ...] = (step, query, pure)
 
@@ -160,8 +141,22 @@ class _Reading:
             case ast.Return(value):
                 if value is not None:
                     self._meaning(value)
+            case ast.FunctionDef() if not self.is_passing:
+                self._part(statement)
             case _:
                 self._refuse_statement(statement)
+
+    def _part(self, function: ast.FunctionDef) -> None:
+        """Read a function that the body defines for one of its branches or its rounds."""
+        problem = problem_of_part(function)
+        if problem is not None:
+            self._problem(function, problem)
+        given = function.args.args
+        outside = self.names
+        self.names = {**outside, **{each.arg: Result() for each in given}}
+        self.statements(function.body)
+        self.names = outside
+        self.names[function.name] = Part(len(given))
 
     def _assign(self, targets: list[ast.expr], value: ast.expr) -> None:
         match targets, value:
@@ -264,7 +259,7 @@ class _Reading:
                 return self._problem(expression, f"a definition has no `{name}` in a body; {_WIRE}")
             case Thing(value):
                 return self._attribute_of(expression, value, name)
-            case Shape() | Written() | Wiring():
+            case Shape() | Written() | Wiring() | Part():
                 return self._problem(
                     expression, f"`{ast.unparse(expression)}` has no place in a body; use pure(…)"
                 )
@@ -272,7 +267,7 @@ class _Reading:
                 assert_never(whole)
 
     def _attribute_of(self, expression: ast.Attribute, value: object, name: str) -> Meaning:
-        if isinstance(value, Step | Query | Pure):
+        if isinstance(value, Step | Query | Pure | Sleep):
             if name in _WIRING:
                 return Wiring()
             if self.is_passing:
@@ -301,7 +296,7 @@ class _Reading:
             return key
         if isinstance(whole, Thing | Written):
             return Written()
-        if isinstance(whole, Shape | Definition | Wiring):
+        if isinstance(whole, Shape | Definition | Wiring | Part):
             return self._problem(
                 expression, f"`{ast.unparse(expression)}` has no place in a body; use pure(…)"
             )
@@ -314,7 +309,7 @@ class _Reading:
         return whole
 
     def _shape(self, items: list[ast.expr]) -> Meaning:
-        return _whole([self._meaning(item) for item in items])
+        return taken_together([self._meaning(item) for item in items])
 
     def _dict(
         self, expression: ast.Dict, keys: list[ast.expr | None], values: list[ast.expr]
@@ -324,7 +319,7 @@ class _Reading:
         named = [self._meaning(key) for key in keys if key is not None]
         if any(isinstance(key, Result) for key in named):
             return self._problem(expression, "a result cannot be a key; build it in pure(…)")
-        return _whole([self._meaning(value) for value in values])
+        return taken_together([self._meaning(value) for value in values])
 
     def _call(self, call: ast.Call) -> Meaning:
         called = self._meaning(call.func)
@@ -349,6 +344,12 @@ class _Reading:
                 )
             case Thing(value):
                 return self._call_thing(call, value)
+            case Part():
+                return self._problem(
+                    call,
+                    f"`{ast.unparse(call.func)}` is a part of the body; give it to switch(…), "
+                    "each(…) or repeat(…), uncalled",
+                )
             case Written() | Shape():
                 return self._problem(call, f"`{ast.unparse(call.func)}` cannot be called")
             case _:
@@ -361,7 +362,7 @@ class _Reading:
             return given
         if isinstance(called, Wiring) and ast.unparse(call.func).endswith(".named"):
             return Definition()
-        if isinstance(called, Thing) and _is_class(called.value) and isinstance(given, Written):
+        if isinstance(called, Thing) and is_class(called.value) and isinstance(given, Written):
             return given
         return self._problem(
             call,
@@ -372,12 +373,83 @@ class _Reading:
     def _call_thing(self, call: ast.Call, value: object) -> Meaning:
         if any(value is factory for factory in _FACTORIES):
             return self._declared(call)
+        if value is switch:
+            return self._switch(call)
+        if value is each or value is repeat:
+            return self._rounds(call)
         given = self._given(call)
-        if isinstance(value, Step | Query | Pure):
+        if isinstance(value, Step | Query | Pure | Sleep) or value is fail:
             return Result()
         if value is expect:
             return Written()
         return self._constructed(call, value, given)
+
+    def _switch(self, call: ast.Call) -> Meaning:
+        """Read a switch: its value, and each branch as a part of this body."""
+        for position, argument in enumerate(call.args):
+            if position == 1:
+                self._cases(argument)
+            else:
+                self._meaning(argument)
+        for keyword in call.keywords:
+            if keyword.arg == "cases":
+                self._cases(keyword.value)
+            elif keyword.arg == "default":
+                self._branch(keyword.value)
+            else:
+                self._meaning(keyword.value)
+        return Result()
+
+    def _cases(self, cases: ast.expr) -> None:
+        if not isinstance(cases, ast.Dict):
+            self._problem(cases, "the cases of a switch are written out, as a dict of branches")
+            return
+        for case, branch in zip(cases.keys, cases.values, strict=True):
+            if case is None:
+                self._problem(branch, EXPRESSIONS[ast.Starred])
+            elif not isinstance(self._meaning(case), Written | Thing | Wrong):
+                self._problem(case, "a case is a constant; compare in pure(…), and switch on that")
+            self._branch(branch)
+
+    def _rounds(self, call: ast.Call) -> Meaning:
+        """Read an each or a repeat: one of its parts is the body of a round."""
+        is_each = self._meaning(call.func) == Thing(each)
+        for position, argument in enumerate(call.args):
+            if position == (1 if is_each else 0):
+                self._round(argument)
+            else:
+                self._meaning(argument)
+        for keyword in call.keywords:
+            if keyword.arg == "body":
+                self._round(keyword.value)
+            elif keyword.arg != "until":  # It is a plain function, called when the workflow runs.
+                self._meaning(keyword.value)
+        return Result()
+
+    def _round(self, body: ast.expr) -> None:
+        if isinstance(body, ast.Name | ast.Attribute) and isinstance(
+            self._meaning(body), Thing | Definition
+        ):
+            return  # A step, a query or a pure, which is called with the item as it is.
+        self._part_given(body, 1, ROUND)
+
+    def _branch(self, branch: ast.expr) -> None:
+        self._part_given(branch, 0, BRANCH)
+
+    def _part_given(self, part: ast.expr, parameters: int, remedy: str) -> None:
+        """Read a part of the body that is given to a flow function."""
+        match part:
+            case ast.Lambda(given, body) if is_lambda_of(part, parameters):
+                outside = self.names
+                self.names = {**outside, **{each.arg: Result() for each in given.args}}
+                self._meaning(body)
+                self.names = outside
+            case ast.Name():
+                meaning = self._name(part)
+                if meaning != Part(parameters) and not isinstance(meaning, Wrong):
+                    self._problem(part, remedy)
+            case _:
+                self._problem(part, remedy)
 
     def _declared(self, call: ast.Call) -> Meaning:
         """Allow anything in a declaration, except what only exists later."""
@@ -394,11 +466,11 @@ class _Reading:
         name = ast.unparse(call.func)
         if isinstance(given, Wrong):
             return given
-        if _is_class(value):
+        if is_class(value):
             if isinstance(given, Written):
                 return Written()
-            return self._problem(call, f"`{name}` is given results; write {_as_pure(value, name)}")
-        return self._problem(call, _unknown_call(value, name))
+            return self._problem(call, f"`{name}` is given results; write {as_pure(value, name)}")
+        return self._problem(call, unknown_call(value, name))
 
     def _given(self, call: ast.Call) -> Meaning:
         """Return what a call is given, taken together."""
@@ -408,7 +480,7 @@ class _Reading:
                 given.append(self._problem(call, EXPRESSIONS[ast.Starred]))
             else:
                 given.append(self._meaning(keyword.value))
-        return _whole(given)
+        return taken_together(given)
 
     def _problem(self, node: ast.AST, sentence: str) -> Wrong:
         line = getattr(node, "lineno", 1) + self.offset
@@ -417,43 +489,3 @@ class _Reading:
 
 
 _WIRE = "wire it with .named, .after or .when, then call it"
-
-
-def _whole(parts: list[Meaning]) -> Meaning:
-    """Return what several values are, taken together."""
-    if any(isinstance(part, Wrong) for part in parts):
-        return Wrong()
-    if all(isinstance(part, Written | Thing) for part in parts):
-        return Written()
-    return Shape()
-
-
-def _is_class(value: object) -> bool:
-    """Say whether this makes values, parameters filled in or not, such as `Page[int]`."""
-    return isinstance(value, type | NewType) or isinstance(getattr(value, "__origin__", None), type)
-
-
-def _as_pure(value: object, name: str) -> str:
-    plain = name.rpartition(".")[2]
-    if isinstance(value, type) and value.__module__ != "builtins":
-        return f'pure({name}, name="{plain.lower()}")(…)'
-    return "a function of your own that does this, as pure(…)"
-
-
-def _unknown_call(value: object, name: str) -> str:
-    """Say why something is not called in a body, and what to write instead."""
-    # A workflow cannot be told by its class here, because its module stands on this one.
-    if hasattr(value, "plan") and hasattr(value, "code"):
-        return (
-            f"`{name}` is a workflow, which the body of another cannot call; call its steps here, "
-            "or start it from outside"
-        )
-    if inspect.iscoroutinefunction(value):
-        return f"`{name}` is a plain function; write step({name})(…), or query({name})(…)"
-    if isinstance(getattr(value, "__self__", None), type):
-        return f"`{name}(…)` is called now, for all runs; name the constant outside of the body"
-    if inspect.isbuiltin(value) or getattr(value, "__module__", "") == "builtins":
-        return f"`{name}()` would be computed now, before the value exists; use pure(…)"
-    if inspect.isroutine(value):
-        return f"`{name}` is a plain function; write pure({name})(…)"
-    return f"`{name}` is neither a step, a query nor a pure; a body calls nothing else"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Raw
 
@@ -33,8 +33,10 @@ __all__ = [
     "NodeCode",
     "Read",
     "RemedyCode",
+    "RoundsCode",
     "always",
     "gather",
+    "never",
     "read_constant",
     "read_input",
     "read_inside",
@@ -44,8 +46,12 @@ __all__ = [
 Inputs = Mapping[str, Raw]
 """The JSON of each input of a run."""
 
-Results = Sequence[Raw | None]
-"""The JSON of each node's result, by the node's position; None for a node that was skipped."""
+
+class Results(Protocol):
+    """The JSON of each node's result, by the node's number; None for one that was skipped."""
+
+    def __getitem__(self, number: int, /) -> Raw | None: ...
+
 
 # Any: what is read has the type that the user declared, which is not known here.
 Read = Callable[[Inputs, Results], Any]
@@ -107,6 +113,20 @@ class CompensateCode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoundsCode:
+    """What the runtime needs to go from round to round of an each or a repeat."""
+
+    # Any: what a round is given, and what it gives, have the types that the user declares.
+    given: Codec[Any]
+    """Writes and reads what one round is given."""
+    value: Read
+    """Builds what a round gives, from what its nodes gave."""
+    value_codec: Codec[Any]
+    until: Callable[[Any], bool] | None = None
+    """Says of what a round of a repeat gave whether it was the last one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeCode:
     """What the runtime needs to carry out one node."""
 
@@ -126,6 +146,12 @@ class NodeCode:
     compensate: CompensateCode | None = None
     error: BaseException | None = None
     """What an expect raises when its flag does not hold."""
+    choose: Callable[[Inputs, Results], str] | None = None
+    """Says which case of a switch is to happen."""
+    branches: Mapping[str, Read] | None = None
+    """Builds the value of each branch of a switch."""
+    rounds: RoundsCode | None = None
+    """How the rounds of an each or a repeat are computed."""
 
     @property
     def function(self) -> Function:
@@ -147,7 +173,8 @@ class NodeCode:
 class Code:
     """The functions of a whole plan."""
 
-    nodes: tuple[NodeCode, ...]
+    nodes: Mapping[int, NodeCode]
+    """By the numbers of the plan: its own nodes from 0, and those of its blocks."""
     result: Read
     """Builds the value of the workflow from the results, afresh at every call."""
     # Any: the workflow returns whatever it declares.
@@ -158,12 +185,17 @@ class Code:
         """Return the types of all services that any function of the plan asks for."""
         return frozenset(
             injection.wants
-            for node in self.nodes
+            for node in self.nodes.values()
             for code in (node.body, node.undo, node.compensate)
             if code is not None
             for injection in code.injections
             if injection.is_service
         )
+
+
+def never(_inputs: Inputs, _results: Results) -> bool:
+    """Say no: the flag of what is declared to fail."""
+    return False
 
 
 def always(_inputs: Inputs, _results: Results) -> bool:

@@ -13,6 +13,7 @@ from makegood.definition.plan import (
     Constant,
     FromInput,
     FromNode,
+    FromRound,
     Items,
     Kind,
     Node,
@@ -87,16 +88,22 @@ def _longest(node: Node) -> timedelta:
 
 def _unused(plan: Plan) -> Iterator[str]:
     """Find inputs that change nothing."""
-    used = {
-        source.name
-        for node in plan.nodes
-        for whole in (*(item.source for item in node.arguments), node.when)
-        for source in _within(whole)
-    }
+    used = {source.name for whole in _taken_by(plan.nodes) for source in _within(whole)}
     used.update(source.name for source in _within(plan.returns))
     for item in plan.inputs:
         if item.name not in used:
             yield f"`{plan.workflow}` does not use its input `{item.name}`; pass it on, or drop it"
+
+
+def _taken_by(nodes: tuple[Node, ...]) -> Iterator[Source | None]:
+    """Find what nodes take, and what their branches and their rounds take and give."""
+    for node in nodes:
+        yield from (item.source for item in node.arguments)
+        yield node.when
+        yield from (case.returns for case in node.cases)
+        if node.block is not None:
+            yield node.block.returns
+            yield from _taken_by(node.block.nodes)
 
 
 def _within(source: Source | None) -> Iterator[FromInput]:
@@ -109,7 +116,7 @@ def _within(source: Source | None) -> Iterator[FromInput]:
         case Pairs(pairs):
             for _, item in pairs:
                 yield from _within(item)
-        case FromNode() | Constant() | None:
+        case FromNode() | FromRound() | Constant() | None:
             return
         case _:
             assert_never(source)

@@ -11,7 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 
-from makegood.definition.plan import FromInput, FromNode
+import msgspec
+
+from makegood.definition.plan import BLOCK_SPAN, FromInput, FromNode, FromRound
 from makegood.definition.reading.parts import NoSuchPart, attribute_of, item_of
 from makegood.definition.reading.place import caller
 from makegood.errors import DefinitionError
@@ -31,7 +33,7 @@ class Reference:
 
     trace: object
     """The declaration that it belongs to."""
-    source: FromInput | FromNode
+    source: FromInput | FromNode | FromRound
     type: TypeForm
     text: str
     """How messages call it, such as `order.total`."""
@@ -40,8 +42,19 @@ class Reference:
 
     @property
     def node(self) -> int | None:
-        """The position of the node that it comes from; None for an input."""
+        """The number of the node that it comes from; None for an input, and for an item."""
         return self.source.node if isinstance(self.source, FromNode) else None
+
+    @property
+    def block(self) -> int:
+        """The block that it is only there in, or 0."""
+        match self.source:
+            case FromInput():
+                return 0
+            case FromNode(node=node):
+                return node // BLOCK_SPAN
+            case FromRound(block=block):
+                return block
 
 
 def reveal(placeholder: Placeholder) -> Reference:
@@ -116,11 +129,7 @@ class Placeholder:
         return Placeholder(
             Reference(
                 trace=reference.trace,
-                source=(
-                    FromInput(source.name, path)
-                    if isinstance(source, FromInput)
-                    else FromNode(source.node, path)
-                ),
+                source=msgspec.structs.replace(source, path=path),
                 type=kind,
                 text=reference.text + text,
                 whole=reference.whole,

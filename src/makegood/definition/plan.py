@@ -15,11 +15,16 @@ from hashlib import blake2b
 import msgspec
 
 __all__ = [
+    "BLOCK_SPAN",
     "Argument",
     "Backoff",
+    "Block",
+    "Branch",
+    "Case",
     "Constant",
     "FromInput",
     "FromNode",
+    "FromRound",
     "Input",
     "Items",
     "Kind",
@@ -30,6 +35,9 @@ __all__ = [
     "Source",
     "fingerprint_of",
 ]
+
+BLOCK_SPAN = 10_000
+"""How many numbers a block has for its nodes: more than a plan may have nodes."""
 
 PathPart = str | int
 """One part of a sub-path: `.name` for an attribute, a bare name or a number for an item."""
@@ -48,6 +56,14 @@ class Kind(StrEnum):
     """A function of values, computed inside the turn and recorded."""
     EXPECT = "expect"
     """A flag that must hold, or the run fails with the error given."""
+    SWITCH = "switch"
+    """A value that says which of several branches is to happen; its result is that branch's."""
+    SLEEP = "sleep"
+    """A time that must have come."""
+    EACH = "each"
+    """A block of nodes that is to happen for each of several items; its result is a list."""
+    REPEAT = "repeat"
+    """A block of nodes that is to happen again and again, each time with the value before."""
 
 
 class Backoff(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +100,13 @@ class FromNode(msgspec.Struct, frozen=True, tag="node"):
     path: tuple[PathPart, ...] = ()
 
 
+class FromRound(msgspec.Struct, frozen=True, tag="round"):
+    """The value that a round of a block is given: an item, or what the round before gave."""
+
+    block: int
+    path: tuple[PathPart, ...] = ()
+
+
 class Constant(msgspec.Struct, frozen=True, tag="constant"):
     """A value that stands in the body, as JSON text."""
 
@@ -103,8 +126,51 @@ class Pairs(msgspec.Struct, frozen=True, tag="pairs"):
     pairs: tuple[tuple[str, Source], ...]
 
 
-Source = FromInput | FromNode | Constant | Items | Pairs
+Source = FromInput | FromNode | FromRound | Constant | Items | Pairs
 """Where a value comes from."""
+
+
+class Branch(msgspec.Struct, frozen=True):
+    """Where a node stands that is to happen in one case only."""
+
+    node: int
+    """The switch."""
+    case: str
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """One case of a switch, and what its branch gives."""
+
+    label: str
+    returns: Source
+
+
+class Block(msgspec.Struct, frozen=True, kw_only=True):
+    """What each round of an each or of a repeat gets afresh.
+
+    Its nodes need each other by their places in it; what they need of the outside, the node that
+    has the block needs. As sources they are known by `number * BLOCK_SPAN + place`.
+    """
+
+    number: int
+    """Which block of the plan it is, from 1."""
+    nodes: tuple[Node, ...]
+    returns: Source
+    at_once: int = 1
+    """How many rounds are at work at once."""
+    rounds_max: int
+    """How many rounds there may be."""
+    is_judged: bool = False
+    """Whether a function says when a repeat is over, and not the number of rounds alone."""
+
+    @property
+    def whole(self) -> int | None:
+        """The place of the node whose whole result is what a round gives, or None."""
+        match self.returns:
+            case FromNode(node=node, path=()) if node // BLOCK_SPAN == self.number:
+                return node % BLOCK_SPAN
+            case _:
+                return None
 
 
 class Argument(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +216,12 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     """How long the other side is trusted to know the key; None: it does not."""
     summary: str = ""
     """The first line of the function's docstring."""
+    branch: Branch | None = None
+    """Set on a node of a branch: it waits for the choice, and is skipped if it is another's."""
+    cases: tuple[Case, ...] = ()
+    """The cases of a switch, in the order of the body; the default is the last one."""
+    block: Block | None = None
+    """What the rounds of an each or a repeat are made of."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -169,6 +241,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def positions(self) -> dict[str, int]:
         """Where each path stands in `nodes`."""
         return {node.path: index for index, node in enumerate(self.nodes)}
+
+    @cached_property
+    def branches(self) -> dict[tuple[int, str], tuple[int, ...]]:
+        """The nodes that stand in each branch itself, by the switch and the case."""
+        inside: dict[tuple[int, str], list[int]] = {
+            (index, case.label): [] for index, node in enumerate(self.nodes) for case in node.cases
+        }
+        for index, node in enumerate(self.nodes):
+            if node.branch is not None:
+                inside[node.branch.node, node.branch.case].append(index)
+        return {branch: tuple(nodes) for branch, nodes in inside.items()}
 
     @cached_property
     def roots(self) -> tuple[int, ...]:
@@ -193,22 +276,33 @@ def fingerprint_of(plan: Plan) -> str:
     shape = (
         plan.workflow,
         [(item.name, item.type, item.required) for item in plan.inputs],
-        [
-            (
-                node.path,
-                node.kind,
-                [(item.name, item.source, item.type) for item in node.arguments],
-                node.needs,
-                node.when,
-                node.returns,
-                node.undo and node.undo.function,
-                node.compensate and node.compensate.function,
-                node.optional,
-                node.pivot,
-            )
-            for node in plan.nodes
-        ],
+        [_shape_of(node) for node in plan.nodes],
         plan.returns,
         plan.returns_type,
     )
     return blake2b(msgspec.json.encode(shape), digest_size=8, person=b"makegood.plan").hexdigest()
+
+
+def _shape_of(node: Node) -> tuple[object, ...]:
+    """Return what the fingerprint covers of a node."""
+    block = node.block
+    return (
+        node.path,
+        node.kind,
+        [(item.name, item.source, item.type) for item in node.arguments],
+        node.needs,
+        node.when,
+        node.returns,
+        node.undo and node.undo.function,
+        node.compensate and node.compensate.function,
+        node.optional,
+        node.pivot,
+        # What a plan does without has no part in its fingerprint, which stays as it was.
+        *([node.branch] if node.branch else ()),
+        *([node.cases] if node.cases else ()),
+        *(
+            [[_shape_of(each) for each in block.nodes], block.returns, block.is_judged]
+            if block
+            else ()
+        ),
+    )

@@ -39,6 +39,7 @@ __all__ = [
     "StepPolicy",
     "misnamed",
     "out_of_bounds",
+    "overlong",
     "pure_recipe",
     "query_recipe",
     "step_recipe",
@@ -191,11 +192,9 @@ def pure_recipe(function: Function, *, name: str | None) -> Recipe:
 
 def misnamed(name: str) -> str | None:
     """Say why a node or a workflow cannot have this name, or None when it can."""
-    if len(name) > PATH_CHARACTERS_MAX:
-        return (
-            f"the name `{name[:40]}…` has {len(name)} characters; at most "
-            f"{PATH_CHARACTERS_MAX} are allowed"
-        )
+    too_long = overlong(name)
+    if too_long is not None:
+        return too_long
     if name == "<lambda>":
         return 'a lambda has no name; give it one with name="…"'
     if not _NAME.fullmatch(name):
@@ -204,6 +203,16 @@ def misnamed(name: str) -> str | None:
             "beginning with a letter"
         )
     return None
+
+
+def overlong(path: str) -> str | None:
+    """Say that a name, or a path made of several, is too long, or None when it is not."""
+    if len(path) <= PATH_CHARACTERS_MAX:
+        return None
+    return (
+        f"the name `{path[:40]}…` has {len(path)} characters; at most {PATH_CHARACTERS_MAX} are "
+        "allowed"
+    )
 
 
 def out_of_bounds(option: str, duration: timedelta | None) -> list[str]:

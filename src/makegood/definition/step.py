@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from makegood.definition.policy import Retry
     from makegood.values.verdict import Failure, Verdict
 
-__all__ = ["Pure", "Query", "Step", "expect", "pure", "query", "step"]
+__all__ = ["Pure", "Query", "Step", "pure", "query", "step"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -254,15 +254,6 @@ def pure(function: Callable[P, R], /, *, name: str | None = None) -> Pure[P, R]:
     Raises `DefinitionError` with everything that is wrong, each with its place and remedy.
     """
     return Pure(pure_recipe(function, name=name))
-
-
-def expect(flag: bool, error: Exception, *, name: str | None = None) -> None:  # noqa: FBT001
-    """Demand, in the body of a workflow, that a flag holds; else the run fails with the error.
-
-    The flag is an input, a result or a part of one. `name` tells several apart.
-    """
-    trace = current_trace("expect(…) is called", "call it inside a function under @workflow")
-    trace.expect(flag, error, name)
 
 
 def _call(recipe: Recipe, wiring: Wiring, args: Any, kwargs: Any) -> object:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from types import GenericAlias
-from typing import TYPE_CHECKING, Any, Union, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from makegood.definition.code import (
-    BodyCode,
     NodeCode,
     Read,
     always,
@@ -25,29 +23,30 @@ from makegood.definition.code import (
     read_inside,
     read_result,
 )
+from makegood.definition.flow.frame import Frame, fed
+from makegood.definition.flow.returning import returned
+from makegood.definition.flow.traced import Framed, Traced
 from makegood.definition.placeholder import Placeholder, Reference, is_placeholder, reveal
 from makegood.definition.plan import (
+    BLOCK_SPAN,
     Argument,
-    Backoff,
+    Branch,
     Constant,
     FromInput,
     FromNode,
-    Items,
-    Kind,
+    FromRound,
     Node,
-    Pairs,
-    Source,
 )
 from makegood.definition.reading.binding import bind
-from makegood.definition.reading.fit import NONE, TypeForm, fits, or_none, type_name
-from makegood.definition.reading.place import Place, caller
-from makegood.definition.recipe import Recipe, misnamed
+from makegood.definition.reading.fit import NEVER, TypeForm, fits, or_none, type_name
+from makegood.definition.reading.place import caller
+from makegood.definition.recipe import Recipe, misnamed, overlong
 from makegood.errors import DefinitionError, InvalidInput
 from makegood.values.codec import codec_of, writes_json
 from makegood.values.limits import NODES_PER_PLAN_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from makegood.definition.reading.signature import Parameter
 
@@ -78,32 +77,63 @@ UNWIRED = Wiring()
 """How a step is wired before a body does it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traced:
-    """A value of the body: where it comes from, its type, and how it is read."""
-
-    source: Source
-    type: TypeForm
-    read: Read
-
-
 class Trace:
     """What a body has asked for so far."""
 
     def __init__(self, workflow: str) -> None:
         self.workflow: str = workflow
-        self.nodes: list[Node] = []
-        self.code: list[NodeCode] = []
         self.recipes: list[Recipe] = []
-        self._places: dict[str, Place] = {}
+        self.frame = Frame()
+        """Where the body adds its nodes at the moment."""
+        self._block_code: dict[int, NodeCode] = {}
+        self._blocks = 0
+        """How many blocks there are."""
         self._pivot: str | None = None
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """The nodes that the body has added."""
+        return self.frame.nodes
+
+    @property
+    def code(self) -> dict[int, NodeCode]:
+        """The code of all nodes, by their numbers."""
+        return self.frame.code_by_number() | self._block_code
 
     def fork(self) -> Trace:
         """Return a trace that goes on from where this one stands, and leaves it as it is."""
         fork = Trace(self.workflow)
-        fork.nodes, fork.code, fork.recipes = [*self.nodes], [*self.code], [*self.recipes]
-        fork._places, fork._pivot = {**self._places}, self._pivot
+        fork.recipes, fork.frame = [*self.recipes], self.frame.fork()
+        fork._block_code, fork._blocks = {**self._block_code}, self._blocks
+        fork._pivot = self._pivot
         return fork
+
+    # Any: a block returns whatever it likes.
+    def block(self, body: Callable[[Any], Any], given: TypeForm, text: str) -> Framed:
+        """Run the body of a block once, with a placeholder for what a round is given."""
+        self._blocks += 1
+        outside = self.frame
+        self.frame = frame = Frame(self._blocks, outside)
+        item = Placeholder(
+            Reference(
+                trace=self,
+                source=FromRound(frame.number),
+                type=given,
+                text=text,
+                whole=read_input(f"@{frame.number}", codec_of(given)),
+            )
+        )
+        try:
+            returned = self.returned(body(item))
+        finally:
+            self.frame = outside
+        self._block_code |= frame.code_by_number()
+        return Framed(
+            number=frame.number,
+            nodes=fed(frame.nodes),
+            returned=returned,
+            needs=frozenset(frame.needed_outside),
+        )
 
     def adopt(self, placeholder: Placeholder) -> Placeholder:
         """Return a placeholder of the trace that this one was forked from as one of its own."""
@@ -136,7 +166,7 @@ class Trace:
         self, recipe: Recipe, wiring: Wiring, args: Sequence[object], kwargs: Mapping[str, object]
     ) -> Placeholder:
         """Add a node for a call of a step, a query or a pure, and return its placeholder."""
-        path = self._take_path(wiring.name or recipe.node.path)
+        path = self.take_path(wiring.name or recipe.node.path)
         if recipe.node.pivot:
             self._take_pivot(path)
         needs: set[int] = set()
@@ -147,7 +177,6 @@ class Trace:
             recipe.node,
             path=path,
             arguments=arguments,
-            needs=tuple(sorted(needs)),
             when=guard and guard.source,
         )
         code = NodeCode(
@@ -161,74 +190,52 @@ class Trace:
         kind = recipe.signature.returns
         is_maybe = node.optional or guard is not None
         self.recipes.append(recipe)
-        return self._keep(node, code, or_none(kind) if is_maybe else kind)
+        return self.keep(node, code, or_none(kind) if is_maybe else kind, needs)
 
-    def expect(self, flag: object, error: BaseException, name: str | None) -> None:
-        """Add a node that fails the run unless the flag holds."""
-        if not isinstance(error, Exception):
-            message = (
-                f"{caller()}: expect(…, {error!r}) is given no error; give an exception "
-                'instance, such as Declined("…")'
-            )
-            raise DefinitionError(message)
-        path = self._take_path(name or "expect", remedy='give one of them name="…"')
-        needs: set[int] = set()
-        holds = self._flag(f"`{path}`", flag, needs)
-        node = Node(
-            path=path,
-            kind=Kind.EXPECT,
-            function="expect",
-            arguments=(
-                Argument(name="flag", source=holds.source, type="bool"),
-                Argument(name="error", source=Constant("null"), type=type_name(type(error))),
-            ),
-            needs=tuple(sorted(needs)),
-            retry=Backoff(attempts=1),
-            timeout=None,
-            summary=str(error),
-        )
-        code = NodeCode(
-            body=BodyCode(function=_nothing),
-            result=codec_of(type(None)),
-            arguments=gather([], path),
-            holds=holds.read,
-            error=error,
-        )
-        self._keep(node, code, NONE)
+    # Any: a branch returns whatever it likes.
+    def within(self, branch: Branch, prefix: str, body: Callable[[], Any]) -> Traced:
+        """Run the body of a branch, whose nodes are in it, and return what it returns."""
+        frame = self.frame
+        outside = frame.inside, frame.prefix
+        frame.inside, frame.prefix = (*outside[0], branch), f"{prefix}/"
+        try:
+            return self.returned(body())
+        finally:
+            frame.inside, frame.prefix = outside
 
     def returned(self, value: object) -> Traced:
-        """Return what the workflow returns, whatever its shape."""
-        if is_placeholder(value):
-            return self._placed(value, "the result of the workflow")
-        if type(value) is tuple:
-            return self._returned_tuple(cast("tuple[object, ...]", value))
-        if type(value) is list:
-            return self._returned_list(cast("list[object]", value))
-        if type(value) is dict:
-            return self._returned_pairs(cast("dict[str, object]", value))
-        return _constant(value, type(value), "the result of the workflow")
+        """Return what a body returns, whatever its shape."""
+        return returned(self, value)
 
-    def _take_path(self, path: str, remedy: str = 'call .named("…") on one of them') -> str:
-        why = misnamed(path)
+    def take_path(self, name: str, remedy: str = 'call .named("…") on one of them') -> str:
+        """Return the path of a node with this name here; refuse one that is taken."""
+        path = self.frame.prefix + name
+        why = misnamed(name) or overlong(path)
         if why is not None:
             message = f"{caller()}: {why}"
             raise DefinitionError(message)
-        if path in self._places:
+        if path in self.frame.places:
             message = (
                 f"{caller()}: two nodes are named `{path}`, the first on line "
-                f"{self._places[path].line}; {remedy}"
+                f"{self.frame.places[path].line}; {remedy}"
             )
             raise DefinitionError(message)
-        if len(self.nodes) == NODES_PER_PLAN_MAX:
+        if self.frame.nodes_around + len(self._block_code) >= NODES_PER_PLAN_MAX:
             message = (
                 f"{caller()}: `{self.workflow}` has more than {NODES_PER_PLAN_MAX:,} nodes; "
                 "split it into several workflows"
             )
             raise DefinitionError(message)
-        self._places[path] = caller()
+        self.frame.places[path] = caller()
         return path
 
     def _take_pivot(self, path: str) -> None:
+        if self.frame.number:
+            message = (
+                f"{caller()}: `{path}` is the pivot, but it may happen in several rounds, and a "
+                "run has one point of no return; move it out of each(…) or repeat(…)"
+            )
+            raise DefinitionError(message)
         if self._pivot is not None:
             message = (
                 f"{caller()}: `{path}` and `{self._pivot}` are both the pivot, but a run has one "
@@ -237,18 +244,29 @@ class Trace:
             raise DefinitionError(message)
         self._pivot = path
 
-    def _keep(self, node: Node, code: NodeCode, kind: TypeForm) -> Placeholder:
-        position = len(self.nodes)
-        self.nodes.append(node)
-        self.code.append(code)
-        codec = code.result if kind == code.result.type else codec_of(kind)
+    def keep(
+        self, node: Node, code: NodeCode, kind: TypeForm, needs: Iterable[int] = ()
+    ) -> Placeholder:
+        """Add a node that needs others, and return the placeholder of its result."""
+        return self.result_of(self.place(node, code, needs), kind)
+
+    def place(self, node: Node, code: NodeCode, needs: Iterable[int] = ()) -> int:
+        """Add a node that needs others where the body is, and return its number."""
+        return self.frame.add(node, code, needs)
+
+    def result_of(self, number: int, kind: TypeForm) -> Placeholder:
+        """Return the placeholder of a node's result."""
+        place = number % BLOCK_SPAN
+        node, code = self.frame.nodes[place], self.frame.code[place]
+        is_carried = kind is NEVER or kind == code.result.type
+        codec = code.result if is_carried else codec_of(kind)
         return Placeholder(
             Reference(
                 trace=self,
-                source=FromNode(position),
+                source=FromNode(number),
                 type=kind,
                 text=f"{node.path}(…)",
-                whole=read_result(position, codec),
+                whole=read_result(number, codec),
             )
         )
 
@@ -275,19 +293,33 @@ class Trace:
             readers.append((item.name, given.read))
         return tuple(arguments), readers
 
+    def scalar(self, where: str, value: object, needs: set[int]) -> Traced:
+        """Return a value of the run by which something is chosen, having checked that it can."""
+        if not is_placeholder(value):
+            message = (
+                f"{caller()}: {where} is {value!r:.80}, but it must be an input, a result or a "
+                "part of one; make it with pure(…)"
+            )
+            raise DefinitionError(message)
+        return self.placed(value, where, needs)
+
+    def constant(self, value: object, kind: TypeForm, where: str) -> Traced:
+        """Return a constant, proven to be carried as this type."""
+        return constant_of(value, kind, where)
+
     def _given(self, path: str, item: Parameter, value: object, needs: set[int]) -> Traced:
         """Return what a parameter is given, having checked that it fits."""
         where = f"`{item.name}: {type_name(item.type)}` of `{path}`"
         if not is_placeholder(value):
-            return _constant(value, item.type, where)
-        given = self._placed(value, where, needs)
+            return constant_of(value, item.type, where)
+        given = self.placed(value, where, needs)
         if not fits(given.type, item.type):
             text = reveal(value).text
             message = f"{caller()}: {where} is given `{text}`, {_misfit(given.type, item.type)}"
             raise DefinitionError(message)
         return given
 
-    def _placed(self, value: Placeholder, where: str, needs: set[int] | None = None) -> Traced:
+    def placed(self, value: Placeholder, where: str, needs: set[int] | None = None) -> Traced:
         """Return a placeholder as a value of this body, and note the edge that it makes."""
         reference = reveal(value)
         if reference.trace is not self:
@@ -298,10 +330,28 @@ class Trace:
             raise DefinitionError(message)
         if needs is not None and reference.node is not None:
             needs.add(reference.node)
+        self._require_in_sight(reference, where)
         read = reference.whole
         if reference.source.path:
             read = read_inside(read, reference.source.path, f"`{reference.text}` for {where}")
         return Traced(source=reference.source, type=reference.type, read=read)
+
+    def _require_in_sight(self, reference: Reference, where: str) -> None:
+        """Refuse what is only there in a branch that this is not in."""
+        frame = self.frame.frame_of(reference.block)
+        if frame is None:
+            message = (
+                f"{caller()}: {where} is given `{reference.text}`, which is only there in its "
+                "round; let the round return it"
+            )
+            raise DefinitionError(message)
+        hidden = None if reference.node is None else frame.hidden_in(reference.node)
+        if hidden is not None:
+            message = (
+                f"{caller()}: {where} is given `{reference.text}`, which is only there in the case "
+                f"`{hidden.case}` of `{frame.nodes[hidden.node].path}`; let the branch return it"
+            )
+            raise DefinitionError(message)
 
     def _guard(self, path: str, flags: Sequence[object], needs: set[int]) -> Traced | None:
         if not flags:
@@ -312,16 +362,17 @@ class Trace:
                 "flags in pure(…)"
             )
             raise DefinitionError(message)
-        return self._flag(f"the guard of `{path}`", flags[0], needs)
+        return self.flag(f"the guard of `{path}`", flags[0], needs)
 
-    def _flag(self, where: str, flag: object, needs: set[int]) -> Traced:
+    def flag(self, where: str, flag: object, needs: set[int]) -> Traced:
+        """Return a flag of the run, having checked that it is one."""
         if not is_placeholder(flag):
             message = (
                 f"{caller()}: {where} is given {flag!r:.80}, but its flag must be an input, a "
                 "result or a part of one; make it with pure(…)"
             )
             raise DefinitionError(message)
-        given = self._placed(flag, where, needs)
+        given = self.placed(flag, where, needs)
         if not fits(given.type, bool):
             text = reveal(flag).text
             message = (
@@ -338,7 +389,7 @@ class Trace:
                 "a step"
             )
             raise DefinitionError(message)
-        self._placed(result, f"`{path}`.after(…)")
+        self.placed(result, f"`{path}`.after(…)")
         node = reveal(result).node
         if node is None:
             message = (
@@ -348,39 +399,8 @@ class Trace:
             raise DefinitionError(message)
         return node
 
-    def _returned_tuple(self, value: tuple[object, ...]) -> Traced:
-        items = [self.returned(item) for item in value]
-        readers = tuple(item.read for item in items)
-        return Traced(
-            source=Items(tuple(item.source for item in items), kind="tuple"),
-            type=GenericAlias(tuple, tuple(item.type for item in items)),
-            read=lambda inputs, results: tuple(read(inputs, results) for read in readers),
-        )
 
-    def _returned_list(self, value: list[object]) -> Traced:
-        items = [self.returned(item) for item in value]
-        readers = tuple(item.read for item in items)
-        return Traced(
-            source=Items(tuple(item.source for item in items), kind="list"),
-            type=GenericAlias(list, _union(tuple(item.type for item in items))),
-            read=lambda inputs, results: [read(inputs, results) for read in readers],
-        )
-
-    def _returned_pairs(self, value: dict[str, object]) -> Traced:
-        if not all(type(key) is str for key in value):
-            message = f"{caller()}: a dict that is returned has text as its keys; use text"
-            raise DefinitionError(message)
-        pairs = {key: self.returned(item) for key, item in value.items()}
-        readers = tuple((key, item.read) for key, item in pairs.items())
-        kinds = tuple(item.type for item in pairs.values())
-        return Traced(
-            source=Pairs(tuple((key, item.source) for key, item in pairs.items())),
-            type=GenericAlias(dict, (str, *_union(kinds))),
-            read=lambda inputs, results: {key: read(inputs, results) for key, read in readers},
-        )
-
-
-def _constant(value: object, kind: TypeForm, where: str) -> Traced:
+def constant_of(value: object, kind: TypeForm, where: str) -> Traced:
     """Return a constant, proven to be written and read back as the declared type."""
     if _holds_placeholder(value):
         message = f"{caller()}: {where} is given results inside of a value; build it with pure(…)"
@@ -413,17 +433,3 @@ def _misfit(given: object, wanted: object) -> str:
             "this step too"
         )
     return f"which is {type_name(given)}; give it {type_name(wanted)}, or convert it in pure(…)"
-
-
-def _union(kinds: tuple[TypeForm, ...]) -> tuple[TypeForm, ...]:
-    """Return the one type of all items, or nothing when there are none."""
-    if not kinds:
-        return ()
-    together = kinds[0]
-    for kind in kinds[1:]:
-        together = Union[together, kind]  # noqa: UP007 - `|` is not defined for every type form
-    return (together,)
-
-
-def _nothing() -> None:
-    """Do nothing: an expect has a flag and an error, and no function."""

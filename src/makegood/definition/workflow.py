@@ -11,8 +11,9 @@ import msgspec
 from makegood.definition.body import read_body
 from makegood.definition.call import Call, Door
 from makegood.definition.code import Code
+from makegood.definition.flow.frame import fed
 from makegood.definition.lint import findings_of
-from makegood.definition.plan import Input, Node, Plan, fingerprint_of
+from makegood.definition.plan import Input, Plan, fingerprint_of
 from makegood.definition.reading.fit import fits, or_none, type_name
 from makegood.definition.reading.place import caller
 from makegood.definition.reading.signature import Signature, read_signature
@@ -22,7 +23,7 @@ from makegood.errors import DefinitionError, InvalidInput
 from makegood.values.codec import Codec, codec_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from datetime import timedelta
 
 __all__ = ["Call", "Workflow", "workflow", "workflow_of"]
@@ -123,7 +124,7 @@ def workflow_of(
     if problems:
         raise DefinitionError(*problems)
     code = Code(
-        nodes=tuple(trace.code),
+        nodes=trace.code,
         result=returned.read,
         result_codec=codec_of(signature.returns),
     )
@@ -206,7 +207,7 @@ def _plan(
     plan = Plan(
         workflow=signature.name,
         fingerprint="",
-        nodes=_fed(trace.nodes),
+        nodes=fed(trace.nodes),
         inputs=tuple(
             Input(name=item.name, type=type_name(item.type), required=item.is_required)
             for item in signature.parameters
@@ -218,15 +219,3 @@ def _plan(
         summary=signature.summary,
     )
     return msgspec.structs.replace(plan, fingerprint=fingerprint_of(plan))
-
-
-def _fed(nodes: Sequence[Node]) -> tuple[Node, ...]:
-    """Return the nodes with the other direction of every edge filled in."""
-    feeds: list[list[int]] = [[] for _ in nodes]
-    for position, node in enumerate(nodes):
-        for needed in node.needs:
-            feeds[needed].append(position)
-    return tuple(
-        msgspec.structs.replace(node, feeds=tuple(fed))
-        for node, fed in zip(nodes, feeds, strict=True)
-    )

@@ -74,7 +74,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the box says, uncut."""
 
 
-def card_of_plan(plan: Plan, index: int) -> Card:
+def card_of_plan(plan: Plan, index: int, name: str) -> Card:
     """Return the box of a node that is only planned."""
     node = plan.nodes[index]
     plain = (
@@ -87,7 +87,7 @@ def card_of_plan(plan: Plan, index: int) -> Card:
         *(Line(text, "plain") for text in plain),
         *(Line(text, "back") for text in remedies(node)),
     ]
-    return _card(node, None, said)
+    return _card(node, name, None, said)
 
 
 def card_of_run(run: Timeline, index: int) -> Card:
@@ -98,6 +98,7 @@ def card_of_run(run: Timeline, index: int) -> Card:
         order = f", {run.undone.index(story.path) + 1} of {len(run.undone)}"
     return _card(
         node,
+        node.path,
         story.standing,
         [
             Line(f"{story.standing.value}{order}", "standing"),
@@ -107,11 +108,11 @@ def card_of_run(run: Timeline, index: int) -> Card:
     )
 
 
-def _card(node: Node, standing: Standing | None, said: Iterable[Line]) -> Card:
+def _card(node: Node, path: str, standing: Standing | None, said: Iterable[Line]) -> Card:
     shown = [Line(visible(line.text), line.tone) for line in said if line.text]
     inner = _WIDTH_MAX - 2 * PADDING
     beside = BADGE if standing is not None else 0.0
-    name = visible(node.path)
+    name = visible(path)
     # A planned node's limits say it, and why it matters, in a line of their own.
     particular = () if standing is None else tuple(_particular(node))
     label = " · ".join((node.kind.value, *particular))

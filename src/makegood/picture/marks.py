@@ -65,6 +65,10 @@ _KINDS: dict[Kind, tuple[str, Style]] = {
     Kind.QUERY: ("○", Style.GOOD),
     Kind.PURE: ("▫", Style.PLAIN),
     Kind.EXPECT: ("◇", Style.DOUBT),
+    Kind.SWITCH: ("◆", Style.DOUBT),
+    Kind.SLEEP: ("◷", Style.PLAIN),
+    Kind.EACH: ("∀", Style.WORK),
+    Kind.REPEAT: ("↻", Style.WORK),
 }
 
 _STANDINGS: dict[Standing, tuple[str, Style]] = {
@@ -94,6 +98,9 @@ _ENDINGS: dict[Ending, tuple[str, Style]] = {
 
 _HAPPENINGS: dict[Happening, tuple[str, Style]] = {
     Happening.COMPUTED: ("✓", Style.GOOD),
+    Happening.CHOSEN: ("◆", Style.DOUBT),
+    Happening.ASLEEP: ("◷", Style.WORK),
+    Happening.ROUNDS: ("↻", Style.WORK),
     Happening.FAILED: ("✗", Style.BAD),
     Happening.SKIPPED: ("–", Style.FAINT),
     Happening.STOPPED: ("⊘", Style.FAINT),

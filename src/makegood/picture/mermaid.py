@@ -1,9 +1,10 @@
 """What a plan or a run looks like as a Mermaid flowchart: the same text for the same one.
 
 Inputs are slanted, queries round, steps square, local steps a drum (they write in the journal's
-own database), pures framed, expects a diamond. Full lines carry data, dotted ones only order or
-a guard. In a run each node has a mark, and a class that says what became of it. It reads no code,
-so a stored plan is drawn without the user's.
+own database), pures framed, expects a diamond, switches a hexagon. Full lines carry data, dotted
+ones only order or a guard, and those from a switch say their case. What an each or a repeat holds
+stands in a frame with it, in a run once for each round. In a run each node has a mark, and a class
+that says what became of it. It reads no code, so a stored plan is drawn without the user's.
 """
 
 from __future__ import annotations
@@ -13,7 +14,17 @@ from typing import TYPE_CHECKING, assert_never
 
 from makegood.definition.plan import Constant, FromInput, FromNode, Kind
 from makegood.picture import words
-from makegood.picture.graph import called, leaves, limits, plan_of, remedies, sub_path
+from makegood.picture.graph import (
+    called,
+    ends,
+    leaves,
+    limits,
+    plan_of,
+    remedies,
+    shown,
+    sub_path,
+    whole_of,
+)
 from makegood.picture.marks import mark_of_standing
 from makegood.picture.paint import STANDINGS
 from makegood.picture.story import Timeline
@@ -23,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from makegood.definition.plan import Node, Plan, Source
-    from makegood.picture.graph import Drawn
+    from makegood.picture.graph import Drawn, Held, Whole
     from makegood.picture.story import NodeStory
 
 __all__ = ["mermaid"]
@@ -53,6 +64,10 @@ _SHAPES: dict[Kind, tuple[str, str]] = {
     Kind.QUERY: ("([", "])"),
     Kind.PURE: ("[[", "]]"),
     Kind.EXPECT: ("{", "}"),
+    Kind.SWITCH: ("{{", "}}"),
+    Kind.SLEEP: (">", "]"),
+    Kind.EACH: ("[/", "\\]"),
+    Kind.REPEAT: ("[\\", "/]"),
 }
 
 _STYLES = (
@@ -62,10 +77,20 @@ _STYLES = (
     "classDef query fill:#dcfce7,stroke:#16a34a,color:#052e16",
     "classDef pure fill:#fef9c3,stroke:#ca8a04,color:#422006",
     "classDef expect fill:#ffedd5,stroke:#ea580c,color:#431407",
+    "classDef switch fill:#ffedd5,stroke:#ea580c,color:#431407",
+    "classDef sleep fill:#cffafe,stroke:#0891b2,color:#083344",
+    "classDef each fill:#f3e8ff,stroke:#9333ea,color:#3b0764",
+    "classDef repeat fill:#f3e8ff,stroke:#9333ea,color:#3b0764",
     "classDef result fill:#f4f4f5,stroke:#27272a,color:#27272a",
     "classDef optional stroke-dasharray:5 4",
     "classDef pivot stroke-width:4px",
 )
+
+
+_WITHOUT_FUNCTION = frozenset({Kind.EXPECT, Kind.SWITCH, Kind.SLEEP, Kind.EACH, Kind.REPEAT})
+"""Kinds whose nodes call no function of the user's that has a name."""
+
+_OF_FLOW = frozenset({Kind.SWITCH, Kind.SLEEP, Kind.EACH, Kind.REPEAT})
 
 
 _STANDING_STYLES = (
@@ -87,24 +112,71 @@ def mermaid(drawn: Drawn) -> str:
     """
     plan = plan_of(drawn)
     run = drawn if isinstance(drawn, Timeline) else None
-    boxes = (_box(node) for node in plan.nodes) if run is None else _boxes_of_run(run)
+    chart = _Chart(drawn)
+    boxes = [*chart.boxes()]
+    whole = chart.whole.plan
     lines = [
         "flowchart TD",
         *_inputs(plan),
-        *(line for box in boxes for line in box),
+        *boxes,
         f'result(["returns {_escaped(plan.returns_type)}"]):::result',
-        *(line for node in plan.nodes for line in _edges(plan, node)),
+        *(line for index in chart.drawn for line in _edges(whole, whole.nodes[index])),
+        *chart.holding,
         *_result_edges(plan),
-        *(_STYLES if run is None else _STANDING_STYLES),
+        *_styles(plan if run is None else None),
     ]
     title = plan.workflow if run is None else f"{plan.workflow}, {run.status}"
     return f"---\ntitle: {title}\n---\n" + "\n    ".join(lines) + "\n"
 
 
-def _boxes_of_run(run: Timeline) -> Iterator[Iterator[str]]:
-    for node, story in zip(run.plan.nodes, run.nodes, strict=True):
-        label = "<br/>".join(_label_of_run(run, node, story))
-        yield _box(node, label=label, style=story.standing.name.lower())
+class _Chart:
+    """The boxes of a plan or a run, those that an each or a repeat holds in a frame with it."""
+
+    def __init__(self, drawn: Drawn) -> None:
+        self.whole: Whole = whole_of(drawn)
+        self.drawn: list[int] = []
+        """The nodes that have a box, in the order of the boxes."""
+        self.holding: list[str] = []
+        """The edges from an each or a repeat to what it holds."""
+        self._of = drawn
+
+    def boxes(self) -> Iterator[str]:
+        for index in self.whole.top:
+            yield from self._box(index)
+
+    def _box(self, index: int) -> Iterator[str]:
+        self.drawn.append(index)
+        held = shown(self._of, self.whole, index)
+        node = self.whole.plan.nodes[index]
+        own = self._own(index)
+        if not held:
+            yield from own
+            return
+        name = _node_id(node.path)
+        yield f'subgraph f_{name}["{_escaped(self.whole.names[index])}"]'
+        yield from (f"    {line}" for line in own)
+        for number, each in enumerate(held):
+            yield from (f"    {line}" for line in self._held(name, number, each))
+        yield "end"
+
+    def _held(self, owner: str, number: int, held: Held | str) -> Iterator[str]:
+        if isinstance(held, str):
+            yield f'{owner}_more_{number}["{_escaped(held)}"]:::result'
+            self.holding.append(f"{owner} -.- {owner}_more_{number}")
+            return
+        for index in held.inside:
+            yield from self._box(index)
+            node = self.whole.plan.nodes[index]
+            if not node.needs:
+                self.holding.append(f"{owner} -.-> {_node_id(node.path)}")
+
+    def _own(self, index: int) -> Iterator[str]:
+        node, name = self.whole.plan.nodes[index], self.whole.names[index]
+        if not isinstance(self._of, Timeline):
+            return _box(node, label="<br/>".join(_label(node, name)))
+        story = self._of.nodes[index]
+        label = "<br/>".join(_label_of_run(self._of, node, story))
+        return _box(node, label=label, style=story.standing.name.lower())
 
 
 def _label_of_run(run: Timeline, node: Node, story: NodeStory) -> Iterator[str]:
@@ -117,6 +189,16 @@ def _label_of_run(run: Timeline, node: Node, story: NodeStory) -> Iterator[str]:
     yield from (_escaped(said) for said in (became, trouble) if said)
 
 
+def _styles(plan: Plan | None) -> Iterator[str]:
+    """Return the styles of a run, or those of a plan, of what branches only where it does."""
+    if plan is None:
+        yield from _STANDING_STYLES
+        return
+    kinds = {node.kind for node in whole_of(plan).plan.nodes}
+    unused = {f"classDef {kind.value} " for kind in _OF_FLOW - kinds}
+    yield from (style for style in _STYLES if not style.startswith(tuple(unused)))
+
+
 def _inputs(plan: Plan) -> Iterator[str]:
     for item in plan.inputs:
         note = "" if item.required else " (has a default)"
@@ -124,24 +206,26 @@ def _inputs(plan: Plan) -> Iterator[str]:
         yield f'{_input_id(item.name)}[/"{label}"/]:::input'
 
 
-def _box(node: Node, *, label: str | None = None, style: str | None = None) -> Iterator[str]:
+def _box(node: Node, *, label: str, style: str | None = None) -> Iterator[str]:
     begin, end = _SHAPES[node.kind]
-    said = "<br/>".join(_label(node)) if label is None else label
-    yield f'{_node_id(node.path)}{begin}"{said}"{end}:::{style or node.kind}'
+    yield f'{_node_id(node.path)}{begin}"{label}"{end}:::{style or node.kind}'
     if node.optional:
         yield f"class {_node_id(node.path)} optional"
     if node.pivot:
         yield f"class {_node_id(node.path)} pivot"
 
 
-def _label(node: Node) -> Iterator[str]:
+def _label(node: Node, path: str) -> Iterator[str]:
     """Say in a few lines what a node is and how it is made good."""
-    name = f"<b>{_escaped(node.path)}</b>"
-    if node.kind is Kind.EXPECT:
+    name = f"<b>{_escaped(path)}</b>"
+    if node.kind in _WITHOUT_FUNCTION:
         yield name
-        yield _escaped(called(node))
+        yield from (_escaped(said) for said in (called(node),) if said)
+        if node.returns != "None":
+            yield f"→ {_escaped(node.returns)}"
         return
-    yield name if node.function == node.path else f"{name} = {_escaped(node.function)}"
+    is_named = node.function != path.rpartition("/")[2]
+    yield f"{name} = {_escaped(node.function)}" if is_named else name
     if node.returns != "None":
         yield f"→ {_escaped(node.returns)}"
     yield from (
@@ -168,11 +252,24 @@ def _edges(plan: Plan, node: Node) -> Iterator[str]:
     guards = [*_origins(plan, node.when)] if node.when is not None else []
     for origin, part in guards:
         yield f'{origin} -. "{_escaped(f"when {part}".strip())}" .-> {target}'
-    shown = {*data, *(origin for origin, _ in guards)}
+    drawn = {*data, *(origin for origin, _ in guards)}
+    is_further = any(_is_beside(plan, node, needed) for needed in node.needs)
     for needed in node.needs:
-        origin = _node_id(plan.nodes[needed].path)
-        if origin not in shown:
-            yield f"{origin} -.-> {target}"
+        if node.branch is not None and needed == node.branch.node:
+            if not is_further:
+                case = _escaped(node.branch.case)
+                yield f'{_node_id(plan.nodes[needed].path)} -->|"{case}"| {target}'
+            continue
+        for origin, case in _origins_of(plan, needed):
+            if origin not in drawn:
+                drawn.add(origin)
+                label = f'|"{_escaped(case)}"|' if case else ""
+                yield f"{origin} -.->{label} {target}"
+
+
+def _is_beside(plan: Plan, node: Node, needed: int) -> bool:
+    """Say whether a node that another needs stands in the same branch, behind the same switch."""
+    return node.branch is not None and plan.nodes[needed].branch == node.branch
 
 
 def _result_edges(plan: Plan) -> Iterator[str]:
@@ -187,9 +284,23 @@ def _origins(plan: Plan, source: Source) -> Iterator[tuple[str, str]]:
             case FromInput(name, path):
                 yield _input_id(name), sub_path(path)
             case FromNode(node, path):
-                yield _node_id(plan.nodes[node].path), sub_path(path)
+                for origin, case in _origins_of(plan, node, giving=True):
+                    yield origin, f"{case} {sub_path(path)}".strip()
             case _:
                 assert_never(leaf)
+
+
+def _origins_of(plan: Plan, node: int, *, giving: bool = False) -> Iterator[tuple[str, str]]:
+    """Return the box of a node, or the last ones of a switch's branches; and the case of none.
+
+    `giving` leaves out those that give nothing to what follows.
+    """
+    if not plan.nodes[node].cases:
+        yield _node_id(plan.nodes[node].path), ""
+        return
+    for end in ends(plan, node):
+        if end.gives or end.case or not giving:
+            yield _node_id(plan.nodes[end.node].path), end.case
 
 
 def _node_id(path: str) -> str:

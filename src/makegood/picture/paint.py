@@ -44,6 +44,10 @@ KINDS: dict[Kind, Paint] = {
     Kind.QUERY: Paint("#f0fdf4", "#16a34a", "#166534"),
     Kind.PURE: Paint("#fefce8", "#ca8a04", "#854d0e"),
     Kind.EXPECT: Paint("#fff7ed", "#ea580c", "#9a3412"),
+    Kind.SWITCH: Paint("#fff7ed", "#ea580c", "#9a3412"),
+    Kind.SLEEP: Paint("#ecfeff", "#0891b2", "#155e75"),
+    Kind.EACH: Paint("#faf5ff", "#9333ea", "#6b21a8"),
+    Kind.REPEAT: Paint("#faf5ff", "#9333ea", "#6b21a8"),
 }
 
 _UNTOUCHED = Paint("#fafafa", "#a1a1aa", "#52525b")

@@ -22,6 +22,7 @@ __all__ = [
     "Happened",
     "Happening",
     "NodeStory",
+    "RoundStory",
     "Standing",
     "Timeline",
 ]
@@ -79,6 +80,9 @@ class Happening(StrEnum):
     FAILED = "failed"
     """A value, a guard or a flag could not be computed, or a flag does not hold."""
     GUARD_HELD = "guard held"
+    CHOSEN = "chosen"
+    ASLEEP = "asleep"
+    ROUNDS = "rounds"
     SKIPPED = "skipped"
     STOPPED = "stopped"
     GAVE_UP = "gave up"
@@ -177,6 +181,18 @@ class NodeStory(msgspec.Struct, frozen=True, kw_only=True):
     """Why it was skipped or kept, or what is left of it, in words."""
 
 
+class RoundStory(msgspec.Struct, frozen=True, kw_only=True):
+    """One round of an each or of a repeat: where its nodes stand among those of the run."""
+
+    node: int
+    """The each or the repeat, by its place."""
+    number: int
+    """Counted from 0, as in the paths of its nodes."""
+    first: int
+    """The place of the first of its nodes; the others follow."""
+    count: int
+
+
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one run: its head, its story in order, and its nodes in the plan's order."""
 
@@ -203,5 +219,7 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """What only a person can move on."""
     story: tuple[Entry, ...]
     nodes: tuple[NodeStory, ...]
+    rounds: tuple[RoundStory, ...] = ()
+    """The rounds that have begun, in the order in which they did."""
     plan: Plan
-    """What was to happen."""
+    """What was to happen; the nodes of the rounds that have begun stand behind all others."""

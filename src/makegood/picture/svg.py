@@ -13,6 +13,8 @@ from itertools import pairwise
 from math import hypot
 from typing import TYPE_CHECKING, assert_never
 
+import msgspec
+
 from makegood.picture import words
 from makegood.picture.card import (
     BADGE,
@@ -24,8 +26,8 @@ from makegood.picture.card import (
     card_of_plan,
     card_of_run,
 )
-from makegood.picture.graph import arrows, plan_of, signature
-from makegood.picture.layout import Box, lay_out
+from makegood.picture.graph import Arrow, arrows, plan_of, shown, signature, whole_of
+from makegood.picture.layout import Box, Layout, lay_out
 from makegood.picture.paint import (
     ARROW,
     BACK,
@@ -40,14 +42,14 @@ from makegood.picture.paint import (
     paint_of_status,
 )
 from makegood.picture.story import Standing, Timeline
-from makegood.picture.typeset import FONTS, cut, text_width, visible
+from makegood.picture.typeset import FONTS, cut, shortened, text_width, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from makegood.definition.plan import Plan
-    from makegood.picture.graph import Arrow, Drawn
-    from makegood.picture.layout import Layout, Point
+    from makegood.picture.graph import Drawn, Held, Whole
+    from makegood.picture.layout import Point
 
 __all__ = ["svg"]
 
@@ -68,42 +70,120 @@ def svg(drawn: Drawn) -> str:
     """
     plan = plan_of(drawn)
     run = drawn if isinstance(drawn, Timeline) else None
-    cards = [
-        card_of_plan(plan, index) if run is None else card_of_run(run, index)
-        for index in range(len(plan.nodes))
-    ]
-    lines = arrows(plan)
-    undone = [] if run is None else [plan.positions[path] for path in run.undone]
-    layout = lay_out(
-        [(card.width, card.height) for card in cards],
-        [(arrow.source, arrow.target) for arrow in lines],
-        list(pairwise(undone)),
-    )
-    return _Sheet(layout).written(plan, run, cards, lines)
+    whole = whole_of(drawn)
+    composer = _Composer(drawn, whole)
+    scene = composer.composed(whole.top)
+    return _Sheet(scene).written(plan, run, _description(whole.plan, composer.cards))
+
+
+class _Scene(msgspec.Struct, frozen=True):
+    """Boxes that stand together, with their arrows, and what those hold that hold others."""
+
+    cards: tuple[Card, ...]
+    lines: tuple[Arrow, ...]
+    layout: Layout
+    held: tuple[tuple[_Inset, ...], ...]
+    """What each box holds."""
+
+
+class _Inset(msgspec.Struct, frozen=True):
+    """What stands in a frame within a box."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    said: str
+    scene: _Scene | None
+    """None: it is only words."""
+
+
+class _Composer:
+    """Finds a place for everything, from the innermost frames to the whole."""
+
+    def __init__(self, drawn: Drawn, whole: Whole) -> None:
+        self.cards: dict[int, Card] = {}
+        """The box of each node that is drawn."""
+        self._drawn = drawn
+        self._whole = whole
+        undone = drawn.undone if isinstance(drawn, Timeline) else ()
+        self._undone = [whole.plan.positions[path] for path in undone]
+
+    def composed(self, nodes: Sequence[int]) -> _Scene:
+        """Return these nodes, with a place for each and for all that they hold."""
+        places = {node: place for place, node in enumerate(nodes)}
+        cards = [self._card(node) for node in nodes]
+        held = [self._held(node) for node in nodes]
+        lines = arrows(self._whole.plan, nodes)
+        undone = [
+            (places[one], places[next_one])
+            for one, next_one in pairwise(self._undone)
+            if one in places and next_one in places
+        ]
+        layout = lay_out(
+            [_size(card, insets) for card, insets in zip(cards, held, strict=True)],
+            [(line.source, line.target) for line in lines],
+            undone,
+        )
+        return _Scene(tuple(cards), lines, layout, tuple(held))
+
+    def _card(self, node: int) -> Card:
+        card = (
+            card_of_run(self._drawn, node)
+            if isinstance(self._drawn, Timeline)
+            else card_of_plan(self._whole.plan, node, self._whole.names[node])
+        )
+        self.cards[node] = card
+        return card
+
+    def _held(self, node: int) -> tuple[_Inset, ...]:
+        """Return what an each or a repeat holds, in rows below what its box says."""
+        insets: list[_Inset] = []
+        begin = self.cards[node].height
+        left, top, row = PADDING, begin, 0.0
+        for each in shown(self._drawn, self._whole, node):
+            scene = None if isinstance(each, str) else self.composed(each.inside)
+            said = _named(each)
+            width = text_width(said, 11) + 2 * PADDING
+            height = _LABEL
+            if scene is not None:
+                width = max(width, scene.layout.width + 2 * PADDING)
+                height += scene.layout.height + PADDING
+            if left > PADDING and left + width > _ROW_MAX:
+                left, top, row = PADDING, top + row + PADDING, 0.0
+            insets.append(_Inset(left, top, width, height, said, scene))
+            left, row = left + width + PADDING, max(row, height)
+        return tuple(insets)
+
+
+def _named(held: Held | str) -> str:
+    if isinstance(held, str):
+        return held
+    return "each round" if held.number is None else f"round [{held.number}]"
+
+
+def _size(card: Card, insets: Sequence[_Inset]) -> tuple[float, float]:
+    right = max((each.left + each.width for each in insets), default=0.0)
+    bottom = max((each.top + each.height for each in insets), default=0.0)
+    return max(card.width, right + PADDING), max(card.height, bottom + PADDING if bottom else 0.0)
 
 
 class _Sheet:
     """The parts of one picture, from the back to the front."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-        self._width = max(layout.width, _WIDTH_MIN)
+    def __init__(self, scene: _Scene) -> None:
+        self._scene = scene
+        self._layout = scene.layout
+        self._width = max(scene.layout.width, _WIDTH_MIN)
         self._parts: list[str] = []
 
-    def written(
-        self, plan: Plan, run: Timeline | None, cards: Sequence[Card], lines: Sequence[Arrow]
-    ) -> str:
+    def written(self, plan: Plan, run: Timeline | None, description: str) -> str:
         top = self._head(plan, run) + 16
         left = (self._width - self._layout.width) / 2
         self._parts.append(f'<g transform="translate({_n(left + _MARGIN)} {_n(top)})">')
-        for arrow, points in zip(lines, self._layout.arrows, strict=True):
-            self._arrow(points, ARROW, _DASHES[arrow.carries], 1.6)
-        for points in self._layout.back:
-            self._arrow(points, BACK, "7 4", 2)
-        for card, box in zip(cards, self._layout.boxes, strict=True):
-            self._card(card, box)
+        self._draw(self._scene, 0.0, 0.0)
         self._parts.append("</g>")
-        bottom = self._legend(top + self._layout.height + 30, lines)
+        bottom = self._legend(top + self._layout.height + 30)
         width, height = self._width + 2 * _MARGIN, bottom + _MARGIN
         size = f'width="{_n(width)}" height="{_n(height)}"'
         begin = (
@@ -114,7 +194,7 @@ class _Sheet:
             [
                 begin,
                 f"<title>{_safe(_title(plan, run))}</title>",
-                f"<desc>{_safe(_description(plan, cards))}</desc>",
+                f"<desc>{_safe(description)}</desc>",
                 f'<rect {size} fill="{PAPER}"/>',
                 *self._parts,
                 "</svg>\n",
@@ -148,19 +228,20 @@ class _Sheet:
         self._text(_MARGIN + 10, top + 15.5, said, TEXT_SIZE, paint.ink, extra=_BOLD)
         return top + 28
 
-    def _legend(self, top: float, lines: Sequence[Arrow]) -> float:
+    def _legend(self, top: float) -> float:
         """Draw what the arrows mean that there are, and return where it ends."""
-        found = {arrow.carries for arrow in lines}
+        found = {line.carries for scene in _scenes_of(self._scene) for line in scene.lines}
         items = [
             (said, ARROW, _DASHES[carries])
             for carries, said in (
                 ("data", "gives its result"),
                 ("order", "only comes before"),
                 ("guard", "decides whether it runs"),
+                ("case", "leads on in that case"),
             )
             if carries in found
         ]
-        if self._layout.back:
+        if any(scene.layout.back for scene in _scenes_of(self._scene)):
             items.append(("undone next", BACK, "7 4"))
         left = _MARGIN
         for said, color, dashes in items:
@@ -170,6 +251,37 @@ class _Sheet:
         return top if items else top - 30
 
     # The graph --------------------------------------------------------------------------------
+
+    def _draw(self, scene: _Scene, left: float, top: float) -> None:
+        """Draw boxes that stand together, moved to a place of the whole."""
+        for line, points in zip(scene.lines, scene.layout.arrows, strict=True):
+            self._arrow(_moved(points, left, top), ARROW, _DASHES[line.carries], 1.6)
+        for points in scene.layout.back:
+            self._arrow(_moved(points, left, top), BACK, "7 4", 2)
+        for line, points in zip(scene.lines, scene.layout.arrows, strict=True):
+            if line.case:
+                self._case(line.case, _moved(points, left, top))
+        for card, box, insets in zip(scene.cards, scene.layout.boxes, scene.held, strict=True):
+            placed = Box(box.left + left, box.top + top, box.width, box.height)
+            self._card(card, placed)
+            for inset in insets:
+                self._inset(inset, placed)
+
+    def _inset(self, inset: _Inset, box: Box) -> None:
+        left, top = box.left + inset.left, box.top + inset.top
+        self._rect(Box(left, top, inset.width, inset.height), _FRAME, stroke=1, dashes=False)
+        self._text(left + PADDING, top + 15, inset.said, 11, FAINT)
+        if inset.scene is not None:
+            self._draw(inset.scene, left + PADDING, top + _LABEL)
+
+    def _case(self, said: str, points: Sequence[Point]) -> None:
+        """Write a case beside the end of its arrow, on paper that parts it from the line."""
+        (end_x, end_y) = points[-1]
+        shown_case = shortened(visible(said), _CASE_MAX, partial(text_width, size=11))
+        width = text_width(shown_case, 11) + 8
+        label = Box(end_x - width / 2, end_y - 27, width, 16)
+        self._rect(label, _FRAME, stroke=0.8, dashes=False)
+        self._text(end_x, end_y - 15.5, shown_case, 11, FAINT, extra=' text-anchor="middle"')
 
     def _arrow(self, points: Sequence[Point], color: str, dashes: str, width: float) -> None:
         (before_x, before_y), (end_x, end_y) = points[-2:]
@@ -245,7 +357,26 @@ class _Sheet:
 
 
 _BOLD = ' font-weight="700"'
-_DASHES = {"data": "", "order": "5 4", "guard": "1.5 4"}
+_DASHES = {"data": "", "order": "5 4", "guard": "1.5 4", "case": "9 3"}
+_FRAME = Paint(PAPER, "#d4d4d8", FAINT)
+_LABEL = 24.0
+"""How much room the name of a frame takes, above what it holds."""
+_ROW_MAX = 1_000.0
+"""How wide the frames in one box may be together before another row begins."""
+_CASE_MAX = 120.0
+
+
+def _moved(points: Sequence[Point], left: float, top: float) -> list[Point]:
+    return [(x + left, y + top) for x, y in points]
+
+
+def _scenes_of(scene: _Scene) -> Iterator[_Scene]:
+    """Return a scene and all that is within its boxes."""
+    yield scene
+    for insets in scene.held:
+        for inset in insets:
+            if inset.scene is not None:
+                yield from _scenes_of(inset.scene)
 
 
 def _path(points: Sequence[Point]) -> str:
@@ -297,13 +428,10 @@ def _dates(run: Timeline) -> str:
     return f"run {run.run}, began {run.began:%Y-%m-%d %H:%M:%S} UTC{took}"
 
 
-def _description(plan: Plan, cards: Sequence[Card]) -> str:
+def _description(plan: Plan, cards: Mapping[int, Card]) -> str:
     """Say everything that the picture shows, for those who do not see it."""
-    needed = {
-        index: [plan.nodes[need].path for need in node.needs]
-        for index, node in enumerate(plan.nodes)
-    }
-    return "\n".join(
-        "; ".join([*card.said.split("\n"), *([f"after {', '.join(after)}"] if after else [])])
-        for card, after in zip(cards, needed.values(), strict=True)
-    )
+    said: list[str] = []
+    for index, card in sorted(cards.items()):
+        after = ", ".join(plan.nodes[need].path for need in plan.nodes[index].needs)
+        said.append("; ".join([*card.said.split("\n"), *([f"after {after}"] if after else [])]))
+    return "\n".join(said)

@@ -23,7 +23,7 @@ from makegood.values.verdict import FailureKind, ItDidNotHappen, ItHappened, Kep
 if TYPE_CHECKING:
     from makegood.decision.facts import Fact
     from makegood.decision.state import Request
-    from makegood.definition.plan import Plan
+    from makegood.definition.plan import Node, Plan
     from makegood.journal.protocol import RunRow
     from makegood.values.instants import Instant
     from makegood.values.verdict import Failure
@@ -41,8 +41,10 @@ _Outcome = (
     | facts.UndoDone
     | facts.UndoFailed
 )
+_OfFlow = facts.Chosen | facts.SleepBegan | facts.ItemsListed | facts.RoundBegan | facts.RoundDone
 _OfNode = (
-    facts.Guarded
+    _OfFlow
+    | facts.Guarded
     | facts.NodeSkipped
     | facts.NodeStopped
     | facts.NodeGaveUp
@@ -83,7 +85,6 @@ class Teller:
         self.notes: dict[str, str] = {}
         """Why a node was skipped or kept, or what is left of it."""
         self._row = row
-        self._plan = plan
         self._now: Instant = row.created_at
         self._entries: list[Entry] = []
         self._at_work: dict[tuple[str, Direction], int] = {}
@@ -92,6 +93,8 @@ class Teller:
         """Where in the story each node's latest attempt stands."""
         self._asked: dict[int, int] = {}
         """Where in the story each request stands, by the number of its post."""
+        self._slept_from: dict[str, Instant] = {}
+        """When each sleep began."""
         self._doubts: set[tuple[str, Direction]] = set()
         """What is in doubt."""
 
@@ -105,10 +108,10 @@ class Teller:
         at: Any = getattr(fact, "at", None)
         path: Any = getattr(fact, "node", None)
         self._now = self._now if at is None else at
-        evolve(self._plan, self.state, fact)
+        evolve(self.state, fact)
         self._tell(fact)
         # A request may name a node that there is not.
-        touched = [path] if path in self._plan.positions else [*self._plan.positions]
+        touched = [path] if path in self.state.positions else [*self.state.positions]
         for each in touched:
             self._tell_doubt(each)
 
@@ -138,6 +141,11 @@ class Teller:
                 self._change(self._latest[fact.node], again_at=as_datetime(fact.due))
             case (
                 facts.Guarded()
+                | facts.Chosen()
+                | facts.SleepBegan()
+                | facts.ItemsListed()
+                | facts.RoundBegan()
+                | facts.RoundDone()
                 | facts.NodeSkipped()
                 | facts.NodeStopped()
                 | facts.NodeGaveUp()
@@ -166,7 +174,7 @@ class Teller:
     def _begin(self, path: str, direction: Direction, attempt: int) -> None:
         position = len(self._entries)
         self._at_work[path, direction] = self._latest[path] = position
-        generation = self.state.nodes[self._plan.positions[path]].generation
+        generation = self.state.nodes[self.state.positions[path]].generation
         self._entries.append(
             Attempted(
                 node=path,
@@ -180,13 +188,13 @@ class Teller:
         )
 
     def _function(self, path: str, direction: Direction) -> str:
-        node = self._plan.nodes[self._plan.positions[path]]
+        node = self.state.graph[self.state.positions[path]]
         remedy = {"do": None, "undo": node.undo, "compensate": node.compensate}[direction]
         return node.function if remedy is None else remedy.function
 
     def _key(self, path: str, direction: Direction, generation: int) -> str | None:
         """Return the key that the function could be given: only what reaches outside has one."""
-        node = self._plan.nodes[self._plan.positions[path]]
+        node = self.state.graph[self.state.positions[path]]
         undo = node.undo if direction == "undo" else None
         is_local = node.kind is not Kind.STEP if undo is None else undo.local
         if is_local:
@@ -234,12 +242,37 @@ class Teller:
         self._change(position, ended=ended, took=took, ending=ending, **fields)
 
     def _tell_computed(self, path: str, failure: Failure | None) -> None:
-        is_flag = self._plan.nodes[self._plan.positions[path]].kind is Kind.EXPECT
+        node = self.state.graph[self.state.positions[path]]
         if failure is None:
-            self._add(Happening.COMPUTED, "holds" if is_flag else "computed", path)
-        else:
-            text = "does not hold" if is_flag else "cannot be computed"
-            self._add(Happening.FAILED, f"{text}: {failure}", path, failure=failure)
+            self._add(Happening.COMPUTED, self._ended_well(node), path)
+            return
+        match node.kind:
+            case Kind.EXPECT:
+                text = "fails the run" if node.function == "fail" else "does not hold"
+            case Kind.REPEAT | Kind.EACH:
+                text = "cannot go on"
+            case _:
+                text = "cannot be computed"
+        self._add(Happening.FAILED, f"{text}: {failure}", path, failure=failure)
+
+    def _ended_well(self, node: Node) -> str:
+        """Say what it means that a node without a body of its own has its result."""
+        match node.kind:
+            case Kind.EXPECT:
+                return "holds"
+            case Kind.SWITCH:
+                case = self.state.nodes[self.state.positions[node.path]].case
+                return f"the branch of {case} is done"
+            case Kind.SLEEP:
+                took = as_datetime(self._now) - as_datetime(self._slept_from[node.path])
+                said = f"slept {words.slept(took)}"
+                self.notes[node.path] = said
+                return said
+            case Kind.EACH | Kind.REPEAT:
+                rounds = self.state.rounds[self.state.positions[node.path]]
+                return f"{words.rounds(rounds.ended)} done"
+            case _:
+                return "computed"
 
     # A node ------------------------------------------------------------------------------------
 
@@ -249,6 +282,14 @@ class Teller:
             case facts.Guarded():
                 self._add(Happening.GUARD_HELD, "its guard holds", path)
                 return
+            case (
+                facts.Chosen()
+                | facts.SleepBegan()
+                | facts.ItemsListed()
+                | facts.RoundBegan()
+                | facts.RoundDone()
+            ):
+                self._tell_of_flow(fact)
             case facts.NodeSkipped():
                 why = words.skipped_because(fact.reason)
                 self._conclude(path, Happening.SKIPPED, f"skipped: {why}", note=why)
@@ -270,13 +311,43 @@ class Teller:
                 self._add(Happening.LEFT, why, path)
                 self.notes[path] = why
             case facts.NodeKept():
-                why = words.kept_because(self._plan.nodes[self._plan.positions[path]])
+                why = words.kept_because(self.state.graph[self.state.positions[path]])
                 self._add(Happening.KEPT, f"stays done: {why}", path)
                 self.notes[path] = why
             case facts.NodeSettled():
                 self._tell_settlement(fact)
             case _:
                 assert_never(fact)
+
+    def _tell_of_flow(self, fact: _OfFlow) -> None:
+        path = fact.node
+        match fact:
+            case facts.Chosen():
+                self._add(Happening.CHOSEN, f"takes the case {fact.case}", path)
+                self._note_dropped(self.state.positions[path], fact.case)
+            case facts.SleepBegan():
+                self._slept_from[path] = self._now
+                until = as_datetime(fact.due)
+                self._add(Happening.ASLEEP, f"sleeps until {until:%Y-%m-%d %H:%M:%S}", path)
+            case facts.ItemsListed():
+                many = words.rounds(len(fact.items))
+                self._add(Happening.ROUNDS, f"begins {many}", path)
+            case facts.RoundBegan():
+                number = len(self.state.rounds[self.state.positions[path]].given) - 1
+                self._add(Happening.ROUNDS, f"begins round [{number}]", path)
+            case facts.RoundDone():
+                return
+            case _:
+                assert_never(fact)
+
+    def _note_dropped(self, switch: int, chosen: str) -> None:
+        """Note of every node in the other branches, and of what branches off there, why."""
+        for case in self.state.graph[switch].cases:
+            if case.label == chosen:
+                continue
+            for index in self.state.branches[switch, case.label]:
+                self.notes[self.state.graph[index].path] = f"the case is {chosen}"
+                self._note_dropped(index, chosen)
 
     def _tell_settlement(self, fact: facts.NodeSettled) -> None:
         path, found = fact.node, words.settlement(fact.settlement)
@@ -300,7 +371,7 @@ class Teller:
 
     def _tell_doubt(self, path: str) -> None:
         """Add that a node has come to be in doubt, or is so no more."""
-        current = self.state.nodes[self._plan.positions[path]]
+        current = self.state.nodes[self.state.positions[path]]
         # What happened and is not on record is settled by a person, but no question is open.
         is_open = current.doubt and current.phase is not Phase.UNRECORDED
         self._open_or_resolve(

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from makegood.picture import words
-from makegood.picture.graph import arrows, called, guard, limits, plan_of, remedies, signature
+from makegood.picture.graph import (
+    arrows,
+    called,
+    guard,
+    limits,
+    plan_of,
+    remedies,
+    shown,
+    signature,
+    whole_of,
+)
 from makegood.picture.lanes import Row, draw_lanes
 from makegood.picture.marks import (
     Ink,
@@ -30,8 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from makegood.definition.plan import Node, Plan
-    from makegood.picture.graph import Drawn
+    from makegood.definition.plan import Plan
+    from makegood.picture.graph import Drawn, Whole
     from makegood.picture.story import Entry
 
 __all__ = ["text"]
@@ -78,53 +88,17 @@ class _Page:
         yield from self._paragraph(signature(plan), Style.STRONG)
         yield from self._paragraph(plan.summary, Style.PLAIN)
         yield ""
-        yield from self._graph(plan, [_planned(plan, node) for node in plan.nodes])
-
-    def _graph(self, plan: Plan, items: Sequence[_Item]) -> Iterator[str]:
-        drawn = arrows(plan)
-        rows = draw_lanes(len(items), drawn, width_max=self._width // 4)
-        if rows is None:
-            # Too much runs in parallel to be drawn side by side.
-            rows = (Row("", "", " ", ()),) * len(items)
-            needed: dict[int, list[str]] = {}
-            for arrow in drawn:
-                needed.setdefault(arrow.target, []).append(items[arrow.source].name)
-            items = [_after(item, needed.get(index)) for index, item in enumerate(items)]
-        graph = max((len(row.beside) for row in rows), default=0)
-        word = max((cells(item.word) for item in items), default=0)
-        room = self._width - graph - word - 5
-        name = min(max((cells(item.name) for item in items), default=0), room - _NOTES_MIN)
-        name = max(name, _NAME_MIN)
-        for item, row in zip(items, rows, strict=True):
-            yield from self._item(item, row, name, word)
-
-    def _item(self, item: _Item, row: Row, name: int, word: int) -> Iterator[str]:
-        mark, style = item.mark
-        begin = f"{row.before}{self._ink(mark, style)}{row.after} "
-        beside = f"{row.beside} "
-        if cells(item.name) > name:
-            # A name is never cut: people give it to commands.
-            first, *others = wrapped(item.name, self._width - len(beside))
-            yield begin + self._ink(first, Style.STRONG)
-            yield from (beside + self._ink(line, Style.STRONG) for line in others)
-            begin = beside + " " * name
-        else:
-            begin += self._painted(item.name, name, Style.STRONG)
-        begin += f"  {self._painted(item.word, word, style)}  "
-        indent = f"{beside}{' ' * (name + word + 4)}"
-        first, *others = _flowing(item.notes, self._width - cells(indent)) or [""]
-        yield begin + first
-        yield from (indent + line for line in others)
-        yield from row.below
+        whole = whole_of(plan)
+        items = [_planned(whole, index) for index in range(len(whole.plan.nodes))]
+        yield from _Graph(plan, whole, items, self._ink).drawn(self._width)
 
     # A run ------------------------------------------------------------------------------------
 
     def run(self, run: Timeline) -> Iterator[str]:
         yield from self._head(run)
         yield ""
-        yield from self._graph(
-            run.plan, [_carried_out(run, index) for index in range(len(run.nodes))]
-        )
+        items = [_carried_out(run, index) for index in range(len(run.nodes))]
+        yield from _Graph(run, whole_of(run), items, self._ink).drawn(self._width)
         yield ""
         yield from self._story(run)
         yield from self._sum(run)
@@ -205,7 +179,98 @@ class _Page:
         return self._ink(said, style) + " " * (width - cells(said))
 
 
-def _planned(plan: Plan, node: Node) -> _Item:
+class _Graph:
+    """The nodes of a plan or a run, each in its row, and below it what it holds."""
+
+    def __init__(self, drawn: Drawn, whole: Whole, items: Sequence[_Item], ink: Ink) -> None:
+        self._drawn = drawn
+        self._whole = whole
+        self._items = items
+        self._ink = ink
+
+    def drawn(self, width: int) -> Iterator[str]:
+        """Return the lines of everything, none of them wider than that."""
+        top = self._whole.top
+        yield from self._rows(top, width, self._columns(top))
+
+    def _columns(self, nodes: Sequence[int]) -> tuple[int, int]:
+        """Return how wide the longest name is, and the longest word behind it."""
+        items = [self._items[node] for node in nodes]
+        return (
+            max((cells(item.name) for item in items), default=0),
+            max((cells(item.word) for item in items), default=0),
+        )
+
+    def _rows(self, nodes: Sequence[int], width: int, columns: tuple[int, int]) -> Iterator[str]:
+        drawn = arrows(self._whole.plan, nodes)
+        items = [self._items[node] for node in nodes]
+        rows = draw_lanes(len(nodes), drawn, width_max=width // 4)
+        if rows is None:
+            # Too much runs in parallel to be drawn side by side.
+            rows = (Row("", "", " ", ()),) * len(items)
+            needed: dict[int, list[str]] = {}
+            for arrow in drawn:
+                needed.setdefault(arrow.target, []).append(items[arrow.source].name)
+            items = [_after(item, needed.get(place)) for place, item in enumerate(items)]
+        graph = max((len(row.beside) for row in rows), default=0)
+        longest, word = columns
+        room = width - graph - word - 5
+        name = max(min(longest, room - _NOTES_MIN), _NAME_MIN)
+        for node, item, row in zip(nodes, items, rows, strict=True):
+            yield from self._item(item, row, (name, word), width)
+            yield from self._held(node, f"{row.beside}   ", width)
+            yield from row.below
+
+    def _held(self, node: int, margin: str, width: int) -> Iterator[str]:
+        """Return the lines of what an each or a repeat holds, right of its own.
+
+        A bracket says which lines are one round: no arrow leads from one to the next.
+        """
+        held = shown(self._drawn, self._whole, node)
+        # Beyond some depth there is no room to the right.
+        margin = margin if width - len(margin) >= WIDTH_MIN // 2 + _NAME_MIN else ""
+        columns = self._columns(
+            [index for each in held if not isinstance(each, str) for index in each.inside]
+        )
+        for each in held:
+            lines = (
+                [self._ink(each, Style.FAINT)]
+                if isinstance(each, str)
+                else [*self._rows(each.inside, width - len(margin) - 2, columns)]
+            )
+            for bracket, line in zip(_bracket(len(lines)), lines, strict=True):
+                yield f"{margin}{self._ink(bracket, Style.FAINT)} {line}"
+
+    def _item(self, item: _Item, row: Row, columns: tuple[int, int], width: int) -> Iterator[str]:
+        name, word = columns
+        mark, style = item.mark
+        begin = f"{row.before}{self._ink(mark, style)}{row.after} "
+        beside = f"{row.beside} "
+        if cells(item.name) > name:
+            # A name is never cut: people give it to commands.
+            first, *others = wrapped(item.name, width - len(beside))
+            yield begin + self._ink(first, Style.STRONG)
+            yield from (beside + self._ink(line, Style.STRONG) for line in others)
+            begin = beside + " " * name
+        else:
+            begin += self._painted(item.name, name, Style.STRONG)
+        begin += f"  {self._painted(item.word, word, style)}  "
+        indent = f"{beside}{' ' * (name + word + 4)}"
+        first, *others = _flowing(item.notes, width - cells(indent)) or [""]
+        yield begin + first
+        yield from (indent + line for line in others)
+
+    def _painted(self, said: str, width: int, style: Style) -> str:
+        return self._ink(said, style) + " " * (width - cells(said))
+
+
+def _bracket(lines: int) -> str:
+    """Return what stands left of so many lines that belong together, a character each."""
+    return "╶" if lines == 1 else f"╭{'│' * (lines - 2)}╰"
+
+
+def _planned(whole: Whole, index: int) -> _Item:
+    plan, node = whole.plan, whole.plan.nodes[index]
     notes = [
         called(node),
         f"→ {node.returns}" if node.returns != "None" else "",
@@ -213,7 +278,8 @@ def _planned(plan: Plan, node: Node) -> _Item:
         *limits(node),
         *remedies(node),
     ]
-    return _Item(mark_of_kind(node.kind), visible(node.path), node.kind.value, _visible(notes))
+    name = visible(whole.names[index])
+    return _Item(mark_of_kind(node.kind), name, node.kind.value, _visible(notes))
 
 
 def _carried_out(run: Timeline, index: int) -> _Item:

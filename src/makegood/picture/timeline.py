@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from makegood.decision.control import waited_for
+from msgspec.structs import replace
+
+from makegood.decision.people.control import waited_for
 from makegood.decision.state import Phase
-from makegood.picture.story import NodeStory, Standing, Timeline
+from makegood.picture import words
+from makegood.picture.graph import resolved
+from makegood.picture.story import NodeStory, RoundStory, Standing, Timeline
 from makegood.picture.telling import Teller
-from makegood.runtime.report import report_on
+from makegood.runtime.report import STOPPED, report_on
 from makegood.values.instants import as_datetime
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime, timedelta
 
     from makegood.decision.facts import Fact
-    from makegood.decision.state import NodeState
+    from makegood.decision.state import NodeState, RunState, Scope
     from makegood.definition.plan import Plan
     from makegood.journal.protocol import RunRow
     from makegood.runtime.report import NodeReport
@@ -34,7 +38,7 @@ def timeline(row: RunRow, plan: Plan, facts: Sequence[Fact]) -> Timeline:
     for fact in facts:
         teller.tell(fact)
     state = teller.state
-    report = report_on(row, plan, state)
+    report = report_on(row, state)
     return Timeline(
         run=report.id,
         workflow=report.workflow,
@@ -48,30 +52,58 @@ def timeline(row: RunRow, plan: Plan, facts: Sequence[Fact]) -> Timeline:
         ended=report.ended_at,
         took=None if report.ended_at is None else report.ended_at - report.created_at,
         claims=report.claims,
-        undone=tuple(plan.nodes[index].path for index in state.undone_order),
+        undone=tuple(state.graph[index].path for index in state.undone_order),
         kept=tuple(
             node.path
-            for node, current in zip(plan.nodes, state.nodes, strict=True)
+            for node, current in zip(state.graph, state.nodes, strict=True)
             if current.phase is Phase.KEPT
         ),
-        left=tuple(plan.nodes[index].path for index in waited_for(plan, state)),
+        left=tuple(state.graph[index].path for index in waited_for(plan, state)),
         story=teller.story(),
-        nodes=tuple(
-            _node_story(node, current, teller)
-            for node, current in zip(report.nodes, state.nodes, strict=True)
-        ),
-        plan=plan,
+        nodes=tuple(_node_story(node, index, teller) for index, node in enumerate(report.nodes)),
+        rounds=tuple(_rounds(state)),
+        plan=_grown(plan, state),
     )
 
 
-def _node_story(report: NodeReport, current: NodeState, teller: Teller) -> NodeStory:
+def _grown(plan: Plan, state: RunState) -> Plan:
+    """Return the plan with the nodes of all rounds that have begun, each as one of this run's."""
+    if len(state.graph) == len(plan.nodes):
+        return plan
+    rounds = (
+        resolved(state.graph[index], _bases(state.scopes[index]))
+        for index in range(len(plan.nodes), len(state.graph))
+    )
+    return replace(plan, nodes=(*plan.nodes, *rounds))
+
+
+def _bases(scope: Scope | None) -> dict[int, int]:
+    """Return where the nodes of each block begin that a round is within, its own among them."""
+    bases: dict[int, int] = {}
+    while scope is not None:
+        bases[scope.block.number] = scope.base
+        scope = scope.outer
+    return bases
+
+
+def _rounds(state: RunState) -> Iterator[RoundStory]:
+    """Return the rounds that have begun, in the order in which the graph has grown."""
+    scopes = (scope for rounds in state.rounds.values() for scope in rounds.scopes)
+    for scope in sorted(scopes, key=lambda each: each.base):
+        yield RoundStory(
+            node=scope.node, number=scope.number, first=scope.base, count=len(scope.block.nodes)
+        )
+
+
+def _node_story(report: NodeReport, index: int, teller: Teller) -> NodeStory:
+    current = teller.state.nodes[index]
     began = _moment(current.began_at)
     ended = None if current.phase in _OPEN else _moment(teller.ended.get(report.path))
     undo_began = _moment(current.undo_first_at)
     undo_ended = _moment(teller.undo_ended.get(report.path))
     return NodeStory(
         path=report.path,
-        standing=_STANDINGS[current.phase],
+        standing=_standing(report, current),
         state=report.state,
         attempts=report.attempts,
         undo_attempts=report.undo_attempts,
@@ -85,8 +117,24 @@ def _node_story(report: NodeReport, current: NodeState, teller: Teller) -> NodeS
         due=report.due,
         failure=report.failure,
         undo_failure=report.undo_failure,
-        note=teller.notes.get(report.path, ""),
+        note=teller.notes.get(report.path) or _note(teller.state, index),
     )
+
+
+def _standing(report: NodeReport, current: NodeState) -> Standing:
+    # What has begun to branch or to go round, and is no more to end, stands in no phase of its own.
+    return Standing.STOPPED if report.state == STOPPED else _STANDINGS[current.phase]
+
+
+def _note(state: RunState, index: int) -> str:
+    """Say which case a switch has taken, or how far an each or a repeat has come."""
+    current, rounds = state.nodes[index], state.rounds.get(index)
+    if current.case is not None:
+        return f"took the case {current.case}"
+    if rounds is None:
+        return ""
+    many = words.rounds(len(rounds.given))
+    return many if rounds.ended == len(rounds.given) else f"{rounds.ended:,} of {many} done"
 
 
 def _moment(instant: Instant | None) -> datetime | None:
@@ -110,6 +158,9 @@ _OPEN = frozenset(
         Phase.ASK_INTERRUPTED,
         Phase.ANSWERED,
         Phase.ASK_AGAIN,
+        Phase.CHOSEN,
+        Phase.ASLEEP,
+        Phase.IN_ROUNDS,
     }
 )
 """Phases in which it is not known yet how the node ends."""
@@ -139,4 +190,7 @@ _STANDINGS: dict[Phase, Standing] = {
     Phase.UNDONE: Standing.UNDONE,
     Phase.KEPT: Standing.KEPT,
     Phase.LEFT: Standing.LEFT,
+    Phase.CHOSEN: Standing.AT_WORK,
+    Phase.ASLEEP: Standing.WAITING,
+    Phase.IN_ROUNDS: Standing.AT_WORK,
 }

@@ -15,6 +15,7 @@ from makegood.decision.facts import (
     RunEnded,
     SkipReason,
 )
+from makegood.definition.plan import Kind
 from makegood.picture.story import Attempted, Ending, Happening, Standing
 from makegood.values.verdict import (
     Abort,
@@ -46,8 +47,10 @@ __all__ = [
     "moment",
     "park_reason",
     "put_in_words",
+    "rounds",
     "settlement",
     "skipped_because",
+    "slept",
     "trouble",
     "verdict",
 ]
@@ -84,6 +87,18 @@ def lasted(duration: timedelta) -> str:
     (name, unit), (lesser_name, lesser_unit) = _UNITS[largest : largest + 2]
     whole, rest = divmod(duration, timedelta(**{unit: 1}))
     return f"{whole} {name} {rest // timedelta(**{lesser_unit: 1})} {lesser_name}"
+
+
+def slept(duration: timedelta) -> str:
+    """Return how long a sleep took: a whole number of units where it is one within a second."""
+    said = lasted(duration)
+    whole, _, rest = said.rpartition(" 0 ")
+    return whole if whole and rest.isalpha() else said
+
+
+def rounds(many: int) -> str:
+    """Return a number of rounds."""
+    return "1 round" if many == 1 else f"{many:,} rounds"
 
 
 def moment(when: datetime, seen_from: datetime) -> str:
@@ -170,7 +185,8 @@ def became(node: Node, story: NodeStory, seen_from: datetime) -> Iterator[str]:
     if story.is_in_doubt and story.standing is not Standing.IN_DOUBT:
         yield "in doubt"
     if story.due is not None:
-        yield f"again at {moment(story.due, seen_from)}"
+        until = "until" if node.kind is Kind.SLEEP else "again at"
+        yield f"{until} {moment(story.due, seen_from)}"
     if story.note:
         yield story.note
 

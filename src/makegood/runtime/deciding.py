@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from makegood.decision.commands import Evaluate
 from makegood.decision.evolve import evolve
 from makegood.runtime.calling.evaluate import evaluate
+from makegood.values.limits import NODES_PER_RUN_MAX
 
 if TYPE_CHECKING:
     from makegood.decision.commands import Command
@@ -41,10 +42,10 @@ def decide_all(
     plan = served.plan
     commands: list[Command] = []
     # Each round ends at least one node's phase, and a node has a bounded number of them.
-    for _ in range(100 + 10 * len(plan.nodes)):
+    for _ in range(100 + 10 * NODES_PER_RUN_MAX):
         decision = decide(plan, state, now, chance)
         for fact in decision.facts:
-            evolve(plan, state, fact)
+            evolve(state, fact)
         recorded += decision.facts
         has_evaluated = False
         for command in decision.commands:
@@ -69,8 +70,8 @@ def _evaluate(
     errors: Errors,
 ) -> None:
     fact, error = evaluate(served, state, command, now)
-    evolve(served.plan, state, fact)
+    evolve(state, fact)
     recorded.append(fact)
     if error is not None:
-        path = "" if command.node < 0 else served.plan.nodes[command.node].path
+        path = "" if command.node < 0 else state.graph[command.node].path
         errors[path, "do"] = error

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from makegood.decision.control import waited_for
 from makegood.decision.facts import Fact
-from makegood.decision.preview import UndoPreview, preview_cancel, preview_undo
+from makegood.decision.people.control import waited_for
+from makegood.decision.people.preview import UndoPreview, preview_cancel, preview_undo
 from makegood.definition.plan import Plan
 from makegood.errors import InvalidInput, UnknownRun, UnreadableRun
 from makegood.journal.protocol import Filter, RunRow
@@ -301,7 +301,7 @@ async def _parked(shell: Shell, row: RunRow) -> ParkedRun:
         state = state_of(history, plan, facts_of(history))
     except (UnknownRun, UnreadableRun) as error:
         return ParkedRun(row=row, left=(), problem=str(error))
-    left = tuple(plan.nodes[index].path for index in waited_for(plan, state))
+    left = tuple(state.graph[index].path for index in waited_for(plan, state))
     return ParkedRun(row=row, left=left)
 
 

@@ -75,7 +75,7 @@ def build_outcome(
     errors: Mapping[tuple[str, Any], BaseException],  # Any: one of the three directions
 ) -> Outcome[Any]:
     """Return the outcome that a settled state stands for; without code the value is plain JSON."""
-    raised = [] if state.status == "completed" else _errors(plan, state, errors)
+    raised = [] if state.status == "completed" else _errors(state, errors)
     doubtful = {index for index in state.stuck if state.nodes[index].phase is not Phase.LEFT}
     return Outcome(
         run=run,
@@ -87,12 +87,12 @@ def build_outcome(
         error=raised[0][0] if raised else None,
         errors=tuple(error for error, _failure in raised),
         failure=raised[0][1] if raised else None,
-        done=_paths(plan, state.done_order),
-        undone=_paths(plan, state.undone_order),
-        kept=_in_phase(plan, state, Phase.KEPT),
-        skipped=_in_phase(plan, state, Phase.SKIPPED),
-        left=_paths(plan, state.stuck),
-        in_doubt=_paths(plan, sorted(doubtful | set(state.skipped_in_doubt))),
+        done=_paths(state, state.done_order),
+        undone=_paths(state, state.undone_order),
+        kept=_in_phase(state, Phase.KEPT),
+        skipped=_in_phase(state, Phase.SKIPPED),
+        left=_paths(state, state.stuck),
+        in_doubt=_paths(state, sorted(doubtful | set(state.skipped_in_doubt))),
         settled=settled_in(state),
     )
 
@@ -123,7 +123,7 @@ def raise_for(outcome: Outcome[Any], *, workflow: str) -> None:
 
 
 def _errors(
-    plan: Plan, state: RunState, known: Mapping[tuple[str, Any], BaseException]
+    state: RunState, known: Mapping[tuple[str, Any], BaseException]
 ) -> list[tuple[BaseException, Failure]]:
     """Return each error with its record: the one that failed the run first, undos last."""
     found: list[tuple[BaseException, Failure]] = []
@@ -134,11 +134,11 @@ def _errors(
     for index in [*first, *others]:
         failure = state.nodes[index].failure
         if failure is not None and state.nodes[index].phase in _FAILED:
-            found.append((_raised(known, plan.nodes[index].path, "do", failure), failure))
+            found.append((_raised(known, state.graph[index].path, "do", failure), failure))
     for index in state.stuck:
         undo_failure = state.nodes[index].undo_failure
         if undo_failure is not None and state.nodes[index].phase is Phase.LEFT:
-            path = plan.nodes[index].path
+            path = state.graph[index].path
             found.append((_raised(known, path, "undo", undo_failure), undo_failure))
     return found
 
@@ -181,14 +181,14 @@ def _read(code: Code | None, value: msgspec.Raw) -> Any:  # Any: as above
     return msgspec.json.decode(value) if code is None else code.result_codec.read(value)
 
 
-def _paths(plan: Plan, indices: list[int]) -> list[str]:
-    return [plan.nodes[index].path for index in indices]
+def _paths(state: RunState, indices: list[int]) -> list[str]:
+    return [state.graph[index].path for index in indices]
 
 
-def _in_phase(plan: Plan, state: RunState, phase: Phase) -> list[str]:
+def _in_phase(state: RunState, phase: Phase) -> list[str]:
     return [
         node.path
-        for node, current in zip(plan.nodes, state.nodes, strict=True)
+        for node, current in zip(state.graph, state.nodes, strict=True)
         if current.phase is phase
     ]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
+from makegood.decision.state import Phase
+from makegood.definition.plan import Kind
 from makegood.values.instants import as_datetime
 from makegood.values.verdict import ItDidNotHappen, ItHappened, Kept, UndoneByHand
 
@@ -12,11 +14,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from makegood.decision.state import NodeState, RunState
-    from makegood.definition.plan import Node, Plan
+    from makegood.definition.plan import Node
     from makegood.journal.protocol import RunRow
     from makegood.values.verdict import Failure, Settlement
 
-__all__ = ["NodeReport", "RunReport", "Settled", "report_on", "settled_in"]
+__all__ = ["STOPPED", "NodeReport", "RunReport", "Settled", "report_on", "settled_in"]
+
+STOPPED = "stopped"
+"""The state of what never came to its end, and is not wanted any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +31,17 @@ class NodeReport:
     path: str
     kind: str
     state: str
-    """In words: `ready`, `running`, `retrying`, `done`, `undone`, `stuck`, …"""
+    """In words: `ready`, `running`, `retrying`, `asleep`, `done`, `undone`, `stuck`, …"""
     attempts: int
     undo_attempts: int
     is_in_doubt: bool
     due: datetime | None
-    """When it is tried again."""
+    """When it is tried again, or its sleep is over."""
+    case: str | None
+    """Which branch a switch has taken."""
+    rounds: int | None
+    """How many rounds an each or a repeat has that has begun."""
+    rounds_done: int | None
     failure: Failure | None
     undo_failure: Failure | None
 
@@ -81,7 +91,7 @@ class RunReport:
         return "\n".join([head, *nodes, *(f"  settled: {each}" for each in self.settled)])
 
 
-def report_on(row: RunRow, plan: Plan, state: RunState) -> RunReport:
+def report_on(row: RunRow, state: RunState) -> RunReport:
     """Return the report of a run as it was read."""
     return RunReport(
         id=row.run,
@@ -98,7 +108,7 @@ def report_on(row: RunRow, plan: Plan, state: RunState) -> RunReport:
         ended_at=None if row.ended_at is None else as_datetime(row.ended_at),
         nodes=tuple(
             _on_node(node, current, state, index)
-            for index, (node, current) in enumerate(zip(plan.nodes, state.nodes, strict=True))
+            for index, (node, current) in enumerate(zip(state.graph, state.nodes, strict=True))
         ),
         settled=settled_in(state),
     )
@@ -135,18 +145,33 @@ def _words(settlement: Settlement) -> str:
 
 
 def _on_node(node: Node, current: NodeState, state: RunState, index: int) -> NodeReport:
-    due = state.timers.get(index)
+    due, rounds = state.timers.get(index), state.rounds.get(index)
     return NodeReport(
         path=node.path,
         kind=node.kind.value,
-        state=current.phase.name.lower().replace("_", " "),
+        state=_state_of(current, state, index),
         attempts=current.attempt,
         undo_attempts=current.undo_attempt,
         is_in_doubt=current.doubt,
         due=None if due is None else as_datetime(due),
+        case=current.case,
+        rounds=None if rounds is None else len(rounds.given),
+        rounds_done=None if rounds is None else rounds.ended,
         failure=current.failure,
         undo_failure=current.undo_failure,
     )
+
+
+def _state_of(current: NodeState, state: RunState, index: int) -> str:
+    """Return a node's phase in words; a switch or a loop has no end once its run goes back."""
+    is_over = state.ended is not None or state.rolling_back is not None
+    has_begun = current.case is not None or index in state.rounds
+    if is_over and has_begun and current.phase in _UNDER_WAY:
+        return STOPPED
+    return current.phase.name.lower().replace("_", " ")
+
+
+_UNDER_WAY = frozenset({Phase.IDLE, Phase.READY, Phase.CHOSEN, Phase.IN_ROUNDS})
 
 
 def _line(node: NodeReport, width: int) -> str:
@@ -156,7 +181,14 @@ def _line(node: NodeReport, width: int) -> str:
     if node.is_in_doubt:
         parts.append("in doubt")
     if node.due is not None:
-        parts.append(f"again at {node.due:%H:%M:%S}")
+        is_asleep = node.kind == Kind.SLEEP
+        parts.append(
+            f"until {node.due:%Y-%m-%d %H:%M:%S}" if is_asleep else f"again at {node.due:%H:%M:%S}"
+        )
+    if node.case is not None:
+        parts.append(f"case {node.case}")
+    if node.rounds is not None:
+        parts.append(f"{node.rounds_done} of {node.rounds} rounds done")
     if node.failure is not None:
         parts.append(str(node.failure))
     if node.undo_failure is not None:

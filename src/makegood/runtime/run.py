@@ -103,8 +103,8 @@ class Run(Generic[R]):
 
     async def describe(self) -> RunReport:
         """Return where the run stands now, node by node."""
-        history, plan, state = await self._read()
-        return report_on(history.row, plan, state)
+        history, _plan, state = await self._read()
+        return report_on(history.row, state)
 
     async def cancel(self, *, actor: str = "caller", reason: str = "") -> ControlAnswer:
         """Ask for the run to be cancelled, and return what became of that.

@@ -124,7 +124,7 @@ class Turn:
         """Start the run and hold it, if the verdict on its first append allows that."""
         now = started.at
         recorded: list[Fact] = [started]
-        evolve(self.served.plan, self.state, started)
+        evolve(self.state, started)
         commands = self._decide(recorded, now)
         append = self._append(recorded, commands, now, create=new)
         self._is_busy = True
@@ -230,14 +230,14 @@ class Turn:
         taken = arrivals[:1] if self._one_by_one else arrivals
         writes: tuple[Statement, ...] = ()
         for arrival in taken:
-            if not expects(plan, state, arrival.fact):
+            if not expects(state, arrival.fact):
                 self._forget_job(arrival)
                 continue
-            evolve(plan, state, arrival.fact)
+            evolve(state, arrival.fact)
             recorded.append(arrival.fact)
             writes += arrival.writes
         for fact in asked:
-            evolve(plan, state, fact)
+            evolve(state, fact)
             recorded.append(fact)
         if posts:
             self.inbox_head = posts[-1].n
@@ -395,16 +395,16 @@ class Turn:
         assert sent.local is not None
         recorded = list(read_facts(verdict.facts))
         for fact in recorded:
-            evolve(self.served.plan, self.state, fact)
+            evolve(self.state, fact)
         if sent.local.error is not None:
-            path = self.served.plan.nodes[command.node].path
+            path = self.state.graph[command.node].path
             self.errors[path, command.direction] = sent.local.error
         return recorded
 
     def _forget_job(self, arrival: Arrival) -> None:
         """Let go of a job whose outcome is durable, and keep the exception behind it."""
         path = arrival.path
-        job = self._jobs.get(self.served.plan.positions[path])
+        job = self._jobs.get(self.state.positions[path])
         if job is None or not job.is_reported:
             return
         del self._jobs[job.index]
@@ -448,7 +448,7 @@ class Turn:
         if self._claims <= (0 if self.state.in_flight else 1):
             return []
         claimed = facts.Claimed(self._claims, self._shell.clock.now())
-        evolve(self.served.plan, self.state, claimed)
+        evolve(self.state, claimed)
         return [claimed]
 
     def _unwritten(self, arrivals: list[Arrival], refused: Refused) -> list[Arrival]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -11,7 +12,7 @@ from makegood.definition.plan import Kind
 from makegood.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from makegood.definition.plan import Plan
+    from makegood.definition.plan import Node, Plan
     from makegood.runtime.ports import Invocation
 
 __all__ = ["AfterEffect", "Returns", "Script", "Scripted"]
@@ -38,7 +39,8 @@ Scripted = Exception | AfterEffect | Returns | None
 class Script:
     """An interceptor that makes functions do what a test says.
 
-    Keys are node paths, or a node path with `.undo` or `.compensate` behind it. One scripted
+    Keys are node paths, or a node path with `.undo` or `.compensate` behind it; a node of a round
+    is `each[0]/pack_line`, whether or not there will be such a round. One scripted
     outcome holds for every attempt; a sequence gives one for each, and then the function is
     called as it is.
     """
@@ -46,7 +48,7 @@ class Script:
     def __init__(self, fail: Mapping[str, Scripted | Sequence[Scripted]], plan: Plan) -> None:
         known = _keys(plan)
         for key in fail:
-            if key not in known:
+            if _ROUND.sub(_ANY_ROUND, key) not in known:
                 raise InvalidInput(_unknown(key, known, plan))
         self._always = {key: item for key, item in fail.items() if not isinstance(item, Sequence)}
         self._next = {key: list(item) for key, item in fail.items() if isinstance(item, Sequence)}
@@ -72,8 +74,18 @@ class Script:
                 raise scripted
 
 
+_ROUND = re.compile(r"\[[0-9]+\]/")
+"""What stands in the path of a node between what has rounds and its place in one."""
+
+_ANY_ROUND = "[0]/"
+"""How the nodes of all rounds are known, of which there may be any number."""
+
+_CALLED = frozenset({Kind.STEP, Kind.LOCAL, Kind.QUERY})
+"""What has a function that an interceptor is asked about."""
+
+
 def _unknown(key: str, known: Sequence[str], plan: Plan) -> str:
-    if key in plan.positions:
+    if _ROUND.sub(_ANY_ROUND, key) in _nodes(plan.nodes, ""):
         return (
             f"the script names {key!r}, which is computed from recorded values and called by "
             "nobody; script the step that its values come from"
@@ -86,11 +98,22 @@ def _unknown(key: str, known: Sequence[str], plan: Plan) -> str:
 def _keys(plan: Plan) -> list[str]:
     """Return what can be scripted: what an interceptor is asked about."""
     keys: list[str] = []
-    for node in plan.nodes:
-        if node.kind not in {Kind.PURE, Kind.EXPECT}:
-            keys.append(node.path)
+    for path, node in _nodes(plan.nodes, "").items():
+        if node.kind in _CALLED:
+            keys.append(path)
         if node.undo is not None:
-            keys.append(f"{node.path}.undo")
+            keys.append(f"{path}.undo")
         if node.compensate is not None:
-            keys.append(f"{node.path}.compensate")
+            keys.append(f"{path}.compensate")
     return keys
+
+
+def _nodes(nodes: Sequence[Node], prefix: str) -> dict[str, Node]:
+    """Return the nodes by path, and those of a block as if they were of its first round."""
+    found: dict[str, Node] = {}
+    for node in nodes:
+        path = prefix + node.path
+        found[path] = node
+        if node.block is not None:
+            found |= _nodes(node.block.nodes, path + _ANY_ROUND)
+    return found

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 __all__ = [
     "ACTOR_CHARACTERS_MAX",
     "CLAIMS_TOGETHER_MAX",
     "ERROR_TEXT_CHARACTERS_MAX",
+    "ITEMS_MAX",
     "KEY_BYTES_MAX",
     "NODES_PER_PLAN_MAX",
+    "NODES_PER_RUN_MAX",
     "PAGE_RUNS_MAX",
     "PATH_CHARACTERS_MAX",
     "PAYLOAD_BYTES_MAX",
     "REASON_CHARACTERS_MAX",
+    "ROUNDS_MAX",
+    "SLEEP_MAX",
 ]
 
 PAYLOAD_BYTES_MAX = 1_000_000
@@ -22,6 +28,15 @@ KEY_BYTES_MAX = 255
 
 NODES_PER_PLAN_MAX = 1_000
 """The most nodes in one plan."""
+
+NODES_PER_RUN_MAX = 100_000
+"""The most nodes in one run, those of all rounds together."""
+
+ITEMS_MAX = 10_000
+"""The most items that one each goes over."""
+
+ROUNDS_MAX = 10_000
+"""The most rounds of one repeat."""
 
 PATH_CHARACTERS_MAX = 200
 """The longest node path, in characters."""
@@ -41,3 +56,6 @@ ACTOR_CHARACTERS_MAX = 200
 
 REASON_CHARACTERS_MAX = 2_000
 """The longest reason that somebody gives, in characters."""
+
+SLEEP_MAX = timedelta(days=3_660)
+"""The longest time that a run may sleep."""

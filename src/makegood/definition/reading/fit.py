@@ -13,7 +13,17 @@ import typing
 from enum import Enum
 from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
 
-__all__ = ["NONE", "UNKNOWN", "TypeForm", "fits", "members", "or_none", "plain", "type_name"]
+__all__ = [
+    "NEVER",
+    "NONE",
+    "UNKNOWN",
+    "TypeForm",
+    "fits",
+    "members",
+    "or_none",
+    "plain",
+    "type_name",
+]
 
 TypeForm = Any
 """A type as an annotation gives it: a class, a union, a NewType. No static type says that."""
@@ -23,6 +33,9 @@ UNKNOWN: TypeForm = Any
 
 NONE: TypeForm = type(None)
 """The type of None."""
+
+NEVER: TypeForm = typing.Never
+"""The type of a value that is never there, because what would give it only fails."""
 
 _WIDER: dict[object, tuple[object, ...]] = {float: (int,), complex: (int, float)}
 """What Python's own rules let pass for a number."""
@@ -76,7 +89,7 @@ def or_none(kind: TypeForm) -> TypeForm:
 def fits(given: object, wanted: object) -> bool:
     """Say whether a value of type `given` may stand where `wanted` is declared."""
     given, wanted = plain(given), plain(wanted)
-    if given == wanted or _is_open(given) or _is_open(wanted):
+    if given is NEVER or given == wanted or _is_open(given) or _is_open(wanted):
         return True
     if len(members(given)) > 1:
         return all(fits(member, wanted) for member in members(given))

@@ -46,7 +46,8 @@ EXPRESSIONS: dict[type[ast.expr], str] = {
     ast.GeneratorExp: "a comprehension repeats now, for all runs; pass the whole list to a step",
     ast.NamedExpr: "`:=` has no place in a body; assign on a line of its own",
     ast.Starred: "`*` unpacks now, before the value exists; pass the whole value on",
-    ast.Lambda: "a lambda has no place here; write a function with annotations, as pure(…)",
+    ast.Lambda: "a lambda is a branch of switch(…), or a round of each(…) or repeat(…); "
+    "else write a function, as pure(…)",
     ast.Slice: "a slice is taken now, before the value exists; take it in pure(…)",
     ast.Set: "a set has no order to be stored in; use a tuple or a list",
 }

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from makegood.decision.erasure import without_values
 from makegood.decision.facts import EndStatus, Erased, read_facts, write_facts
+from makegood.decision.people.erasure import without_values
 from makegood.errors import UnknownRun
 from makegood.journal.protocol import Filter, RunRow
 from makegood.journal.upkeep import every_row

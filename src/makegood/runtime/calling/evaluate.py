@@ -6,18 +6,24 @@ outcome like any other and not a crash of the turn.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never, cast
+
+from msgspec import Raw
 
 from makegood.decision import facts
 from makegood.decision.facts import SkipReason
+from makegood.decision.state import Results
+from makegood.errors import InvalidInput, PayloadTooLarge
 from makegood.runtime.calling.failing import as_failure
 from makegood.values.codec import NULL
+from makegood.values.limits import ITEMS_MAX, NODES_PER_RUN_MAX, PAYLOAD_BYTES_MAX
 from makegood.values.verdict import FailureKind
 
 if TYPE_CHECKING:
     from makegood.decision.commands import Evaluate
     from makegood.decision.facts import Fact
-    from makegood.decision.state import RunState
+    from makegood.decision.state import Rounds, RunState
+    from makegood.definition.code import NodeCode
     from makegood.runtime.calling.served import Served
     from makegood.values.instants import Instant
 
@@ -28,33 +34,140 @@ def evaluate(
     served: Served, state: RunState, command: Evaluate, now: Instant
 ) -> tuple[Fact, BaseException | None]:
     """Return the fact that a computation gives, and the exception behind it if it failed."""
-    if command.what == "result":
+    if command.node < 0:
         return _result(served, state)
-    path = served.plan.nodes[command.node].path
+    path = state.graph[command.node].path
+    code = served.code.nodes[state.number_of(command.node)]
     try:
-        fact = _of_node(served, state, command, now)
+        return _of_node(code, state, command, now), None
+    except _Unmet:
+        assert code.error is not None, "a demand has an error"
+        return facts.NodeFailed(
+            path, as_failure(code.error, FailureKind.PERMANENT), now
+        ), code.error
     except Exception as error:  # noqa: BLE001 - a user's function ends here
         return facts.NodeFailed(path, as_failure(error, FailureKind.PERMANENT), now), error
-    if fact is None:
-        unmet = served.code.nodes[command.node].error
-        assert unmet is not None
-        return facts.NodeFailed(path, as_failure(unmet, FailureKind.PERMANENT), now), unmet
-    return fact, None
 
 
-def _of_node(served: Served, state: RunState, command: Evaluate, now: Instant) -> Fact | None:
-    """Return the fact, or None for an expectation that is not met."""
-    code = served.code.nodes[command.node]
-    path = served.plan.nodes[command.node].path
-    inputs, results = state.inputs, state.results
-    if command.what == "guard":
-        if code.holds(inputs, results):
-            return facts.Guarded(path)
-        return facts.NodeSkipped(path, SkipReason.GUARD, now)
-    if command.what == "expect":
-        return facts.NodeDone(path, NULL, now) if code.holds(inputs, results) else None
-    value = code.function(**code.arguments(inputs, results))
-    return facts.NodeDone(path, code.result.write(value), now)
+class _Unmet(Exception):
+    """A flag that is demanded does not hold."""
+
+
+def _of_node(code: NodeCode, state: RunState, command: Evaluate, now: Instant) -> Fact:
+    index = command.node
+    path = state.graph[index].path
+    inputs, results = state.inputs_of(index), state.results_of(index)
+    match command.what:
+        case "guard":
+            if code.holds(inputs, results):
+                return facts.Guarded(path)
+            return facts.NodeSkipped(path, SkipReason.GUARD, now)
+        case "expect":
+            if not code.holds(inputs, results):
+                raise _Unmet
+            return facts.NodeDone(path, NULL, now)
+        case "value":
+            value = code.function(**code.arguments(inputs, results))
+            return facts.NodeDone(path, code.result.write(value), now)
+        case "due":
+            return facts.SleepBegan(path, code.function(now, **code.arguments(inputs, results)))
+        case "case":
+            assert code.choose is not None, "a switch chooses"
+            return facts.Chosen(path, code.choose(inputs, results))
+        case "branch":
+            case = state.nodes[index].case
+            assert case is not None, "its case was chosen before"
+            assert code.branches is not None, "a switch has branches"
+            return facts.NodeDone(
+                path, code.result.write(code.branches[case](inputs, results)), now
+            )
+        case "items" | "start" | "round" | "list" | "until":
+            return _of_rounds(code, state, command, now)
+        case "result":
+            message = "the result is the run's, and not a node's"
+            raise AssertionError(message)
+        case _:
+            assert_never(command.what)
+
+
+def _of_rounds(code: NodeCode, state: RunState, command: Evaluate, now: Instant) -> Fact:
+    index, path = command.node, state.graph[command.node].path
+    made = code.rounds
+    assert made is not None, "an each and a repeat have rounds"
+    if command.what in {"items", "start"}:
+        given = code.arguments(state.inputs_of(index), state.results_of(index))
+        if command.what == "start":
+            return facts.RoundBegan(path, made.given.write(given["start"]))
+        return facts.ItemsListed(path, _items(code, state, index, given["items"]))
+    rounds = state.rounds[index]
+    if command.what == "round":
+        scope = rounds.scopes[command.round]
+        value = made.value(scope.inputs, Results(state, scope))
+        return facts.RoundDone(path, command.round, made.value_codec.write(value))
+    if command.what == "list":
+        return facts.NodeDone(path, _together(rounds), now)
+    return _next_round(code, state, index, now)
+
+
+def _items(code: NodeCode, state: RunState, index: int, items: object) -> tuple[Raw, ...]:
+    """Return each item as JSON; refuse what is no sequence, or too long a one."""
+    assert code.rounds is not None
+    path, block = state.graph[index].path, state.graph[index].block
+    assert block is not None
+    if not isinstance(items, list | tuple):
+        message = f"`{path}` goes over a `{type(items).__qualname__}`; give it a list or a tuple"
+        raise InvalidInput(message)
+    listed = cast("list[object] | tuple[object, ...]", items)
+    many = len(listed)
+    if many > ITEMS_MAX:
+        message = (
+            f"`{path}` goes over {many:,} items; at most {ITEMS_MAX:,} are allowed: split them "
+            "among several runs"
+        )
+        raise InvalidInput(message)
+    _require_nodes(state, many * len(block.nodes), path)
+    write = code.rounds.given.write
+    return tuple(write(item) for item in listed)
+
+
+def _require_nodes(state: RunState, more: int, path: str) -> None:
+    """Refuse rounds that would make the run larger than a run may be."""
+    if len(state.nodes) + more > NODES_PER_RUN_MAX:
+        message = (
+            f"with `{path}` the run would have {len(state.nodes) + more:,} nodes; at most "
+            f"{NODES_PER_RUN_MAX:,} are allowed: split it among several runs"
+        )
+        raise InvalidInput(message)
+
+
+def _together(rounds: Rounds) -> Raw:
+    """Return the list of what the rounds have given."""
+    text = b"[" + b",".join(b"null" if raw is None else bytes(raw) for raw in rounds.values) + b"]"
+    if len(text) > PAYLOAD_BYTES_MAX:
+        message = (
+            f"the results of {len(rounds.values):,} rounds have {len(text):,} bytes as JSON; at "
+            f"most {PAYLOAD_BYTES_MAX:,} are allowed: let a round return less"
+        )
+        raise PayloadTooLarge(message)
+    return Raw(text)
+
+
+def _next_round(code: NodeCode, state: RunState, index: int, now: Instant) -> Fact:
+    """Say whether a repeat is over, or goes round with the value that it has."""
+    node, made = state.graph[index], code.rounds
+    assert made is not None
+    assert node.block is not None
+    last = state.rounds[index].values[-1] or NULL
+    rounds = len(state.rounds[index].values)
+    if made.until is not None and made.until(made.given.read(last)):
+        return facts.NodeDone(node.path, last, now)
+    if rounds < node.block.rounds_max:
+        _require_nodes(state, len(node.block.nodes), node.path)
+        return facts.RoundBegan(node.path, last)
+    if made.until is None:
+        return facts.NodeDone(node.path, last, now)
+    message = f"`{node.path}` has not come to its end in {rounds:,} rounds; raise times_max"
+    raise InvalidInput(message)
 
 
 def _result(served: Served, state: RunState) -> tuple[Fact, BaseException | None]:

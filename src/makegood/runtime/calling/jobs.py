@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from makegood.decision.state import RunState
+    from makegood.definition.code import NodeCode
+    from makegood.definition.plan import Node
     from makegood.runtime.calling.perform import Arrival
     from makegood.runtime.calling.served import Bound, Served
     from makegood.runtime.calling.writing import Collected
@@ -58,7 +60,7 @@ class Jobs:
         index, attempt = command.node, command.attempt
         match command:
             case Start():
-                bound = self.served.bodies[index]
+                bound = self.served.bodies[state.number_of(index)]
                 until = None if command.until is None else Instant(command.until + late)
                 return Job(self, state, bound, index, direction="do", attempt=attempt, until=until)
             case Compensate():
@@ -66,8 +68,8 @@ class Jobs:
             case Undo() | Local(direction="undo"):
                 return self._remedy(state, index, "undo", attempt)
             case Local():
-                until = self._until(self.served.plan.nodes[index].timeout)
-                bound = self.served.bodies[index]
+                until = self._until(state.graph[index].timeout)
+                bound = self.served.bodies[state.number_of(index)]
                 return Job(self, state, bound, index, direction="do", attempt=attempt, until=until)
             case _:
                 assert_never(command)
@@ -75,12 +77,11 @@ class Jobs:
     def _remedy(
         self, state: RunState, index: int, direction: Literal["compensate", "undo"], attempt: int
     ) -> Job:
-        node, served = self.served.plan.nodes[index], self.served
+        node, number = state.graph[index], state.number_of(index)
         if direction == "undo":
-            bound, policy = served.undos[index], node.undo
+            bound, policy = self.served.undos[number], node.undo
         else:
-            bound, policy = served.compensates[index], node.compensate
-        assert bound is not None
+            bound, policy = self.served.compensates[number], node.compensate
         assert policy is not None
         until = self._until(policy.timeout)
         return Job(self, state, bound, index, direction=direction, attempt=attempt, until=until)
@@ -98,11 +99,13 @@ class Job:
         "attempt",
         "bound",
         "bucket",
+        "code",
         "deliver",
         "direction",
         "index",
         "is_reported",
         "is_stopped",
+        "node",
         "number",
         "task",
         "timed_out",
@@ -125,6 +128,9 @@ class Job:
     ) -> None:
         self._makes = makes
         self._state = state
+        self.node: Node = state.graph[index]
+        """What it is about."""
+        self.code: NodeCode = makes.served.code.nodes[state.number_of(index)]
         self.bound = bound
         self.index = index
         self.direction: Direction = direction
@@ -157,7 +163,7 @@ class Job:
     @property
     def path(self) -> str:
         """The node that it is about."""
-        return self._makes.served.plan.nodes[self.index].path
+        return self.node.path
 
     def call(self, interceptors: Sequence[Interceptor]) -> Awaitable[object]:
         """Call the function, through the interceptors where there are any."""
@@ -186,10 +192,10 @@ class Job:
 
     # Any: the arguments have the types that the user's functions declare.
     def _arguments(self) -> tuple[tuple[object, ...], dict[str, Any]]:
-        state = self._state
-        code = self.served.code.nodes[self.index]
+        state, code = self._state, self.code
+        inputs, results = state.inputs_of(self.index), state.results_of(self.index)
         if self.direction == "do":
-            return (), code.arguments(state.inputs, state.results)
+            return (), code.arguments(inputs, results)
         node = state.nodes[self.index]
         if self.direction == "undo":
             result = state.results[self.index]
@@ -200,7 +206,7 @@ class Job:
         wanted = code.compensate.parameters
         if not wanted:
             return (failure,), {}
-        arguments = code.arguments(state.inputs, state.results)
+        arguments = code.arguments(inputs, results)
         return (failure,), {name: arguments[name] for name in wanted}
 
     def _tell(self, wants: object) -> object:

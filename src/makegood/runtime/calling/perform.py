@@ -215,9 +215,9 @@ def outcome_of(job: Job, value: object, now: Instant) -> Arrival:
 def _done(job: Job, value: object, now: Instant) -> Arrival:
     path = job.path
     try:
-        result = job.served.code.nodes[job.index].result.write(value)
+        result = job.code.result.write(value)
     except Exception as error:  # noqa: BLE001 - a user's value may do anything when it is asked
-        if job.served.kind(job.index) is not Kind.STEP:
+        if job.node.kind is not Kind.STEP:
             return failed(job, error, now)
         # The effect has happened and cannot be put on record: neither failed nor repeated.
         failure = as_failure(error, FailureKind.IN_DOUBT)
@@ -234,9 +234,7 @@ def _answered(job: Job, value: object, now: Instant) -> Arrival:
     match value:
         case Proceed():
             try:
-                result = job.served.code.nodes[job.index].result.write(
-                    cast("Proceed[object]", value).result
-                )
+                result = job.code.result.write(cast("Proceed[object]", value).result)
             except Exception as error:  # noqa: BLE001 - as above
                 # It happened, so it must not end as a definite failure: it stays in doubt.
                 log.error("the compensate of %s found a result that cannot be recorded", path)
@@ -269,7 +267,7 @@ def failed(job: Job, error: BaseException, now: Instant) -> Arrival:
 
 def _effect_of(job: Job) -> Kind:
     """Return what the effect is like: an undo may reach outside where its step did not."""
-    undo = job.served.plan.nodes[job.index].undo
+    undo = job.node.undo
     if job.direction == "undo" and undo is not None:
         return Kind.LOCAL if undo.local else Kind.STEP
-    return job.served.kind(job.index)
+    return job.node.kind

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from makegood.definition.code import Injection
-    from makegood.definition.plan import Kind
     from makegood.definition.workflow import Workflow
 
 __all__ = ["Bound", "Served", "serve_all"]
@@ -59,25 +58,22 @@ class Served:
         self.plan = workflow.plan
         self.code = workflow.code
         given = find_services(self.code.needs(), services, workflow=self.name)
-        self.bodies = [
-            Bound(node.function, node.injections, given, node.retry_on) for node in self.code.nodes
-        ]
-        self.undos = [
-            None
-            if node.undo is None
-            else Bound(node.undo.function, node.undo.injections, given, node.undo.retry_on)
-            for node in self.code.nodes
-        ]
-        self.compensates = [
-            None
-            if (asked := node.compensate) is None
-            else Bound(asked.function, asked.injections, given, asked.retry_on)
-            for node in self.code.nodes
-        ]
-
-    def kind(self, index: int) -> Kind:
-        """Return what a node is."""
-        return self.plan.nodes[index].kind
+        nodes = self.code.nodes.items()
+        self.bodies = {
+            number: Bound(node.function, node.injections, given, node.retry_on)
+            for number, node in nodes
+        }
+        """By the numbers of the plan, as the two that follow."""
+        self.undos = {
+            number: Bound(undo.function, undo.injections, given, undo.retry_on)
+            for number, node in nodes
+            if (undo := node.undo) is not None
+        }
+        self.compensates = {
+            number: Bound(asked.function, asked.injections, given, asked.retry_on)
+            for number, node in nodes
+            if (asked := node.compensate) is not None
+        }
 
 
 def serve_all(

@@ -101,7 +101,7 @@ def _answer_to_undo(plan: Plan, state: RunState, now: Instant) -> _Answer:
 def _answer_to_settle(
     plan: Plan, state: RunState, request: facts.SettleRequested, now: Instant
 ) -> _Answer:
-    index = plan.positions.get(request.node)
+    index = state.positions.get(request.node)
     if index is None:
         return _refused(ControlAnswer.UNKNOWN_NODE)
     if index not in waited_for(plan, state):
@@ -137,19 +137,19 @@ def _answer_to_retry(
     """Return the answer, or None for what is left while others are still being undone."""
     if request.node is None:
         return _all_again(plan, state, now)
-    index = plan.positions.get(request.node)
+    index = state.positions.get(request.node)
     if index is None:
         return _refused(ControlAnswer.UNKNOWN_NODE)
     if index not in waited_for(plan, state):
         return _not_waited_for(state)
-    return _again_together([_again(plan, state, index, now)], state, now)
+    return _again_together([_again(state, index, now)], state, now)
 
 
 def _all_again(plan: Plan, state: RunState, now: Instant) -> _Answer | None:
     """Try everything again that can be; refuse only where nothing can."""
     if state.parked is ParkReason.POISON:
         return _accepted(*_unparked(state, now))
-    answers = [_again(plan, state, index, now) for index in waited_for(plan, state)]
+    answers = [_again(state, index, now) for index in waited_for(plan, state)]
     if state.parked is ParkReason.FORWARD_USED_UP and isinstance(state.returned, Failure):
         answers.append(_accepted(facts.AttemptsGranted(None, now)))
     return _again_together(answers, state, now) if answers else _not_waited_for(state)
@@ -165,9 +165,9 @@ def _again_together(answers: list[_Answer | None], state: RunState, now: Instant
     return _accepted(*_unparked(state, now), *following) if following else answers[0]
 
 
-def _again(plan: Plan, state: RunState, index: int, now: Instant) -> _Answer | None:
+def _again(state: RunState, index: int, now: Instant) -> _Answer | None:
     """Say whether one node can be tried again, and how."""
-    node, current = plan.nodes[index], state.nodes[index]
+    node, current = state.graph[index], state.nodes[index]
     granted = facts.AttemptsGranted(node.path, now)
     match current.phase:
         case Phase.UNRECORDED:

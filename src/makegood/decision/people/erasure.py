@@ -41,6 +41,8 @@ def without_values(fact: Fact) -> Fact:
             return replace(fact, inputs=dict.fromkeys(fact.inputs, _NOTHING))
         case facts.NodeDone():
             return replace(fact, result=_NOTHING)
+        case facts.ItemsListed() | facts.RoundBegan() | facts.RoundDone():
+            return _round(fact)
         case (
             facts.NodeFailed()
             | facts.EffectUnrecorded()
@@ -66,6 +68,8 @@ def without_values(fact: Fact) -> Fact:
             | facts.NodeStarted()
             | facts.RetryScheduled()
             | facts.Guarded()
+            | facts.Chosen()
+            | facts.SleepBegan()
             | facts.NodeSkipped()
             | facts.NodeStopped()
             | facts.NodeGaveUp()
@@ -87,6 +91,18 @@ def without_values(fact: Fact) -> Fact:
             | facts.Erased()
         ):
             return fact
+        case _:
+            assert_never(fact)
+
+
+def _round(
+    fact: facts.ItemsListed | facts.RoundBegan | facts.RoundDone,
+) -> facts.ItemsListed | facts.RoundBegan | facts.RoundDone:
+    match fact:
+        case facts.ItemsListed():
+            return replace(fact, items=(_NOTHING,) * len(fact.items))
+        case facts.RoundBegan() | facts.RoundDone():
+            return replace(fact, value=_NOTHING)
         case _:
             assert_never(fact)
 

@@ -84,8 +84,8 @@ def preview_cancel(plan: Plan, history: Iterable[Fact], now: Instant) -> UndoPre
 
 def _preview(plan: Plan, history: Iterable[Fact], request: Request) -> UndoPreview:
     state = fold(plan, history)
-    awaits = _awaited(plan, state)
-    evolve(plan, state, request)
+    awaits = _awaited(state)
+    evolve(state, request)
     foreseen = _foresee(plan, state, request)
     answer = state.answers[request.post]
     if answer is not ControlAnswer.ACCEPTED:
@@ -95,11 +95,11 @@ def _preview(plan: Plan, history: Iterable[Fact], request: Request) -> UndoPrevi
     for fact in foreseen:
         match fact:
             case facts.UndoDone(node=path):
-                undo = plan.nodes[plan.positions[path]].undo
+                undo = state.graph[state.positions[path]].undo
                 assert undo is not None, "only what declares an undo is undone"
                 undos.append(ForeseenUndo(node=path, function=undo.function))
             case facts.NodeKept(node=path):
-                why = plan.nodes[plan.positions[path]].irreversible
+                why = state.graph[state.positions[path]].irreversible
                 kept.append(ForeseenKept(node=path, why=why))
             case _:
                 continue
@@ -108,10 +108,10 @@ def _preview(plan: Plan, history: Iterable[Fact], request: Request) -> UndoPrevi
     )
 
 
-def _awaited(plan: Plan, state: RunState) -> tuple[str, ...]:
+def _awaited(state: RunState) -> tuple[str, ...]:
     return tuple(
         node.path
-        for index, (node, current) in enumerate(zip(plan.nodes, state.nodes, strict=True))
+        for index, (node, current) in enumerate(zip(state.graph, state.nodes, strict=True))
         if (current.phase in IN_FLIGHT and node.kind is not Kind.QUERY)
         or (current.doubt and index in state.timers)
     )
@@ -123,18 +123,18 @@ def _foresee(plan: Plan, state: RunState, request: Request) -> list[Fact]:
     now, chance = request.at, Chance(0)
     while _is_open(state, request):
         # Each round ends at least one node's phase, and a node has a bounded number of them.
-        assert len(foreseen) < 100 + 20 * len(plan.nodes), "a run comes to rest"
+        assert len(foreseen) < 100 + 20 * len(state.graph), "a run comes to rest"
         decision = decide(plan, state, now, chance)
         following = [*decision.facts]
         for command in decision.commands:
-            following += _at_once(plan, command, now)
-        following = following or _next_outcome(plan, state, now)
+            following += _at_once(state, command, now)
+        following = following or _next_outcome(state, now)
         if not following:
             due = state.next_due(now)
             assert due is not None, "a run that is not settled waits for a body, or for time"
             now = due
         for fact in following:
-            evolve(plan, state, fact)
+            evolve(state, fact)
         foreseen += following
     return foreseen
 
@@ -146,7 +146,7 @@ def _is_open(state: RunState, request: Request) -> bool:
     return answer is None
 
 
-def _at_once(plan: Plan, command: Command, now: Instant) -> list[Fact]:
+def _at_once(state: RunState, command: Command, now: Instant) -> list[Fact]:
     """Return what comes of a command that has no fact of its beginning."""
     match command:
         case Evaluate():
@@ -154,7 +154,7 @@ def _at_once(plan: Plan, command: Command, now: Instant) -> list[Fact]:
             return [facts.Returned(_NULL)]
         case Local():
             assert command.direction == "undo", "nothing new begins before the answer or after it"
-            path = plan.nodes[command.node].path
+            path = state.graph[command.node].path
             return [facts.UndoStarted(path, command.attempt, now), facts.UndoDone(path, now)]
         case Start() | Compensate() | Undo() | Stop():
             return []
@@ -162,9 +162,9 @@ def _at_once(plan: Plan, command: Command, now: Instant) -> list[Fact]:
             assert_never(command)
 
 
-def _next_outcome(plan: Plan, state: RunState, now: Instant) -> list[Fact]:
+def _next_outcome(state: RunState, now: Instant) -> list[Fact]:
     """Return how the first body at work ends: well."""
-    for node, current in zip(plan.nodes, state.nodes, strict=True):
+    for node, current in zip(state.graph, state.nodes, strict=True):
         match current.phase:
             case Phase.RUNNING:
                 return [facts.NodeDone(node.path, _NULL, now)]

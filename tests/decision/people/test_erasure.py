@@ -9,9 +9,9 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from makegood.decision import facts
-from makegood.decision.erasure import without_values
 from makegood.decision.evolve import fold
 from makegood.decision.facts import ControlAnswer, EndStatus, Fact, read_facts, write_facts
+from makegood.decision.people.erasure import without_values
 from makegood.values.instants import Instant
 from makegood.values.verdict import (
     Abort,
@@ -57,6 +57,12 @@ CHANGED: list[tuple[Fact, Fact]] = [
         ),
     ),
     (facts.NodeDone("pay", TOLD, AT), facts.NodeDone("pay", NOTHING, AT)),
+    (
+        facts.ItemsListed("lines", (TOLD, TOLD)),
+        facts.ItemsListed("lines", (NOTHING, NOTHING)),
+    ),
+    (facts.RoundBegan("again", TOLD), facts.RoundBegan("again", NOTHING)),
+    (facts.RoundDone("lines", 1, TOLD), facts.RoundDone("lines", 1, NOTHING)),
     (facts.NodeFailed("pay", FAILURE, AT), facts.NodeFailed("pay", NAMED, AT)),
     (facts.EffectUnrecorded("pay", FAILURE, AT), facts.EffectUnrecorded("pay", NAMED, AT)),
     (facts.CompensateFailed("pay", FAILURE, AT), facts.CompensateFailed("pay", NAMED, AT)),

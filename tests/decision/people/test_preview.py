@@ -11,7 +11,7 @@ from msgspec import Raw
 
 from makegood.decision import facts
 from makegood.decision.facts import ControlAnswer, ParkReason
-from makegood.decision.preview import (
+from makegood.decision.people.preview import (
     ForeseenKept,
     ForeseenUndo,
     UndoPreview,

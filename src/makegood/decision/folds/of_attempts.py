@@ -1,0 +1,131 @@
+"""How a node goes forward: its attempts, and how they end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from makegood.decision import facts
+from makegood.decision.facts import SkipReason
+from makegood.decision.folds.moving import at, complete, leave, release
+from makegood.decision.state import (
+    Phase,
+    RunState,
+)
+from makegood.definition.plan import Kind
+from makegood.values.verdict import (
+    FailureKind,
+    RetryFresh,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+__all__ = ["FOLDS"]
+
+
+def _node_started(state: RunState, fact: facts.NodeStarted) -> None:
+    index, node = at(state, fact.node)
+    leave(state, index, node)
+    node.phase = Phase.RUNNING
+    node.attempt = fact.attempt
+    if node.began_at is None:
+        node.began_at = fact.at
+    if node.first_at is None:
+        node.first_at = fact.at
+    state.in_flight += 1
+
+
+def _node_done(state: RunState, fact: facts.NodeDone) -> None:
+    index, node = at(state, fact.node)
+    leave(state, index, node)
+    complete(state, index, fact.result)
+
+
+def _node_failed(state: RunState, fact: facts.NodeFailed) -> None:
+    index, node = at(state, fact.node)
+    leave(state, index, node)
+    node.phase = Phase.FAILED
+    node.failure = fact.failure
+    node.asked = 0
+    state.claims = 0
+    if state.graph[index].kind is Kind.STEP:
+        if fact.failure.kind is FailureKind.IN_DOUBT:
+            node.doubt = True
+        elif fact.failure.kind is FailureKind.DECLINED:
+            node.doubt = False
+    state.todo.append(index)
+
+
+def _effect_unrecorded(state: RunState, fact: facts.EffectUnrecorded) -> None:
+    index, node = at(state, fact.node)
+    leave(state, index, node)
+    node.phase = Phase.UNRECORDED
+    node.failure = fact.failure
+    node.doubt = True
+    state.claims = 0
+    state.stuck.append(index)
+
+
+def _retry_scheduled(state: RunState, fact: facts.RetryScheduled) -> None:
+    index, node = at(state, fact.node)
+    leave(state, index, node)
+    if isinstance(node.verdict, RetryFresh):
+        node.generation += 1
+        node.first_at = None
+        node.doubt = False
+    node.verdict = None
+    node.phase = Phase.RETRYING
+    state.timers[index] = fact.due
+
+
+def _guarded(state: RunState, fact: facts.Guarded) -> None:
+    _index, node = at(state, fact.node)
+    node.guarded = True
+
+
+def _node_skipped(state: RunState, fact: facts.NodeSkipped) -> None:
+    index, node = at(state, fact.node)
+    leave(state, index, node)
+    node.phase = Phase.SKIPPED
+    if fact.reason is SkipReason.IN_DOUBT:
+        state.skipped_in_doubt.append(index)
+    else:
+        node.doubt = False
+    release(state, index)
+
+
+def _node_stopped(state: RunState, fact: facts.NodeStopped) -> None:
+    index, node = at(state, fact.node)
+    leave(state, index, node)
+    node.phase = Phase.STOPPED
+
+
+def _node_gave_up(state: RunState, fact: facts.NodeGaveUp) -> None:
+    index, node = at(state, fact.node)
+    leave(state, index, node)
+    node.phase = Phase.GAVE_UP
+    node.doubt = False
+    state.unwilling.append(index)
+
+
+def _node_stuck(state: RunState, fact: facts.NodeStuck) -> None:
+    index, node = at(state, fact.node)
+    leave(state, index, node)
+    node.phase = Phase.STUCK
+    state.stuck.append(index)
+
+
+# Any: each fold takes the one class of fact that it is registered for.
+FOLDS: dict[type, Callable[[RunState, Any], None]] = {
+    facts.NodeStarted: _node_started,
+    facts.NodeDone: _node_done,
+    facts.NodeFailed: _node_failed,
+    facts.EffectUnrecorded: _effect_unrecorded,
+    facts.RetryScheduled: _retry_scheduled,
+    facts.Guarded: _guarded,
+    facts.NodeSkipped: _node_skipped,
+    facts.NodeStopped: _node_stopped,
+    facts.NodeGaveUp: _node_gave_up,
+    facts.NodeStuck: _node_stuck,
+}

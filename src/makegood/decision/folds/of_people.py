@@ -1,0 +1,95 @@
+"""What people have asked for, and what was answered or settled."""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import TYPE_CHECKING, Any, assert_never
+
+from makegood.decision import facts
+from makegood.decision.folds.moving import at, complete, leave
+from makegood.decision.state import (
+    Phase,
+    RunState,
+)
+from makegood.values.verdict import (
+    Abort,
+    ItDidNotHappen,
+    ItHappened,
+    Kept,
+    UndoneByHand,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from makegood.decision.state import Request
+
+__all__ = ["FOLDS"]
+
+
+def _unparked(state: RunState, _fact: facts.Unparked) -> None:
+    state.parked = None
+    state.claims = 0
+
+
+def _requested(state: RunState, fact: Request) -> None:
+    state.requests.append(fact)
+
+
+def _control_answered(state: RunState, fact: facts.ControlAnswered) -> None:
+    state.requests = [request for request in state.requests if request.post != fact.post]
+    state.answers[fact.post] = fact.answer
+    # Whoever took the run has lived to give the answer.
+    state.claims = 0
+
+
+def _node_settled(state: RunState, fact: facts.NodeSettled) -> None:
+    index, node = at(state, fact.node)
+    leave(state, index, node)
+    state.settled.append(fact)
+    match fact.settlement:
+        case ItHappened(result=result):
+            complete(state, index, result)
+        case ItDidNotHappen():
+            # It is the verdict that a compensate could have given.
+            node.phase = Phase.ANSWERED
+            node.verdict = Abort(fact.reason)
+            node.answered_at = fact.at
+            state.todo.append(index)
+        case UndoneByHand():
+            node.phase = Phase.UNDONE
+            state.undone_order.append(index)
+        case Kept():
+            node.phase = Phase.KEPT
+        case _:
+            assert_never(fact.settlement)
+
+
+def _attempts_granted(state: RunState, fact: facts.AttemptsGranted) -> None:
+    if fact.node is None:
+        state.returned = None
+        return
+    index, node = at(state, fact.node)
+    if node.phase is Phase.LEFT:
+        leave(state, index, node)
+        node.phase = Phase.DONE
+        node.undo_forgiven = node.undo_attempt
+        insort(state.done_order, index, key=lambda each: state.nodes[each].place)
+    else:
+        # The fact that follows says whether it is run or asked about.
+        node.forgiven = node.attempt
+        node.granted_at = fact.at
+        node.asked = 0
+
+
+# Any: each fold takes the one class of fact that it is registered for.
+FOLDS: dict[type, Callable[[RunState, Any], None]] = {
+    facts.CancelRequested: _requested,
+    facts.UndoRequested: _requested,
+    facts.SettleRequested: _requested,
+    facts.RetryRequested: _requested,
+    facts.ControlAnswered: _control_answered,
+    facts.NodeSettled: _node_settled,
+    facts.AttemptsGranted: _attempts_granted,
+    facts.Unparked: _unparked,
+}

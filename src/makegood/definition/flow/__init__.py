@@ -1,0 +1,1 @@
+"""What a body may say beside calling steps: branches, failing, sleeping. One manner a module."""

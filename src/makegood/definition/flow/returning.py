@@ -1,0 +1,75 @@
+"""What a body returns: a result, a constant, or a tuple, list or dict of such, in any depth."""
+
+from __future__ import annotations
+
+from types import GenericAlias
+from typing import TYPE_CHECKING, Union, cast
+
+from makegood.definition.flow.traced import Traced
+from makegood.definition.placeholder import is_placeholder
+from makegood.definition.plan import Items, Pairs
+from makegood.definition.reading.place import caller
+from makegood.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from makegood.definition.reading.fit import TypeForm
+    from makegood.definition.trace import Trace
+
+__all__ = ["returned"]
+
+
+def returned(trace: Trace, value: object) -> Traced:
+    """Return what the workflow returns, whatever its shape."""
+    if is_placeholder(value):
+        return trace.placed(value, "the result of the workflow")
+    if type(value) is tuple:
+        return _tuple(trace, cast("tuple[object, ...]", value))
+    if type(value) is list:
+        return _list(trace, cast("list[object]", value))
+    if type(value) is dict:
+        return _pairs(trace, cast("dict[str, object]", value))
+    return trace.constant(value, type(value), "the result of the workflow")
+
+
+def _tuple(trace: Trace, value: tuple[object, ...]) -> Traced:
+    items = [returned(trace, item) for item in value]
+    readers = tuple(item.read for item in items)
+    return Traced(
+        source=Items(tuple(item.source for item in items), kind="tuple"),
+        type=GenericAlias(tuple, tuple(item.type for item in items)),
+        read=lambda inputs, results: tuple(read(inputs, results) for read in readers),
+    )
+
+
+def _list(trace: Trace, value: list[object]) -> Traced:
+    items = [returned(trace, item) for item in value]
+    readers = tuple(item.read for item in items)
+    return Traced(
+        source=Items(tuple(item.source for item in items), kind="list"),
+        type=GenericAlias(list, _union(tuple(item.type for item in items))),
+        read=lambda inputs, results: [read(inputs, results) for read in readers],
+    )
+
+
+def _pairs(trace: Trace, value: dict[str, object]) -> Traced:
+    if not all(type(key) is str for key in value):
+        message = f"{caller()}: a dict that is returned has text as its keys; use text"
+        raise DefinitionError(message)
+    pairs = {key: returned(trace, item) for key, item in value.items()}
+    readers = tuple((key, item.read) for key, item in pairs.items())
+    kinds = tuple(item.type for item in pairs.values())
+    return Traced(
+        source=Pairs(tuple((key, item.source) for key, item in pairs.items())),
+        type=GenericAlias(dict, (str, *_union(kinds))),
+        read=lambda inputs, results: {key: read(inputs, results) for key, read in readers},
+    )
+
+
+def _union(kinds: tuple[TypeForm, ...]) -> tuple[TypeForm, ...]:
+    """Return the one type of all items, or nothing when there are none."""
+    if not kinds:
+        return ()
+    together = kinds[0]
+    for kind in kinds[1:]:
+        together = Union[together, kind]  # noqa: UP007 - `|` is not defined for every type form
+    return (together,)

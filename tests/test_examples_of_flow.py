@@ -1,0 +1,303 @@
+"""The examples of the flow make good whatever fails in them: branches, rounds, sleeps, guards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import many_warehouses
+import partial_fulfilment
+import payment_methods
+import pytest
+import reminder
+import slow_bank
+from payment_methods import Method
+
+from makegood import Call, Declined, Engine, Event, OutcomeUnknown, testing
+from makegood.decision.facts import NodeStarted
+from makegood.journal.memory import MemoryJournal
+
+NO = Declined("no")
+LOST = testing.AfterEffect(OutcomeUnknown("the reply was lost"))
+
+
+@dataclass(frozen=True)
+class Variation:
+    """An example of the flow: what is called, what it works with, and what it asks of that."""
+
+    call: Call[Any]
+    companies: Callable[[], Any]
+    asked: dict[str, str]
+    """The steps and queries of a good run in the order of their beginning, and what each does."""
+    keeps: frozenset[str] = frozenset()
+    """The books in which something may stay: letters, and how often somebody was asked."""
+
+    def books(self, companies: Any) -> dict[str, Any]:
+        """Return what must be as it was when a run has failed."""
+        return {name: book for name, book in vars(companies).items() if name not in self.keeps}
+
+    async def outcome(self, companies: Any, **options: Any) -> Any:
+        return await testing.run(self.call, services={type(companies): companies}, **options)
+
+
+class Begun:
+    """Which steps and queries a run began, in order, and when."""
+
+    def __init__(self) -> None:
+        self.at: dict[str, int] = {}
+
+    def __call__(self, event: Event, /) -> None:
+        if isinstance(event.fact, NodeStarted):
+            self.at.setdefault(event.fact.node, event.fact.at)
+
+
+# A query asks; a step does something that is undone; what is irreversible keeps what it has done.
+ASKS, DOES, KEEPS = "asks", "does", "keeps"
+SHARED = many_warehouses.Order("order-7", "CD-1", 7, 6300)
+VARIATIONS = {
+    "many_warehouses": Variation(
+        call=many_warehouses.fulfil_order(SHARED, ["Lagos", "Accra"]),
+        companies=lambda: many_warehouses.Company(Lagos=3, Accra=5),
+        asked={
+            "counts[0]/count_stock": ASKS,
+            "counts[1]/count_stock": ASKS,
+            "holds[0]/hold_share": DOES,
+            "holds[1]/hold_share": DOES,
+            "charge": DOES,
+            "parcels[0]/send_parcel": DOES,
+            "parcels[1]/send_parcel": DOES,
+        },
+    ),
+    "payment_by_card": Variation(
+        call=payment_methods.sell("order-1", 4200, Method.CARD),
+        companies=payment_methods.Books,
+        asked={
+            "reserve_article": DOES,
+            "payment/card/authorize_card": DOES,
+            "payment/card/capture_card": DOES,
+            "ship_article": DOES,
+        },
+    ),
+    "payment_by_wallet": Variation(
+        call=payment_methods.sell("order-1", 4200, Method.WALLET),
+        companies=payment_methods.Books,
+        asked={
+            "reserve_article": DOES,
+            "payment/wallet/charge_wallet": DOES,
+            "ship_article": DOES,
+        },
+    ),
+    "partial_fulfilment": Variation(
+        call=partial_fulfilment.sell_present(partial_fulfilment.Order("o", ["CD", "MC"], 900)),
+        companies=lambda: partial_fulfilment.Shop("CD"),
+        asked={
+            "check_stock": ASKS,
+            "order_missing": DOES,
+            "charge": DOES,
+            "send_present": DOES,
+        },
+    ),
+    "slow_bank": Variation(
+        call=slow_bank.sell_by_transfer("order-1", 4200, timedelta(hours=1)),
+        companies=lambda: slow_bank.Bank(after_questions=2),
+        asked={
+            "order_transfer": DOES,
+            "repeat[0]/ask_bank": ASKS,
+            "repeat[1]/ask_bank": ASKS,
+            "switch/settled/deliver_goods": KEEPS,
+        },
+        keeps=frozenset({"left"}),
+    ),
+    "reminder": Variation(
+        call=reminder.sell_by_invoice("order-1"),
+        companies=reminder.Shop,
+        asked={
+            "hold_article": DOES,
+            "send_invoice": DOES,
+            "check_paid": ASKS,
+            "send_reminder": KEEPS,
+            "check_again": ASKS,
+            "paid/true/ship_article": KEEPS,
+        },
+        keeps=frozenset({"reminders"}),
+    ),
+}
+FLOW = VARIATIONS.items()
+RETURNABLE = [name for name, each in FLOW if KEEPS not in each.asked.values()]
+# A letter that cannot be sent fails nothing: what it leads to has a test of its own.
+BREAKING = [(name, path) for name, each in FLOW for path in each.asked if "reminder" not in path]
+LOSING = [(name, path) for name, each in FLOW for path, does in each.asked.items() if does != ASKS]
+
+
+@pytest.mark.parametrize("name", VARIATIONS)
+async def test_a_variation_does_all_that_its_table_says(name: str) -> None:
+    variation, begun = VARIATIONS[name], Begun()
+
+    outcome = await variation.outcome(variation.companies(), observers=[begun])
+
+    assert outcome.is_completed
+    assert list(begun.at) == list(variation.asked)
+
+
+@pytest.mark.parametrize(("name", "failing"), BREAKING)
+async def test_a_variation_of_which_a_step_fails_leaves_nothing(name: str, failing: str) -> None:
+    variation, begun = VARIATIONS[name], Begun()
+    companies = variation.companies()
+
+    outcome = await variation.outcome(companies, fail={failing: NO}, observers=[begun])
+
+    assert (outcome.status, outcome.error, outcome.left) == ("failed", NO, [])
+    assert {*outcome.undone} == {
+        path for path in begun.at if path != failing and variation.asked[path] == DOES
+    }
+    assert variation.books(companies) == variation.books(variation.companies())
+
+
+@pytest.mark.parametrize(("name", "path"), LOSING)
+async def test_a_variation_of_which_a_reply_is_lost_does_everything_once(
+    name: str, path: str
+) -> None:
+    variation = VARIATIONS[name]
+    good, companies = variation.companies(), variation.companies()
+    await variation.outcome(good)
+
+    outcome = await variation.outcome(companies, fail={path: [LOST]})
+
+    assert outcome.is_completed
+    assert vars(companies) == vars(good)
+
+
+@pytest.mark.parametrize("name", RETURNABLE)
+async def test_a_variation_that_is_taken_back_after_all_leaves_nothing(name: str) -> None:
+    variation, clock = VARIATIONS[name], testing.TurnableClock()
+    companies = variation.companies()
+    engine = Engine(MemoryJournal(), services={type(companies): companies}, clock=clock)
+
+    async with engine:
+        engine.serve(variation.call.workflow)
+        run = await engine.start(variation.call)
+        completed = await testing.finish(engine, clock, run.outcome())
+        outcome = await testing.finish(engine, clock, run.undo(reason="it was returned"))
+
+    assert (outcome.left, outcome.kept) == ([], [])
+    assert outcome.undone == completed.done[::-1]
+    assert vars(companies) == vars(variation.companies())
+
+
+async def test_an_order_is_taken_from_the_warehouses_that_have_most() -> None:
+    company = many_warehouses.Company(Abuja=1, Lagos=3, Accra=5)
+    call = many_warehouses.fulfil_order(SHARED, ["Abuja", "Lagos", "Accra", "Atlantis"])
+
+    outcome = await testing.run(call, services={many_warehouses.Company: company})
+
+    assert outcome.value == ["order-7 from Accra", "order-7 from Lagos"]
+    assert company.held == {"order-7 in Accra": 5, "order-7 in Lagos": 2}
+
+
+async def test_what_is_no_way_to_pay_costs_nothing() -> None:
+    books = payment_methods.Books()
+    call = payment_methods.sell("order-1", 4200, Method.CHEQUE)
+
+    outcome = await testing.run(call, services={payment_methods.Books: books})
+
+    assert str(outcome.error) == "that is no way to pay here"
+    assert outcome.undone == []
+    assert vars(books) == vars(payment_methods.Books())
+
+
+@pytest.mark.parametrize(
+    ("skus", "sent", "ordered", "charged"),
+    [
+        (["CD", "LP"], {"o": ["CD", "LP"]}, {}, {"o": 1800}),
+        (["CD", "MC"], {"o": ["CD"]}, {"o": ["MC"]}, {"o": 900}),
+        (["MC"], {}, {}, {}),
+    ],
+)
+async def test_only_what_is_there_is_sent_and_paid(
+    skus: list[str], sent: object, ordered: object, charged: object
+) -> None:
+    shop = partial_fulfilment.Shop("CD", "LP")
+    call = partial_fulfilment.sell_present(partial_fulfilment.Order("o", skus, 900))
+
+    outcome = await testing.run(call, services={partial_fulfilment.Shop: shop})
+
+    assert outcome.is_completed == bool(sent)
+    assert (shop.sent, shop.ordered, shop.charged) == (sent, ordered, charged)
+
+
+@pytest.mark.parametrize(
+    ("answers", "after_questions", "why"),
+    [
+        (slow_bank.State.REFUSED, 5, "the bank refused the transfer"),
+        (slow_bank.State.SETTLED, slow_bank.QUESTIONS_MAX + 1, "not come to its end in 48 rounds"),
+    ],
+)
+async def test_a_transfer_that_does_not_settle_is_called_back(
+    answers: slow_bank.State, after_questions: int, why: str
+) -> None:
+    bank = slow_bank.Bank(answers=answers, after_questions=after_questions)
+    call = slow_bank.sell_by_transfer("order-1", 4200, timedelta(hours=1))
+
+    outcome = await testing.run(call, services={slow_bank.Bank: bank})
+
+    assert why in str(outcome.error)
+    assert outcome.undone == ["order_transfer"]
+    assert (bank.transfers, bank.delivered) == ({}, set())
+
+
+async def test_a_slow_bank_is_asked_once_an_hour() -> None:
+    clock, begun = testing.TurnableClock(), Begun()
+    began = clock.now()
+
+    outcome = await testing.run(
+        slow_bank.sell_by_transfer("order-1", 4200, timedelta(hours=1)),
+        services={slow_bank.Bank: slow_bank.Bank(after_questions=3)},
+        observers=[begun],
+        clock=clock,
+    )
+
+    assert outcome.value == "order-1"
+    waited = [
+        timedelta(microseconds=at - began) // timedelta(hours=1)
+        for path, at in begun.at.items()
+        if path.endswith("ask_bank")
+    ]
+    assert waited == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("shop", "weeks", "reminders", "shipped"),
+    [
+        (reminder.Shop(pays_at_once=True), 1, set(), {"order-1"}),
+        (reminder.Shop(), 2, {"order-1"}, {"order-1"}),
+        (reminder.Shop(pays_when_reminded=False), 2, {"order-1"}, set()),
+    ],
+)
+async def test_who_has_not_paid_in_a_week_is_reminded_and_has_another_one(
+    shop: reminder.Shop, weeks: int, reminders: set[str], shipped: set[str]
+) -> None:
+    clock = testing.TurnableClock()
+    began = clock.now()
+
+    outcome = await testing.run(
+        reminder.sell_by_invoice("order-1"), services={reminder.Shop: shop}, clock=clock
+    )
+
+    assert outcome.is_completed == bool(shipped)
+    assert timedelta(microseconds=clock.now() - began) // timedelta(weeks=1) == weeks
+    assert (shop.reminders, shop.shipped, shop.held) == (reminders, shipped, shipped)
+
+
+async def test_who_could_not_be_reminded_is_not_sent_anything() -> None:
+    shop = reminder.Shop()
+
+    outcome = await testing.run(
+        reminder.sell_by_invoice("order-1"),
+        services={reminder.Shop: shop},
+        fail={"send_reminder": NO},
+    )
+
+    assert str(outcome.error) == "it was never paid"
+    assert (outcome.undone, shop.held) == (["send_invoice", "hold_article"], set())
