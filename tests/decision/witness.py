@@ -26,6 +26,7 @@ from makegood.values.verdict import (
     Undecided,
     UndoneByHand,
 )
+from tests.decision.atlas import Atlas
 
 if TYPE_CHECKING:
     from makegood.decision.facts import Fact
@@ -47,7 +48,10 @@ class Witness:
     """What a reader of the facts knows, without the decision core's state."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+        self.atlas = Atlas(plan)
+        self.read_so_far: list[Fact] = []
+        self.chosen: dict[str, str] = {}
+        self.asleep: dict[str, Instant] = {}
         self.running: set[str] = set()
         self.asking: set[str] = set()
         self.undoing: set[str] = set()
@@ -90,14 +94,16 @@ class Witness:
     def read(self, fact: Fact) -> None:
         """Take one durable fact; fail if it breaks a promise."""
         assert self.parked is None or isinstance(fact, _AFTER_PARKING)
+        self.read_so_far.append(fact)
         self.read_of_people(fact)
         self.read_of_run(fact)
         self.read_of_body(fact)
+        self.read_of_flow(fact)
         self.read_of_doubt(fact)
         self.read_of_undo(fact)
 
     def node(self, path: str) -> Node:
-        return self.plan.nodes[self.plan.positions[path]]
+        return self.atlas.node(path)
 
     # The run ------------------------------------------------------------------------------------
 
@@ -152,7 +158,7 @@ class Witness:
         assert not self.running | self.asking | self.undoing | self.unsettled
         assert fact.cause == self.rolling_back
         if fact.status is EndStatus.COMPLETED:
-            assert self.completed == set(self.plan.positions)
+            assert self.completed == self.atlas.expected(self.read_so_far)
             return
         assert not self.done, f"{self.done} are neither undone nor kept"
         assert not self.left
@@ -273,9 +279,7 @@ class Witness:
         assert self.ended is None
         assert path not in self.running | self.asking, f"{path} runs twice at once"
         assert path not in self.completed, f"{path} is done and runs again"
-        for index in node.needs:
-            needed = self.plan.nodes[index].path
-            assert needed in self.completed, f"{path} ran before {needed} had ended"
+        self.may_begin(path)
         if self.rolling_back is not None or (self.gave_up and not self.pivot_done):
             assert path in self.in_doubt or (
                 node.kind is Kind.QUERY and path in self.interrupted
@@ -315,6 +319,33 @@ class Witness:
         if node.pivot:
             assert self.rolling_back is None, "the pivot was done while the run was going back"
             self.pivot_done = True
+
+    # Branches, rounds and sleeps ----------------------------------------------------------------
+
+    def read_of_flow(self, fact: Fact) -> None:
+        match fact:
+            case facts.Chosen(node=node, case=case):
+                self.may_begin(node)
+                assert node not in self.chosen, f"{node} chose twice"
+                self.chosen[node] = case
+            case facts.SleepBegan(node=node, due=due):
+                self.may_begin(node)
+                assert node not in self.asleep, f"{node} fell asleep twice"
+                self.asleep[node] = due
+            case facts.ItemsListed(node=node) | facts.RoundBegan(node=node):
+                self.may_begin(node)
+            case facts.NodeDone(node=node, at=at) if self.node(node).kind is Kind.SLEEP:
+                assert at >= self.asleep[node], f"{node} woke too early"
+            case _:
+                pass
+
+    def may_begin(self, path: str) -> None:
+        for needed in self.atlas.needs(path):
+            assert needed in self.completed, f"{path} ran before {needed} had ended"
+        choice = self.atlas.choice(path)
+        if choice is not None:
+            switch, case = choice
+            assert self.chosen.get(switch) == case, f"{path} is of a branch that was not chosen"
 
     # Doubt --------------------------------------------------------------------------------------
 

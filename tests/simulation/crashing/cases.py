@@ -1,4 +1,4 @@
-"""Which sagas are crashed: five, each once to its good end and once so late that all is undone."""
+"""Which sagas are crashed: six, each once to its good end and once so late that all is undone."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from makegood.payments import PaymentDetails
 from tests.simulation.crashing.outside import Answer, Companies, Desk
 from tests.simulation.crashing.sagas import (
     LABELS,
+    Way,
     hand_in_claim,
     move_money,
     send_parcel,
+    tour,
     travel,
 )
 from tests.simulation.crashing.shop import (
@@ -155,6 +157,13 @@ CASES: tuple[Case, ...] = (
         },
         last={"parcel": [Answer.DECLINED] * 9},
         extensions=(LABELS,),
+    ),
+    *_both(
+        "tour",
+        tour(["Oslo", "Rome"], Way.TRAIN),
+        does="visit-Oslo visit-Rome ride stamp-0 stamp-1",
+        answers={"visit-Rome": [Answer.LOST], "stamp-0": [Answer.BUSY]},
+        last={"stamp-1": [Answer.DECLINED] * 9},
     ),
 )
 """Every case, by saga and direction."""

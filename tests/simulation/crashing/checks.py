@@ -9,6 +9,7 @@ from makegood.decision import facts
 from makegood.decision.facts import read_facts
 from makegood.definition.plan import FromNode, Kind
 from makegood.values.ids import Direction, effect_key
+from tests.decision.atlas import Atlas
 from tests.decision.witness import Witness
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ RUN_KEY = "the-order"
 """The key under which the one run of a story is started."""
 
 _GENERATIONS_MAX = 4
+_ROUNDS_MAX = 3
 
 
 class Intents:
@@ -31,7 +33,7 @@ class Intents:
 
     def __init__(self, store: MemoryStore, plan: Plan) -> None:
         self._store = store
-        self._meaning = _meaning_of_keys(plan.workflow, *(node.path for node in plan.nodes))
+        self._meaning = _meaning_of_keys(plan.workflow, *Atlas(plan).paths(_ROUNDS_MAX))
 
     def wrong(self, key: str) -> str | None:
         """Say what is wrong about an effect that happens now under this key, if anything is."""
@@ -111,9 +113,8 @@ def _out_of_order(stored: list[Fact], plan: Plan) -> Iterator[str]:
                 undone.append(node)
             case _:
                 pass
-    effects = [
-        node for node in done if plan.nodes[plan.positions[node]].kind in {Kind.STEP, Kind.LOCAL}
-    ]
+    atlas = Atlas(plan)
+    effects = [node for node in done if atlas.node(node).kind in {Kind.STEP, Kind.LOCAL}]
     if undone and undone != effects[::-1]:
         yield f"done were {effects}, in this order, and undone {undone}"
 

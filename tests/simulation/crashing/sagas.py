@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from enum import Enum
 from typing import Protocol
 
 from makegood import (
@@ -18,16 +19,20 @@ from makegood import (
     Transaction,
     Undecided,
     Verdict,
+    each,
     injected,
     pure,
     query,
+    repeat,
+    sleep,
     step,
+    switch,
     workflow,
 )
 from makegood.extension import Command, Migration
 from tests.simulation.crashing.outside import Desk, Look
 
-__all__ = ["LABELS", "hand_in_claim", "move_money", "send_parcel", "travel"]
+__all__ = ["LABELS", "Way", "hand_in_claim", "move_money", "send_parcel", "tour", "travel"]
 
 PATIENT = Retry(attempts=8, delay=timedelta(seconds=1))
 """More attempts than mishaps, so that every story can end well."""
@@ -212,6 +217,55 @@ def send_parcel(parcel: str, insured: bool) -> str:  # noqa: FBT001 - a workflow
     paid = pay(labelled)
     insurance = insure.when(insured)(paid)
     return hand_over.after(insurance)(paid)
+
+
+# Rounds, a branch and a sleep -------------------------------------------------------------------
+
+
+class Way(Enum):
+    TRAIN = "train"
+    ROAD = "road"
+
+
+async def visit_stop(stop: str, *, desk: Desk = injected, key: IdempotencyKey = injected) -> str:
+    return await desk.do(f"visit-{stop}", key)
+
+
+async def stamp_passport(
+    passport: str, *, desk: Desk = injected, key: IdempotencyKey = injected
+) -> str:
+    """Add a stamp to those that are there."""
+    await desk.do(f"stamp-{passport.count('*')}", key)
+    return f"{passport}*"
+
+
+async def void_stamp(
+    passport: str, *, desk: Desk = injected, key: IdempotencyKey = injected
+) -> None:
+    await desk.do(f"undo stamp-{passport.count('*') - 1}", key)
+
+
+async def take_back(receipt: str, *, desk: Desk = injected, key: IdempotencyKey = injected) -> str:
+    return await desk.do(f"undo {receipt.removeprefix('receipt for ')}", key)
+
+
+visit = step(visit_stop, undo=take_back)
+ride = step(does("ride"), name="ride", undo=undoes("ride"))
+drive = step(does("drive"), name="drive", undo=undoes("drive"))
+stamp = step(stamp_passport, undo=void_stamp)
+
+
+@workflow
+def tour(stops: list[str], way: Way) -> str:
+    """Visit the stops, two at a time, rest, go home, and have the passport stamped twice."""
+    visited = each(stops, visit, at_once=2)
+    rested = sleep.after(visited)(timedelta(seconds=3))
+
+    def by_train() -> str:
+        return ride.after(rested)("home")
+
+    home = switch(way, {Way.TRAIN: by_train, Way.ROAD: lambda: drive.after(rested)("home")})
+    return repeat(stamp, home, times_max=2)
 
 
 class Labels:

@@ -1,0 +1,112 @@
+"""Finds a node by its path in a plan and its rounds, without the decision core's graph."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from makegood.decision import facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from makegood.decision.facts import Fact
+    from makegood.definition.plan import Node, Plan
+
+__all__ = ["Atlas"]
+
+_ROUND = re.compile(r"\[\d+\]/")
+
+
+class Atlas:
+    """What a plan says of the paths of a run: `each[3]/visit` is `visit` in the block of `each`."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.nodes = plan.nodes
+        self.planned: dict[str, Node] = {}
+        self.siblings: dict[str, Sequence[Node]] = {}
+        self._note("", plan.nodes)
+
+    def _note(self, prefix: str, nodes: Sequence[Node]) -> None:
+        for node in nodes:
+            path = prefix + node.path
+            self.planned[path] = node
+            self.siblings[path] = nodes
+            if node.block is not None:
+                self._note(f"{path}[]/", node.block.nodes)
+
+    def node(self, path: str) -> Node:
+        """Return what is planned for this path of a run."""
+        return self.planned[_ROUND.sub("[]/", path)]
+
+    def paths(self, rounds_max: int) -> Iterator[str]:
+        """Yield every path that a run can have whose blocks go round at most so often."""
+        for path in self.planned:
+            paths = [path]
+            for _ in range(path.count("[]")):
+                paths = [
+                    each.replace("[]", f"[{number}]", 1)
+                    for each in paths
+                    for number in range(rounds_max)
+                ]
+            yield from paths
+
+    def needs(self, path: str) -> Iterator[str]:
+        """Yield what must have ended before this: the choice apart, which a switch outlasts."""
+        prefix, node = _prefix(path), self.node(path)
+        siblings = self.siblings[_ROUND.sub("[]/", path)]
+        switch = None if node.branch is None else node.branch.node
+        for place in node.needs:
+            if place != switch:
+                yield prefix + siblings[place].path
+
+    def choice(self, path: str) -> tuple[str, str] | None:
+        """Return the switch and the case that this path is of, or None."""
+        branch = self.node(path).branch
+        if branch is None:
+            return None
+        siblings = self.siblings[_ROUND.sub("[]/", path)]
+        return _prefix(path) + siblings[branch.node].path, branch.case
+
+    def expected(self, stored: Sequence[Fact]) -> set[str]:
+        """Return the paths that must have ended in a run that has these facts and completed."""
+        chosen: dict[str, str] = {}
+        rounds: dict[str, int] = {}
+        for fact in stored:
+            match fact:
+                case facts.Chosen(node=node, case=case):
+                    chosen[node] = case
+                case facts.ItemsListed(node=node, items=items):
+                    rounds[node] = len(items)
+                case facts.RoundBegan(node=node):
+                    rounds[node] = rounds.get(node, 0) + 1
+                case _:
+                    pass
+        return set(self._expected("", self.nodes, chosen, rounds))
+
+    def _expected(
+        self, prefix: str, nodes: Sequence[Node], chosen: dict[str, str], rounds: dict[str, int]
+    ) -> Iterator[str]:
+        there: set[int] = set()
+        for place, node in enumerate(nodes):
+            branch = node.branch
+            if branch is not None:
+                switch = prefix + nodes[branch.node].path
+                if branch.node not in there or chosen.get(switch) != branch.case:
+                    continue
+            there.add(place)
+            path = prefix + node.path
+            yield path
+            if node.block is not None:
+                for number in range(rounds.get(path, 0)):
+                    yield from self._expected(
+                        f"{path}[{number}]/", node.block.nodes, chosen, rounds
+                    )
+
+
+def _prefix(path: str) -> str:
+    """Return what stands before a node's own path: the rounds that it is within."""
+    last = None
+    for last in _ROUND.finditer(path):
+        pass
+    return "" if last is None else path[: last.end()]
