@@ -106,7 +106,5 @@ class Atlas:
 
 def _prefix(path: str) -> str:
     """Return what stands before a node's own path: the rounds that it is within."""
-    last = None
-    for last in _ROUND.finditer(path):
-        pass
-    return "" if last is None else path[: last.end()]
+    ends = [match.end() for match in _ROUND.finditer(path)]
+    return path[: max(ends, default=0)]
