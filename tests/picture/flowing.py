@@ -20,7 +20,7 @@ from makegood.errors import Declined
 from makegood.journal.protocol import RunRow
 from makegood.picture import timeline
 from makegood.runtime.report import report_on
-from makegood.runtime.sending import summary_of
+from makegood.runtime.turning.sending import summary_of
 from makegood.values.instants import after
 from makegood.values.verdict import Failure, FailureKind
 from tests.decision.driver import START_AT

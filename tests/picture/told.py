@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from makegood.journal.protocol import RunRow
 from makegood.picture import Attempted, NodeStory, Timeline, timeline
-from makegood.runtime.sending import summary_of
+from makegood.runtime.turning.sending import summary_of
 from makegood.values.ids import RunId
 from makegood.values.instants import after, as_datetime
 from tests.decision.driver import START_AT, Outcome, Run

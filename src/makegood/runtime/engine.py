@@ -29,7 +29,7 @@ from makegood.runtime.clock import RandomIds, SystemClock
 from makegood.runtime.config import Config
 from makegood.runtime.run import Run
 from makegood.runtime.shell import Shell
-from makegood.runtime.turn import Turn
+from makegood.runtime.turning.turn import Turn
 from makegood.runtime.worker import Worker
 from makegood.values.ids import RunId, parse_run_id, parse_run_key, parse_subject
 from makegood.values.instants import after

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from makegood.definition.code import Code
     from makegood.definition.plan import Plan
     from makegood.journal.protocol import History
-    from makegood.runtime.deciding import Errors
     from makegood.runtime.shell import Shell
-    from makegood.runtime.turn import Turn
+    from makegood.runtime.turning.deciding import Errors
+    from makegood.runtime.turning.turn import Turn
     from makegood.values.ids import RunId
 
 __all__ = ["Run"]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from makegood.journal.protocol import History, Journal
     from makegood.runtime.config import Config
     from makegood.runtime.ports import Clock, Decide, Ids, Interceptor, Observer
-    from makegood.runtime.turn import Turn
+    from makegood.runtime.turning.turn import Turn
     from makegood.values.ids import RunId
 
 __all__ = ["UNREADABLE", "Shell"]

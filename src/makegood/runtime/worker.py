@@ -24,7 +24,7 @@ from makegood.journal.protocol import Append, Summary
 from makegood.runtime.clock import pause
 from makegood.runtime.shell import UNREADABLE
 from makegood.runtime.telemetry import log
-from makegood.runtime.turn import Turn
+from makegood.runtime.turning.turn import Turn
 from makegood.values.instants import after
 from makegood.values.limits import CLAIMS_TOGETHER_MAX
 

@@ -14,7 +14,7 @@ import msgspec
 from makegood.commerce import place_order, stock_up
 from makegood.commerce.books import reconcile
 from makegood.decision.evolve import fold_appends
-from makegood.runtime.sending import summary_of
+from makegood.runtime.turning.sending import summary_of
 from tests.chaos.audit import ENTRIES
 from tests.chaos.judging import (
     SETTLED,

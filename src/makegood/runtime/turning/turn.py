@@ -38,9 +38,16 @@ from makegood.journal.protocol import (
 from makegood.runtime.asking.post import as_fact
 from makegood.runtime.calling.jobs import Jobs
 from makegood.runtime.calling.local import LocalBody
-from makegood.runtime.deciding import decide_all
-from makegood.runtime.sending import Sent, is_progress, summary_of, unwritten, whether_to_release
 from makegood.runtime.telemetry import log
+from makegood.runtime.turning.deciding import decide_all
+from makegood.runtime.turning.sending import (
+    Sent,
+    is_progress,
+    summary_of,
+    unwritten,
+    whether_to_release,
+)
+from makegood.runtime.turning.watchers import Watchers
 from makegood.values.instants import Instant, after
 
 if TYPE_CHECKING:
@@ -53,9 +60,9 @@ if TYPE_CHECKING:
     from makegood.runtime.calling.jobs import Job
     from makegood.runtime.calling.perform import Arrival
     from makegood.runtime.calling.served import Served
-    from makegood.runtime.deciding import Errors
     from makegood.runtime.ports import Timer
     from makegood.runtime.shell import Shell
+    from makegood.runtime.turning.deciding import Errors
     from makegood.values.ids import RunId
 
 __all__ = ["Turn"]
@@ -105,7 +112,7 @@ class Turn:
         self._makes = Jobs(shell, served, run)
         self._jobs: dict[int, Job] = {}
         self._mail: list[Arrival] = []
-        self._watchers: list[asyncio.Future[None]] = []
+        self._watchers = Watchers()
         self._timer: Timer | None = None
         self._claims = 0
         """How often it was claimed, until that is on record."""
@@ -180,14 +187,12 @@ class Turn:
         for job in list(self._jobs.values()):
             self._shell.performer.stop(job)
         self._jobs.clear()
-        self._tell(error)
+        self._watchers.tell(error)
 
     async def left(self) -> None:
         """Wait until this engine no longer holds the run, mostly because it is settled."""
         if not self._is_gone:
-            watcher: asyncio.Future[None] = self._loop.create_future()
-            self._watchers.append(watcher)
-            await watcher
+            await self._watchers.wait()
 
     @property
     def is_settled(self) -> bool:
@@ -485,14 +490,4 @@ class Turn:
         self._is_gone = self._has_left = True
         self._disarm()
         self._shell.let_go(self)
-        self._tell(None)
-
-    def _tell(self, error: StoreError | None) -> None:
-        watchers, self._watchers = self._watchers, []
-        for watcher in watchers:
-            if watcher.done():
-                continue
-            if error is None:
-                watcher.set_result(None)
-            else:
-                watcher.set_exception(error)
+        self._watchers.tell(None)

@@ -1,0 +1,96 @@
+"""What happens to a node on its way forward."""
+
+from __future__ import annotations
+
+import msgspec
+
+from makegood.decision.words import SkipReason
+from makegood.values.instants import Instant
+from makegood.values.verdict import Failure
+
+__all__ = [
+    "EffectUnrecorded",
+    "Guarded",
+    "NodeDone",
+    "NodeFailed",
+    "NodeGaveUp",
+    "NodeSkipped",
+    "NodeStarted",
+    "NodeStopped",
+    "NodeStuck",
+    "RetryScheduled",
+]
+
+
+class NodeStarted(msgspec.Struct, frozen=True, tag="node_started", gc=False):
+    """The intent: from here on the effect may happen. Durable before the body is entered."""
+
+    node: str
+    attempt: int
+    at: Instant
+
+
+class NodeDone(msgspec.Struct, frozen=True, tag="node_done", gc=False):
+    """The node has its result."""
+
+    node: str
+    result: msgspec.Raw
+    at: Instant
+
+
+class NodeFailed(msgspec.Struct, frozen=True, tag="node_failed", gc=False):
+    """An attempt ended without a result."""
+
+    node: str
+    failure: Failure
+    at: Instant
+
+
+class EffectUnrecorded(msgspec.Struct, frozen=True, tag="effect_unrecorded", gc=False):
+    """The effect happened, but its result cannot be recorded."""
+
+    node: str
+    failure: Failure
+    at: Instant
+
+
+class RetryScheduled(msgspec.Struct, frozen=True, tag="retry_scheduled", gc=False):
+    """The next attempt is due."""
+
+    node: str
+    due: Instant
+
+
+class Guarded(msgspec.Struct, frozen=True, tag="guarded", gc=False):
+    """The node's guard was evaluated and holds."""
+
+    node: str
+
+
+class NodeSkipped(msgspec.Struct, frozen=True, tag="node_skipped", gc=False):
+    """The node has no result: None."""
+
+    node: str
+    reason: SkipReason
+    at: Instant
+
+
+class NodeStopped(msgspec.Struct, frozen=True, tag="node_stopped", gc=False):
+    """A node without effect was stopped because the run is being rolled back."""
+
+    node: str
+    at: Instant
+
+
+class NodeGaveUp(msgspec.Struct, frozen=True, tag="node_gave_up", gc=False):
+    """The node has definitely failed: nothing of it is left and nothing more is tried."""
+
+    node: str
+    at: Instant
+
+
+class NodeStuck(msgspec.Struct, frozen=True, tag="node_stuck", gc=False):
+    """The node is in doubt and nothing more can be asked or tried."""
+
+    node: str
+    at: Instant

@@ -1,0 +1,84 @@
+"""What happens to a run as a whole."""
+
+from __future__ import annotations
+
+import msgspec
+
+from makegood.decision.words import Cause, EndStatus, ParkReason, Rollback
+from makegood.values.instants import Instant
+from makegood.values.verdict import Failure
+
+__all__ = [
+    "Claimed",
+    "DeadlinePassed",
+    "Erased",
+    "Parked",
+    "Returned",
+    "RollbackBegan",
+    "RunEnded",
+    "RunStarted",
+]
+
+
+class RunStarted(msgspec.Struct, frozen=True, tag="run_started", kw_only=True, gc=False):
+    """The run exists: what it runs, and its inputs as JSON."""
+
+    workflow: str
+    fingerprint: str
+    key: str | None
+    inputs: dict[str, msgspec.Raw]
+    deadline: Instant | None
+    at: Instant
+
+
+class Claimed(msgspec.Struct, frozen=True, tag="claimed", gc=False):
+    """Another worker holds the run now; what was in flight was interrupted."""
+
+    claims: int
+    """How often it has been claimed since its last progress."""
+    at: Instant
+
+
+class DeadlinePassed(msgspec.Struct, frozen=True, tag="deadline_passed", gc=False):
+    """The run took longer than it may."""
+
+    at: Instant
+
+
+class RollbackBegan(msgspec.Struct, frozen=True, tag="rollback_began", gc=False):
+    """The run goes back from here: no step starts any more, and what is done is undone."""
+
+    cause: Cause
+    at: Instant
+
+
+class Returned(msgspec.Struct, frozen=True, tag="returned", gc=False):
+    """The run's value, or why it could not be built from the results."""
+
+    value: msgspec.Raw = msgspec.Raw(b"null")
+    failure: Failure | None = None
+    """Set where there is no value."""
+
+
+class Parked(msgspec.Struct, frozen=True, tag="parked", gc=False):
+    """Only a person may move the run on."""
+
+    reason: ParkReason
+    at: Instant
+
+
+class RunEnded(msgspec.Struct, frozen=True, tag="run_ended", gc=False):
+    """The run is final."""
+
+    status: EndStatus
+    cause: Cause | None
+    rollback: Rollback
+    at: Instant
+
+
+class Erased(msgspec.Struct, frozen=True, tag="erased", gc=False):
+    """Every value was taken out of the run's facts, after it had ended; see `erasure`."""
+
+    actor: str
+    reason: str
+    at: Instant

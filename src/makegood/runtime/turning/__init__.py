@@ -1,0 +1,1 @@
+"""One turn of a run: take what waits, decide, append, perform."""
