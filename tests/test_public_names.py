@@ -53,6 +53,7 @@ PUBLIC: dict[str, frozenset[str]] = {
             "Proceed",
             "Pure",
             "Query",
+            "Record",
             "RemoteError",
             "Retry",
             "RetryFresh",

@@ -78,6 +78,10 @@ GOLDEN: list[tuple[Fact, str]] = [
         '{"type":"node_started","node":"pay","attempt":1,"at":1700000000000000}',
     ),
     (
+        facts.Recorded("pay", Raw(b'{"id":7}'), AT),
+        '{"type":"recorded","node":"pay","value":{"id":7},"at":1700000000000000}',
+    ),
+    (
         facts.NodeDone("pay", Raw(b'{"id":7}'), AT),
         '{"type":"node_done","node":"pay","result":{"id":7},"at":1700000000000000}',
     ),

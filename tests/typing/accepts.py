@@ -27,6 +27,7 @@ from makegood import (
     Proceed,
     Pure,
     Query,
+    Record,
     Retry,
     RetryNow,
     Run,
@@ -149,6 +150,22 @@ def name(payment: Payment | None) -> str:
     return payment.id if payment else "nobody"
 
 
+async def pack(order: Order, *, record: Record[Payment] = injected) -> str:
+    await record(Payment(order.id))
+    return order.id
+
+
+async def unpack(packed: str, *, recorded: Payment | None = injected) -> None:
+    raise ValueError(packed, recorded)
+
+
+async def find_packed(
+    failure: Failure, order: Order, *, recorded: Payment | None = injected
+) -> Verdict[str]:
+    return Abort(f"{failure} {order} {recorded}")
+
+
+packed: Step[[Order], str] = step(pack, undo=unpack, compensate=find_packed)
 find = query(find_order, retry=Retry(attempts=5), timeout=timedelta(seconds=1))
 take = step(
     charge,

@@ -15,6 +15,7 @@ from makegood import (
     Failure,
     IdempotencyKey,
     Proceed,
+    Record,
     Retry,
     chain,
     each,
@@ -57,6 +58,11 @@ async def refund(payment: Payment) -> None:
 
 async def cancel(order: Order) -> None:
     raise NotImplementedError
+
+
+async def pack(order: Order, *, record: Record[Payment] = injected) -> str:
+    await record(order)  # refused: it records payments
+    return order.id
 
 
 async def ship(order: Order, payment: Payment) -> str:

@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from makegood.decision import facts
 from makegood.decision.folds import of_attempts, of_doubt, of_flow, of_people, of_run, of_undo
-from makegood.decision.state import (
-    Phase,
-    RunState,
-)
+from makegood.decision.state import IN_FLIGHT, Phase, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -53,6 +50,8 @@ def expects(state: RunState, fact: Fact) -> bool:
             return state.nodes[state.positions[fact.node]].phase is Phase.ASKING
         case facts.UndoDone() | facts.UndoFailed():
             return state.nodes[state.positions[fact.node]].phase is Phase.UNDOING
+        case facts.Recorded():
+            return state.nodes[state.positions[fact.node]].phase in IN_FLIGHT
         case _:
             return True
 

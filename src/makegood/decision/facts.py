@@ -19,6 +19,7 @@ from makegood.decision.happening.of_attempts import (
     NodeStarted,
     NodeStopped,
     NodeStuck,
+    Recorded,
     RetryScheduled,
 )
 from makegood.decision.happening.of_doubt import (
@@ -102,6 +103,7 @@ __all__ = [
     "ParkReason",
     "Parked",
     "Proceeded",
+    "Recorded",
     "RetryRequested",
     "RetryScheduled",
     "Returned",
@@ -130,6 +132,7 @@ Fact = (
     RunStarted
     | Claimed
     | NodeStarted
+    | Recorded
     | NodeDone
     | NodeFailed
     | EffectUnrecorded

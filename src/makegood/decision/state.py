@@ -111,6 +111,7 @@ class NodeState:
         "guarded",
         "phase",
         "place",
+        "recorded",
         "undo_attempt",
         "undo_doubt",
         "undo_failure",
@@ -145,6 +146,8 @@ class NodeState:
         the effect itself clears it: a result, a definite no, or a verdict."""
         self.failure: Failure | None = None
         """The last failure of its body, or that its worker died."""
+        self.recorded: Raw | None = None
+        """What its `Record` stored last, under the present key."""
         self.asked: int = 0
         """How often its compensate was asked about the last failure."""
         self.verdict: RetryNow | Abort | Undecided | RetryFresh | Failure | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, get_origin
 
 from msgspec import Raw
 
@@ -20,6 +20,7 @@ from makegood.values.injectable import (
     Attempt,
     Deadline,
     IdempotencyKey,
+    Record,
     RunInfo,
     Transaction,
     Writes,
@@ -76,11 +77,18 @@ class Injection:
     name: str
     wants: object
     """What is injected: a built-in injectable such as `IdempotencyKey`, or a service's type."""
+    is_recorded: bool = False
+    """Whether it is what was stored by the step's `Record`."""
+
+    @property
+    def is_record(self) -> bool:
+        """Whether it stores what an undo will need."""
+        return get_origin(self.wants) is Record
 
     @property
     def is_service(self) -> bool:
         """Whether it is found among the engine's services."""
-        return self.wants not in _BUILT_IN
+        return not (self.is_record or self.is_recorded) and self.wants not in _BUILT_IN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +160,9 @@ class NodeCode:
     """Builds the value of each branch of a switch."""
     rounds: RoundsCode | None = None
     """How the rounds of an each or a repeat are computed."""
+    # Any: what is recorded has the type that the user's functions declare.
+    record: Codec[Any] | None = None
+    """Writes and reads what the step's `Record` stores."""
 
     @property
     def function(self) -> Function:

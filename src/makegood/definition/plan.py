@@ -222,6 +222,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     """The cases of a switch, in the order of the body; the default is the last one."""
     block: Block | None = None
     """What the rounds of an each or a repeat are made of."""
+    record: str | None = None
+    """The type of what the step's `Record` stores."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -305,4 +307,5 @@ def _shape_of(node: Node) -> tuple[object, ...]:
             if block
             else ()
         ),
+        *([["record", node.record]] if node.record else ()),
     )

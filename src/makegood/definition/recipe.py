@@ -18,8 +18,9 @@ import msgspec
 from makegood.definition.code import BodyCode, CompensateCode, RemedyCode
 from makegood.definition.plan import Backoff, Kind, Node, Remedy
 from makegood.definition.policy import Retry
-from makegood.definition.reading.fit import type_name
+from makegood.definition.reading.fit import TypeForm, type_name
 from makegood.definition.reading.place import caller
+from makegood.definition.reading.recording import read_record
 from makegood.definition.reading.remedy import read_compensate, read_undo
 from makegood.definition.reading.signature import Signature, name_of, read_signature
 from makegood.errors import DefinitionError
@@ -78,6 +79,9 @@ class Recipe:
     compensate: CompensateCode | None = None
     states_horizon: bool = False
     """Whether `key_valid_for` was stated and not assumed."""
+    # Any: as for the result.
+    record: Codec[Any] | None = None
+    """Writes and reads what its `Record` stores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +120,10 @@ def step_recipe(function: Function, policy: StepPolicy) -> Recipe:
         compensate = read_compensate(
             policy.compensate, signature, policy.compensate_retry, problems
         )
+    record, undo, compensate = read_record(signature, undo, compensate, problems)
     _refuse(problems)
     return Recipe(
-        node=_step_node(signature, kind, policy, undo),
+        node=_step_node(signature, kind, policy, undo, record),
         signature=signature,
         body=BodyCode(
             function=function, injections=signature.injections, retry_on=policy.retry.classes
@@ -127,6 +132,7 @@ def step_recipe(function: Function, policy: StepPolicy) -> Recipe:
         undo=undo,
         compensate=compensate,
         states_horizon=policy.key_valid_for is not KEY_VALID_FOR,
+        record=None if record is None else codec_of(record),
     )
 
 
@@ -138,10 +144,10 @@ def query_recipe(
     problems += _async_problems(function, signature, "query")
     problems += _at(out_of_bounds("timeout", timeout))
     problems += [
-        f"{signature.place}: the query `{signature.name}` takes {type_name(kind)}, but a query "
-        "only asks; declare it as step(…)"
-        for kind in (Transaction, Writes)
-        if signature.injects(kind)
+        f"{signature.place}: the query `{signature.name}` takes {type_name(item.wants)}, but a "
+        "query only asks; declare it as step(…)"
+        for item in signature.injections
+        if item.wants in (Transaction, Writes) or item.is_record
     ]
     _refuse(problems)
     return Recipe(
@@ -308,6 +314,8 @@ def _local_problems(signature: Signature, policy: StepPolicy) -> list[str]:
     ]
     if signature.injects(Writes):
         found.append(f"{where}it writes by its Transaction; remove the Writes")
+    if any(item.is_record for item in signature.injections):
+        found.append(f"{where}it is one commit with its result; return what its undo needs")
     if policy.compensate:
         found.append(f"{where}it is never in doubt; remove compensate=")
     if policy.key_valid_for is not KEY_VALID_FOR:
@@ -316,7 +324,11 @@ def _local_problems(signature: Signature, policy: StepPolicy) -> list[str]:
 
 
 def _step_node(
-    signature: Signature, kind: Kind, policy: StepPolicy, undo: RemedyCode | None
+    signature: Signature,
+    kind: Kind,
+    policy: StepPolicy,
+    undo: RemedyCode | None,
+    record: TypeForm | None,
 ) -> Node:
     remedy = _remedy(policy.undo, policy.undo_retry, policy.undo_timeout)
     if remedy is not None and undo is not None:
@@ -337,6 +349,7 @@ def _step_node(
         pivot=policy.pivot,
         key_valid_for=policy.key_valid_for if kind is Kind.STEP else None,
         summary=signature.summary,
+        record=None if record is None else type_name(record),
     )
 
 

@@ -186,6 +186,7 @@ class Trace:
             holds=guard.read if guard else always,
             undo=recipe.undo,
             compensate=recipe.compensate,
+            record=recipe.record,
         )
         kind = recipe.signature.returns
         is_maybe = node.optional or guard is not None

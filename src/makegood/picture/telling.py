@@ -45,6 +45,7 @@ _OfFlow = facts.Chosen | facts.SleepBegan | facts.ItemsListed | facts.RoundBegan
 _OfNode = (
     _OfFlow
     | facts.Guarded
+    | facts.Recorded
     | facts.NodeSkipped
     | facts.NodeStopped
     | facts.NodeGaveUp
@@ -141,6 +142,7 @@ class Teller:
                 self._change(self._latest[fact.node], again_at=as_datetime(fact.due))
             case (
                 facts.Guarded()
+                | facts.Recorded()
                 | facts.Chosen()
                 | facts.SleepBegan()
                 | facts.ItemsListed()
@@ -281,7 +283,8 @@ class Teller:
         match fact:
             case facts.Guarded():
                 self._add(Happening.GUARD_HELD, "its guard holds", path)
-                return
+            case facts.Recorded():
+                self._add(Happening.RECORDED, "stored what its undo will need", path)
             case (
                 facts.Chosen()
                 | facts.SleepBegan()

@@ -5,7 +5,7 @@ Services are found by their annotated type; the names below are filled in by the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NewType, Protocol
+from typing import TYPE_CHECKING, Any, NewType, Protocol, TypeVar
 
 import msgspec
 
@@ -17,12 +17,15 @@ __all__ = [
     "Attempt",
     "Deadline",
     "IdempotencyKey",
+    "Record",
     "RunInfo",
     "Sql",
     "Transaction",
     "Writes",
     "injected",
 ]
+
+T = TypeVar("T", contravariant=True)
 
 Sql = str | int | float | bytes | None
 """What a statement may take as a parameter and give as a column."""
@@ -57,6 +60,24 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None
     path: str
     worker: str
+
+
+class Record(Protocol[T]):
+    """Stores what an undo will need, while the body is still at work: `await record(hold)`.
+
+    The value is in the journal when the call returns, so it outlives the worker, the attempt and
+    the step's own failure. A step has one record: the value stored last is the one that counts,
+    whether its body, its compensate or its undo has stored it, and the next attempt goes on with
+    it. The undo and the compensate read it as `*, recorded: Hold | None = injected`.
+    """
+
+    async def __call__(self, value: T, /) -> None:
+        """Store a value; it replaces the one before.
+
+        Raises `OutcomeUnknown` when the value cannot be stored: it is not of the declared type,
+        is too large or one too many, or the attempt is over. A body that does not catch it is in
+        doubt, because what the value is about may have happened.
+        """
 
 
 class Writes(Protocol):

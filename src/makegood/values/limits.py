@@ -16,6 +16,7 @@ __all__ = [
     "PATH_CHARACTERS_MAX",
     "PAYLOAD_BYTES_MAX",
     "REASON_CHARACTERS_MAX",
+    "RECORDS_MAX",
     "ROUNDS_MAX",
     "SLEEP_MAX",
 ]
@@ -56,6 +57,9 @@ ACTOR_CHARACTERS_MAX = 200
 
 REASON_CHARACTERS_MAX = 2_000
 """The longest reason that somebody gives, in characters."""
+
+RECORDS_MAX = 1_000
+"""How often one attempt may store a value by its `Record`."""
 
 SLEEP_MAX = timedelta(days=3_660)
 """The longest time that a run may sleep."""

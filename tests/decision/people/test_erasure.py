@@ -57,6 +57,7 @@ CHANGED: list[tuple[Fact, Fact]] = [
         ),
     ),
     (facts.NodeDone("pay", TOLD, AT), facts.NodeDone("pay", NOTHING, AT)),
+    (facts.Recorded("pay", TOLD, AT), facts.Recorded("pay", NOTHING, AT)),
     (
         facts.ItemsListed("lines", (TOLD, TOLD)),
         facts.ItemsListed("lines", (NOTHING, NOTHING)),

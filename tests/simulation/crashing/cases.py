@@ -1,4 +1,4 @@
-"""Which sagas are crashed: six, each once to its good end and once so late that all is undone."""
+"""Which sagas are crashed: seven, each once to its good end and once so late that all is undone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.simulation.crashing.sagas import (
     LABELS,
     Way,
     hand_in_claim,
+    move_in,
     move_money,
     send_parcel,
     tour,
@@ -164,6 +165,13 @@ CASES: tuple[Case, ...] = (
         does="visit-Oslo visit-Rome ride stamp-0 stamp-1",
         answers={"visit-Rome": [Answer.LOST], "stamp-0": [Answer.BUSY]},
         last={"stamp-1": [Answer.DECLINED] * 9},
+    ),
+    *_both(
+        "move_in",
+        move_in("flat-1"),
+        does="lease keys",
+        answers={"lease": [Answer.LOST], "undo lease": [Answer.BUSY]},
+        last={"keys": [Answer.DECLINED] * 9},
     ),
 )
 """Every case, by saga and direction."""

@@ -13,6 +13,7 @@ from makegood import (
     FailureKind,
     IdempotencyKey,
     Proceed,
+    Record,
     Retry,
     RetryFresh,
     RetryNow,
@@ -32,7 +33,16 @@ from makegood import (
 from makegood.extension import Command, Migration
 from tests.simulation.crashing.outside import Desk, Look
 
-__all__ = ["LABELS", "Way", "hand_in_claim", "move_money", "send_parcel", "tour", "travel"]
+__all__ = [
+    "LABELS",
+    "Way",
+    "hand_in_claim",
+    "move_in",
+    "move_money",
+    "send_parcel",
+    "tour",
+    "travel",
+]
 
 PATIENT = Retry(attempts=8, delay=timedelta(seconds=1))
 """More attempts than mishaps, so that every story can end well."""
@@ -266,6 +276,62 @@ def tour(stops: list[str], way: Way) -> str:
 
     home = switch(way, {Way.TRAIN: by_train, Way.ROAD: lambda: drive.after(rested)("home")})
     return repeat(stamp, home, times_max=2)
+
+
+# What is recorded in the middle of a step -------------------------------------------------------
+
+Papers = list[str]
+
+
+async def sign_lease(
+    flat: str,
+    *,
+    desk: Desk = injected,
+    key: IdempotencyKey = injected,
+    record: Record[Papers] = injected,
+) -> str:
+    """Record what is about to be asked for, and then what was given."""
+    await record([f"asked for {flat}"])
+    receipt = await desk.do("lease", key)
+    await record([f"asked for {flat}", receipt])
+    return receipt
+
+
+async def find_lease(
+    failure: Failure,
+    *,
+    desk: Desk = injected,
+    key: IdempotencyKey = injected,
+    recorded: Papers | None = injected,
+) -> Verdict[str]:
+    if await desk.look_up("lease", key) is not Look.FOUND:
+        return RetryNow()
+    assert recorded is not None, "it was done, and is not on record"
+    return Proceed("receipt for lease")
+
+
+async def end_lease(
+    receipt: str,
+    *,
+    desk: Desk = injected,
+    key: IdempotencyKey = injected,
+    record: Record[Papers] = injected,
+    recorded: Papers = injected,
+) -> None:
+    """End the lease that was asked for, however far its papers have come."""
+    assert recorded[0] == "asked for flat-1"
+    await record([*recorded, "ending"])
+    await desk.do("undo lease", key)
+
+
+lease = step(sign_lease, undo=end_lease, undo_retry=PATIENT, compensate=find_lease, retry=PATIENT)
+fetch_keys = step(does("keys"), name="keys", undo=undoes("keys"))
+
+
+@workflow
+def move_in(flat: str) -> str:
+    """Sign a lease, and fetch the keys."""
+    return fetch_keys(lease(flat))
 
 
 class Labels:

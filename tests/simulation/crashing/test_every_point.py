@@ -51,7 +51,12 @@ def test_the_first_story_reaches_the_end_that_the_case_names(case: Case) -> None
 
 def test_the_sagas_have_what_an_order_has_not() -> None:
     seen = {type(fact) for case in CASES for fact in play(case).facts}
-    assert seen >= {facts.Guarded, facts.RetryScheduled, facts.UndoRetryScheduled}
+    assert seen >= {
+        facts.Guarded,
+        facts.Recorded,
+        facts.RetryScheduled,
+        facts.UndoRetryScheduled,
+    }
     verdicts = {
         type(fact.verdict)
         for case in CASES

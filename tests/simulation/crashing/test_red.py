@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from makegood.decision.decide import decide
+from makegood.decision.facts import Recorded, read_facts, write_facts
 from makegood.decision.state import Phase
 from makegood.journal.protocol import Applied
 from makegood.journal.reply import Reply
@@ -85,6 +86,14 @@ class WhoeverWrites(Around):
                 append, epoch=record.epoch, worker=record.owner, seq=record.seq + 1
             )
         return self.journal.append(append)
+
+
+class Forgetful(Around):
+    """What a body records is acknowledged, and not kept."""
+
+    def append(self, append: Append) -> Pending[Verdict]:
+        kept = [fact for fact in read_facts(append.facts) if not isinstance(fact, Recorded)]
+        return self.journal.append(msgspec.structs.replace(append, facts=write_facts(kept)))
 
 
 def another_key_after_a_death(
@@ -205,3 +214,18 @@ def test_a_lost_fence_shows_where_a_zombie_wakes() -> None:
 def test_some_safeguards_are_missed_in_every_story(ablation: Ablation, what: str) -> None:
     for story in [(), *stories(("request", Fate.KILL_AFTER), ablation)]:
         assert what in str(found(story, ablation))
+
+
+RECORDS = Ablation(
+    name="records",
+    removes="What a body records is there for whoever goes on with the run.",
+    store=Forgetful,
+)
+
+
+def test_a_lost_record_shows_where_another_worker_needs_it() -> None:
+    [case] = [case for case in CASES if str(case) == "move_in undone"]
+    calls = play(case, ablation=RECORDS).calls
+    told = [play(case, [point], ablation=RECORDS).violations for point in points(calls)]
+    assert play(case, ablation=RECORDS).violations == (), "without a death nobody notices"
+    assert "the companies' books show ['lease'] and should show []" in str(told)

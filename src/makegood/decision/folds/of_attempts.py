@@ -36,6 +36,11 @@ def _node_started(state: RunState, fact: facts.NodeStarted) -> None:
     state.in_flight += 1
 
 
+def _recorded(state: RunState, fact: facts.Recorded) -> None:
+    _index, node = at(state, fact.node)
+    node.recorded = fact.value
+
+
 def _node_done(state: RunState, fact: facts.NodeDone) -> None:
     index, node = at(state, fact.node)
     leave(state, index, node)
@@ -74,6 +79,8 @@ def _retry_scheduled(state: RunState, fact: facts.RetryScheduled) -> None:
         node.generation += 1
         node.first_at = None
         node.doubt = False
+        # It is about what is proven not to have happened.
+        node.recorded = None
     node.verdict = None
     node.phase = Phase.RETRYING
     state.timers[index] = fact.due
@@ -119,6 +126,7 @@ def _node_stuck(state: RunState, fact: facts.NodeStuck) -> None:
 # Any: each fold takes the one class of fact that it is registered for.
 FOLDS: dict[type, Callable[[RunState, Any], None]] = {
     facts.NodeStarted: _node_started,
+    facts.Recorded: _recorded,
     facts.NodeDone: _node_done,
     facts.NodeFailed: _node_failed,
     facts.EffectUnrecorded: _effect_unrecorded,

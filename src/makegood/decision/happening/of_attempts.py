@@ -18,6 +18,7 @@ __all__ = [
     "NodeStarted",
     "NodeStopped",
     "NodeStuck",
+    "Recorded",
     "RetryScheduled",
 ]
 
@@ -27,6 +28,14 @@ class NodeStarted(msgspec.Struct, frozen=True, tag="node_started", gc=False):
 
     node: str
     attempt: int
+    at: Instant
+
+
+class Recorded(msgspec.Struct, frozen=True, tag="recorded", gc=False):
+    """The body, the compensate or the undo has stored a value that the undo will need."""
+
+    node: str
+    value: msgspec.Raw
     at: Instant
 
 

@@ -41,8 +41,8 @@ def without_values(fact: Fact) -> Fact:
             return replace(fact, inputs=dict.fromkeys(fact.inputs, _NOTHING))
         case facts.NodeDone():
             return replace(fact, result=_NOTHING)
-        case facts.ItemsListed() | facts.RoundBegan() | facts.RoundDone():
-            return _round(fact)
+        case facts.Recorded() | facts.ItemsListed() | facts.RoundBegan() | facts.RoundDone():
+            return _valueless(fact)
         case (
             facts.NodeFailed()
             | facts.EffectUnrecorded()
@@ -95,13 +95,14 @@ def without_values(fact: Fact) -> Fact:
             assert_never(fact)
 
 
-def _round(
-    fact: facts.ItemsListed | facts.RoundBegan | facts.RoundDone,
-) -> facts.ItemsListed | facts.RoundBegan | facts.RoundDone:
+_Valued = facts.Recorded | facts.ItemsListed | facts.RoundBegan | facts.RoundDone
+
+
+def _valueless(fact: _Valued) -> _Valued:
     match fact:
         case facts.ItemsListed():
             return replace(fact, items=(_NOTHING,) * len(fact.items))
-        case facts.RoundBegan() | facts.RoundDone():
+        case facts.Recorded() | facts.RoundBegan() | facts.RoundDone():
             return replace(fact, value=_NOTHING)
         case _:
             assert_never(fact)

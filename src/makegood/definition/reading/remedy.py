@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from makegood.definition.code import CompensateCode, RemedyCode
 from makegood.definition.reading.fit import fits, members, type_name
+from makegood.definition.reading.recording import RECORDED
 from makegood.definition.reading.signature import Parameter, Signature, read_signature
 from makegood.values.injectable import Transaction, Writes
 from makegood.values.verdict import (
@@ -55,7 +56,7 @@ def read_undo(function: Function, step: Signature, retry: Retry, problems: list[
         problems.extend(
             f"{where} takes a Transaction, so it cannot await `{item.name}`; take one or the other"
             for item in undo.injections
-            if item.is_service or item.wants is Writes
+            if (item.is_service and item.name != RECORDED) or item.wants is Writes or item.is_record
         )
     return RemedyCode(
         function=function,

@@ -20,7 +20,14 @@ from makegood.definition.reading.fit import UNKNOWN, TypeForm, type_name
 from makegood.definition.reading.parts import fields_of
 from makegood.definition.reading.place import Place, caller_names, place_of
 from makegood.values.codec import uncarried
-from makegood.values.injectable import Attempt, Deadline, IdempotencyKey, RunInfo, injected
+from makegood.values.injectable import (
+    Attempt,
+    Deadline,
+    IdempotencyKey,
+    Record,
+    RunInfo,
+    injected,
+)
 
 __all__ = ["MISSING", "Parameter", "Signature", "first_line", "name_of", "read_signature"]
 
@@ -145,7 +152,8 @@ class _Reading:
             self._problem(f"takes `{item.name}` by position only; remove the `/`")
             return []
         kind = self._type(item.name)
-        if any(kind is wanted for wanted in _ONLY_INJECTED):
+        origin: object = typing.get_origin(kind)
+        if any(kind is wanted for wanted in _ONLY_INJECTED) or origin is Record:
             self._problem(
                 f"takes `{item.name}: {type_name(kind)}` as an argument; write "
                 f"`*, {item.name}: {type_name(kind)} = injected`"
@@ -171,6 +179,10 @@ class _Reading:
         if kind in (UNKNOWN, object) and len(self.problems) == problems:
             self._problem(
                 f"injects `{item.name}: {type_name(kind)}`; annotate it with the service's type"
+            )
+        if kind is Record:
+            self._problem(
+                f"injects `{item.name}: Record`; say what it stores, as in `Record[Hold]`"
             )
         return [Injection(name=item.name, wants=kind)]
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 from makegood.decision.commands import Compensate, Local, Start, Undo
+from makegood.definition.reading.fit import NONE, fits, type_name
+from makegood.errors import InvalidInput
 from makegood.runtime.calling.failing import interrupted
+from makegood.runtime.calling.recording import Recording
 from makegood.runtime.ports import Invocation
 from makegood.values.ids import effect_key
 from makegood.values.injectable import (
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from makegood.decision.state import RunState
-    from makegood.definition.code import NodeCode
+    from makegood.definition.code import Injection, NodeCode
     from makegood.definition.plan import Node
     from makegood.runtime.calling.perform import Arrival
     from makegood.runtime.calling.served import Bound, Served
@@ -188,6 +191,10 @@ class Job:
             named.update(bound.services)
         for name, wants in bound.told:
             named[name] = self._tell(wants)
+        if bound.record is not None:
+            named[bound.record] = Recording(self, self._makes.shell.clock)
+        if bound.recorded is not None:
+            named[bound.recorded.name] = self._recorded(bound.recorded)
         return bound.function(*given, **named)
 
     # Any: the arguments have the types that the user's functions declare.
@@ -208,6 +215,21 @@ class Job:
             return (failure,), {}
         arguments = code.arguments(inputs, results)
         return (failure,), {name: arguments[name] for name in wanted}
+
+    def _recorded(self, wanted: Injection) -> object:
+        """Return a fresh copy of what was stored last; None where nothing was, if that will do."""
+        record, stored = self.code.record, self._state.nodes[self.index].recorded
+        assert record is not None
+        if stored is not None:
+            return record.read(stored)
+        if not fits(NONE, wanted.wants):
+            kind = type_name(wanted.wants)
+            message = (
+                f"`{wanted.name}: {kind}` of `{self.path}` cannot be given: nothing was recorded; "
+                f"annotate it as `{kind} | None`"
+            )
+            raise InvalidInput(message)
+        return None
 
     def _tell(self, wants: object) -> object:
         """Return what the runtime itself fills in for an annotation."""

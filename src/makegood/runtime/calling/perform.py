@@ -36,13 +36,15 @@ __all__ = ["Arrival", "Performer", "failed", "outcome_of"]
 
 
 class Arrival(msgspec.Struct, frozen=True):
-    """The outcome of one call of a user's function."""
+    """What comes of one call of a user's function: its outcome, or a value on the way there."""
 
     path: str
     """Of the node that it is about."""
     fact: Fact
     writes: tuple[Statement, ...] = ()
     error: BaseException | None = None
+    stored: asyncio.Future[None] | None = None
+    """Done when it is durable, where it is no outcome but a value that a body records."""
 
 
 class Performer:

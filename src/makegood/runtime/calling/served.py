@@ -23,7 +23,7 @@ __all__ = ["Bound", "Served", "serve_all"]
 class Bound:
     """A user's function with the services that it is given."""
 
-    __slots__ = ("function", "retry_on", "services", "told", "writes")
+    __slots__ = ("function", "record", "recorded", "retry_on", "services", "told", "writes")
 
     def __init__(
         self,
@@ -35,8 +35,16 @@ class Bound:
         self.function = function
         self.retry_on = retry_on
         self.services = {item.name: services[item.wants] for item in injections if item.is_service}
-        self.told = tuple((item.name, item.wants) for item in injections if not item.is_service)
+        self.told = tuple(
+            (item.name, item.wants)
+            for item in injections
+            if not (item.is_service or item.is_record or item.is_recorded)
+        )
         """What only the runtime can fill in, call by call."""
+        self.record = next((item.name for item in injections if item.is_record), None)
+        """The parameter by which it stores what an undo will need."""
+        self.recorded = next((item for item in injections if item.is_recorded), None)
+        """The parameter by which it is given that."""
         self.writes = any(wants is Writes for _name, wants in self.told)
 
 

@@ -44,10 +44,8 @@ def threaded(
     """
     _check(function, threads_max)
     pool = ThreadPoolExecutor(threads_max, thread_name_prefix=f"makegood-{function.__name__}")
-    key_name = next(
-        (item.name for item in read_signature(function).injections if item.wants is IdempotencyKey),
-        None,
-    )
+    injections = read_signature(function).injections
+    key_name = next((item.name for item in injections if item.wants is IdempotencyKey), None)
     alive: dict[object, Future[R]] = {}
 
     @functools.wraps(function)
@@ -69,6 +67,13 @@ def _check(function: Callable[..., object], threads_max: int) -> None:
     if inspect.iscoroutinefunction(function):
         message = (
             f"{caller()}: threaded({function.__name__}) is given an async function; use it as it is"
+        )
+        raise DefinitionError(message)
+    stored = next((item for item in read_signature(function).injections if item.is_record), None)
+    if stored is not None:
+        message = (
+            f"{caller()}: threaded({function.__name__}) is given a function that takes a Record as "
+            f"`{stored.name}`, which a thread cannot await; return what its undo needs"
         )
         raise DefinitionError(message)
     if threads_max < 1:

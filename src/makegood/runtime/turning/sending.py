@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from makegood.decision import facts
+from makegood.decision.commands import Local
+from makegood.decision.evolve import evolve
 from makegood.errors import WritesRefused
 from makegood.journal.protocol import Summary
 from makegood.runtime.calling.failing import as_failure
@@ -19,11 +21,12 @@ if TYPE_CHECKING:
     from makegood.decision.commands import Command
     from makegood.decision.facts import Fact
     from makegood.decision.state import RunState
-    from makegood.journal.protocol import Append
+    from makegood.journal.protocol import Append, Applied
     from makegood.runtime.calling.local import LocalBody
+    from makegood.runtime.turning.deciding import Errors
     from makegood.values.instants import Instant
 
-__all__ = ["Sent", "is_progress", "summary_of", "unwritten", "whether_to_release"]
+__all__ = ["Sent", "fold_local", "is_progress", "summary_of", "unwritten", "whether_to_release"]
 
 _PROGRESS = frozenset(
     {
@@ -62,6 +65,19 @@ class Sent:
         self.commands = commands
         self.arrivals = arrivals
         self.local = local
+
+
+def fold_local(sent: Sent, verdict: Applied, state: RunState, errors: Errors) -> list[Fact]:
+    """Fold what a local body's own append has recorded, and return it."""
+    (command,) = sent.commands
+    assert isinstance(command, Local)
+    assert sent.local is not None
+    recorded = list(facts.read_facts(verdict.facts))
+    for fact in recorded:
+        evolve(state, fact)
+    if sent.local.error is not None:
+        errors[state.graph[command.node].path, command.direction] = sent.local.error
+    return recorded
 
 
 def is_progress(recorded: Sequence[Fact]) -> bool:

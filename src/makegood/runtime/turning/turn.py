@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from makegood.decision import facts
 from makegood.decision.commands import Compensate, Evaluate, Local, Start, Stop, Undo
 from makegood.decision.evolve import evolve, expects, fold_appends
-from makegood.decision.facts import read_facts, write_facts
+from makegood.decision.facts import write_facts
 from makegood.decision.retry import Chance
 from makegood.decision.state import RunState
 from makegood.errors import StoreBusy, StoreError, StoreFailed, StoreFull
@@ -38,10 +38,12 @@ from makegood.journal.protocol import (
 from makegood.runtime.asking.post import as_fact
 from makegood.runtime.calling.jobs import Jobs
 from makegood.runtime.calling.local import LocalBody
+from makegood.runtime.calling.recording import acknowledge
 from makegood.runtime.telemetry import log
 from makegood.runtime.turning.deciding import decide_all
 from makegood.runtime.turning.sending import (
     Sent,
+    fold_local,
     is_progress,
     summary_of,
     unwritten,
@@ -157,7 +159,8 @@ class Turn:
     def deliver(self, arrival: Arrival) -> None:
         """Take the outcome of a body."""
         self._mail.append(arrival)
-        is_alone = len(self._jobs) == 1
+        # A body that records a value is at work itself: its own task takes no turn.
+        is_alone = len(self._jobs) == 1 and arrival.stored is None
         if is_alone and not (self._is_busy or self._is_scheduled or self._is_gone):
             # Nothing else of this run is at work: waiting could not fold anything more.
             self._take()
@@ -232,12 +235,13 @@ class Turn:
         asked = [as_fact(posted, plan, self.served.code) for posted in posts]
         arrivals = self._mail
         self._mail = arrivals[1:] if self._one_by_one else []
-        taken = arrivals[:1] if self._one_by_one else arrivals
+        taken: list[Arrival] = []
         writes: tuple[Statement, ...] = ()
-        for arrival in taken:
+        for arrival in arrivals[:1] if self._one_by_one else arrivals:
             if not expects(state, arrival.fact):
-                self._forget_job(arrival)
+                self._forget(arrival, is_durable=False)
                 continue
+            taken.append(arrival)
             evolve(state, arrival.fact)
             recorded.append(arrival.fact)
             writes += arrival.writes
@@ -378,9 +382,9 @@ class Turn:
         self.seq = sent.append.seq
         recorded = sent.recorded
         if sent.local is not None:
-            recorded = self._fold_local(sent, verdict)
+            recorded = fold_local(sent, verdict, self.state, self.errors)
         for arrival in sent.arrivals:
-            self._forget_job(arrival)
+            self._forget(arrival, is_durable=True)
         self._shell.telemetry.publish(self.run, self.served.name, recorded)
         has_local = sent.local is not None
         late = self._shell.clock.now() - sent.append.at if sent.commands else 0
@@ -394,20 +398,11 @@ class Turn:
         else:
             self._rest()
 
-    def _fold_local(self, sent: Sent, verdict: Applied) -> list[Fact]:
-        (command,) = sent.commands
-        assert isinstance(command, Local)
-        assert sent.local is not None
-        recorded = list(read_facts(verdict.facts))
-        for fact in recorded:
-            evolve(self.state, fact)
-        if sent.local.error is not None:
-            path = self.state.graph[command.node].path
-            self.errors[path, command.direction] = sent.local.error
-        return recorded
-
-    def _forget_job(self, arrival: Arrival) -> None:
-        """Let go of a job whose outcome is durable, and keep the exception behind it."""
+    def _forget(self, arrival: Arrival, *, is_durable: bool) -> None:
+        """Let go of a job that has ended, and keep the exception; of a value, tell its body."""
+        if arrival.stored is not None:
+            acknowledge(arrival, is_durable=is_durable)
+            return
         path = arrival.path
         job = self._jobs.get(self.state.positions[path])
         if job is None or not job.is_reported:
