@@ -13,7 +13,17 @@ import pytest
 from makegood.errors import MakegoodError
 from makegood.journal.memory import MemoryJournal, MemoryStore
 from makegood.journal.postgres.journal import PostgresJournal
-from makegood.journal.protocol import Append, Exists, Filter, Leases, NewRun, Statement, Summary
+from makegood.journal.protocol import (
+    Append,
+    Exists,
+    Filter,
+    Leases,
+    NewRun,
+    Statement,
+    Summary,
+    ToRun,
+    ToStart,
+)
 from makegood.journal.sqlite.journal import SqliteJournal
 from makegood.values.instants import Instant
 from tests.journal.records import ALICE, BOB, STOCK, Body, append, new_run, post, run_id, token
@@ -21,7 +31,7 @@ from tests.journal.records import ALICE, BOB, STOCK, Body, append, new_run, post
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from makegood.journal.protocol import Journal
+    from makegood.journal.protocol import Journal, Outgoing
     from makegood.values.ids import RunId
     from makegood.values.injectable import Transaction
     from tests.journal.postgres.served import Served
@@ -54,6 +64,7 @@ class Player:
 
     async def play(self) -> None:
         often = (self.append, self.append, self.append, self.again, self.post, self.lease)
+        often = (*often, self.deliver)
         seldom = (self.release, self.prune, self.erase, self.settled, self.crash_free)
         await self.random.choice((*often, *seldom))()
 
@@ -105,7 +116,24 @@ class Player:
             fields["writes"] = (Statement("UPDATE stock SET count = count - 1", (), 1),)
         elif step < 0.2:
             fields["local"] = Body(sell)
+        if draw.random() < 0.4:
+            fields["outgoing"] = tuple(self.outgoing() for _ in range(draw.randint(1, 3)))
         return append(run, **(fields | other))  # type: ignore[arg-type]
+
+    def outgoing(self) -> Outgoing:
+        run, refused = self.random.choice(RUNS), self.random.choice((None, b'"refused"'))
+        if self.random.random() < 0.5:
+            return ToRun(run=run, body=b'"hello"', refused=refused)
+        return ToStart(
+            run=run,
+            create=msgspec.structs.replace(
+                self.new_run(self.random.choice(("a", "b", None))),
+                input_hash=self.random.choice(("hash-1", "hash-2")),
+            ),
+            body=b'"start"',
+            joined=self.random.choice((None, b'"joined"')),
+            refused=refused,
+        )
 
     async def post(self) -> None:
         key = self.random.choice(("a", "b", None))
@@ -130,6 +158,11 @@ class Player:
             for journal in self.journals
         ]
         assert_same([sorted_leases(leases) for leases in found], (worker, now, room, limit))
+
+    async def deliver(self) -> None:
+        limit, now = self.random.randint(1, 4), Instant(self.random.randint(0, 99))
+        answers = [await journal.deliver(limit=limit, now=now) for journal in self.journals]
+        assert_same([(each.count, sorted(each.posted)) for each in answers], (limit, now))
 
     async def settled(self) -> None:
         assert_same([await journal.settled(RUNS) for journal in self.journals], RUNS)
@@ -168,6 +201,8 @@ class Player:
         for shown in pages[0].rows:
             found = [without_lease(await journal.read(shown.run)) for journal in self.journals]
             assert_same(found, shown.run)
+        waiting = [await journal.undelivered(limit=999) for journal in self.journals]
+        assert_same(waiting, "what is on its way")
         stock = [await journal.query("SELECT * FROM stock") for journal in self.journals]
         assert_same(stock, "the application's table")
 

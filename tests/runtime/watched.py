@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from makegood.decision.facts import Fact
     from makegood.journal.protocol import (
         Append,
+        Delivered,
         Exists,
         Filter,
         History,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         Page,
         Post,
         StoredPlan,
+        Undelivered,
         Verdict,
     )
     from makegood.values.ids import RunId, WorkerId
@@ -174,3 +176,9 @@ class Watched:
 
     async def crashes(self) -> int:
         return await self.within.crashes()
+
+    async def deliver(self, *, limit: int, now: Instant) -> Delivered:
+        return await self.within.deliver(limit=limit, now=now)
+
+    async def undelivered(self, *, limit: int) -> tuple[Undelivered, ...]:
+        return await self.within.undelivered(limit=limit)

@@ -100,11 +100,11 @@ class World:
     async def kill(self, engine: Engine) -> None:
         """End an engine as a dying process does: nothing more is written and nothing given back."""
         shell = engine._shell
-        worker = engine._worker
-        if worker._task is not None:
-            worker._task.cancel()
-            await asyncio.wait([worker._task])
-            worker._task = None
+        for part in (engine._worker, engine._relay):
+            if part._task is not None:
+                part._task.cancel()
+                await asyncio.wait([part._task])
+                part._task = None
         for turn in list(shell.active.values()):
             turn.abandon()
         await shell.journal.close()

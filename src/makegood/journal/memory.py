@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from makegood.errors import EngineClosed, UnknownRun
 from makegood.journal.claiming import claimed_at_once, deal
+from makegood.journal.mail import delivery, driven
 from makegood.journal.memory_store import (
     MemoryStore,
     Record,
@@ -20,20 +21,21 @@ from makegood.journal.memory_store import (
     claim,
     due_by_plan,
     give_back,
+    has_undelivered,
     hold,
-    holder_of,
     is_settled,
     may_be_erased,
     newest_first,
     prune,
+    put,
     refusal_of,
     shows,
-    wake,
     write,
 )
 from makegood.journal.protocol import (
     Append,
     Applied,
+    Delivered,
     Exists,
     Fenced,
     Filter,
@@ -42,10 +44,10 @@ from makegood.journal.protocol import (
     Migration,
     Page,
     Post,
-    Posted,
     Refused,
     RunRow,
     StoredPlan,
+    Undelivered,
     Verdict,
 )
 from makegood.journal.reply import Reply
@@ -103,19 +105,10 @@ class MemoryJournal:
     async def post(self, post: Post) -> int | Exists:
         """Leave something for a run, or start one without holding it."""
         self._require_open()
-        if post.create is not None:
-            taken = holder_of(self._store, post.run, post.create)
-            if taken is not None:
-                return taken
-            add(self._store, Record(post.run, post.create, post.status, epoch=0))
-        record = self._record(post.run)
-        if record.pruned_at is not None:
+        answer = put(self._store, post)
+        if answer is None:
             _refuse_unknown(post.run)
-        record.inbox_head += 1
-        record.inbox.append(Posted(record.inbox_head, post.body, post.at))
-        if record.owner is None:
-            wake(self._store, record, post.at)
-        return record.inbox_head
+        return answer
 
     async def lease(
         self, worker: WorkerId, *, room: Mapping[str, int], limit: int, now: Instant
@@ -208,6 +201,7 @@ class MemoryJournal:
             and record.ended_at < ended_before
             and record.pruned_at is None
             and record.wake_at is None
+            and not has_undelivered(self._store, record.run)
         ]
         ended.sort(key=lambda record: (record.ended_at, record.run))
         for record in ended[:limit]:
@@ -229,7 +223,7 @@ class MemoryJournal:
         self._require_open()
         assert len(appends) == seq, "an erased run keeps its sequence"
         record = self._store.records.get(run)
-        if record is None or record.seq != seq or not may_be_erased(record):
+        if record is None or record.seq != seq or not may_be_erased(self._store, record):
             return False
         record.status, record.subject = "erased", None
         record.appends = [*appends, last]
@@ -241,6 +235,23 @@ class MemoryJournal:
         """Return 0: a store in memory ends with its process, so it never finds a crash."""
         self._require_open()
         return 0
+
+    async def deliver(self, *, limit: int, now: Instant) -> Delivered:
+        """Give others what runs have said to them."""
+        self._require_open()
+        outgoing = self._store.outgoing
+        taken = sorted(outgoing)[:limit]
+        posting = delivery([outgoing[number] for number in taken], now)
+        posted = driven(posting, lambda post: put(self._store, post))
+        for number in taken:
+            del outgoing[number]
+        return Delivered(count=len(taken), posted=posted, has_more=bool(outgoing))
+
+    async def undelivered(self, *, limit: int) -> tuple[Undelivered, ...]:
+        """Return what runs have said and nobody was given yet."""
+        self._require_open()
+        outgoing = self._store.outgoing
+        return tuple(outgoing[number] for number in sorted(outgoing)[:limit])
 
     def _verdict(self, append: Append) -> Verdict:
         if not self._works:

@@ -13,9 +13,11 @@ from makegood.journal.protocol import (
     Filter,
     Leased,
     NewRun,
+    Post,
     Posted,
     RunRow,
     StoredPlan,
+    Undelivered,
     Verdict,
 )
 
@@ -33,13 +35,16 @@ __all__ = [
     "claim",
     "due_by_plan",
     "give_back",
+    "has_undelivered",
     "hold",
     "holder_of",
     "is_settled",
     "may_be_erased",
     "newest_first",
     "prune",
+    "put",
     "refusal_of",
+    "send",
     "shows",
     "wake",
     "write",
@@ -62,6 +67,10 @@ class MemoryStore:
         """The runs with a wake time: all others need not be looked at to find what is due."""
         self.held: dict[WorkerId, set[RunId]] = {}
         self.plans: dict[str, StoredPlan] = {}
+        self.outgoing: dict[int, Undelivered] = {}
+        """What is on its way, by numbers that count up."""
+        self.outgoing_last = 0
+        """The number that was given last."""
         self._scratch: Scratch | None = None
 
     def scratch(self) -> Scratch:
@@ -168,10 +177,40 @@ def write(store: MemoryStore, record: Record, append: Append, facts: bytes) -> N
     if append.progress:
         record.claims = 0
     record.appends.append(facts)
+    for entry in append.outgoing:
+        send(store, Undelivered(sender=record.run, at=append.at, entry=entry))
     if record.inbox and append.inbox_taken >= record.inbox[0].n:
         record.inbox = [post for post in record.inbox if post.n > append.inbox_taken]
     if append.release:
         give_back(store, record, append.wake_at)
+
+
+def put(store: MemoryStore, post: Post) -> int | Exists | None:
+    """Put a post into its inbox; None where there is no run to post to."""
+    if post.create is not None:
+        taken = holder_of(store, post.run, post.create)
+        if taken is not None:
+            return taken
+        add(store, Record(post.run, post.create, post.status, epoch=0))
+    record = store.records.get(post.run)
+    if record is None or record.pruned_at is not None:
+        return None
+    record.inbox_head += 1
+    record.inbox.append(Posted(record.inbox_head, post.body, post.at))
+    if record.owner is None:
+        wake(store, record, post.at)
+    return record.inbox_head
+
+
+def send(store: MemoryStore, waiting: Undelivered) -> None:
+    """Put something on its way, behind all that is there."""
+    store.outgoing_last += 1
+    store.outgoing[store.outgoing_last] = waiting
+
+
+def has_undelivered(store: MemoryStore, run: RunId) -> bool:
+    """Say whether a run has said something that nobody was given yet."""
+    return any(waiting.sender == run for waiting in store.outgoing.values())
 
 
 def holder_of(store: MemoryStore, run: RunId, new: NewRun) -> Exists | None:
@@ -252,10 +291,11 @@ def is_settled(record: Record) -> bool:
     return record.ended_at is not None or record.status == "parked"
 
 
-def may_be_erased(record: Record) -> bool:
-    """Say whether a run has ended and nothing moves it."""
+def may_be_erased(store: MemoryStore, record: Record) -> bool:
+    """Say whether a run has ended, nothing moves it, and all that it has said was delivered."""
     is_at_rest = record.owner is None and record.wake_at is None
-    return is_at_rest and record.ended_at is not None and record.pruned_at is None
+    has_ended = record.ended_at is not None and record.pruned_at is None
+    return is_at_rest and has_ended and not has_undelivered(store, record.run)
 
 
 def prune(store: MemoryStore, record: Record, pruned_at: Instant) -> None:

@@ -12,6 +12,17 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
+from makegood.journal.mail import (
+    Delivered,
+    Exists,
+    NewRun,
+    Outgoing,
+    Post,
+    Posted,
+    ToRun,
+    ToStart,
+    Undelivered,
+)
 from makegood.values.ids import RunId, WorkerId
 from makegood.values.injectable import Sql
 from makegood.values.instants import Instant
@@ -26,6 +37,7 @@ __all__ = [
     "Append",
     "Applied",
     "Conflict",
+    "Delivered",
     "Exists",
     "Fenced",
     "Filter",
@@ -37,6 +49,7 @@ __all__ = [
     "LocalWork",
     "Migration",
     "NewRun",
+    "Outgoing",
     "Page",
     "Post",
     "Posted",
@@ -45,6 +58,9 @@ __all__ = [
     "Statement",
     "StoredPlan",
     "Summary",
+    "ToRun",
+    "ToStart",
+    "Undelivered",
     "Verdict",
 ]
 
@@ -55,18 +71,6 @@ class StoredPlan(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str
     workflow: str
     json: str
-
-
-class NewRun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What makes a run row, in the append or the post that starts the run."""
-
-    workflow: str
-    key: str | None
-    fingerprint: str
-    input_hash: str
-    created_at: Instant
-    subject: str | None = None
-    """Whom the run is about, so that what it holds of them can be erased."""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -138,6 +142,8 @@ class Append(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     writes: tuple[Statement, ...] = ()
     """Statements of a step, applied in the same transaction, before the facts."""
     local: LocalWork | None = None
+    outgoing: tuple[Outgoing, ...] = ()
+    """What others are to be given because of it, in order."""
 
 
 class Applied(msgspec.Struct, frozen=True, gc=False):
@@ -154,13 +160,6 @@ class Conflict(msgspec.Struct, frozen=True, gc=False):
     """The lease holds, but the sequence or the inbox moved: read again, decide again."""
 
 
-class Exists(msgspec.Struct, frozen=True, gc=False):
-    """A run of this workflow has this key already; nothing was written."""
-
-    run: RunId
-    input_hash: str
-
-
 class Refused(msgspec.Struct, frozen=True, gc=False):
     """A statement in `writes` was refused by the store; nothing of the append was written."""
 
@@ -168,27 +167,6 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
 
 
 Verdict = Applied | Fenced | Conflict | Exists | Refused
-
-
-class Post(msgspec.Struct, frozen=True, kw_only=True):
-    """What a caller without a lease leaves for a run: a control, or the start itself."""
-
-    run: RunId
-    body: bytes
-    """JSON. For a start, the first facts; the lease holder turns it into facts."""
-    at: Instant
-    create: NewRun | None = None
-    """Set when the post starts the run."""
-    status: str = "running"
-    """The status of the row that `create` makes."""
-
-
-class Posted(msgspec.Struct, frozen=True, gc=False):
-    """A post in a run's inbox: `n` counts from 1 without gaps, in commit order."""
-
-    n: int
-    body: bytes
-    at: Instant
 
 
 class Leased(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -347,6 +325,18 @@ class Journal(Protocol):
         exactly once and in order; what is not ours or is newer raises `StoreRefused`.
     24. `crashes` counts the unclean ends that the store could find: when leadership was gained,
         or when a run was taken whose holder's lease had run out.
+
+    **Delivering**
+    25. The `outgoing` of an append is remembered in its transaction, once, in its order. No row of
+        another run is touched by that. `undelivered` returns what is remembered, the oldest first.
+    26. `deliver` takes the oldest, at most `limit`, posts each to the run that it is for, as in 9
+        and 10, and forgets it: in one transaction, so exactly once, and what one run has to say in
+        its order. One delivers at a time; whoever comes meanwhile is told to come again.
+    27. What is for a run that is not there, or was pruned, is answered to its sender with
+        `refused`, and forgotten where that is None or the sender is not there either.
+    28. The start of a run whose id or key is taken starts nothing. A run with the same input is
+        posted `joined`; where it has another input, `refused` goes to the sender as in 27.
+    29. A run that has something undelivered is neither pruned nor erased.
     """
 
     @property
@@ -456,6 +446,17 @@ class Journal(Protocol):
 
     async def crashes(self) -> int:
         """Return how many unclean ends were found when leadership was gained (24)."""
+        ...
+
+    async def deliver(self, *, limit: int, now: Instant) -> Delivered:
+        """Give others what runs have said to them, at most `limit` of it (26-28).
+
+        `now` is when it is posted.
+        """
+        ...
+
+    async def undelivered(self, *, limit: int) -> tuple[Undelivered, ...]:
+        """Return what runs have said and nobody was given yet, the oldest first (25)."""
         ...
 
 

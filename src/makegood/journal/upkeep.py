@@ -15,12 +15,12 @@ import msgspec
 
 from makegood.errors import InvalidInput
 from makegood.journal.protocol import Filter
-from makegood.values.limits import PAGE_RUNS_MAX
+from makegood.values.limits import PAGE_RUNS_MAX, UNDELIVERED_SEEN_MAX
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
-    from makegood.journal.protocol import Journal, Migration, RunRow
+    from makegood.journal.protocol import Journal, Migration, RunRow, Undelivered
     from makegood.values.instants import Instant
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "indexes_check",
     "indexes_made",
     "lag",
+    "mail_check",
     "require_since",
     "schema_check",
 ]
@@ -147,7 +148,7 @@ async def forgotten(journal: Journal) -> tuple[RunRow, ...]:
     """Return the runs that nothing will wake, the newest first: there should never be one.
 
     Nobody holds them and they have no wake time, though they have not ended and no person is
-    waited for, or though something was posted to them.
+    waited for, or though something was posted to them. What is on its way wakes a run.
     """
     unfinished = Filter(unfinished=True, wakeless=True, limit=PAGE_RUNS_MAX)
     posted = Filter(posted=True, wakeless=True, limit=PAGE_RUNS_MAX)
@@ -159,6 +160,11 @@ async def forgotten(journal: Journal) -> tuple[RunRow, ...]:
     async for row in every_row(journal, posted):
         if row.owner is None:
             found[row.run] = row
+    if found:
+        for waiting in await journal.undelivered(limit=UNDELIVERED_SEEN_MAX):
+            # It will be posted to, be it to learn that the other one cannot be.
+            for run in (waiting.sender, waiting.entry.run):
+                found.pop(run, None)
     return tuple(found[run] for run in sorted(found, reverse=True))
 
 
@@ -200,6 +206,20 @@ def lag(oldest_due: Instant | None, now: Instant, bounds: Bounds) -> Check:
         health=Health.WRONG if is_wrong else Health.WARNING,
         says=f"a run is due since {waits:,.0f} s, and no worker has taken it",
         remedy="start more workers, and look with `makegood stuck` whether any serves it",
+    )
+
+
+def mail_check(oldest: Undelivered | None, now: Instant, bounds: Bounds) -> Check:
+    """Judge how long what a run says to another one has been on its way."""
+    waits = 0.0 if oldest is None else max(now - oldest.at, 0) / 1_000_000
+    if waits <= bounds.lag_seconds:
+        return Check(name="mail", health=Health.OK, says="what runs say to others is delivered")
+    is_wrong = waits > bounds.lag_seconds * 5
+    return Check(
+        name="mail",
+        health=Health.WRONG if is_wrong else Health.WARNING,
+        says=f"what a run says to another one is on its way since {waits:,.0f} s",
+        remedy="start a worker: any engine that works delivers it, whatever it serves",
     )
 
 

@@ -27,6 +27,7 @@ from makegood.runtime.asking.post import StartPost, write_post
 from makegood.runtime.calling.served import Served, serve_all
 from makegood.runtime.clock import RandomIds, SystemClock
 from makegood.runtime.config import Config
+from makegood.runtime.relay import Relay
 from makegood.runtime.run import Run
 from makegood.runtime.shell import Shell
 from makegood.runtime.turning.turn import Turn
@@ -107,6 +108,8 @@ class Engine:
         self._worker = Worker(self._shell, self._served)
         self._shell.on_ring(self._worker.ring)
         self._shell.on_room(self._worker.make_use_of_room)
+        self._relay = Relay(self._shell)
+        self._shell.on_mail(self._relay.ring)
 
     def __repr__(self) -> str:
         names = ", ".join(self.served) or "nothing"
@@ -132,7 +135,8 @@ class Engine:
     def is_at_rest(self) -> bool:
         """Whether no body is at work here and no append is in flight: only time moves on."""
         shell = self._shell
-        is_answer_owed = self._worker.is_asking or shell.waiting.is_asking or shell.questions > 0
+        asking = (self._worker.is_asking, self._relay.is_asking, shell.waiting.is_asking)
+        is_answer_owed = any(asking) or shell.questions > 0
         if is_answer_owed or shell.performer.at_work > 0:
             return False
         return all(turn.is_at_rest for turn in shell.active.values())
@@ -149,6 +153,7 @@ class Engine:
         self._is_open = True
         if self._works:
             self._worker.start()
+            self._relay.start()
         return self
 
     async def __aexit__(
@@ -166,6 +171,7 @@ class Engine:
             await shell.settle()
             await shell.performer.close()
             await shell.settle()
+            await self._relay.stop()
             await shell.hand_back()
         finally:
             await shell.waiting.close()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from makegood.definition.plan import Plan
-    from makegood.journal.protocol import History, Journal
+    from makegood.journal.protocol import Append, History, Journal
     from makegood.runtime.config import Config
     from makegood.runtime.ports import Clock, Decide, Ids, Interceptor, Observer
     from makegood.runtime.turning.turn import Turn
@@ -75,6 +75,7 @@ class Shell:
         self._held: dict[str, int] = {}
         """How many runs of each plan this engine holds, by fingerprint."""
         self._doorbell: Callable[[], None] | None = None
+        self._mail_bell: Callable[[], None] | None = None
         self._room_bell: Callable[[], None] | None = None
         self._reply: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[object]] = set()
@@ -82,6 +83,10 @@ class Shell:
     def on_ring(self, doorbell: Callable[[], None]) -> None:
         """Say who is to be told when something was posted to a run that is not held here."""
         self._doorbell = doorbell
+
+    def on_mail(self, bell: Callable[[], None]) -> None:
+        """Say who is to be told when a run has something for another one."""
+        self._mail_bell = bell
 
     def on_room(self, bell: Callable[[], None]) -> None:
         """Say who is to be told when a run has left."""
@@ -142,6 +147,12 @@ class Shell:
         for turn in list(self.active.values()):
             turn.abandon(error)
         self.waiting.fail(error)
+
+    def applied(self, append: Append) -> None:
+        """Say that an append is durable, and with it what it has for others."""
+        self.outage.is_over()
+        if append.outgoing and self._mail_bell is not None:
+            self._mail_bell()
 
     def replied(self) -> None:
         """Say that an append has its reply, to whoever waits for all of them."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 __all__ = [
     "ACTOR_CHARACTERS_MAX",
     "CLAIMS_TOGETHER_MAX",
+    "DELIVERED_AT_ONCE_MAX",
     "ERROR_TEXT_CHARACTERS_MAX",
     "ITEMS_MAX",
     "KEY_BYTES_MAX",
@@ -19,6 +20,7 @@ __all__ = [
     "RECORDS_MAX",
     "ROUNDS_MAX",
     "SLEEP_MAX",
+    "UNDELIVERED_SEEN_MAX",
 ]
 
 PAYLOAD_BYTES_MAX = 1_000_000
@@ -51,6 +53,12 @@ ERROR_TEXT_CHARACTERS_MAX = 4_000
 CLAIMS_TOGETHER_MAX = 2
 """How often a run is claimed together with others without progress. After that it is claimed
 alone, so that one that kills its workers is told from those that were beside it."""
+
+DELIVERED_AT_ONCE_MAX = 100
+"""How much of what runs say to others is delivered in one transaction."""
+
+UNDELIVERED_SEEN_MAX = 10_000
+"""How much of what is on its way somebody who looks after a store is shown."""
 
 ACTOR_CHARACTERS_MAX = 200
 """The longest name of who asks for something, in characters."""

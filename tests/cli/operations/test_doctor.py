@@ -15,6 +15,7 @@ import pytest
 from makegood.cli.app import main
 from makegood.cli.operations.doctor import audited
 from makegood.cli.status import DONE, FOUND
+from makegood.journal.mail import ToRun, write_outgoing
 from makegood.journal.memory import MemoryJournal, MemoryStore
 from makegood.journal.postgres.connection import ASYNCPG
 from makegood.journal.postgres.opening import open_database, scripts
@@ -64,7 +65,7 @@ def test_what_is_well_is_said_in_a_line_each(
         ["✓", name]
         for name in (
             *("server", "schema", "log", "disk", "settings", "indexes", "leader", "lag"),
-            *("content", "runs"),
+            *("content", "mail", "runs"),
         )
     ]
     assert lines[-1].endswith("something that will wake it; 2 parked, to wait for a person")
@@ -75,10 +76,13 @@ def test_what_is_wrong_is_said_with_its_remedy_and_by_the_status(
 ) -> None:
     change(store, "UPDATE makegood_run SET wake_at = NULL WHERE id = ?", run_id(5))
     change(store, "DROP INDEX makegood_run_by_wake")
+    news = write_outgoing(ToRun(run=run_id(1), body=b"1"))
+    change(store, "INSERT INTO makegood_outgoing VALUES (1, ?, 0, ?)", run_id(2), news)
     assert main(["doctor", "--store", store]) == FOUND
     shown = capsys.readouterr().out
     assert "✗ indexes   makegood_run_by_wake is missing\n" in shown
     assert "            → make them again" in shown
+    assert "✗ mail      what a run says to another one is on its way since" in shown
     assert "✗ runs      runs that nothing will wake: 1" in shown
     assert main(["doctor", "--store", store, "--json"]) == FOUND
     checks = {each["name"]: each for each in json.loads(capsys.readouterr().out)["checks"]}

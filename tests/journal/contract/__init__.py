@@ -10,6 +10,7 @@ module imports everything from here and brings a fixture `world`.
 from __future__ import annotations
 
 from tests.journal.contract.appending import *
+from tests.journal.contract.delivering import *
 from tests.journal.contract.keeping import *
 from tests.journal.contract.leasing import *
 from tests.journal.contract.local_steps import *

@@ -15,7 +15,7 @@ from makegood import InvalidInput, StoreRefused
 from makegood.journal.address import open_upkeep
 from makegood.journal.postgres.journal import PostgresJournal
 from makegood.journal.postgres.upkeep.upkeep import PostgresUpkeep
-from makegood.journal.protocol import Summary
+from makegood.journal.protocol import Summary, ToRun
 from makegood.journal.upkeep import Schema, forgotten
 from makegood.values.instants import Instant
 from tests.journal.promises import RUN
@@ -242,6 +242,9 @@ async def test_what_nothing_will_wake_is_found_and_parked_runs_are_not(kept: Kep
     await journal.append(first(run_id(3)))
     await journal.append(first(run_id(4), release=True, wake_at=Instant(9)))
 
+    assert [row.run for row in await forgotten(journal)] == [run_id(2)]
+    await journal.append(first(run_id(5), release=True))
+    await journal.append(first(run_id(6), outgoing=(ToRun(run=run_id(5), body=b"1"),)))
     assert [row.run for row in await forgotten(journal)] == [run_id(2)]
     await journal.post(post(run_id(2)))
     assert await forgotten(journal) == ()

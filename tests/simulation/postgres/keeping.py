@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from makegood.journal.protocol import (
         Append,
+        Delivered,
         History,
         Journal,
         Leases,
@@ -243,6 +244,10 @@ class Told:
     async def plan(self, fingerprint: str) -> StoredPlan | None:
         """Return a stored plan."""
         return await self._ask("a plan", self._journal.plan(fingerprint))
+
+    async def deliver(self, *, limit: int, now: Instant) -> Delivered:
+        """Give others what runs have said to them."""
+        return await self._ask("a delivery", self._journal.deliver(limit=limit, now=now))
 
     # Any: what a coroutine yields.
     async def _ask(self, what: str, asked: Coroutine[Any, Any, T]) -> T:

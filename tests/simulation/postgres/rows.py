@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from makegood.journal.memory import MemoryStore
-    from makegood.journal.protocol import NewRun, StoredPlan
+    from makegood.journal.protocol import NewRun, StoredPlan, Undelivered
     from makegood.values.ids import RunId
     from tests.simulation.postgres.locks import Locks, Waiting
     from tests.simulation.postgres.session import Session
@@ -44,6 +44,7 @@ class Transaction:
     """What one transaction has changed and locked."""
 
     __slots__ = (
+        "delivered",
         "is_failed",
         "locked",
         "locks",
@@ -51,6 +52,7 @@ class Transaction:
         "plans",
         "rows",
         "saved",
+        "sent",
         "session",
         "shelf",
         "store",
@@ -63,6 +65,10 @@ class Transaction:
         self.rows: dict[RunId, Row] = {}
         """What it has changed."""
         self.plans: list[StoredPlan] = []
+        self.sent: dict[int, Undelivered] = {}
+        """What it has put on its way, by numbers that are given when that is done."""
+        self.delivered: list[int] = []
+        """What it has taken from there."""
         self.shelf: list[tuple[str, str, int]] = []
         """What it has done to the application's tables: an operation, its order, an amount."""
         self.notices: list[Callable[[Mapping[RunId, Row]], None]] = []
@@ -101,6 +107,16 @@ class Transaction:
             self.rows[run] = row.twin()
         return self.rows[run]
 
+    def send(self, waiting: Undelivered) -> None:
+        """Put something on its way."""
+        self.store.outgoing_last += 1
+        self.sent[self.store.outgoing_last] = waiting
+
+    def on_its_way(self) -> list[tuple[int, Undelivered]]:
+        """Return what this transaction sees on its way, the oldest first."""
+        seen = {**self.store.outgoing, **self.sent}
+        return [(n, seen[n]) for n in sorted(seen) if n not in self.delivered]
+
     def commit(self) -> None:
         """Let everybody see what was changed, and tell whoever watches."""
         store = self.store
@@ -116,6 +132,9 @@ class Transaction:
                 store.wakeable.discard(run)
             else:
                 store.wakeable.add(run)
+        store.outgoing.update(self.sent)
+        for number in self.delivered:
+            del store.outgoing[number]
         for plan in self.plans:
             store.plans.setdefault(plan.fingerprint, plan)
         for notice in self.notices:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from makegood.journal.mail import read_outgoing, write_outgoing
+from makegood.journal.postgres.delivering import delivery_lock_of
 from makegood.journal.postgres.opening import lock_of
 from makegood.journal.postgres.steps.guard import Permission, permitted
 from makegood.journal.postgres.working.horizon import _HOLDERS
-from makegood.journal.protocol import StoredPlan
+from makegood.journal.protocol import StoredPlan, Undelivered
 from makegood.journal.rows import RUN_COLUMNS
 from tests.simulation.postgres import functions
 from tests.simulation.postgres.faults import refusal
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from makegood.values.ids import RunId
+    from makegood.values.instants import Instant
     from tests.simulation.postgres.locks import Rows
     from tests.simulation.postgres.rows import Row, Transaction
     from tests.simulation.postgres.server import Server
@@ -37,7 +40,7 @@ __all__ = ["SCHEMA", "Statement", "understood"]
 SCHEMA = "makegood"
 """The engine's schema."""
 
-_SCHEMA_NUMBER = 3
+_SCHEMA_NUMBER = 4
 """The number of the schema whose functions are played in `functions`."""
 
 
@@ -123,6 +126,50 @@ def _notify(server: Server, transaction: Transaction, channel: str, whom: Sequen
     assert channel == SCHEMA
     transaction.notices.append(lambda _before: server.ring(whom))
     return [(None,) for _ in whom]
+
+
+# From run to run --------------------------------------------------------------------------------
+
+
+def _remember(
+    _server: Server,
+    transaction: Transaction,
+    senders: Sequence[RunId],
+    ats: Sequence[Instant],
+    bodies: Sequence[bytes],
+) -> Rows:
+    yield from ()
+    for sender, at, body in zip(senders, ats, bodies, strict=True):
+        transaction.send(Undelivered(sender=sender, at=at, entry=read_outgoing(body)))
+    return []
+
+
+def _has_outgoing(_server: Server, transaction: Transaction) -> Rows:
+    yield from ()
+    return [(bool(transaction.on_its_way()),)]
+
+
+def _take_delivery(server: Server, transaction: Transaction) -> Rows:
+    yield from ()
+    is_free = transaction.locks.take_free(transaction, "delivery")
+    if not is_free:
+        server.reached("deliver: somebody else does")
+    return [(is_free,)]
+
+
+def _oldest_outgoing(_server: Server, transaction: Transaction, limit: int) -> Rows:
+    yield from ()
+    return [
+        (n, waiting.sender, waiting.at, write_outgoing(waiting.entry))
+        for n, waiting in transaction.on_its_way()[:limit]
+    ]
+
+
+def _forget_outgoing(_server: Server, transaction: Transaction, numbers: Sequence[int]) -> Rows:
+    yield from ()
+    assert "delivery" in transaction.locked, "one delivers at a time"
+    transaction.delivered += numbers
+    return []
 
 
 # Plans ------------------------------------------------------------------------------------------
@@ -243,6 +290,17 @@ _WRITING = {
     'INSERT INTO "makegood".plan (fingerprint, workflow, json) VALUES ($1, $2, $3) '
     "ON CONFLICT DO NOTHING": Statement("keep_plan", _keep_plan),
 }
+_DELIVERING = {
+    'INSERT INTO "makegood".outgoing (sender, at, body) SELECT sender, at, body '
+    "FROM unnest($1::text[], $2::bigint[], $3::bytea[]) WITH ORDINALITY "
+    "AS given (sender, at, body, place) ORDER BY place": Statement("append", _remember),
+    'SELECT EXISTS (SELECT FROM "makegood".outgoing)': Statement("read", _has_outgoing),
+    f"SELECT {delivery_lock_of(SCHEMA)}": Statement("deliver", _take_delivery),
+    'SELECT n, sender, at, body FROM "makegood".outgoing ORDER BY n LIMIT $1': Statement(
+        "read", _oldest_outgoing
+    ),
+    'DELETE FROM "makegood".outgoing WHERE n = ANY ($1)': Statement("deliver", _forget_outgoing),
+}
 _OF_STEPS = {
     permitted(sql, Permission.WRITE, schema=SCHEMA): Statement("local", carry_out)
     for sql, carry_out in ((LOOK, _look), (TAKE, _take), (PUT_BACK, _put_back), (NOTE, _note))
@@ -255,4 +313,4 @@ _BESIDE = {
     ),
     " ".join(_HOLDERS.split()): Statement("watch", _answering().carry_out),
 }
-_KNOWN = {**_OPENING, **_LOOKING, **_WRITING, **_OF_STEPS, **_BESIDE}
+_KNOWN = {**_OPENING, **_LOOKING, **_WRITING, **_DELIVERING, **_OF_STEPS, **_BESIDE}

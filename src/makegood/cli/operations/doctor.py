@@ -11,7 +11,7 @@ from makegood.cli.status import DONE, FOUND
 from makegood.cli.store import address_of, opened
 from makegood.cli.writing import json_of, look_of, write
 from makegood.journal.address import open_upkeep
-from makegood.journal.upkeep import Check, Health, every_row, forgotten
+from makegood.journal.upkeep import Bounds, Check, Health, every_row, forgotten, mail_check
 from makegood.picture.marks import Style
 from makegood.picture.typeset import padded, visible
 from makegood.runtime.clock import SystemClock
@@ -41,8 +41,14 @@ async def _checks(store: str, *, is_thorough: bool) -> list[Check]:
     checks = [*await upkeep.examine(now=SystemClock().now, thorough=is_thorough)]
     if any(check.name == "schema" and check.health is Health.OK for check in checks):
         async with opened(store) as its:
+            checks.append(await _mail(its.journal))
             checks.append(await audited(its.journal))
     return checks
+
+
+async def _mail(journal: Journal) -> Check:
+    oldest = await journal.undelivered(limit=1)
+    return mail_check(oldest[0] if oldest else None, SystemClock().now(), Bounds())
 
 
 async def audited(journal: Journal) -> Check:

@@ -12,8 +12,10 @@ answer is made as durable as something that is written now.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from makegood.journal.postgres.delivering import remember
 from makegood.journal.protocol import Applied, Conflict, Exists, Fenced
 from makegood.journal.reply import Reply
 from makegood.values.ids import RunId
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 # The schema is a plain name, checked in `place`; values are bound.
 # ruff: noqa: S608
 
-__all__ = ["TOKEN_BYTES", "AppendJob", "confirm", "statement_of", "verdict_instead", "write"]
+__all__ = ["TOKEN_BYTES", "AppendJob", "confirm", "has_outgoing", "verdict_instead", "write"]
 
 TOKEN_BYTES = 16
 """The length of an append's token."""
@@ -93,7 +95,8 @@ class AppendJob:
             self.reply.give(self.outcome)
 
 
-def statement_of(schema: str) -> str:
+@cache
+def _statement_of(schema: str) -> str:
     """Return the statement that writes a batch."""
     made = ", ".join(f"${number}" for number in range(1, 24))
     moved = ", ".join(f"${number}" for number in range(24, 41))
@@ -101,13 +104,16 @@ def statement_of(schema: str) -> str:
 
 
 async def write(
-    connection: Connection, statement: str, jobs: Sequence[AppendJob], lease_micros: int
+    connection: Connection, schema: str, jobs: Sequence[AppendJob], lease_micros: int
 ) -> list[AppendJob]:
-    """Write what fits, and return the jobs that do not fit."""
+    """Write what fits, and return the jobs that do not fit.
+
+    Where one of them has something for other runs this is to be in a transaction.
+    """
     making = sorted((job for job in jobs if job.append.create is not None), key=_order)
     moving = sorted((job for job in jobs if job.append.create is None), key=_order)
     row = await connection.fetchrow(
-        statement,
+        _statement_of(schema),
         *(zip(*(job.values for job in making), strict=True) if making else _NONE_MADE),
         lease_micros,
         *(zip(*(job.values for job in moving), strict=True) if moving else _NONE_MOVED),
@@ -118,7 +124,14 @@ async def write(
     left = [making[position - 1] for position in refused]
     if len(written) < len(moving):
         left += [job for position, job in enumerate(moving, 1) if position not in written]
+    if has_outgoing(jobs):
+        await remember(connection, schema, [job.append for job in jobs if job not in left])
     return left
+
+
+def has_outgoing(jobs: Sequence[AppendJob]) -> bool:
+    """Say whether one of them has something for other runs."""
+    return any(job.append.outgoing for job in jobs)
 
 
 async def verdict_instead(connection: Connection, schema: str, append: Append) -> Verdict:

@@ -48,6 +48,7 @@ async def _erase(connection: Connection, schema: str, erasure: Erasure) -> bool:
                post_tokens = NULL, inbox_taken = inbox_head
          WHERE id = $1 AND seq = $2 AND ended_at IS NOT NULL AND pruned_at IS NULL
            AND owner IS NULL AND wake_at IS NULL
+           AND NOT EXISTS (SELECT FROM "{schema}".outgoing WHERE sender = $1)
         RETURNING epoch
         """,
         erasure.run,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from makegood.errors import EngineClosed, MakegoodError
 from makegood.journal.postgres.appending import TOKEN_BYTES
 from makegood.journal.postgres.connection import ASYNCPG
+from makegood.journal.postgres.delivering import undelivered_of
 from makegood.journal.postgres.desk import Desk
 from makegood.journal.postgres.erasing import Erasure, erase_run
 from makegood.journal.postgres.joining import Joiner
@@ -35,6 +36,7 @@ from makegood.journal.postgres.working.work import Work
 from makegood.journal.postgres.writer import Writer
 from makegood.journal.protocol import (
     Append,
+    Delivered,
     Exists,
     Fenced,
     Filter,
@@ -44,6 +46,7 @@ from makegood.journal.protocol import (
     Page,
     Post,
     StoredPlan,
+    Undelivered,
     Verdict,
 )
 from makegood.journal.reply import Reply
@@ -233,6 +236,16 @@ class PostgresJournal:
     async def crashes(self) -> int:
         """Return how many workers lost a run because they were not heard of in time."""
         return await self._desk().ask(partial(crashes_recorded, schema=self._place.schema))
+
+    async def deliver(self, *, limit: int, now: Instant) -> Delivered:
+        """Give others what runs have said to them, unless somebody else does so just now."""
+        return await self._ready().poster.deliver(limit=limit, now=now)
+
+    async def undelivered(self, *, limit: int) -> tuple[Undelivered, ...]:
+        """Return what runs have said and nobody was given yet."""
+        return await self._desk().ask(
+            partial(undelivered_of, schema=self._place.schema, limit=limit)
+        )
 
     def _desk(self) -> Desk:
         return self._ready().desk

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from makegood.errors import InvalidInput, MakegoodError, StoreFailed
 from makegood.journal.postgres.appending import TOKEN_BYTES, confirm
 from makegood.journal.postgres.connection import TROUBLE, Fault, fault_of
+from makegood.journal.postgres.delivering import deliver_oldest
 from makegood.journal.protocol import Exists
 from makegood.journal.rows import unknown
 from makegood.values.ids import RunId
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 
     from makegood.journal.postgres.connection import Connection, Row
     from makegood.journal.postgres.desk import Desk
-    from makegood.journal.protocol import Post
+    from makegood.journal.protocol import Delivered, Post
+    from makegood.values.instants import Instant
 
 # The schema is a plain name, checked in `place`; values are bound.
 # ruff: noqa: S608
@@ -56,6 +59,28 @@ class Poster:
             if self._task is None:
                 self._task = asyncio.get_running_loop().create_task(self._carry())
             return await job.answer
+
+    async def deliver(self, *, limit: int, now: Instant) -> Delivered:
+        """Give others what runs have said to them, in one transaction."""
+        holders: list[str | None] = []
+
+        async def post(
+            connection: Connection, posts: Sequence[Post]
+        ) -> Sequence[int | Exists | None]:
+            jobs = [_PostJob(post) for post in posts]
+            order = sorted(jobs, key=_order)
+            answers = await self._send(connection, order)
+            holders.extend(holder for answer, holder in answers if isinstance(answer, int))
+            given = dict(zip(order, answers, strict=True))
+            return [given[job][0] for job in jobs]
+
+        deliver = partial(deliver_oldest, schema=self._schema, post=post, limit=limit, now=now)
+        delivered = await self._desk.ask(deliver, bare=True)
+        if delivered.count:
+            self.commits += 1
+        for holder in holders:
+            self._noticed(holder)
+        return delivered
 
     async def end(self) -> None:
         """Wait until all that was posted has its answer."""

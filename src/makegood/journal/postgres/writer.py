@@ -24,7 +24,7 @@ from makegood.errors import EngineClosed, InvalidInput, StoreBusy, StoreFailed, 
 from makegood.journal.outage import Outage
 from makegood.journal.postgres.appending import (
     AppendJob,
-    statement_of,
+    has_outgoing,
     verdict_instead,
     write,
 )
@@ -88,7 +88,6 @@ class Writer:
         self._noticed = noticed
         self._place = place
         self._driver = driver
-        self._statement = statement_of(place.schema)
         self._connection: Connection | None = connection
         self._steps = steps
         self._outage = Outage(place.shown)
@@ -257,12 +256,13 @@ class Writer:
         if connection is None or connection.is_closed():
             self._connection = connection = await self._driver.connect(self._place)
         async with within(connection, self._place.answer_seconds_max):
-            ask = in_transaction if self._place.pooled else _ask
+            is_one = self._place.pooled or has_outgoing(batch)
+            ask = in_transaction if is_one else _ask
             left = await ask(
                 connection,
                 partial(
                     write,
-                    statement=self._statement,
+                    schema=self._place.schema,
                     jobs=batch,
                     lease_micros=self._place.lease_micros,
                 ),

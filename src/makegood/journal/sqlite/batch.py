@@ -24,6 +24,7 @@ from makegood.journal.application.tables import refusal_of
 from makegood.journal.protocol import Applied, Conflict, Refused
 from makegood.journal.sqlite.appending import MOVED, insert_facts, verdict_instead, write
 from makegood.journal.sqlite.jobs import AppendJob, Call
+from makegood.journal.sqlite.posting import remember
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,6 +182,7 @@ def _outcome_with_step(connection: Connection, guard: Guard, job: AppendJob) -> 
     if isinstance(job.decided, Refused):
         return job.decided
     write(connection, (job.packed,))
+    remember(connection, append)
     if append.writes:
         refusal = refusal_of(connection, guard, append.writes)
         if refusal is not None:

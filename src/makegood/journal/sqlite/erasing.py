@@ -31,6 +31,7 @@ def erase_run(
         UPDATE makegood_run SET status = 'erased', subject = NULL, seq = seq + 1, token = ?
          WHERE id = ? AND seq = ? AND ended_at IS NOT NULL AND pruned_at IS NULL
            AND owner IS NULL AND wake_at IS NULL
+           AND id NOT IN (SELECT sender FROM makegood_outgoing)
         RETURNING epoch
         """,
         (token, run, seq),

@@ -28,7 +28,7 @@ class AppendJob:
         self.append = append
         self.reply: Reply[Verdict] = Reply()
         self.packed: bytes = pack(append)
-        self.is_plain: bool = append.local is None and not append.writes
+        self.is_plain: bool = append.local is None and not append.writes and not append.outgoing
         self.decided: bytes | Refused | None = None
         """What the step's own part came to in a transaction that was lost with it: it is not
         run again when the batch is applied again."""

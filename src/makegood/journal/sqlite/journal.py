@@ -28,6 +28,7 @@ from makegood.errors import (
 )
 from makegood.journal.protocol import (
     Append,
+    Delivered,
     Exists,
     Fenced,
     Filter,
@@ -37,6 +38,7 @@ from makegood.journal.protocol import (
     Page,
     Post,
     StoredPlan,
+    Undelivered,
     Verdict,
 )
 from makegood.journal.reply import Reply
@@ -51,7 +53,12 @@ from makegood.journal.sqlite.leading import (
 from makegood.journal.sqlite.leasing import claim_due, give_back, prune_ended
 from makegood.journal.sqlite.mounts import MOUNT_TABLE
 from makegood.journal.sqlite.opening import Place, open_file
-from makegood.journal.sqlite.posting import post_to_run
+from makegood.journal.sqlite.posting import (
+    deliver_oldest,
+    has_outgoing,
+    post_to_run,
+    undelivered_of,
+)
 from makegood.journal.sqlite.reading import (
     READ_SECONDS_MAX,
     Reader,
@@ -244,6 +251,19 @@ class SqliteJournal:
     async def crashes(self) -> int:
         """Return how many unclean ends were found when a process began to lead this file."""
         return await self._ready().reader.read(crashes_recorded)
+
+    async def deliver(self, *, limit: int, now: Instant) -> Delivered:
+        """Give others what runs have said to them; where there is nothing, nothing is written."""
+        opened = self._ready()
+        if not await opened.reader.read(has_outgoing):
+            return Delivered()
+        return await opened.writer.call(
+            lambda connection: deliver_oldest(connection, limit=limit, now=now)
+        )
+
+    async def undelivered(self, *, limit: int) -> tuple[Undelivered, ...]:
+        """Return what runs have said and nobody was given yet."""
+        return await self._ready().reader.read(lambda connection: undelivered_of(connection, limit))
 
     def _ready(self) -> _Opened:
         opened = self._opened

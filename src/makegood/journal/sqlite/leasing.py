@@ -99,6 +99,7 @@ def prune_ended(connection: Connection, *, ended_before: Instant, limit: int, no
          WHERE id IN (SELECT id FROM makegood_run
                        WHERE ended_at IS NOT NULL AND pruned_at IS NULL
                          AND ended_at < ?1 AND wake_at IS NULL
+                         AND id NOT IN (SELECT sender FROM makegood_outgoing)
                        ORDER BY ended_at, id LIMIT ?2)
         RETURNING id
         """,

@@ -106,7 +106,7 @@ class SqliteUpkeep:
                 """
                 SELECT count(*) FROM makegood_run
                  WHERE ended_at IS NOT NULL AND pruned_at IS NULL AND ended_at < ?
-                   AND wake_at IS NULL
+                   AND wake_at IS NULL AND id NOT IN (SELECT sender FROM makegood_outgoing)
                 """,
                 (ended_before,),
             ).get

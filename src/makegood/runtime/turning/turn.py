@@ -375,7 +375,7 @@ class Turn:
                 self.abandon()
 
     def _applied(self, sent: Sent, verdict: Applied) -> None:
-        self._shell.outage.is_over()
+        self._shell.applied(sent.append)
         self._is_busy = False
         self._one_by_one = False
         self._claims = 0

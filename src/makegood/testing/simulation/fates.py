@@ -15,6 +15,7 @@ __all__ = ["KILLS", "Call", "Fate", "Fates", "Fortune", "Operation", "Smooth"]
 
 Operation = Literal[
     "append",
+    "deliver",
     "erase",
     "find",
     "keep_plan",

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from makegood.errors import StoreBusy, StoreFailed, StoreFull
+from makegood.journal.protocol import Delivered
 from makegood.journal.reply import Reply
 from makegood.testing.simulation.fates import Call
 from makegood.testing.simulation.wire import Troubles, Wire, giving
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         Page,
         Post,
         StoredPlan,
+        Undelivered,
         Verdict,
     )
     from makegood.testing.simulation.fates import Fates, Operation
@@ -150,6 +152,16 @@ class SimulatedJournal:
     async def crashes(self) -> int:
         """Return how many unclean ends were found."""
         return await self._journal.crashes()
+
+    async def deliver(self, *, limit: int, now: Instant) -> Delivered:
+        """Give others what runs have said to them; to find nothing takes no time."""
+        if not await self._journal.undelivered(limit=1):
+            return Delivered()
+        return await self._ask("deliver", "", partial(self._journal.deliver, limit=limit, now=now))
+
+    async def undelivered(self, *, limit: int) -> tuple[Undelivered, ...]:
+        """Return what runs have said and nobody was given yet."""
+        return await self._journal.undelivered(limit=limit)
 
     # Any: what a coroutine yields, which is nothing here.
     async def _ask(

@@ -20,7 +20,7 @@ from makegood.errors import (
     WritesRefused,
 )
 from makegood.journal.outage import Outage
-from makegood.journal.postgres.appending import statement_of, verdict_instead, write
+from makegood.journal.postgres.appending import verdict_instead, write
 from makegood.journal.postgres.connection import (
     TROUBLE,
     Fault,
@@ -57,7 +57,6 @@ class Steps:
     def __init__(self, place: Place, desk: Desk) -> None:
         self._place = place
         self._desk = desk
-        self._statement = statement_of(place.schema)
         self._outage = Outage(place.shown)
 
     async def outcome_of(self, job: AppendJob) -> Verdict | BaseException:
@@ -66,7 +65,7 @@ class Steps:
         A transaction whose end is not known is applied again, like any append: its token tells
         whether it was committed.
         """
-        attempt = _Attempt(self._place, self._statement, job)
+        attempt = _Attempt(self._place, job)
         patience = Patience()
         tries = 0
         while True:
@@ -98,9 +97,8 @@ class Steps:
 class _Attempt:
     """One append with its step, to be applied as often as its transaction is lost."""
 
-    def __init__(self, place: Place, statement: str, job: AppendJob) -> None:
+    def __init__(self, place: Place, job: AppendJob) -> None:
         self._place = place
-        self._statement = statement
         self._job = job
         self._append: Append = job.append
         self._decided: bytes | None = None
@@ -128,7 +126,7 @@ class _Attempt:
     async def _inside(self, connection: Connection) -> Verdict:
         append, schema = self._append, self._place.schema
         lease_micros = self._place.lease_micros
-        if await write(connection, self._statement, (self._job,), lease_micros):
+        if await write(connection, schema, (self._job,), lease_micros):
             return await verdict_instead(connection, schema, append)
         if append.writes:
             refusal = await refusal_of(connection, schema, append.writes)

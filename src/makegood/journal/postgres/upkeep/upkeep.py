@@ -102,6 +102,7 @@ class PostgresUpkeep:
                 SELECT count(*) FROM "{schema}".run
                  WHERE ended_at IS NOT NULL AND pruned_at IS NULL AND ended_at < $1
                    AND wake_at IS NULL
+                   AND NOT EXISTS (SELECT FROM "{schema}".outgoing WHERE sender = run.id)
                 """,
                 ended_before,
             )
