@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 
 from makegood import Declined, Engine, IdempotencyKey, Retry, Unavailable, injected, step, workflow
 
@@ -21,9 +22,9 @@ class Bank:
         """Take money, once for each key."""
         return Payment(key, cents)
 
-    async def refund(self, payment: Payment) -> None:
-        """Give the money back."""
-        print(f"refunded {payment.cents} cents")
+    async def refund(self, payment: Payment, *, key: str) -> None:
+        """Give the money back, once for each key."""
+        print(f"refunded {payment.cents} cents under {key}")
 
 
 async def charge(cents: int, *, bank: Bank = injected, key: IdempotencyKey = injected) -> Payment:
@@ -31,9 +32,11 @@ async def charge(cents: int, *, bank: Bank = injected, key: IdempotencyKey = inj
     return await bank.charge(cents, key=key)
 
 
-async def refund(payment: Payment, *, bank: Bank = injected) -> None:
+async def refund(
+    payment: Payment, *, bank: Bank = injected, key: IdempotencyKey = injected
+) -> None:
     """Give the money back."""
-    await bank.refund(payment)
+    await bank.refund(payment, key=key)
 
 
 async def ship(address: str, payment: Payment) -> str:
@@ -43,7 +46,12 @@ async def ship(address: str, payment: Payment) -> str:
     return f"{payment.cents} cents paid, on its way to {address}"
 
 
-take = step(charge, undo=refund, retry=Retry(on=Unavailable, attempts=5))
+take = step(
+    charge,
+    undo=refund,
+    key_valid_for=timedelta(hours=24),
+    retry=Retry(on=Unavailable, attempts=5),
+)
 send = step(ship, irreversible="a parcel cannot be recalled")
 
 

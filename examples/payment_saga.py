@@ -104,6 +104,7 @@ reserve = step(reserve_stock, undo=release_stock)
 pay = step(
     process_payment,
     undo=refund_payment,
+    allow={"MG107": "what is given back is gone from the books; giving it back again is nothing"},
     key_valid_for=timedelta(hours=24),
     retry=Retry(on=Unavailable, attempts=4, delay=timedelta(seconds=2)),
 )

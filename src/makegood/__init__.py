@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from makegood.definition.flow.failing import expect, fail
     from makegood.definition.flow.looping import each, repeat
     from makegood.definition.flow.sleeping import sleep
+    from makegood.definition.lint.finding import Finding
+    from makegood.definition.lint.linting import lint
     from makegood.definition.policy import Retry
     from makegood.definition.step import (
         Pure,
@@ -118,6 +120,7 @@ __all__ = [
     "Failure",
     "FailureKind",
     "Filter",
+    "Finding",
     "ForeseenKept",
     "ForeseenUndo",
     "IdempotencyKey",
@@ -184,6 +187,7 @@ __all__ = [
     "expect",
     "fail",
     "injected",
+    "lint",
     "pure",
     "query",
     "repeat",
@@ -216,6 +220,8 @@ _ROOMS = {
         "repeat",
     ),
     "makegood.definition.flow.sleeping": ("sleep",),
+    "makegood.definition.lint.finding": ("Finding",),
+    "makegood.definition.lint.linting": ("lint",),
     "makegood.definition.policy": ("Retry",),
     "makegood.definition.step": (
         "Pure",

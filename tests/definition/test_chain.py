@@ -239,7 +239,7 @@ def test_a_chain_returns_only_what_can_be_carried() -> None:
 def test_a_strict_chain_refuses_what_looks_wrong() -> None:
     loose = chain("ask", step(find))
 
-    assert "the step `find` has no undo" in loose.workflow().findings[0]
+    assert "the step `find` has no undo" in loose.workflow().findings[0].sentence
     with pytest.raises(DefinitionError, match="the step `find` has no undo"):
         loose.workflow(strict=True)
     assert loose.workflow().plan.strict is False

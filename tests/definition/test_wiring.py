@@ -214,23 +214,24 @@ WORKFLOWS = {
         'give it one with name="…"',
     ),
     "a strict step without undo": (
-        "async def f(order_id: OrderId) -> Order: ...  # wrong\n"
+        "async def f(order_id: OrderId) -> Order: ...\n"
         "@workflow(strict=True)\n"
-        "def wrong(order_id: OrderId) -> Order:\n    return step(f)(order_id)\n",
+        "def wrong(order_id: OrderId) -> Order:\n    return step(f)(order_id)  # wrong\n",
         'say why there is none with irreversible="…"',
     ),
     "a strict step that assumes a horizon": (
-        "async def f(order_id: OrderId, *, k: IdempotencyKey = injected) -> Order: ...  # wrong\n"
+        "async def f(order_id: OrderId, *, k: IdempotencyKey = injected) -> Order: ...\n"
         "@workflow(strict=True)\n"
         "def wrong(order_id: OrderId) -> Order:\n"
-        "    return step(f, irreversible='x')(order_id)\n",
+        "    return step(f, irreversible='x')(order_id)  # wrong\n",
         "say with key_valid_for= how long",
     ),
     "strict attempts that outlive the key": (
-        "async def f(order_id: OrderId, *, k: IdempotencyKey = injected) -> Order: ...  # wrong\n"
+        "async def f(order_id: OrderId, *, k: IdempotencyKey = injected) -> Order: ...\n"
         "@workflow(strict=True)\n"
         "def wrong(order_id: OrderId) -> Order:\n"
-        "    return step(f, irreversible='x', key_valid_for=timedelta(seconds=9))(order_id)\n",
+        "    declared = step(f, irreversible='x', key_valid_for=timedelta(seconds=9))  # wrong\n"
+        "    return declared(order_id)\n",
         "may take 0:01:33, but its key is valid for 0:00:09",
     ),
     "a strict input that is not used": (
@@ -305,14 +306,14 @@ def test_findings_of_a_workflow_that_is_not_strict_are_listed_and_allowed(
         "    return declared(order_id), declared.named('again')(order_id)\n"
     )
 
-    assert [finding.partition(": ")[2] for finding in module.loose.findings] == [
-        'the step `f` has no undo; give it undo=, or say why there is none with irreversible="…"',
-        "the step `f` hands its IdempotencyKey to another side; give it compensate=, or say with "
-        "key_valid_for= how long that side knows the key",
-        "`loose` does not use its input `more`; pass it on, or drop it",
+    assert [finding.code for finding in module.loose.findings] == [
+        "MG101",
+        "MG102",
+        "MG103",
+        "MG110",
     ]
     assert repr(module.loose) == (
-        "<workflow loose(order_id, more) -> tuple[Order, Order]: 2 nodes, 3 findings>"
+        "<workflow loose(order_id, more) -> tuple[Order, Order]: 2 nodes, 4 findings>"
     )
 
 

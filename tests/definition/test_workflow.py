@@ -184,7 +184,7 @@ def test_a_plan_survives_being_stored() -> None:
 
 
 def test_a_workflow_shows_what_it_is() -> None:
-    assert repr(sell) == ("<workflow sell(order_id, limit) -> dict[str, Any]: 6 nodes>")
+    assert repr(sell) == ("<workflow sell(order_id, limit) -> dict[str, Any]: 6 nodes, 1 finding>")
     assert sell.name == "sell"
 
 

@@ -45,6 +45,11 @@ COMMANDS = (
     Offer(
         "diagram", "makegood.cli.commands:diagram", "Draw a workflow, or a run as it was executed."
     ),
+    Offer(
+        "lint",
+        "makegood.cli.checking.commands:lint",
+        "Find what is allowed in a workflow, but looks wrong.",
+    ),
     Offer("cancel", "makegood.cli.commands:cancel", "Have a run given up, and what it did undone."),
     Offer("undo", "makegood.cli.commands:undo", "Have a completed run undone, after a preview."),
     Offer("settle", "makegood.cli.commands:settle", "Say what a parked run cannot find out."),
@@ -97,9 +102,10 @@ GROUPS = {"db": "Look after the schema of a store."}
 """What the first words of commands with two are about."""
 
 EPILOGUE = (
-    "Exit status: 0 done · 1 makegood could not do it, or it was refused · 2 a mistake in what "
-    "was asked · 3 something is not as it should be: the books do not agree, runs are stuck, a "
-    "check is wrong · 4 it is on record, and no worker has answered yet · 130 interrupted"
+    "Exit status: 0 done · 1 makegood could not do it, or it was refused, or a program is not as "
+    "it should be · 2 a mistake in what was asked · 3 something is not as it should be: the books "
+    "do not agree, runs are stuck, a check is wrong · 4 it is on record, and no worker has "
+    "answered yet · 130 interrupted"
 )
 
 

@@ -15,21 +15,21 @@ from makegood import InvalidInput, Workflow
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["object_at", "workflows_of"]
+__all__ = ["AnyWorkflow", "object_at", "workflows_of"]
 
 # Any: a workflow is looked at whatever it takes and returns.
 AnyWorkflow = Workflow[..., Any]
 
 
-def workflows_of(place: str) -> tuple[AnyWorkflow, ...]:
+def workflows_of(place: str, *, asked: str = "--app") -> tuple[AnyWorkflow, ...]:
     """Return the workflows that `module:object` names; a module alone names all that it has.
 
     The object is a workflow, a module or an iterable of workflows. The working directory is looked
-    in first. Anything that is wrong with it is `InvalidInput`.
+    in first. Anything that is wrong with it is `InvalidInput`; `asked` is what named it.
     """
-    workflows = _within(object_at(place, asked="--app", wanted="a workflow"))
+    workflows = _within(object_at(place, asked=asked, wanted="a workflow"))
     if not workflows:
-        message = f"--app {place} is no workflow and holds none; name one, or where they are"
+        message = f"{asked} {place} is no workflow and holds none; name one, or where they are"
         raise InvalidInput(message)
     return workflows
 
@@ -58,7 +58,9 @@ def _within(found: object) -> tuple[AnyWorkflow, ...]:
     if not isinstance(held, Iterable):
         return ()
     items = cast("Iterable[object]", held)
-    return tuple(cast("AnyWorkflow", item) for item in items if isinstance(item, Workflow))
+    # A module may know one workflow by two names.
+    found_once = dict.fromkeys(item for item in items if isinstance(item, Workflow))
+    return tuple(cast("AnyWorkflow", item) for item in found_once)
 
 
 def _imported(name: str, asked: str) -> ModuleType:

@@ -24,7 +24,7 @@ from makegood.definition.body import read_passing
 from makegood.definition.reading.fit import NONE, TypeForm, type_name
 from makegood.definition.reading.place import caller
 from makegood.definition.reading.signature import Parameter, Signature
-from makegood.definition.recipe import misnamed, out_of_bounds
+from makegood.definition.recipe import NOTHING, misnamed, out_of_bounds
 from makegood.definition.step import Pure, Query, Step
 from makegood.definition.trace import Trace
 from makegood.definition.workflow import Workflow, workflow_of
@@ -182,7 +182,11 @@ class Chain(Generic[T, R]):
 
     @overload
     def workflow(
-        self, *, deadline: timedelta | None = None, strict: bool = False
+        self,
+        *,
+        deadline: timedelta | None = None,
+        strict: bool = False,
+        allow: Mapping[str, str] = NOTHING,
     ) -> Workflow[[T], R]: ...
     @overload
     def workflow(
@@ -191,6 +195,7 @@ class Chain(Generic[T, R]):
         returning: Callable[[T, Done], A],
         deadline: timedelta | None = None,
         strict: bool = False,
+        allow: Mapping[str, str] = NOTHING,
     ) -> Workflow[[T], A]: ...
     # Any: the overloads above say what it returns.
     def workflow(
@@ -199,11 +204,12 @@ class Chain(Generic[T, R]):
         returning: Callable[[T, Done], Any] | None = None,
         deadline: timedelta | None = None,
         strict: bool = False,
+        allow: Mapping[str, str] = NOTHING,
     ) -> Workflow[[T], Any]:
         """Return the workflow of this chain, which takes the chain's one input.
 
         It returns what the last step returned, or what `returning` says, which is written like a
-        `using` and may have any shape. `deadline` and `strict` are those of `@workflow`.
+        `using` and may have any shape. `deadline`, `strict` and `allow` are those of `@workflow`.
 
         Raises `DefinitionError` with every problem that is found at once.
         """
@@ -221,7 +227,9 @@ class Chain(Generic[T, R]):
         signature = replace(self.signature, returns=returned.type)
         if found := signature.uncarried():
             raise DefinitionError(*found)
-        return workflow_of(signature, trace, returned, deadline=deadline, strict=strict)
+        return workflow_of(
+            signature, trace, returned, deadline=deadline, strict=strict, allow=allow
+        )
 
     def _input(self, trace: Trace) -> Placeholder:
         return trace.input(self.signature.parameters[0])

@@ -16,6 +16,7 @@ import msgspec
 
 __all__ = [
     "BLOCK_SPAN",
+    "DEFAULT",
     "Argument",
     "Backoff",
     "Block",
@@ -38,6 +39,9 @@ __all__ = [
 
 BLOCK_SPAN = 10_000
 """How many numbers a block has for its nodes: more than a plan may have nodes."""
+
+DEFAULT = "default"
+"""The label of the branch of a switch that happens in no case that is named."""
 
 PathPart = str | int
 """One part of a sub-path: `.name` for an attribute, a bare name or a number for an item."""

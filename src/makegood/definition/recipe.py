@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from makegood.definition.code import BodyCode, CompensateCode, RemedyCode
+from makegood.definition.lint.rules import misallowed
 from makegood.definition.plan import Backoff, Kind, Node, Remedy
 from makegood.definition.policy import Retry
 from makegood.definition.reading.fit import TypeForm, type_name
-from makegood.definition.reading.place import caller
+from makegood.definition.reading.place import Place, caller
 from makegood.definition.reading.recording import read_record
 from makegood.definition.reading.remedy import read_compensate, read_undo
 from makegood.definition.reading.signature import Signature, name_of, read_signature
@@ -32,6 +34,7 @@ __all__ = [
     "COMPENSATE_RETRY",
     "COMPENSATE_TIMEOUT",
     "KEY_VALID_FOR",
+    "NOTHING",
     "RETRY",
     "TIMEOUT",
     "UNDO_RETRY",
@@ -58,6 +61,8 @@ COMPENSATE_RETRY = Retry(attempts=10)
 COMPENSATE_TIMEOUT = timedelta(seconds=30)
 KEY_VALID_FOR = timedelta(hours=24)
 RETRY = Retry()
+NOTHING: Mapping[str, str] = MappingProxyType({})
+"""What is allowed where nothing is."""
 
 DURATION_MAX = timedelta(days=366)
 """The longest timeout, horizon or deadline."""
@@ -71,6 +76,8 @@ class Recipe:
     """A node to be: what the plan will say about it, and its code."""
 
     node: Node
+    place: Place
+    """Where it was declared."""
     signature: Signature
     body: BodyCode
     # Any: the result has the type that the user's function declares.
@@ -82,6 +89,8 @@ class Recipe:
     # Any: as for the result.
     record: Codec[Any] | None = None
     """Writes and reads what its `Record` stores."""
+    allow: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Why it is meant as it is, by the code of the rule that finds it wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +111,7 @@ class StepPolicy:
     irreversible: str | None
     optional: bool
     pivot: bool
+    allow: Mapping[str, str]
 
 
 def step_recipe(function: Function, policy: StepPolicy) -> Recipe:
@@ -111,6 +121,7 @@ def step_recipe(function: Function, policy: StepPolicy) -> Recipe:
     problems += _async_problems(function, signature, "step")
     problems += _at(_contradictions(policy))
     problems += _at(_durations(policy))
+    problems += _at(misallowed(policy.allow))
     if kind is Kind.LOCAL:
         problems += _local_problems(signature, policy)
     undo = compensate = None
@@ -124,6 +135,7 @@ def step_recipe(function: Function, policy: StepPolicy) -> Recipe:
     _refuse(problems)
     return Recipe(
         node=_step_node(signature, kind, policy, undo, record),
+        place=caller(),
         signature=signature,
         body=BodyCode(
             function=function, injections=signature.injections, retry_on=policy.retry.classes
@@ -133,16 +145,23 @@ def step_recipe(function: Function, policy: StepPolicy) -> Recipe:
         compensate=compensate,
         states_horizon=policy.key_valid_for is not KEY_VALID_FOR,
         record=None if record is None else codec_of(record),
+        allow={**policy.allow},
     )
 
 
 def query_recipe(
-    function: Function, *, name: str | None, retry: Retry, timeout: timedelta
+    function: Function,
+    *,
+    name: str | None,
+    retry: Retry,
+    timeout: timedelta,
+    allow: Mapping[str, str],
 ) -> Recipe:
     """Return the recipe of a query; raise `DefinitionError` with everything that is wrong."""
     signature, problems = _read(function, "query", name)
     problems += _async_problems(function, signature, "query")
     problems += _at(out_of_bounds("timeout", timeout))
+    problems += _at(misallowed(allow))
     problems += [
         f"{signature.place}: the query `{signature.name}` takes {type_name(item.wants)}, but a "
         "query only asks; declare it as step(…)"
@@ -160,9 +179,11 @@ def query_recipe(
             timeout=timeout,
             summary=signature.summary,
         ),
+        place=caller(),
         signature=signature,
         body=BodyCode(function=function, injections=signature.injections, retry_on=retry.classes),
         result=codec_of(signature.returns),
+        allow={**allow},
     )
 
 
@@ -190,6 +211,7 @@ def pure_recipe(function: Function, *, name: str | None) -> Recipe:
             timeout=None,
             summary=signature.summary,
         ),
+        place=caller(),
         signature=signature,
         body=BodyCode(function=function),
         result=codec_of(signature.returns),

@@ -24,6 +24,7 @@ from makegood.definition.recipe import (
     COMPENSATE_RETRY,
     COMPENSATE_TIMEOUT,
     KEY_VALID_FOR,
+    NOTHING,
     RETRY,
     TIMEOUT,
     UNDO_RETRY,
@@ -37,7 +38,7 @@ from makegood.definition.recipe import (
 from makegood.definition.trace import UNWIRED, Wiring, current_trace
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import timedelta
 
     from makegood.definition.policy import Retry
@@ -156,6 +157,7 @@ def step(
     irreversible: str | None = None,
     optional: Literal[False] = False,
     pivot: bool = False,
+    allow: Mapping[str, str] = NOTHING,
 ) -> Step[P, R]: ...
 @overload
 def step(
@@ -176,6 +178,7 @@ def step(
     irreversible: str | None = None,
     optional: Literal[True],
     pivot: bool = False,
+    allow: Mapping[str, str] = NOTHING,
 ) -> Step[P, R | None]: ...
 # Any: the overloads above say what is taken and returned.
 def step(
@@ -196,6 +199,7 @@ def step(
     irreversible: str | None = None,
     optional: bool = False,
     pivot: bool = False,
+    allow: Mapping[str, str] = NOTHING,
 ) -> Step[..., Any]:
     """Declare a function that does something, with the policy by which it is made good.
 
@@ -205,6 +209,7 @@ def step(
     undo. `retry` and `timeout` are for one attempt, `timeout_total` is for all attempts together.
     `key_valid_for` is how long the other side knows the idempotency key; None: it does not.
     An `optional` step that fails gives None. After the `pivot` the run only goes forward.
+    `allow` says why something is meant that `lint` finds wrong, by the rule's code: a reason each.
 
     A function that takes a `Transaction` makes a local step, which is never in doubt; it takes
     neither services nor `Writes`, and has no compensate.
@@ -226,6 +231,7 @@ def step(
         irreversible=irreversible,
         optional=optional,
         pivot=pivot,
+        allow=allow,
     )
     return Step(step_recipe(function, policy))
 
@@ -237,12 +243,15 @@ def query(
     name: str | None = None,
     retry: Retry = RETRY,
     timeout: timedelta = TIMEOUT,
+    allow: Mapping[str, str] = NOTHING,
 ) -> Query[P, R]:
     """Declare a function that only asks: safe to repeat, never in doubt, nothing to undo.
 
+    `allow` says why something is meant that `lint` finds wrong, by the rule's code: a reason each.
+
     Raises `DefinitionError` with everything that is wrong, each with its place and remedy.
     """
-    return Query(query_recipe(function, name=name, retry=retry, timeout=timeout))
+    return Query(query_recipe(function, name=name, retry=retry, timeout=timeout, allow=allow))
 
 
 def pure(function: Callable[P, R], /, *, name: str | None = None) -> Pure[P, R]:

@@ -26,6 +26,7 @@ from makegood.definition.code import (
 from makegood.definition.flow.frame import Frame, fed
 from makegood.definition.flow.returning import returned
 from makegood.definition.flow.traced import Framed, Traced
+from makegood.definition.lint.subject import Origin
 from makegood.definition.placeholder import Placeholder, Reference, is_placeholder, reveal
 from makegood.definition.plan import (
     BLOCK_SPAN,
@@ -82,7 +83,8 @@ class Trace:
 
     def __init__(self, workflow: str) -> None:
         self.workflow: str = workflow
-        self.recipes: list[Recipe] = []
+        self.origins: dict[int, Origin] = {}
+        """Where each node came from, by its number."""
         self.frame = Frame()
         """Where the body adds its nodes at the moment."""
         self._block_code: dict[int, NodeCode] = {}
@@ -103,7 +105,7 @@ class Trace:
     def fork(self) -> Trace:
         """Return a trace that goes on from where this one stands, and leaves it as it is."""
         fork = Trace(self.workflow)
-        fork.recipes, fork.frame = [*self.recipes], self.frame.fork()
+        fork.origins, fork.frame = {**self.origins}, self.frame.fork()
         fork._block_code, fork._blocks = {**self._block_code}, self._blocks
         fork._pivot = self._pivot
         return fork
@@ -190,8 +192,8 @@ class Trace:
         )
         kind = recipe.signature.returns
         is_maybe = node.optional or guard is not None
-        self.recipes.append(recipe)
-        return self.keep(node, code, or_none(kind) if is_maybe else kind, needs)
+        number = self.place(node, code, needs, recipe=recipe)
+        return self.result_of(number, or_none(kind) if is_maybe else kind)
 
     # Any: a branch returns whatever it likes.
     def within(self, branch: Branch, prefix: str, body: Callable[[], Any]) -> Traced:
@@ -251,9 +253,20 @@ class Trace:
         """Add a node that needs others, and return the placeholder of its result."""
         return self.result_of(self.place(node, code, needs), kind)
 
-    def place(self, node: Node, code: NodeCode, needs: Iterable[int] = ()) -> int:
+    def place(
+        self,
+        node: Node,
+        code: NodeCode,
+        needs: Iterable[int] = (),
+        *,
+        recipe: Recipe | None = None,
+        chooses_by: TypeForm = None,
+    ) -> int:
         """Add a node that needs others where the body is, and return its number."""
-        return self.frame.add(node, code, needs)
+        number = self.frame.add(node, code, needs)
+        place = self.frame.places[node.path]
+        self.origins[number] = Origin(place=place, recipe=recipe, chooses_by=chooses_by)
+        return number
 
     def result_of(self, number: int, kind: TypeForm) -> Placeholder:
         """Return the placeholder of a node's result."""

@@ -12,19 +12,23 @@ from makegood.definition.body import read_body
 from makegood.definition.call import Call, Door
 from makegood.definition.code import Code
 from makegood.definition.flow.frame import fed
-from makegood.definition.lint import findings_of
+from makegood.definition.lint.linting import findings_of
+from makegood.definition.lint.rules import misallowed
+from makegood.definition.lint.subject import Subject
 from makegood.definition.plan import Input, Plan, fingerprint_of
 from makegood.definition.reading.fit import fits, or_none, type_name
 from makegood.definition.reading.place import caller
 from makegood.definition.reading.signature import Signature, read_signature
-from makegood.definition.recipe import misnamed, out_of_bounds
+from makegood.definition.recipe import NOTHING, misnamed, out_of_bounds
 from makegood.definition.trace import Trace, Traced
 from makegood.errors import DefinitionError, InvalidInput
 from makegood.values.codec import Codec, codec_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import timedelta
+
+    from makegood.definition.lint.finding import Finding
 
 __all__ = ["Call", "Workflow", "workflow", "workflow_of"]
 
@@ -41,8 +45,8 @@ class Workflow(Generic[P, R]):
 
     plan: Plan
     code: Code
-    findings: tuple[str, ...]
-    """What is allowed but looks wrong; in a strict workflow these are errors."""
+    findings: tuple[Finding, ...]
+    """What looks wrong, and which of it is allowed for a reason; see `lint`."""
     door: Door
 
     @property
@@ -57,7 +61,8 @@ class Workflow(Generic[P, R]):
 
     def __repr__(self) -> str:
         takes = ", ".join(item.name for item in self.plan.inputs)
-        found = f", {len(self.findings)} findings" if self.findings else ""
+        wrong = sum(finding.reason is None for finding in self.findings)
+        found = f", {wrong} finding{'s' if wrong > 1 else ''}" if wrong else ""
         return (
             f"<workflow {self.name}({takes}) -> {self.plan.returns_type}: "
             f"{len(self.plan.nodes)} nodes{found}>"
@@ -68,7 +73,10 @@ class Workflow(Generic[P, R]):
 def workflow(function: Callable[P, R], /) -> Workflow[P, R]: ...
 @overload
 def workflow(
-    *, deadline: timedelta | None = None, strict: bool = False
+    *,
+    deadline: timedelta | None = None,
+    strict: bool = False,
+    allow: Mapping[str, str] = NOTHING,
 ) -> Callable[[Callable[P, R]], Workflow[P, R]]: ...
 def workflow(
     function: Callable[P, R] | None = None,
@@ -76,22 +84,28 @@ def workflow(
     *,
     deadline: timedelta | None = None,
     strict: bool = False,
+    allow: Mapping[str, str] = NOTHING,
 ) -> Workflow[P, R] | Callable[[Callable[P, R]], Workflow[P, R]]:
     """Declare a workflow: its body is read and run once, now, and kept as a plan.
 
     Steps that do not need each other's results run together; `.after(…)` orders them without
     data. `deadline` bounds a whole run: a run that takes longer fails and is undone. `strict`
-    makes errors of what is else only listed in `Workflow.findings`.
+    makes errors of what `lint` finds and else is only listed in `Workflow.findings`. `allow` says
+    why something in it is meant that `lint` finds wrong, by the rule's code: a reason each.
 
     Raises `DefinitionError` with every problem that is found at once.
     """
     if function is not None:
-        return _declare(function, deadline=None, strict=False)
-    return lambda body: _declare(body, deadline=deadline, strict=strict)
+        return _declare(function, deadline=None, strict=False, allow=NOTHING)
+    return lambda body: _declare(body, deadline=deadline, strict=strict, allow=allow)
 
 
 def _declare(
-    function: Callable[P, R], *, deadline: timedelta | None, strict: bool
+    function: Callable[P, R],
+    *,
+    deadline: timedelta | None,
+    strict: bool,
+    allow: Mapping[str, str],
 ) -> Workflow[P, R]:
     signature = read_signature(function)
     problems = [*signature.problems, *signature.uncarried()]
@@ -101,7 +115,7 @@ def _declare(
         raise DefinitionError(*problems)
     trace = Trace(signature.name)
     returned = trace.run(function, signature.parameters)
-    made = workflow_of(signature, trace, returned, deadline=deadline, strict=strict)
+    made = workflow_of(signature, trace, returned, deadline=deadline, strict=strict, allow=allow)
     return cast("Workflow[P, R]", made)
 
 
@@ -113,14 +127,19 @@ def workflow_of(
     *,
     deadline: timedelta | None,
     strict: bool,
+    allow: Mapping[str, str],
 ) -> Workflow[..., Any]:
     """Return the workflow of a trace; raise `DefinitionError` when it is none as a whole."""
+    problems = [f"{signature.place}: {why}" for why in misallowed(allow)]
+    if problems:
+        raise DefinitionError(*problems)
     door = _door(signature)
     plan = _plan(signature, trace, returned, deadline=deadline, strict=strict)
-    findings = findings_of(plan, trace.recipes, signature.place)
+    subject = Subject(plan=plan, place=signature.place, origins=trace.origins)
+    findings = findings_of(subject, allow)
     problems = [*_wrong_result(signature, returned), *_empty(signature, trace)]
     if strict:
-        problems += findings
+        problems += [str(finding) for finding in findings if finding.reason is None]
     if problems:
         raise DefinitionError(*problems)
     code = Code(

@@ -7,13 +7,21 @@ a switch adds is one node that records which case it is, and gives what the chos
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, NewType, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
 from makegood.definition.code import BodyCode, NodeCode, Read, always, gather
-from makegood.definition.plan import BLOCK_SPAN, Argument, Backoff, Branch, Case, Kind, Node
+from makegood.definition.plan import (
+    BLOCK_SPAN,
+    DEFAULT,
+    Argument,
+    Backoff,
+    Branch,
+    Case,
+    Kind,
+    Node,
+)
 from makegood.definition.reading.fit import (
     NEVER,
     TypeForm,
@@ -21,6 +29,7 @@ from makegood.definition.reading.fit import (
     members,
     or_none,
     plain,
+    possible_values,
     type_name,
 )
 from makegood.definition.reading.place import caller
@@ -31,13 +40,10 @@ from makegood.values.codec import codec_of, writes_json
 if TYPE_CHECKING:
     from makegood.definition.flow.traced import Traced
 
-__all__ = ["DEFAULT", "switch"]
+__all__ = ["switch"]
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-DEFAULT = "default"
-"""The label of the branch that happens in no case that is named."""
 
 
 def switch(
@@ -83,7 +89,9 @@ class _Switch:
     def placed(self) -> object:
         """Add the switch and all that is in its branches, and return its placeholder."""
         branches = self._labelled()
-        number = self.trace.place(self._node(), self._code({}, NEVER), self.needs)
+        number = self.trace.place(
+            self._node(), self._code({}, NEVER), self.needs, chooses_by=self.given.type
+        )
         place = number % BLOCK_SPAN
         returned = {
             label: self.trace.within(Branch(place, label), f"{self.path}/{label}", body)
@@ -224,15 +232,5 @@ def _can_be(kind: TypeForm, case: object) -> bool:
 
 def _missing(kind: TypeForm, cases: Mapping[object, object]) -> list[object] | None:
     """Return the values that no case is for; None where they cannot be listed."""
-    possible: list[object] = []
-    for each in members(kind):
-        whole = plain(each)
-        if get_origin(whole) is Literal:
-            possible += get_args(whole)
-        elif whole is bool:
-            possible += [True, False]
-        elif isinstance(whole, type) and issubclass(whole, Enum):
-            possible += list(whole)
-        else:
-            return None
-    return [value for value in possible if value not in cases]
+    possible = possible_values(kind)
+    return None if possible is None else [value for value in possible if value not in cases]

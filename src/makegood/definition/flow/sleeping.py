@@ -80,6 +80,8 @@ class Sleep:
         return f"<{self.wiring.name or self.recipe.node.path}(duration, until)>"
 
 
+_signature = read_signature(_asked)
+
 sleep = Sleep(
     Recipe(
         node=Node(
@@ -89,7 +91,8 @@ sleep = Sleep(
             retry=Backoff(attempts=1),
             timeout=None,
         ),
-        signature=read_signature(_asked),
+        place=_signature.place,
+        signature=_signature,
         body=BodyCode(function=_due),
         result=codec_of(type(None)),
     )

@@ -22,6 +22,7 @@ __all__ = [
     "members",
     "or_none",
     "plain",
+    "possible_values",
     "type_name",
 ]
 
@@ -84,6 +85,22 @@ def or_none(kind: TypeForm) -> TypeForm:
     if NONE in members(kind):
         return kind
     return Union[kind, None]  # noqa: UP007 - `|` is not defined for every type form
+
+
+def possible_values(kind: TypeForm) -> list[object] | None:
+    """Return all values of a type, such as an enum's; None where they cannot be listed."""
+    possible: list[object] = []
+    for each in members(kind):
+        whole = plain(each)
+        if get_origin(whole) is Literal:
+            possible += get_args(whole)
+        elif whole is bool:
+            possible += [True, False]
+        elif isinstance(whole, type) and issubclass(whole, Enum):
+            possible += list(whole)
+        else:
+            return None
+    return possible
 
 
 def fits(given: object, wanted: object) -> bool:

@@ -1,0 +1,1 @@
+"""What a program's declarations are looked at for, before they are relied on."""

@@ -1,0 +1,35 @@
+"""What each command about a program's declarations takes: its options, with their help.
+
+The annotations here are read when the module runs, so they are not put off.
+"""
+# What several commands take is described once, with its type; help is told without the engine.
+# ruff: noqa: D417, PLC0415
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from makegood.cli.commands import Flag, Json
+
+__all__ = ["lint"]
+
+Program = Annotated[
+    str,
+    Parameter(
+        name="MODULE:NAME",
+        help="Where the program has its workflows: module:object, or a module with all it has.",
+    ),
+]
+
+
+def lint(place: Program, /, *, allowed: Flag = False, json: Json = False) -> int:
+    """Find what is allowed in a workflow, but looks wrong.
+
+    Parameters
+    ----------
+    allowed
+        Tell what is allowed for a reason, too.
+    """
+    from makegood.cli.checking import linting as room
+
+    return room.lint(place, is_told_allowed=allowed, as_json=json)

@@ -1,0 +1,110 @@
+"""What the rules look at: a finished plan, and where each of its nodes came from.
+
+A plan says what is to happen and nothing of the code. Here each node stands beside its declaration
+and its place in the body, and the nodes of a block stand inside the node that has the block.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from makegood.definition.plan import BLOCK_SPAN, Kind, Node, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from makegood.definition.reading.fit import TypeForm
+    from makegood.definition.reading.place import Place
+    from makegood.definition.recipe import Recipe
+
+__all__ = ["Origin", "Seen", "Subject"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What a plan does not say of a node."""
+
+    place: Place
+    """Where the body calls it."""
+    recipe: Recipe | None = None
+    """What it was declared as; None for what a flow function adds."""
+    chooses_by: TypeForm = None
+    """The type of the value by which a switch chooses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A node, with all that is known of it."""
+
+    node: Node
+    path: str
+    """Its path, in which a block's own nodes stand behind the block: `parcels[…]/send`."""
+    origin: Origin
+    inside: tuple[Seen, ...] = ()
+    """The nodes of its block."""
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """What it was declared as."""
+        return self.origin.recipe
+
+    def within(self) -> Iterator[Seen]:
+        """Give the node and everything in its block, however deep."""
+        yield self
+        for seen in self.inside:
+            yield from seen.within()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A workflow, as the rules look at it."""
+
+    plan: Plan
+    place: Place
+    """Where its body begins."""
+    origins: Mapping[int, Origin]
+    """By the numbers of the nodes."""
+
+    @cached_property
+    def nodes(self) -> tuple[Seen, ...]:
+        """The plan's own nodes, in its order."""
+        return _seen(self.plan.nodes, 0, "", self.origins)
+
+    @cached_property
+    def everything(self) -> tuple[Seen, ...]:
+        """All nodes, those of a block after the node that has it."""
+        return tuple(each for seen in self.nodes for each in seen.within())
+
+    @cached_property
+    def levels(self) -> tuple[tuple[Seen, ...], ...]:
+        """The nodes that stand together: those of the plan, and those of each block."""
+        return (self.nodes, *(seen.inside for seen in self.everything if seen.inside))
+
+    @cached_property
+    def declared(self) -> tuple[tuple[Seen, Recipe], ...]:
+        """Each declaration once, with the first node that it made; of what is no flow function."""
+        first: dict[Recipe, Seen] = {}
+        for seen in self.everything:
+            if seen.recipe is not None and seen.node.kind is not Kind.SLEEP:
+                first.setdefault(seen.recipe, seen)
+        return tuple((seen, recipe) for recipe, seen in first.items())
+
+
+def _seen(
+    nodes: Sequence[Node], number: int, prefix: str, origins: Mapping[int, Origin]
+) -> tuple[Seen, ...]:
+    return tuple(
+        Seen(
+            node=node,
+            path=prefix + node.path,
+            origin=origins[number * BLOCK_SPAN + place],
+            inside=(
+                ()
+                if node.block is None
+                else _seen(node.block.nodes, node.block.number, f"{prefix}{node.path}[…]/", origins)
+            ),
+        )
+        for place, node in enumerate(nodes)
+    )
