@@ -22,6 +22,7 @@ NONE_LEASED = Leases()
 
 
 PROMISE = "promise"
+PROMISE_OF_HALTS = "promise_of_halts"
 
 
 def promise(number: int) -> Callable[[Test], Test]:
@@ -29,6 +30,16 @@ def promise(number: int) -> Callable[[Test], Test]:
 
     def mark(test: Test) -> Test:
         setattr(test, PROMISE, number)
+        return test
+
+    return mark
+
+
+def promise_of_halts(number: int) -> Callable[[Test], Test]:
+    """Name the promise of `KeepsHalts` that a test is about."""
+
+    def mark(test: Test) -> Test:
+        setattr(test, PROMISE_OF_HALTS, number)
         return test
 
     return mark

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from makegood.errors import MakegoodError
+from makegood.journal.halting import Halt, HaltKind, Lifting
 from makegood.journal.memory import MemoryJournal, MemoryStore
 from makegood.journal.postgres.journal import PostgresJournal
 from makegood.journal.protocol import (
@@ -66,7 +67,8 @@ class Player:
         often = (self.append, self.append, self.append, self.again, self.post, self.lease)
         often = (*often, self.deliver)
         seldom = (self.release, self.prune, self.erase, self.settled, self.crash_free)
-        await self.random.choice((*often, *seldom))()
+        of_halts = (self.halt, self.unhalt)
+        await self.random.choice((*often, *seldom, *of_halts))()
 
     async def append(self) -> None:
         run = self.random.choice(RUNS)
@@ -191,6 +193,26 @@ class Player:
         ]
         assert_same(pruned, before)
 
+    async def halt(self) -> None:
+        draw = self.random
+        halt = Halt(
+            kind=draw.choice(tuple(HaltKind)),
+            name=draw.choice("ab"),
+            actor=draw.choice(("ann", "breaker")),
+            reason="",
+            at=Instant(draw.randint(0, 99)),
+            until=draw.choice((None, Instant(draw.randint(0, 99)))),
+        )
+        assert_same([await journal.halt(halt) for journal in self.journals], halt)
+
+    async def unhalt(self) -> None:
+        draw = self.random
+        kind, name = draw.choice(tuple(HaltKind)), draw.choice("ab")
+        lifting = Lifting(actor="bob", reason="", at=Instant(draw.randint(0, 99)))
+        of = draw.choice((None, "breaker"))
+        lifted = [await journal.unhalt(kind, name, lifting, of=of) for journal in self.journals]
+        assert_same(lifted, (kind, name, lifting, of))
+
     async def crash_free(self) -> None:
         assert [await journal.crashes() for journal in self.journals] == [0, 0, 0]
 
@@ -203,6 +225,7 @@ class Player:
             assert_same(found, shown.run)
         waiting = [await journal.undelivered(limit=999) for journal in self.journals]
         assert_same(waiting, "what is on its way")
+        assert_same([await journal.halts() for journal in self.journals], "what is halted")
         stock = [await journal.query("SELECT * FROM stock") for journal in self.journals]
         assert_same(stock, "the application's table")
 

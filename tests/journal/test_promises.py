@@ -7,32 +7,37 @@ from types import ModuleType
 
 import pytest
 
+from makegood.journal.halting import KeepsHalts
 from makegood.journal.protocol import Journal
 from tests.journal import contract, test_sqlite_faults
 from tests.journal.postgres import test_faults
-from tests.journal.promises import PROMISE
+from tests.journal.promises import PROMISE, PROMISE_OF_HALTS
 
 _OF_A_FULL_DISK = {8}
 """A store in memory has no disk: these are kept by the tests of each store that has one."""
 
 
-def numbers_promised() -> set[int]:
+def numbers_promised(protocol: type) -> set[int]:
     return {
-        int(number) for number in re.findall(r"^ *(\d+)\. ", Journal.__doc__ or "", re.MULTILINE)
+        int(number) for number in re.findall(r"^ *(\d+)\. ", protocol.__doc__ or "", re.MULTILINE)
     }
 
 
-def numbers_tested(module: ModuleType) -> set[int]:
+def numbers_tested(module: ModuleType, mark: str = PROMISE) -> set[int]:
     return {
         number
         for name, test in vars(module).items()
         if name.startswith("test_")
-        if (number := getattr(test, PROMISE, None)) is not None
+        if (number := getattr(test, mark, None)) is not None
     }
 
 
 def test_every_promise_of_the_protocol_has_a_test_in_the_suite() -> None:
-    assert numbers_tested(contract) == numbers_promised() - _OF_A_FULL_DISK
+    assert numbers_tested(contract) == numbers_promised(Journal) - _OF_A_FULL_DISK
+
+
+def test_every_promise_about_halts_has_a_test_in_the_suite() -> None:
+    assert numbers_tested(contract, PROMISE_OF_HALTS) == numbers_promised(KeepsHalts)
 
 
 @pytest.mark.parametrize("module", [test_sqlite_faults, test_faults])

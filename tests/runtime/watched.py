@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from makegood.decision.facts import Fact
+    from makegood.journal.halting import Halt, HaltKind, Lifting
     from makegood.journal.protocol import (
         Append,
         Delivered,
@@ -173,6 +174,17 @@ class Watched:
         return await self.within.erase(
             run, seq=seq, appends=appends, last=last, token=token, now=now
         )
+
+    async def halt(self, halt: Halt) -> Halt:
+        return await self.within.halt(halt)
+
+    async def unhalt(
+        self, kind: HaltKind, name: str, lifting: Lifting, *, of: str | None = None
+    ) -> Halt | None:
+        return await self.within.unhalt(kind, name, lifting, of=of)
+
+    async def halts(self) -> tuple[Halt, ...]:
+        return await self.within.halts()
 
     async def crashes(self) -> int:
         return await self.within.crashes()

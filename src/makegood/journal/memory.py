@@ -11,8 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
+from msgspec.structs import replace
+
 from makegood.errors import EngineClosed, UnknownRun
 from makegood.journal.claiming import claimed_at_once, deal
+from makegood.journal.halting import outlasts
 from makegood.journal.mail import delivery, driven
 from makegood.journal.memory_store import (
     MemoryStore,
@@ -57,6 +60,7 @@ from makegood.values.limits import PAGE_RUNS_MAX
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from makegood.journal.halting import Halt, HaltKind, Lifting
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.injectable import Sql
 
@@ -230,6 +234,31 @@ class MemoryJournal:
         record.inbox.clear()
         record.seq, record.token = seq + 1, token
         return True
+
+    async def halt(self, halt: Halt) -> Halt:
+        """Keep a halt, and return the one that stands now."""
+        self._require_open()
+        kept = self._store.halts.get((halt.kind, halt.name))
+        if kept is None or not outlasts(kept, halt):
+            self._store.halts[halt.kind, halt.name] = kept = halt
+        return kept
+
+    async def unhalt(
+        self, kind: HaltKind, name: str, lifting: Lifting, *, of: str | None = None
+    ) -> Halt | None:
+        """Lift the halt that stands; None where none does."""
+        self._require_open()
+        kept = self._store.halts.get((kind, name))
+        if kept is None:
+            return None
+        if kept.stands(lifting.at) and of in {None, kept.actor}:
+            self._store.halts[kind, name] = kept = replace(kept, lifted=lifting)
+        return kept if kept.lifted == lifting else None
+
+    async def halts(self) -> tuple[Halt, ...]:
+        """Return the newest halt of every kind and name."""
+        self._require_open()
+        return tuple(halt for _, halt in sorted(self._store.halts.items()))
 
     async def crashes(self) -> int:
         """Return 0: a store in memory ends with its process, so it never finds a crash."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from makegood.journal.application.scratch import Scratch
+    from makegood.journal.halting import Halt, HaltKind
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.instants import Instant
 
@@ -71,6 +72,7 @@ class MemoryStore:
         """What is on its way, by numbers that count up."""
         self.outgoing_last = 0
         """The number that was given last."""
+        self.halts: dict[tuple[HaltKind, str], Halt] = {}
         self._scratch: Scratch | None = None
 
     def scratch(self) -> Scratch:

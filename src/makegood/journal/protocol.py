@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
+from makegood.journal.halting import KeepsHalts
 from makegood.journal.mail import (
     Delivered,
     Exists,
@@ -260,8 +261,8 @@ class Migration(msgspec.Struct, frozen=True, kw_only=True):
     sql: str
 
 
-class Journal(Protocol):
-    """Where facts are remembered, in order, per run.
+class Journal(KeepsHalts, Protocol):
+    """Where facts are remembered, in order, per run, and beside them what is halted.
 
     **Writing**
     1. `append` is one compare-and-set: epoch, sequence and inbox head are compared in the

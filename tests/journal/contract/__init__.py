@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from tests.journal.contract.appending import *
 from tests.journal.contract.delivering import *
+from tests.journal.contract.halting import *
 from tests.journal.contract.keeping import *
 from tests.journal.contract.leasing import *
 from tests.journal.contract.local_steps import *

@@ -40,7 +40,7 @@ __all__ = ["SCHEMA", "Statement", "understood"]
 SCHEMA = "makegood"
 """The engine's schema."""
 
-_SCHEMA_NUMBER = 4
+_SCHEMA_NUMBER = 5
 """The number of the schema whose functions are played in `functions`."""
 
 
@@ -267,6 +267,9 @@ _LOOKING = {
     'SELECT seq, epoch, owner, token, input_hash FROM "makegood".run WHERE id = $1': Statement(
         "verdict", _verdict
     ),
+    # Nobody halts anything here.
+    "SELECT kind, name, actor, reason, at, until, lifted_by, lifted_because, lifted_at "
+    'FROM "makegood".halt ORDER BY kind, name': Statement("read", _answering().carry_out),
     'SELECT body FROM "makegood".facts WHERE run = $1 AND seq = $2': Statement("verdict", _facts),
     'SELECT id, input_hash FROM "makegood".run WHERE workflow = $1 AND key = $2': Statement(
         "verdict", _holder_of_key

@@ -14,8 +14,9 @@ from makegood.journal.postgres.appending import TOKEN_BYTES
 from makegood.journal.postgres.connection import ASYNCPG
 from makegood.journal.postgres.delivering import undelivered_of
 from makegood.journal.postgres.desk import Desk
-from makegood.journal.postgres.erasing import Erasure, erase_run
 from makegood.journal.postgres.joining import Joiner
+from makegood.journal.postgres.keeping.erasing import Erasure, erase_run
+from makegood.journal.postgres.keeping.halting import halts_kept, keep_halt, lift_halt
 from makegood.journal.postgres.leasing import Holdings
 from makegood.journal.postgres.opening import open_database
 from makegood.journal.postgres.place import Place
@@ -54,6 +55,7 @@ from makegood.journal.reply import Reply
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from makegood.journal.halting import Halt, HaltKind, Lifting
     from makegood.journal.postgres.connection import Connection, Driver
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.injectable import Sql
@@ -232,6 +234,23 @@ class PostgresJournal:
         return await self._desk().ask(
             partial(erase_run, schema=self._place.schema, erasure=erasure), bare=True
         )
+
+    async def halt(self, halt: Halt) -> Halt:
+        """Keep a halt, and return the one that stands now."""
+        return await self._desk().ask(partial(keep_halt, schema=self._place.schema, halt=halt))
+
+    async def unhalt(
+        self, kind: HaltKind, name: str, lifting: Lifting, *, of: str | None = None
+    ) -> Halt | None:
+        """Lift the halt that stands; None where none does."""
+        schema = self._place.schema
+        return await self._desk().ask(
+            partial(lift_halt, schema=schema, kind=kind, name=name, lifting=lifting, of=of)
+        )
+
+    async def halts(self) -> tuple[Halt, ...]:
+        """Return the newest halt of every kind and name."""
+        return await self._desk().ask(partial(halts_kept, schema=self._place.schema))
 
     async def crashes(self) -> int:
         """Return how many workers lost a run because they were not heard of in time."""

@@ -43,7 +43,8 @@ from makegood.journal.protocol import (
 )
 from makegood.journal.reply import Reply
 from makegood.journal.sqlite.appending import TOKEN_BYTES
-from makegood.journal.sqlite.erasing import erase_run
+from makegood.journal.sqlite.keeping.erasing import erase_run
+from makegood.journal.sqlite.keeping.halting import halts_kept, keep_halt, lift_halt
 from makegood.journal.sqlite.leading import (
     SidecarLock,
     begin_to_lead,
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from makegood.journal.application.connection import Connection
+    from makegood.journal.halting import Halt, HaltKind, Lifting
     from makegood.journal.sqlite.opening import File
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.injectable import Sql
@@ -247,6 +249,22 @@ class SqliteJournal:
                 connection, run, seq=seq, appends=appends, last=last, token=token, now=now
             )
         )
+
+    async def halt(self, halt: Halt) -> Halt:
+        """Keep a halt, and return the one that stands now."""
+        return await self._ready().writer.call(lambda connection: keep_halt(connection, halt))
+
+    async def unhalt(
+        self, kind: HaltKind, name: str, lifting: Lifting, *, of: str | None = None
+    ) -> Halt | None:
+        """Lift the halt that stands; None where none does."""
+        return await self._ready().writer.call(
+            lambda connection: lift_halt(connection, kind, name, lifting, of=of)
+        )
+
+    async def halts(self) -> tuple[Halt, ...]:
+        """Return the newest halt of every kind and name."""
+        return await self._ready().reader.read(halts_kept)
 
     async def crashes(self) -> int:
         """Return how many unclean ends were found when a process began to lead this file."""

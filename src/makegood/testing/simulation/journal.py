@@ -15,6 +15,7 @@ from makegood.testing.simulation.wire import Troubles, Wire, giving
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 
+    from makegood.journal.halting import Halt, HaltKind, Lifting
     from makegood.journal.protocol import (
         Append,
         Exists,
@@ -148,6 +149,20 @@ class SimulatedJournal:
             self._journal.erase, run, seq=seq, appends=appends, last=last, token=token, now=now
         )
         return await self._ask("erase", run, erase)
+
+    async def halt(self, halt: Halt) -> Halt:
+        """Keep a halt, at once: what is simulated is who sees it, and when."""
+        return await self._journal.halt(halt)
+
+    async def unhalt(
+        self, kind: HaltKind, name: str, lifting: Lifting, *, of: str | None = None
+    ) -> Halt | None:
+        """Lift a halt, at once."""
+        return await self._journal.unhalt(kind, name, lifting, of=of)
+
+    async def halts(self) -> tuple[Halt, ...]:
+        """Return the newest halt of every kind and name, at once."""
+        return await self._journal.halts()
 
     async def crashes(self) -> int:
         """Return how many unclean ends were found."""
