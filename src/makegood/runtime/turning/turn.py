@@ -21,7 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from makegood.decision import facts
-from makegood.decision.commands import Compensate, Evaluate, Local, Start, Stop, Undo
+from makegood.decision.commands import Local
 from makegood.decision.evolve import evolve, expects, fold_appends
 from makegood.decision.facts import write_facts
 from makegood.decision.retry import Chance
@@ -36,10 +36,10 @@ from makegood.journal.protocol import (
     Refused,
 )
 from makegood.runtime.asking.post import as_fact
-from makegood.runtime.calling.jobs import Jobs
 from makegood.runtime.calling.local import LocalBody
 from makegood.runtime.calling.recording import acknowledge
 from makegood.runtime.telemetry import log
+from makegood.runtime.turning.bodies import Bodies
 from makegood.runtime.turning.deciding import decide_all
 from makegood.runtime.turning.sending import (
     Sent,
@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     from makegood.decision.facts import Fact
     from makegood.journal.protocol import History, NewRun, Posted, Statement, Verdict
     from makegood.journal.reply import Pending
-    from makegood.runtime.calling.jobs import Job
     from makegood.runtime.calling.perform import Arrival
     from makegood.runtime.calling.served import Served
     from makegood.runtime.ports import Timer
@@ -74,6 +73,7 @@ class Turn:
     """One run that this engine holds."""
 
     __slots__ = (
+        "_bodies",
         "_chance",
         "_claims",
         "_decided_at",
@@ -82,10 +82,8 @@ class Turn:
         "_is_gone",
         "_is_rung",
         "_is_scheduled",
-        "_jobs",
         "_loop",
         "_mail",
-        "_makes",
         "_one_by_one",
         "_shell",
         "_timer",
@@ -111,8 +109,7 @@ class Turn:
         self._loop = asyncio.get_running_loop()
         self._chance = Chance(run)
         self._decided_at = Instant(0)
-        self._makes = Jobs(shell, served, run)
-        self._jobs: dict[int, Job] = {}
+        self._bodies = Bodies(shell, served, run)
         self._mail: list[Arrival] = []
         self._watchers = Watchers()
         self._timer: Timer | None = None
@@ -160,7 +157,7 @@ class Turn:
         """Take the outcome of a body."""
         self._mail.append(arrival)
         # A body that records a value is at work itself: its own task takes no turn.
-        is_alone = len(self._jobs) == 1 and arrival.stored is None
+        is_alone = len(self._bodies) == 1 and arrival.stored is None
         if is_alone and not (self._is_busy or self._is_scheduled or self._is_gone):
             # Nothing else of this run is at work: waiting could not fold anything more.
             self._take()
@@ -187,9 +184,7 @@ class Turn:
         self._is_gone = True
         self._disarm()
         self._shell.let_go(self)
-        for job in list(self._jobs.values()):
-            self._shell.performer.stop(job)
-        self._jobs.clear()
+        self._bodies.stop_all()
         self._watchers.tell(error)
 
     async def left(self) -> None:
@@ -321,7 +316,7 @@ class Turn:
             future.add_done_callback(partial(self._on_reply, sent))
 
     def _send_local(self, command: Local, now: Instant) -> None:
-        job = self._makes.make(self.state, command)
+        job = self._bodies.make(self.state, command)
         body = LocalBody(job, self._shell.clock, self._shell.interceptors)
         append = self._append([], [command], now, local=body)
         self._send(Sent(append, [], [command], [], body))
@@ -390,7 +385,7 @@ class Turn:
         late = self._shell.clock.now() - sent.append.at if sent.commands else 0
         for command in sent.commands:
             has_local = has_local or isinstance(command, Local)
-            self._perform(command, late=late)
+            self._bodies.perform(self.state, command, self.deliver, late=late)
         if sent.append.release:
             self._leave()
         elif has_local:
@@ -403,28 +398,9 @@ class Turn:
         if arrival.stored is not None:
             acknowledge(arrival, is_durable=is_durable)
             return
-        path = arrival.path
-        job = self._jobs.get(self.state.positions[path])
-        if job is None or not job.is_reported:
-            return
-        del self._jobs[job.index]
-        if arrival.error is not None:
-            self.errors[path, job.direction] = arrival.error
-
-    def _perform(self, command: Command, *, late: int) -> None:
-        """Do what is durable now, `late` microseconds after it was decided."""
-        match command:
-            case Start() | Compensate() | Undo():
-                job = self._makes.make(self.state, command, late=late)
-                self._jobs[command.node] = job
-                self._shell.performer.begin(job, self.deliver)
-            case Stop():
-                if command.node in self._jobs:
-                    self._shell.performer.stop(self._jobs.pop(command.node))
-            case Local() | Evaluate():
-                # A local body has an append of its own, in the next turn; what is evaluated
-                # was evaluated before this append.
-                return
+        job = self._bodies.forget(self.state, arrival)
+        if job is not None and arrival.error is not None:
+            self.errors[arrival.path, job.direction] = arrival.error
 
     async def _read_again(self, arrivals: list[Arrival]) -> None:
         """Fold the run anew after a refused append, and take the same outcomes once more."""

@@ -1,0 +1,72 @@
+"""The bodies of one run that are at work in this process: begun, stopped, and let go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from makegood.decision.commands import Compensate, Evaluate, Local, Start, Stop, Undo
+from makegood.runtime.calling.jobs import Jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from makegood.decision.commands import Command
+    from makegood.decision.state import RunState
+    from makegood.runtime.calling.jobs import Job
+    from makegood.runtime.calling.perform import Arrival
+    from makegood.runtime.calling.served import Served
+    from makegood.runtime.shell import Shell
+    from makegood.values.ids import RunId
+
+__all__ = ["Bodies"]
+
+
+class Bodies:
+    """The bodies of one run. It does not know the turn, which would be a cycle to collect."""
+
+    __slots__ = ("_at_work", "_makes", "_performer")
+
+    def __init__(self, shell: Shell, served: Served, run: RunId) -> None:
+        self._performer = shell.performer
+        self._makes = Jobs(shell, served, run)
+        self._at_work: dict[int, Job] = {}
+        """By the node that each is about."""
+
+    def __len__(self) -> int:
+        return len(self._at_work)
+
+    def make(self, state: RunState, command: Local) -> Job:
+        """Return the job of a local body, which an append runs."""
+        return self._makes.make(state, command)
+
+    def perform(
+        self, state: RunState, command: Command, deliver: Callable[[Arrival], None], *, late: int
+    ) -> None:
+        """Do what is durable now, `late` microseconds after it was decided."""
+        match command:
+            case Start() | Compensate() | Undo():
+                job = self._makes.make(state, command, late=late)
+                self._at_work[command.node] = job
+                self._performer.begin(job, deliver)
+            case Stop():
+                if command.node in self._at_work:
+                    self._performer.stop(self._at_work.pop(command.node))
+            case Local() | Evaluate():
+                # A local body has an append of its own, in the next turn; what is evaluated
+                # was evaluated before this append.
+                return
+            case _:
+                assert_never(command)
+
+    def forget(self, state: RunState, arrival: Arrival) -> Job | None:
+        """Let go of a body whose outcome is durable, and return it."""
+        job = self._at_work.get(state.positions[arrival.path])
+        if job is None or not job.is_reported:
+            return None
+        return self._at_work.pop(job.index)
+
+    def stop_all(self) -> None:
+        """Cancel all of them: nobody wants their outcomes any more."""
+        for job in list(self._at_work.values()):
+            self._performer.stop(job)
+        self._at_work.clear()
