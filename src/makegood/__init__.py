@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         InvalidInput,
         KeyConflict,
         MakegoodError,
+        NotPaused,
         NotUndoable,
         OutcomeUnknown,
         PastPivot,
@@ -61,7 +62,9 @@ if TYPE_CHECKING:
         UnreadableRun,
         WritesRefused,
     )
+    from makegood.journal.halting import Halt, HaltKind, Lifting
     from makegood.journal.protocol import Filter, Page, RunRow
+    from makegood.runtime.asking.halting import HaltPreview
     from makegood.runtime.asking.keeping import ErasureReport
     from makegood.runtime.calling.threads import threaded
     from makegood.runtime.config import Config
@@ -123,6 +126,9 @@ __all__ = [
     "Finding",
     "ForeseenKept",
     "ForeseenUndo",
+    "Halt",
+    "HaltKind",
+    "HaltPreview",
     "IdempotencyKey",
     "Interceptor",
     "InvalidInput",
@@ -131,8 +137,10 @@ __all__ = [
     "ItHappened",
     "Kept",
     "KeyConflict",
+    "Lifting",
     "MakegoodError",
     "NodeReport",
+    "NotPaused",
     "NotUndoable",
     "Observer",
     "Operator",
@@ -243,6 +251,7 @@ _ROOMS = {
         "InvalidInput",
         "KeyConflict",
         "MakegoodError",
+        "NotPaused",
         "NotUndoable",
         "OutcomeUnknown",
         "PastPivot",
@@ -265,11 +274,17 @@ _ROOMS = {
         "UnreadableRun",
         "WritesRefused",
     ),
+    "makegood.journal.halting": (
+        "Halt",
+        "HaltKind",
+        "Lifting",
+    ),
     "makegood.journal.protocol": (
         "Filter",
         "Page",
         "RunRow",
     ),
+    "makegood.runtime.asking.halting": ("HaltPreview",),
     "makegood.runtime.asking.keeping": ("ErasureReport",),
     "makegood.runtime.calling.threads": ("threaded",),
     "makegood.runtime.config": ("Config",),

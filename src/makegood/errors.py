@@ -18,6 +18,7 @@ __all__ = [
     "InvalidInput",
     "KeyConflict",
     "MakegoodError",
+    "NotPaused",
     "NotUndoable",
     "OutcomeUnknown",
     "PastPivot",
@@ -89,6 +90,10 @@ class UnreadableRun(MakegoodError):
 
 class NotUndoable(MakegoodError):
     """The run cannot be undone or cancelled as it stands; the message says why."""
+
+
+class NotPaused(MakegoodError):
+    """Nothing is paused under that name, so there is nothing to resume."""
 
 
 class PastPivot(NotUndoable):

@@ -53,7 +53,8 @@ class Watched:
         """What becomes of the next appends."""
         self.lease_errors: deque[Exception] = deque()
         self.read_errors: deque[Exception] = deque()
-        """What the next leases, and the next reads, raise."""
+        self.release_errors: deque[Exception] = deque()
+        """What the next leases, reads and releases raise."""
         self.flows = asyncio.Event()
         """Clear it and the store takes its time: appends wait until it is set."""
         self.flows.set()
@@ -128,6 +129,8 @@ class Watched:
         return await self.within.lease(worker, room=room, limit=limit, now=now)
 
     async def release(self, worker: WorkerId, runs: Sequence[RunId], *, now: Instant) -> None:
+        if self.release_errors:
+            raise self.release_errors.popleft()
         await self.within.release(worker, runs, now=now)
 
     async def read(self, run: RunId) -> History:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from makegood.errors import InvalidInput
-from makegood.values.ids import Direction, effect_key, parse_run_id, parse_run_key
+from makegood.values.ids import Direction, effect_key, parse_engine, parse_run_id, parse_run_key
 from makegood.values.limits import KEY_BYTES_MAX
 
 names = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\x1f"))
@@ -79,3 +79,21 @@ def test_a_printable_key_is_kept_as_it_is(key: str) -> None:
 def test_a_key_that_cannot_be_told_from_others_is_refused(key: str, why: str) -> None:
     with pytest.raises(InvalidInput, match=why):
         parse_run_key(key)
+
+
+@pytest.mark.parametrize("name", ["till-2", "ü 7"])
+def test_an_engine_may_be_called_what_can_be_printed(name: str) -> None:
+    assert parse_engine(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        (" ", "the engine's name is empty"),
+        ("a\nb", "cannot be printed"),
+        ("*", "stands for all of them"),
+    ],
+)
+def test_an_engine_is_not_called_what_means_nothing_or_all(name: str, why: str) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        parse_engine(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from makegood.decision.decide import decide
@@ -11,6 +12,7 @@ from makegood.errors import (
     EngineClosed,
     InvalidInput,
     KeyConflict,
+    StoreBusy,
 )
 from makegood.journal.address import open_journal
 from makegood.journal.protocol import (
@@ -32,7 +34,7 @@ from makegood.runtime.run import Run
 from makegood.runtime.shell import Shell
 from makegood.runtime.turning.turn import Turn
 from makegood.runtime.worker import Worker
-from makegood.values.ids import RunId, parse_run_id, parse_run_key, parse_subject
+from makegood.values.ids import RunId, parse_engine, parse_run_id, parse_run_key, parse_subject
 from makegood.values.instants import after
 from makegood.values.limits import PAGE_RUNS_MAX
 
@@ -69,7 +71,8 @@ class Engine:
 
     `journal` is an address (`sqlite:///orders.journal`, `memory://`) or a journal. `services`
     are found by the annotated type of `injected` parameters. With `work=False` the engine only
-    starts, asks and reads; another process does the work.
+    starts, asks and reads; another process does the work. `name` is what people call the engine
+    when they halt it; several engines may share one.
 
     `clock`, `ids` and `decide` are what the engine stands on. Tests give it a clock that they
     turn, and a simulation gives it a decision core that lacks a rule, to show that it is needed.
@@ -79,6 +82,7 @@ class Engine:
         self,
         journal: str | Journal,
         *,
+        name: str = "",
         services: Mapping[type, object] | None = None,
         extensions: Sequence[Extension] = (),
         observers: Sequence[Observer] = (),
@@ -97,6 +101,7 @@ class Engine:
         self._kept: set[str] = set()
         self._is_open = False
         self._shell = Shell(
+            name=parse_engine(name) if name else name,
             journal=open_journal(journal) if isinstance(journal, str) else journal,
             clock=clock or SystemClock(),
             ids=ids or RandomIds(),
@@ -152,6 +157,9 @@ class Engine:
         )
         self._is_open = True
         if self._works:
+            # A store that is busy is asked again before anything is claimed.
+            with contextlib.suppress(StoreBusy):
+                await self._shell.halts.look_now()
             self._worker.start()
             self._relay.start()
         return self

@@ -14,6 +14,7 @@ from makegood.definition.plan import Plan
 from makegood.errors import InvalidInput, UnknownRun, UnreadableRun
 from makegood.journal.protocol import Filter, RunRow
 from makegood.journal.upkeep import every_row, forgotten
+from makegood.runtime.asking.halting import halt, lift, preview_halt, standing
 from makegood.runtime.asking.keeping import erase, prune
 from makegood.runtime.asking.post import (
     CancelPost,
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from makegood.decision.facts import ControlAnswer
+    from makegood.journal.halting import Halt, HaltKind
+    from makegood.runtime.asking.halting import HaltPreview
     from makegood.runtime.asking.keeping import ErasureReport
     from makegood.runtime.asking.post import Control
     from makegood.runtime.engine import Engine
@@ -220,6 +223,49 @@ class Operator:
         _check_text("actor", actor, ACTOR_CHARACTERS_MAX)
         _check_text("reason", reason, REASON_CHARACTERS_MAX)
         return await erase(shell, subject, actor=actor, reason=reason)
+
+    # Halting ------------------------------------------------------------------------------------
+
+    async def halt(
+        self,
+        kind: HaltKind,
+        name: str,
+        *,
+        actor: str,
+        reason: str,
+        lasting: timedelta | None = None,
+    ) -> Halt:
+        """Let nothing more be begun of a workflow, an engine or a service, and return the halt.
+
+        Every worker on the store sees it within its longest poll. Runs that it holds are awaited
+        until no body of theirs is at work, recorded, and given back; none is claimed. Runs may
+        still be started, and requests to runs are kept: both wait, as do undos and timers, and
+        deadlines go on counting. `*` names every engine. With `lasting` it ends by itself. A halt
+        that stands already and ends no earlier stays, and is returned.
+
+        Raises `InvalidInput` for an empty name, actor or reason.
+        """
+        shell, _codes = parts_of(self._engine)
+        _check_text("actor", actor, ACTOR_CHARACTERS_MAX)
+        _check_text("reason", reason, REASON_CHARACTERS_MAX)
+        return await halt(shell, kind, name, actor=actor, reason=reason, lasting=lasting)
+
+    async def lift(self, kind: HaltKind, name: str, *, actor: str, reason: str) -> Halt:
+        """Let a halted workflow, engine or service go on; `NotPaused` where it is not halted."""
+        shell, _codes = parts_of(self._engine)
+        _check_text("actor", actor, ACTOR_CHARACTERS_MAX)
+        _check_text("reason", reason, REASON_CHARACTERS_MAX)
+        return await lift(shell, kind, name, actor=actor, reason=reason)
+
+    async def preview_halt(self, kind: HaltKind, name: str) -> HaltPreview:
+        """Say what a halt would come to, without wanting it; it counts the unfinished runs."""
+        shell, _codes = parts_of(self._engine)
+        return await preview_halt(shell, kind, name)
+
+    async def halts(self) -> tuple[Halt, ...]:
+        """Return what is halted on the store now."""
+        shell, _codes = parts_of(self._engine)
+        return await standing(shell)
 
     # Asking -------------------------------------------------------------------------------------
 

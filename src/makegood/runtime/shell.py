@@ -12,6 +12,7 @@ from makegood.journal.outage import Outage
 from makegood.runtime.asking.waiting import Waiting
 from makegood.runtime.calling.perform import Performer
 from makegood.runtime.clock import pause
+from makegood.runtime.halting import Halts
 from makegood.runtime.telemetry import Telemetry, log
 from makegood.values.instants import after
 
@@ -39,6 +40,7 @@ class Shell:
     def __init__(
         self,
         *,
+        name: str,
         journal: Journal,
         clock: Clock,
         ids: Ids,
@@ -64,6 +66,8 @@ class Shell:
         """Those who wait for other runs."""
         self.questions = 0
         """How many answers the journal owes to callers."""
+        self.halts = Halts(journal, engine=name, now=clock.now, age_max=config.poll_max)
+        """What is halted on the store."""
         self.is_draining = False
         """The engine is closing: outcomes are still recorded, nothing new is decided."""
         self.failure: StoreError | None = None
@@ -120,7 +124,12 @@ class Shell:
         turn = self.active.get(run)
         if turn is not None:
             turn.ring()
-        elif self._doorbell is not None:
+        else:
+            self.ring_worker()
+
+    def ring_worker(self) -> None:
+        """Tell whoever claims runs here to look at once."""
+        if self._doorbell is not None:
             self._doorbell()
 
     async def answer(self, question: Awaitable[T]) -> T:
@@ -178,6 +187,21 @@ class Shell:
                 await self.journal.release(self.worker, held, now=self.clock.now())
             except StoreError as error:
                 log.warning("%d runs could not be handed back: %s", len(held), error)
+
+    async def give_back(self, run: RunId) -> bool:
+        """Give a run back as it is, and ask a store that is busy until it answers.
+
+        False: the engine closes meanwhile, and hands back everything that it holds.
+        """
+        while not self.is_draining:
+            try:
+                await self.journal.release(self.worker, [run], now=self.clock.now())
+            except (StoreBusy, StoreFull) as error:
+                self.outage.tell(f"giving back run {run}", error)
+            else:
+                return True
+            await pause(self.clock, after(self.clock.now(), self.config.poll_max))
+        return False
 
     @property
     def is_at_work(self) -> bool:

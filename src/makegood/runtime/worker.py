@@ -31,6 +31,7 @@ from makegood.values.limits import CLAIMS_TOGETHER_MAX
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from makegood.journal.halting import Halt
     from makegood.journal.protocol import History, Leased, Leases
     from makegood.runtime.calling.served import Served
     from makegood.runtime.ports import Timer
@@ -66,6 +67,8 @@ class Worker:
         """Whether more may be due than was claimed last."""
         self._suspects: list[Turn] = []
         """Runs that were claimed alone, because those who took them before have died."""
+        self._halted: tuple[Halt, ...] = ()
+        """What was halted when that was looked at last."""
         self.is_asking = False
         """Whether the journal owes an answer: what is due may be taken up any moment."""
 
@@ -120,6 +123,8 @@ class Worker:
 
     def _room_for(self, served: Served) -> int:
         shell, fingerprint = self._shell, served.plan.fingerprint
+        if shell.halts.holds(served.name):
+            return 0
         room = shell.config.runs_active_max - len(shell.active) - self._coming_max
         if served.runs_active_max is not None:
             held = shell.held(fingerprint) + self._coming[fingerprint]
@@ -180,6 +185,7 @@ class Worker:
         shell = self._shell
         if not self._served:
             return False
+        await self._look_for_halts()
         room = {plan: self._room_for(self._served[plan]) for plan in self._plans_in_turn()}
         limit = min(shell.config.claim_batch, sum(room.values()))
         limit = max(0, min(limit, shell.config.runs_active_max - len(shell.active)))
@@ -194,6 +200,17 @@ class Worker:
         finally:
             self._expect(Counter())
         return bool(leases.claimed)
+
+    async def _look_for_halts(self) -> None:
+        """Learn what is halted, and let the runs that are held here know when that has changed."""
+        halts = self._shell.halts
+        await halts.look()
+        standing = halts.standing()
+        if standing == self._halted:
+            return
+        self._halted = standing
+        for turn in list(self._shell.active.values()):
+            turn.look_up()
 
     async def _lease(self, room: Mapping[str, int], limit: int) -> Leases:
         """Claim what is due, as far as there is room, and wake those that were posted to."""

@@ -14,6 +14,7 @@ __all__ = [
     "RunId",
     "WorkerId",
     "effect_key",
+    "parse_engine",
     "parse_run_id",
     "parse_run_key",
     "parse_subject",
@@ -59,6 +60,14 @@ def parse_run_key(key: str) -> str:
 def parse_subject(subject: str) -> str:
     """Return whom a run is about, as a caller names them; what is no key is no subject either."""
     return _parse_name("subject", subject, remedy="name whom the run is about, or nobody at all")
+
+
+def parse_engine(name: str) -> str:
+    """Return what people call an engine; `*` stands for every one, and is none's own."""
+    if name == "*":
+        message = "no engine is named '*', which stands for all of them; give it another name"
+        raise InvalidInput(message)
+    return _parse_name("engine's name", name, remedy="give it a name, or leave it out")
 
 
 def _parse_name(what: str, name: str, *, remedy: str) -> str:

@@ -169,6 +169,10 @@ class Turn:
         self._is_rung = True
         self._wake()
 
+    def look_up(self) -> None:
+        """Learn that what is halted has changed."""
+        self._wake()
+
     @property
     def is_at_work(self) -> bool:
         """Whether an append is in flight, or about to be."""
@@ -245,7 +249,7 @@ class Turn:
             recorded.append(fact)
         if posts:
             self.inbox_head = posts[-1].n
-        commands = [] if self._shell.is_draining else self._decide(recorded, now)
+        commands = [] if self._is_winding_down else self._decide(recorded, now)
         if recorded:
             append = self._append(recorded, commands, now, writes=writes)
             self._send(Sent(append, recorded, commands, taken))
@@ -284,7 +288,7 @@ class Turn:
             self.state,
             now,
             is_busy=bool(commands or self._mail),
-            is_draining=self._shell.is_draining,
+            is_draining=self._is_winding_down,
             wait_max=self._shell.config.release_after,
         )
         return Append(
@@ -447,9 +451,26 @@ class Turn:
             self._wake()
             return
         self._disarm()
+        if self._is_winding_down:
+            if not (self._shell.is_draining or self.state.in_flight):
+                self._is_busy = True
+                self._shell.spawn(self._give_back(), self)
+            return
         due = self.state.next_due(self._decided_at)
-        if due is not None and not self._shell.is_draining:
+        if due is not None:
             self._timer = self._shell.clock.call_at(due, self._wake)
+
+    @property
+    def _is_winding_down(self) -> bool:
+        """Whether outcomes are still recorded, and nothing new is decided here."""
+        return self._shell.is_draining or self._shell.halts.holds(self.served.name)
+
+    async def _give_back(self) -> None:
+        """Give the run back as it is; nobody claims it before its halt is lifted."""
+        is_given = await self._shell.give_back(self.run)
+        self._is_busy = False
+        if is_given and not self._is_gone:
+            self._leave()
 
     def _disarm(self) -> None:
         if self._timer is not None:

@@ -1,0 +1,77 @@
+"""What is halted, as this engine last saw it: what it may not claim and not go on with.
+
+The journal is asked before runs are claimed, at most once in the longest wait of a worker, so that
+a halt that somebody else has wanted is seen here within that time. One that is wanted through this
+engine is seen at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from makegood.journal.halting import EVERY_ENGINE, HaltKind
+from makegood.values.instants import after
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from makegood.journal.halting import Halt
+    from makegood.journal.protocol import Journal
+    from makegood.values.instants import Instant
+
+__all__ = ["Halts"]
+
+
+class Halts:
+    """The halts on a store, for the engine of this name."""
+
+    def __init__(
+        self, journal: Journal, *, engine: str, now: Callable[[], Instant], age_max: timedelta
+    ) -> None:
+        self._journal = journal
+        self._engine = engine
+        self._now = now
+        self._age_max = age_max
+        self._known: tuple[Halt, ...] = ()
+        self._asked_at: Instant | None = None
+
+    def __repr__(self) -> str:
+        return f"<Halts: {len(self.standing())} stand>"
+
+    async def look(self) -> None:
+        """Ask the journal, unless it was asked not long ago."""
+        now = self._now()
+        if self._asked_at is None or now >= after(self._asked_at, self._age_max):
+            await self.look_now()
+
+    async def look_now(self) -> None:
+        """Ask the journal."""
+        asked_at = self._now()
+        self._known = await self._journal.halts()
+        self._asked_at = asked_at
+
+    def standing(self) -> tuple[Halt, ...]:
+        """Return the halts that stand, as far as is known here."""
+        now = self._now()
+        return tuple(halt for halt in self._known if halt.stands(now))
+
+    def holds(self, workflow: str) -> bool:
+        """Say whether nothing of a workflow may go on here."""
+        return self._of(HaltKind.WORKFLOW, workflow) or self.holds_everything()
+
+    def holds_everything(self) -> bool:
+        """Say whether nothing at all may go on here."""
+        return self._of(HaltKind.ENGINE, self._engine) or self._of(HaltKind.ENGINE, EVERY_ENGINE)
+
+    def holds_service(self, name: str) -> bool:
+        """Say whether nothing may be begun that is given a service."""
+        return self._of(HaltKind.SERVICE, name)
+
+    def _of(self, kind: HaltKind, name: str) -> bool:
+        if not self._known:
+            return False
+        now = self._now()
+        return any(
+            halt.kind is kind and halt.name == name and halt.stands(now) for halt in self._known
+        )
