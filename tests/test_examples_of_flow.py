@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 import many_warehouses
 import partial_fulfilment
+import patient_payment
 import payment_methods
 import pytest
 import reminder
@@ -16,7 +18,7 @@ import slow_bank
 from payment_methods import Method
 
 from makegood import Call, Declined, Engine, Event, OutcomeUnknown, testing
-from makegood.decision.facts import NodeStarted
+from makegood.decision.facts import NodeFailed, NodeStarted, RetryScheduled
 from makegood.journal.memory import MemoryJournal
 
 NO = Declined("no")
@@ -51,6 +53,32 @@ class Begun:
     def __call__(self, event: Event, /) -> None:
         if isinstance(event.fact, NodeStarted):
             self.at.setdefault(event.fact.node, event.fact.at)
+
+
+class Waits:
+    """Says when a run waits for the next attempt of a step."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+
+    def __call__(self, event: Event, /) -> None:
+        if isinstance(event.fact, RetryScheduled):
+            self.begun.set()
+
+
+class Pauses:
+    """How long each step was to wait after each attempt that failed."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, list[timedelta]] = {}
+        self._failed_at = 0
+
+    def __call__(self, event: Event, /) -> None:
+        if isinstance(event.fact, NodeFailed):
+            self._failed_at = event.fact.at
+        if isinstance(event.fact, RetryScheduled):
+            pause = timedelta(microseconds=event.fact.due - self._failed_at)
+            self.of.setdefault(event.fact.node, []).append(pause)
 
 
 # A query asks; a step does something that is undone; what is irreversible keeps what it has done.
@@ -98,6 +126,11 @@ VARIATIONS = {
             "charge": DOES,
             "send_present": DOES,
         },
+    ),
+    "patient_payment": Variation(
+        call=patient_payment.pay("order-1", 1177),
+        companies=lambda: patient_payment.Bank(away_for=0),
+        asked={"hold_money": DOES, "capture": DOES},
     ),
     "slow_bank": Variation(
         call=slow_bank.sell_by_transfer("order-1", 4200, timedelta(hours=1)),
@@ -301,3 +334,41 @@ async def test_who_could_not_be_reminded_is_not_sent_anything() -> None:
 
     assert str(outcome.error) == "it was never paid"
     assert (outcome.undone, shop.held) == (["send_invoice", "hold_article"], set())
+
+
+async def test_a_bank_that_is_away_is_asked_after_longer_and_longer_pauses() -> None:
+    pauses, clock = Pauses(), testing.TurnableClock()
+
+    outcome = await testing.run(
+        patient_payment.pay("order-1", 1177),
+        services={patient_payment.Bank: patient_payment.Bank(away_for=3)},
+        observers=[pauses],
+        clock=clock,
+    )
+
+    assert outcome.is_completed
+    # Full jitter draws each pause between nothing and what the policy says.
+    said = {"hold_money": [1, 2, 3], "capture": [1, 2, 4]}
+    for path, times in said.items():
+        assert len(pauses.of[path]) == len(times)
+        for pause, most in zip(pauses.of[path], times, strict=True):
+            assert timedelta(0) <= pause <= most * patient_payment.PAUSE
+
+
+async def test_a_customer_who_has_waited_enough_has_nothing_held() -> None:
+    bank, clock, waits = patient_payment.Bank(away_for=0), testing.TurnableClock(), Waits()
+    bank.away["capture for order-2"] = 1_000
+    services = {patient_payment.Bank: bank}
+    engine = Engine(MemoryJournal(), services=services, clock=clock, observers=[waits])
+
+    async with engine:
+        engine.serve(patient_payment.pay)
+        run = await engine.start(patient_payment.pay("order-2", 900), key="order-2")
+        await waits.begun.wait()
+        held = set(bank.held)
+        cancelled = run.cancel(actor="customer", reason="it takes too long")
+        await testing.finish(engine, clock, cancelled)
+        outcome = await testing.finish(engine, clock, run.outcome())
+
+    assert (outcome.status, outcome.undone) == ("cancelled", ["hold_money"])
+    assert (len(held), bank.held, bank.taken) == (1, set(), {})

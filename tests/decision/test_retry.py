@@ -21,6 +21,7 @@ policies = st.builds(
     attempts=st.integers(1, 1_000),
     delay=st.timedeltas(timedelta(0), timedelta(hours=1)),
     factor=st.floats(1, 100),
+    linear=st.booleans(),
     delay_max=st.timedeltas(timedelta(hours=1), timedelta(days=7)),
     jitter=st.booleans(),
 )
@@ -35,6 +36,18 @@ def due(policy: Backoff, attempt: int, **options: timedelta | None) -> Instant |
 )
 def test_the_delay_grows_up_to_its_cap(attempt: int, seconds: int) -> None:
     assert due(STEADY, attempt) == after(NOW, seconds * SECOND)
+
+
+@pytest.mark.parametrize(("attempt", "seconds"), [(1, 8), (2, 16), (3, 24), (7, 56), (9, 60)])
+def test_a_linear_delay_grows_by_itself_up_to_its_cap(attempt: int, seconds: int) -> None:
+    policy = Backoff(attempts=10, delay=8 * SECOND, linear=True, jitter=False)
+    assert due(policy, attempt) == after(NOW, seconds * SECOND)
+
+
+@pytest.mark.parametrize("attempt", [1, 2, 9])
+def test_a_delay_with_a_factor_of_one_stays_as_it_is(attempt: int) -> None:
+    policy = Backoff(attempts=10, delay=8 * SECOND, factor=1.0, jitter=False)
+    assert due(policy, attempt) == after(NOW, 8 * SECOND)
 
 
 @pytest.mark.parametrize("attempt", [10, 11])

@@ -234,6 +234,7 @@ DECLARATIONS = {
     ),
     "a delay without end": ("Retry(delay_max=timedelta(31))  # wrong\n", "at most 30 days"),
     "a factor that shrinks": ("Retry(factor=0.5)  # wrong\n", "between 1 and 100"),
+    "a factor for what is linear": ("Retry(linear=True, factor=3)  # wrong\n", "says two things"),
     "a factor that is no number": ("Retry(factor=float('nan'))  # wrong\n", "between 1 and 100"),
     "a retry on no exception": ("Retry(on=int)  # wrong\n", "name a class"),
     "a retry on an instance": ("Retry(on=(ValueError('x'),))  # wrong\n", "name a class"),

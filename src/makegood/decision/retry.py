@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Chance", "is_key_known", "next_attempt"]
 
-_GROWTHS_MAX = 64
-"""How often a delay grows, in attempts, so that a long policy cannot overflow the float."""
-
 _SKEW_MAX = 60_000_000
 """By how much the clocks of two workers may differ, in microseconds."""
 
@@ -45,19 +42,18 @@ def next_attempt(
 ) -> Instant | None:
     """Say when to try again after `attempt` attempts, or None when the policy has had enough.
 
-    The delay grows by `factor` from `delay` up to `delay_max`; with jitter it is drawn from
-    zero to that ("full jitter"). A `retry_after` from the other side is honoured up to the cap.
+    The delay grows as the policy says, up to its cap; with jitter it is drawn from zero to that
+    ("full jitter"). A `retry_after` from the other side is honoured up to the cap.
     """
     assert attempt >= 1, "an attempt has ended"
     if attempt >= policy.attempts:
         return None
     if retry_after is not None:
         return after(now, max(timedelta(0), min(retry_after, policy.delay_max)))
-    growth = policy.factor ** min(attempt - 1, _GROWTHS_MAX)
-    seconds = min(policy.delay.total_seconds() * growth, policy.delay_max.total_seconds())
+    pause = policy.pause_after(attempt)
     if policy.jitter:
-        seconds *= chance.fraction(name, attempt)
-    return after(now, timedelta(seconds=seconds))
+        pause *= chance.fraction(name, attempt)
+    return after(now, pause)
 
 
 def is_key_known(node: Node, first_at: Instant | None, when: Instant) -> bool:

@@ -43,6 +43,12 @@ BLOCK_SPAN = 10_000
 DEFAULT = "default"
 """The label of the branch of a switch that happens in no case that is named."""
 
+_GROWTHS_MAX = 64
+"""How often a delay grows, in attempts, so that a long policy cannot overflow the float."""
+
+_SECONDS_MAX = 1e9
+"""What a delay is cut to before it becomes a duration, which holds no more than so many days."""
+
 PathPart = str | int
 """One part of a sub-path: `.name` for an attribute, a bare name or a number for an item."""
 
@@ -78,6 +84,14 @@ class Backoff(msgspec.Struct, frozen=True, kw_only=True):
     factor: float = 2.0
     delay_max: timedelta = timedelta(seconds=60)
     jitter: bool = True
+    linear: bool = False
+    """Each delay is `delay` longer than the one before, instead of `factor` times as long."""
+
+    def pause_after(self, attempt: int) -> timedelta:
+        """Return how long to wait after that many attempts, before chance shortens it."""
+        seconds = self.delay.total_seconds()
+        seconds *= attempt if self.linear else self.factor ** min(attempt - 1, _GROWTHS_MAX)
+        return min(timedelta(seconds=min(seconds, _SECONDS_MAX)), self.delay_max)
 
 
 class Remedy(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ __all__ = ["ATTEMPTS_MAX", "Retry"]
 ATTEMPTS_MAX = 1_000
 """The most attempts that a policy may allow."""
 
+_FACTOR = 2.0
 _FACTOR_MAX = 100.0
 _DELAY_MAX = timedelta(days=30)
 _ZERO = timedelta(0)
@@ -30,8 +31,9 @@ class Retry:
 
     `Unavailable` and its subclasses are always worth another attempt; `on` names further
     exception classes that are. `attempts` counts the first execution too. The delay before the
-    second attempt is `delay`, then it grows by `factor` up to `delay_max`; `jitter` draws each
-    delay between zero and that value, so that runs that failed together do not return together.
+    second attempt is `delay`, then it grows up to `delay_max`: each time by `factor`, or, where it
+    is `linear`, by another `delay`. A factor of 1 keeps it as it is. `jitter` draws each delay
+    between zero and that value, so that runs that failed together do not return together.
 
     Raises `DefinitionError` when a value is out of bounds.
     """
@@ -40,9 +42,10 @@ class Retry:
     _: KW_ONLY
     attempts: int = 3
     delay: timedelta = timedelta(seconds=1)
-    factor: float = 2.0
+    factor: float = _FACTOR
     delay_max: timedelta = timedelta(seconds=60)
     jitter: bool = True
+    linear: bool = False
 
     def __post_init__(self) -> None:
         problems = [*self._problems()]
@@ -64,6 +67,7 @@ class Retry:
             factor=self.factor,
             delay_max=self.delay_max,
             jitter=self.jitter,
+            linear=self.linear,
         )
 
     def _problems(self) -> Iterator[str]:
@@ -92,4 +96,9 @@ class Retry:
             yield (
                 f"Retry(factor={self.factor!r}) is out of bounds; "
                 f"a delay grows by a factor between 1 and {_FACTOR_MAX:.0f}"
+            )
+        elif self.linear and self.factor != _FACTOR:
+            yield (
+                f"Retry(linear=True, factor={self.factor!r}) says two things; "
+                "a linear delay grows by itself, so leave factor= out"
             )

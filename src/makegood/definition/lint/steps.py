@@ -211,8 +211,7 @@ def _services(injections: Sequence[Injection]) -> list[object]:
 
 def _longest(node: Node) -> timedelta:
     """Return how long all attempts and the delays between them may take."""
-    delay, total = node.retry.delay, (node.timeout or timedelta()) * node.retry.attempts
-    for _ in range(node.retry.attempts - 1):
-        total += min(delay, node.retry.delay_max)
-        delay = min(delay * node.retry.factor, node.retry.delay_max)
+    total = (node.timeout or timedelta()) * node.retry.attempts
+    for attempt in range(1, node.retry.attempts):
+        total += node.retry.pause_after(attempt)
     return total
