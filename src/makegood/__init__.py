@@ -69,9 +69,12 @@ if TYPE_CHECKING:
     from makegood.runtime.calling.threads import threaded
     from makegood.runtime.config import Config
     from makegood.runtime.engine import Engine
+    from makegood.runtime.observing.carrying import carried
+    from makegood.runtime.observing.progress import Progress
+    from makegood.runtime.observing.tracing import Tracing
     from makegood.runtime.operator import Operator, ParkedRun, RunHistory, Stuck
     from makegood.runtime.outcome import Outcome
-    from makegood.runtime.ports import Event, Executor, Interceptor, Invocation, Observer
+    from makegood.runtime.ports import Carrier, Event, Executor, Interceptor, Invocation, Observer
     from makegood.runtime.report import (
         NodeReport,
         RunReport,
@@ -108,6 +111,7 @@ __all__ = [
     "Abort",
     "Attempt",
     "Call",
+    "Carrier",
     "Chain",
     "Config",
     "ControlAnswer",
@@ -151,6 +155,7 @@ __all__ = [
     "PastPivot",
     "PayloadTooLarge",
     "Proceed",
+    "Progress",
     "Pure",
     "Query",
     "Record",
@@ -179,6 +184,7 @@ __all__ = [
     "StoreFull",
     "StoreRefused",
     "Stuck",
+    "Tracing",
     "Transaction",
     "Unavailable",
     "Undecided",
@@ -190,6 +196,7 @@ __all__ = [
     "Workflow",
     "Writes",
     "WritesRefused",
+    "carried",
     "chain",
     "each",
     "expect",
@@ -289,6 +296,9 @@ _ROOMS = {
     "makegood.runtime.calling.threads": ("threaded",),
     "makegood.runtime.config": ("Config",),
     "makegood.runtime.engine": ("Engine",),
+    "makegood.runtime.observing.carrying": ("carried",),
+    "makegood.runtime.observing.progress": ("Progress",),
+    "makegood.runtime.observing.tracing": ("Tracing",),
     "makegood.runtime.operator": (
         "Operator",
         "ParkedRun",
@@ -297,6 +307,7 @@ _ROOMS = {
     ),
     "makegood.runtime.outcome": ("Outcome",),
     "makegood.runtime.ports": (
+        "Carrier",
         "Event",
         "Executor",
         "Interceptor",

@@ -72,6 +72,19 @@ GOLDEN: list[tuple[Fact, str]] = [
         '{"type":"run_started","workflow":"shop","fingerprint":"f","key":"order-1",'
         '"inputs":{"n":1},"deadline":1700000000000000,"at":1700000000000000}',
     ),
+    (
+        facts.RunStarted(
+            workflow="shop",
+            fingerprint="f",
+            key=None,
+            inputs={},
+            deadline=None,
+            at=AT,
+            context={"tenant": "acme"},
+        ),
+        '{"type":"run_started","workflow":"shop","fingerprint":"f","key":null,'
+        '"inputs":{},"deadline":null,"at":1700000000000000,"context":{"tenant":"acme"}}',
+    ),
     (facts.Claimed(2, AT), '{"type":"claimed","claims":2,"at":1700000000000000}'),
     (
         facts.NodeStarted("pay", 1, AT),

@@ -37,6 +37,7 @@ def fold_appends(plan: Plan, appends: Iterable[bytes]) -> RunState:
 def evolve(state: RunState, fact: Fact) -> RunState:
     """Fold one fact into the state, in place, and return it."""
     _FOLDS[type(fact)](state, fact)
+    state.fact_count += 1
     return state
 
 

@@ -241,12 +241,15 @@ class RunState:
         "cause",
         "claims",
         "completions",
+        "context",
         "deadline",
         "deadline_passed",
         "done_order",
         "ended",
         "ended_at",
+        "fact_count",
         "graph",
+        "has_waited",
         "in_flight",
         "inputs",
         "key",
@@ -284,7 +287,13 @@ class RunState:
         """In which round each node is that the graph has grown."""
         self.nodes: list[NodeState] = [NodeState(len(node.needs)) for node in plan.nodes]
         """Where each node of `graph` stands."""
+        self.fact_count: int = 0
+        """How many facts have been folded: the position of the last one in its run."""
         self.inputs: dict[str, Raw] = {}
+        self.context: Mapping[str, str] = {}
+        """What is carried into its bodies, by the name of the carrier."""
+        self.has_waited: bool = False
+        """Whether it has stood still and gone on since it began."""
         self.results: list[Raw | None] = [None] * len(plan.nodes)
         """Each node's result as JSON, in the order of the plan; None where there is none."""
         self.key: str | None = None

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from makegood.journal.protocol import Journal, Page, Verdict
     from makegood.runtime.ports import (
         CallersConnection,
+        Carrier,
         Clock,
         Decide,
         Ids,
@@ -74,6 +75,9 @@ class Engine:
     starts, asks and reads; another process does the work. `name` is what people call the engine
     when they halt it; several engines may share one.
 
+    `observers` see every recorded fact, `interceptors` wrap every call of a function, the first one
+    outermost, and `carriers` take something of the starter's context into every call of the run.
+
     `clock`, `ids` and `decide` are what the engine stands on. Tests give it a clock that they
     turn, and a simulation gives it a decision core that lacks a rule, to show that it is needed.
     """
@@ -87,6 +91,7 @@ class Engine:
         extensions: Sequence[Extension] = (),
         observers: Sequence[Observer] = (),
         interceptors: Sequence[Interceptor] = (),
+        carriers: Sequence[Carrier] = (),
         config: Config | None = None,
         work: bool = True,
         clock: Clock | None = None,
@@ -108,6 +113,7 @@ class Engine:
             config=config or Config(),
             observers=observers,
             interceptors=interceptors,
+            carriers=carriers,
             decide=decide,
         )
         self._worker = Worker(self._shell, self._served)
@@ -244,7 +250,9 @@ class Engine:
         await self._keep(call.workflow)
         shell = self._shell
         run_id = shell.ids.run()
-        started, new = _first_record(call, shell.clock.now(), key=key, subject=subject)
+        started, new = _first_record(
+            call, shell.clock.now(), key=key, subject=subject, context=shell.carriers.capture()
+        )
         served = self._served.get(new.fingerprint)
         turn = None
         verdict: Verdict = Fenced()
@@ -367,6 +375,7 @@ def _first_record(
     *,
     key: str | None,
     subject: str | None,
+    context: dict[str, str],
 ) -> tuple[RunStarted, NewRun]:
     """Return the first fact of a run, and what makes its row."""
     plan = call.workflow.plan
@@ -377,6 +386,7 @@ def _first_record(
         inputs=call.input,
         deadline=None if plan.deadline is None else after(now, plan.deadline),
         at=now,
+        context=context,
     )
     new = NewRun(
         workflow=plan.workflow,

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CallersConnection",
+    "Carrier",
     "Clock",
     "Decide",
     "Event",
@@ -92,6 +93,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     run: RunId
     workflow: str
+    position: int
+    """Which fact of its run it is, counted from 1: `Run.events(after=…)` goes on behind it."""
     fact: Fact
 
 
@@ -102,6 +105,29 @@ class Observer(Protocol):
         """See one event."""
 
 
+class Carrier(Protocol):
+    """Takes something from the context of whoever starts a run into every body of that run.
+
+    What it takes is text, stored with the run, so that it is there after a crash and on another
+    worker too: an identifier of a trace, of a tenant, of a request; never a secret.
+    """
+
+    @property
+    def name(self) -> str:
+        """By which what was captured is stored and found again; it must not change."""
+        ...
+
+    def capture(self) -> str | None:
+        """Return what is to be carried, in the context in which a run is started, or None."""
+        ...
+
+    def restore(self, carried: str, /) -> None:
+        """Put it into the context of a body that is about to be called, which is its own.
+
+        What it raises is that call's error: the body is not entered.
+        """
+
+
 class Invocation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One call of a user's function, as interceptors see it."""
 
@@ -110,6 +136,8 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     path: str
     direction: Literal["do", "compensate", "undo"]
     attempt: int
+    is_resumed: bool
+    """Whether the run has stood still since it was started: it slept or was taken up again."""
 
 
 class Interceptor(Protocol):

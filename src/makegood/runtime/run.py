@@ -15,14 +15,19 @@ from makegood.runtime.asking.reading import (
     required_plan,
     state_of,
 )
+from makegood.runtime.observing.following import follow
+from makegood.runtime.observing.progress import Progress, progress_of
 from makegood.runtime.outcome import Outcome, build_outcome, raise_for
 from makegood.runtime.report import RunReport, report_on
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from makegood.decision.state import RunState
     from makegood.definition.code import Code
     from makegood.definition.plan import Plan
     from makegood.journal.protocol import History
+    from makegood.runtime.ports import Event
     from makegood.runtime.shell import Shell
     from makegood.runtime.turning.deciding import Errors
     from makegood.runtime.turning.turn import Turn
@@ -105,6 +110,26 @@ class Run(Generic[R]):
         """Return where the run stands now, node by node."""
         history, _plan, state = await self._read()
         return report_on(history.row, state)
+
+    async def progress(self) -> Progress:
+        """Return how far the run has come, counted in nodes."""
+        history = await history_of(self._shell, self.id, is_joined=self._is_joined)
+        plan = await required_plan(self._shell, history)
+        appends = facts_of(history)
+        return progress_of(history.row, state_of(history, plan, appends), appends)
+
+    def events(self, *, after: int = 0) -> AsyncGenerator[Event, None]:
+        """Iterate over what has been recorded of the run, and go on while more is.
+
+        It begins behind the position `after`, that of the last event that you have dealt with, so
+        that after a lost connection or a restart you miss nothing and see each event at least
+        once. It ends with the run: when that has ended or is parked and nothing is asked of it;
+        called again it shows what has come since. It works on every engine, the client-only ones
+        too, and a slow loop over it holds nobody up.
+
+        Raises `InvalidInput` for a position that the run does not have.
+        """
+        return follow(self._shell, self.id, after=after, is_joined=self._is_joined)
 
     async def cancel(self, *, actor: str = "caller", reason: str = "") -> ControlAnswer:
         """Ask for the run to be cancelled, and return what became of that.

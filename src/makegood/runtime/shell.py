@@ -13,6 +13,7 @@ from makegood.runtime.asking.waiting import Waiting
 from makegood.runtime.calling.perform import Performer
 from makegood.runtime.clock import pause
 from makegood.runtime.halting import Halts
+from makegood.runtime.observing.carrying import Carriers
 from makegood.runtime.telemetry import Telemetry, log
 from makegood.values.instants import after
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from makegood.definition.plan import Plan
     from makegood.journal.protocol import Append, History, Journal
     from makegood.runtime.config import Config
-    from makegood.runtime.ports import Clock, Decide, Ids, Interceptor, Observer
+    from makegood.runtime.ports import Carrier, Clock, Decide, Ids, Interceptor, Observer
     from makegood.runtime.turning.turn import Turn
     from makegood.values.ids import RunId
 
@@ -47,6 +48,7 @@ class Shell:
         config: Config,
         observers: Sequence[Observer],
         interceptors: Sequence[Interceptor],
+        carriers: Sequence[Carrier],
         decide: Decide,
     ) -> None:
         self.journal = journal
@@ -54,10 +56,11 @@ class Shell:
         self.clock = clock
         self.ids = ids
         self.config = config
-        self.telemetry = Telemetry(observers)
+        self.telemetry = Telemetry(observers, clock)
         self.outage = Outage("the store", now=lambda: clock.now() / 1_000_000)
         """What the log is told while the store is out of reach."""
         self.interceptors = tuple(interceptors)
+        self.carriers = Carriers(carriers)
         self.performer = Performer(clock, config, interceptors)
         self.worker = ids.worker()
         self.active: dict[RunId, Turn] = {}
@@ -112,6 +115,7 @@ class Shell:
             return
         del self.active[turn.run]
         self._held[turn.served.plan.fingerprint] -= 1
+        self.telemetry.ring(turn.run)
         if self._room_bell is not None:
             self._room_bell()
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 __all__ = [
     "ACTOR_CHARACTERS_MAX",
+    "CARRIED_CHARACTERS_MAX",
     "CLAIMS_TOGETHER_MAX",
     "DELIVERED_AT_ONCE_MAX",
     "ERROR_TEXT_CHARACTERS_MAX",
@@ -71,3 +72,6 @@ RECORDS_MAX = 1_000
 
 SLEEP_MAX = timedelta(days=3_660)
 """The longest time that a run may sleep."""
+
+CARRIED_CHARACTERS_MAX = 4_000
+"""The most that the carriers of an engine may carry along with a run, in characters together."""

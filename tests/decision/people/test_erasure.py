@@ -46,6 +46,7 @@ CHANGED: list[tuple[Fact, Fact]] = [
             inputs={"name": TOLD},
             deadline=AT,
             at=AT,
+            context={"tenant": CANARY},
         ),
         facts.RunStarted(
             workflow="shop",

@@ -42,6 +42,8 @@ def leave(state: RunState, index: int, node: NodeState) -> None:
         state.ready.remove(index)
     elif phase in TIMED:
         del state.timers[index]
+        if phase is Phase.ASLEEP:
+            state.has_waited = True
     elif phase in DECIDED:
         state.todo.remove(index)
     elif phase in LEFT_TO_A_PERSON:

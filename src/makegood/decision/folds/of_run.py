@@ -38,6 +38,7 @@ def _run_started(state: RunState, fact: facts.RunStarted) -> None:
     state.inputs = fact.inputs
     state.key = fact.key
     state.deadline = fact.deadline
+    state.context = fact.context
 
 
 def _claimed(state: RunState, fact: facts.Claimed) -> None:

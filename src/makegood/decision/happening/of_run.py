@@ -20,7 +20,14 @@ __all__ = [
 ]
 
 
-class RunStarted(msgspec.Struct, frozen=True, tag="run_started", kw_only=True, gc=False):
+class RunStarted(
+    msgspec.Struct,
+    frozen=True,
+    tag="run_started",
+    kw_only=True,
+    gc=False,
+    omit_defaults=True,
+):
     """The run exists: what it runs, and its inputs as JSON."""
 
     workflow: str
@@ -29,6 +36,8 @@ class RunStarted(msgspec.Struct, frozen=True, tag="run_started", kw_only=True, g
     inputs: dict[str, msgspec.Raw]
     deadline: Instant | None
     at: Instant
+    context: dict[str, str] = {}
+    """What is carried from whoever started it into its bodies, by the name of the carrier."""
 
 
 class Claimed(msgspec.Struct, frozen=True, tag="claimed", gc=False):

@@ -38,7 +38,7 @@ def without_values(fact: Fact) -> Fact:
     match fact:
         case facts.RunStarted():
             # Parameters are named by the program, and the key is what finds the run again.
-            return replace(fact, inputs=dict.fromkeys(fact.inputs, _NOTHING))
+            return replace(fact, inputs=dict.fromkeys(fact.inputs, _NOTHING), context={})
         case facts.NodeDone():
             return replace(fact, result=_NOTHING)
         case facts.Recorded() | facts.ItemsListed() | facts.RoundBegan() | facts.RoundDone():

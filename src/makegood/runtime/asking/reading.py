@@ -14,7 +14,7 @@ from makegood.journal.protocol import Exists, Post
 from makegood.runtime.asking.post import as_fact, write_post
 from makegood.runtime.clock import pause
 from makegood.runtime.shell import UNREADABLE
-from makegood.values.instants import after
+from makegood.values.instants import after as later
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,7 +74,7 @@ async def ask(
 
 async def read_again(shell: Shell, wait: timedelta, *, until: Instant | None = None) -> timedelta:
     """Wait before a run is read again, and return how long to wait the next time."""
-    look_at = after(shell.clock.now(), wait)
+    look_at = later(shell.clock.now(), wait)
     await pause(shell.clock, look_at if until is None else min(look_at, until))
     return min(wait * 2, shell.config.poll_max)
 
@@ -122,10 +122,13 @@ async def required_plan(shell: Shell, history: History) -> Plan:
     return plan
 
 
-def facts_of(history: History) -> tuple[tuple[Fact, ...], ...]:
-    """Return the facts of each append; raise `UnreadableRun` where they cannot be read."""
+def facts_of(history: History, *, after: int = 0) -> tuple[tuple[Fact, ...], ...]:
+    """Return the facts of each append; raise `UnreadableRun` where they cannot be read.
+
+    The first `after` appends are left out.
+    """
     try:
-        return tuple(read_facts(append) for append in history.appends)
+        return tuple(read_facts(append) for append in history.appends[after:])
     except UNREADABLE as error:
         raise _unreadable(history, error) from error
 

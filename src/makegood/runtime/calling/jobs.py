@@ -45,12 +45,14 @@ Direction = Literal["do", "compensate", "undo"]
 class Jobs:
     """Makes the jobs of one run. It does not know the turn, which would be a cycle to collect."""
 
-    __slots__ = ("run", "served", "shell")
+    __slots__ = ("is_resumed", "run", "served", "shell")
 
-    def __init__(self, shell: Shell, served: Served, run: RunId) -> None:
+    def __init__(self, shell: Shell, served: Served, run: RunId, *, is_resumed: bool) -> None:
         self.shell = shell
         self.served = served
         self.run = run
+        self.is_resumed = is_resumed
+        """Whether another engine held the run before, or this one at another time."""
 
     def make(
         self, state: RunState, command: Start | Compensate | Undo | Local, *, late: int = 0
@@ -169,7 +171,12 @@ class Job:
         return self.node.path
 
     def call(self, interceptors: Sequence[Interceptor]) -> Awaitable[object]:
-        """Call the function, through the interceptors where there are any."""
+        """Call the function, through the interceptors where there are any.
+
+        It is called within the body's own context, into which goes what the run carries.
+        """
+        if self._state.context:
+            self._makes.shell.carriers.restore(self._state.context)
         if not interceptors:
             return self._innermost()
         invocation = Invocation(
@@ -178,6 +185,7 @@ class Job:
             path=self.path,
             direction=self.direction,
             attempt=self.attempt,
+            is_resumed=self._makes.is_resumed or self._state.has_waited,
         )
         proceed = self._innermost
         for interceptor in reversed(interceptors):

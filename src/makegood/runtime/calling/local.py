@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from makegood.decision import facts
 from makegood.decision.facts import write_facts
 from makegood.runtime.calling.perform import Arrival, failed, outcome_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Generator
+    from contextvars import Context
 
     from makegood.decision.facts import Fact
     from makegood.runtime.calling.jobs import Job
-    from makegood.runtime.ports import Clock, Interceptor
+    from makegood.runtime.shell import Shell
     from makegood.values.injectable import Transaction
 
 __all__ = ["LocalBody"]
@@ -24,35 +25,67 @@ _DEFAULT_SECONDS = 30.0
 class LocalBody:
     """Implements `LocalWork` over a job. It may be run more than once: the last run counts."""
 
-    def __init__(self, job: Job, clock: Clock, interceptors: Sequence[Interceptor]) -> None:
+    def __init__(self, job: Job, shell: Shell) -> None:
         self._job = job
-        self._clock = clock
-        self._interceptors = interceptors
+        self._shell = shell
         self.error: BaseException | None = None
         """The exception behind the recorded failure, if it failed."""
         until = job.until
         self.timeout_seconds: float = (
-            _DEFAULT_SECONDS if until is None else max(0.0, (until - clock.now()) / 1_000_000)
+            _DEFAULT_SECONDS if until is None else max(0.0, (until - shell.clock.now()) / 1_000_000)
         )
 
     async def run(self, transaction: Transaction) -> bytes:
         """Run the body and return its start and its outcome as facts."""
         self.error = None
         self._job.transaction = transaction
-        value = await self._job.call(self._interceptors)
-        arrival = outcome_of(self._job, value, self._clock.now())
+        value = await _Within(self._shell.performer.fresh_context(), self._called())
+        arrival = outcome_of(self._job, value, self._shell.clock.now())
         if arrival.error is not None:
             # Its result cannot be recorded: raised, so that what it wrote is taken back.
             raise arrival.error
         return write_facts(self._with_start(arrival))
 
+    async def _called(self) -> object:
+        return await self._job.call(self._shell.interceptors)
+
     def failed(self, error: Exception) -> bytes:
         """Return its start and its failure as facts."""
         self.error = error
-        return write_facts(self._with_start(failed(self._job, error, self._clock.now())))
+        return write_facts(self._with_start(failed(self._job, error, self._shell.clock.now())))
 
     def _with_start(self, arrival: Arrival) -> tuple[Fact, Fact]:
-        job, now = self._job, self._clock.now()
+        job, now = self._job, self._shell.clock.now()
         if job.direction == "undo":
             return (facts.UndoStarted(job.path, job.attempt, now), arrival.fact)
         return (facts.NodeStarted(job.path, job.attempt, now), arrival.fact)
+
+
+class _Within:
+    """A body in a context of its own, by whatever thread it is driven; to be awaited."""
+
+    __slots__ = ("_body", "_context")
+
+    # Any: what goes in and out is between the body and the journal that drives it.
+    def __init__(self, context: Context, body: Coroutine[Any, Any, object]) -> None:
+        self._context = context
+        self._body = body
+
+    def __await__(self) -> Generator[Any, Any, object]:
+        # It has what `await` asks of a generator, and no more.
+        return cast("Generator[Any, Any, object]", self)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> object:
+        return self.send(None)
+
+    def send(self, answer: object) -> object:
+        return self._context.run(self._body.send, answer)
+
+    def throw(self, error: BaseException) -> object:
+        return self._context.run(self._body.throw, error)
+
+    def close(self) -> None:
+        self._context.run(self._body.close)

@@ -27,6 +27,7 @@ from makegood.values.verdict import Abort, FailureKind, Proceed, RetryFresh, Ret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextvars import Context
 
     from makegood.runtime.calling.jobs import Job
     from makegood.runtime.config import Config
@@ -56,7 +57,6 @@ class Performer:
         self._clock = clock
         self._config = config
         self._interceptors = tuple(interceptors)
-        # Every body sees the engine's context, and none sees what another body has set in it.
         self._context = copy_context()
         self._at_work: set[Job] = set()
         self._queue: deque[tuple[Job, Instant]] = deque()
@@ -71,6 +71,10 @@ class Performer:
     def at_work(self) -> int:
         """How many jobs are running or waiting to run."""
         return len(self._at_work) + len(self._queue)
+
+    def fresh_context(self) -> Context:
+        """Return a context for one body: the engine's, and nothing that another body has set."""
+        return self._context.copy()
 
     def begin(self, job: Job, deliver: Callable[[Arrival], None]) -> None:
         """Run a job as soon as there is room for it, and deliver its arrival."""
@@ -111,8 +115,8 @@ class Performer:
             job.writes = Collected()
         self._begun += 1
         job.number = self._begun
-        context = self._context.copy()
-        job.task = asyncio.get_running_loop().create_task(self._work(job), context=context)
+        work = self._work(job)
+        job.task = asyncio.get_running_loop().create_task(work, context=self.fresh_context())
         if job.until is not None:
             self._timeouts.set(job, job.until)
 

@@ -26,9 +26,9 @@ class Bodies:
 
     __slots__ = ("_at_work", "_makes", "_performer")
 
-    def __init__(self, shell: Shell, served: Served, run: RunId) -> None:
+    def __init__(self, shell: Shell, served: Served, run: RunId, *, is_resumed: bool) -> None:
         self._performer = shell.performer
-        self._makes = Jobs(shell, served, run)
+        self._makes = Jobs(shell, served, run, is_resumed=is_resumed)
         self._at_work: dict[int, Job] = {}
         """By the node that each is about."""
 

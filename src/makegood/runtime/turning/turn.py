@@ -109,7 +109,7 @@ class Turn:
         self._loop = asyncio.get_running_loop()
         self._chance = Chance(run)
         self._decided_at = Instant(0)
-        self._bodies = Bodies(shell, served, run)
+        self._bodies = Bodies(shell, served, run, is_resumed=epoch > 1)
         self._mail: list[Arrival] = []
         self._watchers = Watchers()
         self._timer: Timer | None = None
@@ -321,7 +321,7 @@ class Turn:
 
     def _send_local(self, command: Local, now: Instant) -> None:
         job = self._bodies.make(self.state, command)
-        body = LocalBody(job, self._shell.clock, self._shell.interceptors)
+        body = LocalBody(job, self._shell)
         append = self._append([], [command], now, local=body)
         self._send(Sent(append, [], [command], [], body))
 
@@ -384,7 +384,7 @@ class Turn:
             recorded = fold_local(sent, verdict, self.state, self.errors)
         for arrival in sent.arrivals:
             self._forget(arrival, is_durable=True)
-        self._shell.telemetry.publish(self.run, self.served.name, recorded)
+        self._shell.telemetry.publish(self.run, self.served.name, recorded, self.state.fact_count)
         has_local = sent.local is not None
         late = self._shell.clock.now() - sent.append.at if sent.commands else 0
         for command in sent.commands:
