@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from makegood.definition.chain import Chain, Done, chain
     from makegood.definition.flow.branching import switch
     from makegood.definition.flow.failing import expect, fail
-    from makegood.definition.flow.looping import each, repeat
+    from makegood.definition.flow.looping import Collect, Quorum, each, repeat
     from makegood.definition.flow.sleeping import sleep
     from makegood.definition.lint.finding import Finding
     from makegood.definition.lint.linting import lint
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         OutcomeUnknown,
         PastPivot,
         PayloadTooLarge,
+        QuorumMissed,
         RemoteError,
         RunCancelled,
         RunEnded,
@@ -91,6 +92,7 @@ if TYPE_CHECKING:
         Writes,
         injected,
     )
+    from makegood.values.rounds import Failed, Succeeded, Unneeded
     from makegood.values.verdict import (
         Abort,
         Failure,
@@ -113,6 +115,7 @@ __all__ = [
     "Call",
     "Carrier",
     "Chain",
+    "Collect",
     "Config",
     "ControlAnswer",
     "Deadline",
@@ -124,6 +127,7 @@ __all__ = [
     "ErasureReport",
     "Event",
     "Executor",
+    "Failed",
     "Failure",
     "FailureKind",
     "Filter",
@@ -158,6 +162,8 @@ __all__ = [
     "Progress",
     "Pure",
     "Query",
+    "Quorum",
+    "QuorumMissed",
     "Record",
     "RemoteError",
     "Retry",
@@ -184,6 +190,7 @@ __all__ = [
     "StoreFull",
     "StoreRefused",
     "Stuck",
+    "Succeeded",
     "Tracing",
     "Transaction",
     "Unavailable",
@@ -191,6 +198,7 @@ __all__ = [
     "UndoPreview",
     "UndoneByHand",
     "UnknownRun",
+    "Unneeded",
     "UnreadableRun",
     "Verdict",
     "Workflow",
@@ -231,6 +239,8 @@ _ROOMS = {
         "fail",
     ),
     "makegood.definition.flow.looping": (
+        "Collect",
+        "Quorum",
         "each",
         "repeat",
     ),
@@ -263,6 +273,7 @@ _ROOMS = {
         "OutcomeUnknown",
         "PastPivot",
         "PayloadTooLarge",
+        "QuorumMissed",
         "RemoteError",
         "RunCancelled",
         "RunEnded",
@@ -329,6 +340,11 @@ _ROOMS = {
         "Transaction",
         "Writes",
         "injected",
+    ),
+    "makegood.values.rounds": (
+        "Failed",
+        "Succeeded",
+        "Unneeded",
     ),
     "makegood.values.verdict": (
         "Abort",

@@ -23,6 +23,7 @@ __all__ = [
     "OutcomeUnknown",
     "PastPivot",
     "PayloadTooLarge",
+    "QuorumMissed",
     "RemoteError",
     "RunCancelled",
     "RunEnded",
@@ -123,6 +124,10 @@ class Declined(MakegoodError):
 
     It is the only answer that settles a doubt left by an earlier attempt under the same key.
     """
+
+
+class QuorumMissed(MakegoodError):
+    """Fewer rounds of an each succeeded, or still can, than its policy asks for."""
 
 
 class OutcomeUnknown(MakegoodError):

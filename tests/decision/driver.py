@@ -19,6 +19,7 @@ from makegood.decision.evolve import evolve, expects, fold
 from makegood.decision.retry import Chance
 from makegood.decision.state import NodeState, Rounds, RunState, Scope
 from makegood.definition.plan import Kind
+from makegood.values.codec import NULL
 from makegood.values.instants import Instant, after
 from makegood.values.verdict import (
     Abort,
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 DONE = "done"
 HOLDS = "holds"
 SKIP = "skip"
+INSTEAD = "instead"
+"""Its guard does not hold, and says what its result is."""
 AGAIN = "again"
 """A repeat is not over yet."""
 NAP = timedelta(minutes=3)
@@ -355,15 +358,16 @@ class Run:
         match command.what:
             case "guard":
                 outcome = self.scripted(f"{path} guard", HOLDS)
-                if outcome == SKIP:
-                    return facts.NodeSkipped(path, facts.SkipReason.GUARD, self.now)
+                if outcome in {SKIP, INSTEAD}:
+                    instead = NULL if outcome == SKIP else Raw(b"7")
+                    return facts.NodeSkipped(path, facts.SkipReason.GUARD, self.now, instead)
                 return facts.Guarded(path) if outcome == HOLDS else self.body_ended(path, outcome)
             case "expect" | "value":
                 return self.body_ended(path, self.scripted(path, DONE))
             case _:
                 outcome = self.scripted(f"{path} {command.what}", DONE)
                 if isinstance(outcome, Failure):
-                    return facts.NodeFailed(path, outcome, self.now)
+                    return self.uncomputed(command, path, outcome)
                 return self.evaluate_flow(command, path, str(outcome))
 
     def evaluate_flow(self, command: Evaluate, path: str, outcome: str) -> Fact:
@@ -382,10 +386,22 @@ class Run:
                 return facts.RoundBegan(path, Raw(b"5"))
             case "round":
                 return facts.RoundDone(path, command.round, Raw(b"4"))
+            case "list" if not self.is_enough(command.node):
+                return facts.NodeFailed(path, PERMANENT, self.now)
             case "until" if outcome == AGAIN:
                 return facts.RoundBegan(path, Raw(b"5"))
             case _:
                 return facts.NodeDone(path, Raw(b"6"), self.now)
+
+    def uncomputed(self, command: Evaluate, path: str, failure: Failure) -> Fact:
+        block = self.state.graph[command.node].block
+        if command.what == "round" and block is not None and block.keeps_failures:
+            return facts.RoundFailed(path, command.round, failure, self.now)
+        return facts.NodeFailed(path, failure, self.now)
+
+    def is_enough(self, index: int) -> bool:
+        block = self.state.graph[index].block
+        return block is None or self.state.rounds[index].done >= block.done_min
 
 
 def snapshot(state: RunState) -> dict[str, object]:

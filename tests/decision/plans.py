@@ -130,9 +130,24 @@ def each_(
     block: tuple[Sketch, ...],
     returns: str | None = None,
     at_once: int = 2,
+    keeps: bool = False,
+    done_min: int = 0,
+    quorum: int | None = None,
 ) -> Sketch:
-    """Return an each, whose rounds give the whole result of a node or what is computed."""
-    shape = Block(number=1, nodes=(), returns=Constant("null"), at_once=at_once, rounds_max=10_000)
+    """Return an each, whose rounds give the whole result of a node or what is computed.
+
+    With `keeps`, `done_min` or a `quorum` the failures of its rounds are kept.
+    """
+    shape = Block(
+        number=1,
+        nodes=(),
+        returns=Constant("null"),
+        at_once=at_once,
+        rounds_max=10_000,
+        keeps_failures=keeps or done_min > 0 or quorum is not None,
+        done_min=done_min if quorum is None else quorum,
+        is_quorum=quorum is not None,
+    )
     return Sketch(_flow(Kind.EACH, path, shape), after, block=block, block_returns=returns)
 
 

@@ -130,8 +130,21 @@ GOLDEN: list[tuple[Fact, str]] = [
         '{"type":"round_done","node":"lines","round":1,"value":7}',
     ),
     (
+        facts.RoundFailed("lines", 1, Failure(kind=FailureKind.PERMANENT, type="E"), AT),
+        '{"type":"round_failed","node":"lines","round":1,'
+        '"failure":{"kind":"permanent","type":"E"},"at":1700000000000000}',
+    ),
+    (
+        facts.RoundGaveUp("lines", 1, AT),
+        '{"type":"round_gave_up","node":"lines","round":1,"at":1700000000000000}',
+    ),
+    (
         facts.NodeSkipped("pay", facts.SkipReason.IN_DOUBT, AT),
         '{"type":"node_skipped","node":"pay","reason":"in doubt","at":1700000000000000}',
+    ),
+    (
+        facts.NodeSkipped("pay", facts.SkipReason.GUARD, AT, Raw(b"7")),
+        '{"type":"node_skipped","node":"pay","reason":"guard","at":1700000000000000,"instead":7}',
     ),
     (
         facts.NodeStopped("pay", AT),

@@ -32,6 +32,7 @@ from tests.decision.driver import (
     DONE,
     HOLDS,
     IN_DOUBT,
+    INSTEAD,
     PERMANENT,
     PROCEED,
     SKIP,
@@ -67,7 +68,7 @@ bodies: Script = st.one_of(
         max_size=4,
     ),
 )
-guards: Script = st.sampled_from([[HOLDS], [SKIP], [HOLDS], [PERMANENT]])
+guards: Script = st.sampled_from([[HOLDS], [SKIP], [INSTEAD], [HOLDS], [PERMANENT]])
 answers: Script = st.lists(
     st.sampled_from(
         [

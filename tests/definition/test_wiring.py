@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from makegood.definition.plan import FromInput
+from makegood.definition.plan import Constant, FromInput, FromNode
 from makegood.values.limits import NODES_PER_PLAN_MAX
 from tests.definition.conftest import Declare
 
@@ -97,6 +97,14 @@ WIRINGS = {
     "a flag that is a constant": (
         "    hold.when(True)(order)  # wrong\n",
         "its flag must be an input, a result or a part of one",
+    ),
+    "something else of another type": (
+        "    hold.when(order.is_paid, otherwise=order)(order)  # wrong\n",
+        "`otherwise: Hold` of `hold_money` is given `find_order(…)`, which is Order; give it Hold",
+    ),
+    "something else that is no value of the type": (
+        "    hold.when(order.is_paid, otherwise=3)(order)  # wrong\n",
+        "`otherwise: Hold` of `hold_money` is given a constant that does not fit",
     ),
     "two guards": (
         "    hold.when(order.is_paid).when(big(order))(order)  # wrong\n",
@@ -370,6 +378,40 @@ def test_a_guard_or_an_order_on_what_may_be_skipped_is_allowed(declare: Declare)
     )
 
     assert module.wired.plan.nodes[2].needs == (0, 1)
+
+
+def test_a_guard_that_gives_something_else_gives_no_none(declare: Declare) -> None:
+    module = declare(
+        "@workflow\n"
+        "def wired(order_id: OrderId, kept: Letter, flag: bool) -> Letter:\n"
+        "    order = find(order_id)\n"
+        "    first = write.when(flag, otherwise=kept)(order)\n"
+        "    post(first)\n"
+        "    large = big.when(flag, otherwise=True)(order)\n"
+        "    return write.named('again').when(large, otherwise=first)(order)\n"
+    )
+
+    assert [(node.needs, node.otherwise) for node in module.wired.plan.nodes] == [
+        ((), None),
+        ((0,), FromInput("kept")),
+        ((1,), None),
+        ((0,), Constant("true")),
+        ((0, 1, 3), FromNode(1)),
+    ]
+
+
+def test_what_a_guard_gives_instead_is_a_part_of_the_fingerprint(declare: Declare) -> None:
+    bodies = ("write.when(flag)", "write.when(flag, otherwise=a)", "write.when(flag, otherwise=b)")
+    prints = {
+        declare(
+            "@workflow\n"
+            "def wired(order: Order, a: Letter, b: Letter, flag: bool) -> Letter | None:\n"
+            f"    return {body}(order)\n"
+        ).wired.plan.fingerprint
+        for body in bodies
+    }
+
+    assert len(prints) == 3
 
 
 def test_a_step_without_parameters_and_a_method_can_be_declared(declare: Declare) -> None:

@@ -11,6 +11,8 @@ import pytest
 from makegood.definition.plan import Branch, Case, Constant, FromNode, Kind, Node, Plan
 from makegood.picture import Standing, Timeline, mermaid, svg, text
 from makegood.picture.graph import Arrow, arrows, resolved, shown, whole_of
+from tests.decision.driver import DECLINED, DONE, INSTEAD, PERMANENT, TRANSIENT, Run
+from tests.decision.plans import each_, plan_of, step
 from tests.picture.flowing import (
     failed,
     failed_in_a_round,
@@ -24,7 +26,7 @@ from tests.picture.flowing import (
     reported,
 )
 from tests.picture.test_svg import box_of, cards_of, read, said_in, texts_of
-from tests.picture.told import lines, story_of
+from tests.picture.told import lines, story_of, told
 
 if TYPE_CHECKING:
     from makegood.picture.graph import Drawn
@@ -342,6 +344,49 @@ def test_a_picture_names_the_rounds_and_the_cases() -> None:
     assert {"round [0]", "round [1]"} <= set(texts_of(rounds))
     assert "each round" in texts_of(read(svg(pack_all)))
     assert {"card", "invoice", "default", "leads on in that case"} <= set(texts_of(cases))
+
+
+def test_a_round_that_turns_back_is_told_and_counted() -> None:
+    block = (step("pack", undo=True), step("again"), step("send", "pack"))
+    run = Run(
+        plan_of(each_("lines", block=block, keeps=True)),
+        {"lines[0]/again": [TRANSIENT], "lines[0]/send": [DECLINED]},
+    )
+    run.end("lines[0]/again", "lines[0]/pack")
+    run.end("lines[0]/send")
+    run.play()
+
+    assert [line for line in lines(told(run)) if "lines: " in line or "lines[0]" in line] == [
+        "+0 lines: begins 2 rounds",
+        "+0 lines[0]/pack: attempt 1 done in 0 ms",
+        "+0 lines[0]/again: attempt 1 failed after 0 ms, Unavailable; again at 22:13:21",
+        "+0 lines[0]/send: attempt 1 failed after 0 ms, Declined",
+        "+0 lines[0]/send: definitely failed: nothing of it is left",
+        "+0 lines[0]/again: not tried again: its round goes back",
+        "+0 lines[0]/pack: undo by undo_pack, attempt 1 done in 0 ms",
+        "+0 lines: gives up round [0]: what it had done is made good",
+        "+0 lines: 1 round done, 1 failed",
+    ]
+    assert story_of(told(run), "lines").note == "1 of 2 rounds done"
+    assert text(told(run)).count("1 of 2 rounds done") == 1
+
+
+def test_a_value_that_a_round_cannot_give_is_told() -> None:
+    lines_each = each_("lines", block=(step("a"), step("b")), keeps=True)
+    run = Run(plan_of(lines_each), {"lines round": [PERMANENT, DONE]}).play()
+
+    assert [line for line in lines(told(run)) if "[0]" in line and "lines: " in line] == [
+        "+0 lines: what round [0] gives cannot be computed: ValueError",
+        "+0 lines: gives up round [0]: what it had done is made good",
+    ]
+
+
+def test_something_in_the_place_of_a_result_is_told() -> None:
+    run = Run(plan_of(step("pay", guard=True)), {"pay guard": [INSTEAD]}).play()
+
+    assert lines(told(run))[1] == (
+        "+0 pay: skipped: its guard does not hold, and something else is its result"
+    )
 
 
 def test_an_undo_is_followed_by_the_next_one_only() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from makegood.definition.plan import (
     Argument,
     Constant,
     FromInput,
     FromNode,
+    FromRound,
     Items,
     Kind,
     Node,
@@ -76,6 +78,50 @@ def test_a_guard_is_said_as_it_was_written(when: Source | None, said: str | None
     guarded = node("b", 0, when=when)
 
     assert guard(plan(node("a"), guarded), guarded) == said
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "said"),
+    [
+        (Constant("7"), "when is_gift, else 7"),
+        (FromInput("old", (".id",)), "when is_gift, else old.id"),
+        (FromNode(0), "when is_gift, else a"),
+        (FromRound(1, (".id",)), "when is_gift, else item.id"),
+        (Items(()), "when is_gift, else several values"),
+    ],
+)
+def test_what_a_guard_gives_instead_is_said_with_it(otherwise: Source, said: str) -> None:
+    guarded = replace(node("b", 0, when=FromInput("is_gift")), otherwise=otherwise)
+
+    assert guard(plan(node("a"), guarded), guarded) == said
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (plans.each_("lines", block=(plans.step("pack"),)), "2 at once"),
+        (
+            plans.each_("lines", block=(plans.step("pack"),), keeps=True),
+            "2 at once, failures are kept",
+        ),
+        (
+            plans.each_("lines", block=(plans.step("pack"),), done_min=1),
+            "2 at once, failures are kept, at least 1 done",
+        ),
+        (
+            plans.each_("lines", block=(plans.step("pack"),), quorum=3),
+            "2 at once, until 3 are done",
+        ),
+    ],
+)
+def test_an_each_says_what_becomes_of_rounds_that_fail(lines: plans.Sketch, said: str) -> None:
+    assert said in called(plans.plan_of(lines).nodes[0])
+
+
+def test_an_arrow_to_what_a_guard_gives_instead_carries_data() -> None:
+    guarded = replace(node("b", 0, when=FromInput("x")), otherwise=FromNode(0))
+
+    assert arrows(plan(node("a"), guarded)) == (Arrow(0, 1, "data"),)
 
 
 def test_a_flag_says_with_what_the_run_fails() -> None:

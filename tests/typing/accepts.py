@@ -17,25 +17,30 @@ from makegood import (
     Attempt,
     Call,
     Chain,
+    Collect,
     Deadline,
     Declined,
     Done,
     Engine,
     Executor,
+    Failed,
     Failure,
     IdempotencyKey,
     Proceed,
     Pure,
     Query,
+    Quorum,
     Record,
     Retry,
     RetryNow,
     Run,
     RunInfo,
     Step,
+    Succeeded,
     Transaction,
     Unavailable,
     Undecided,
+    Unneeded,
     Verdict,
     Workflow,
     Writes,
@@ -193,6 +198,8 @@ def sell(order_id: OrderId, comment: str = "") -> tuple[Receipt, OrderId]:
     assert_type(wrapped, str | None)
     labelled = label.when(large(order))(order)
     assert_type(labelled, str | None)
+    kept = hold.named("kept").when(order.is_gift, otherwise=held)(order)
+    assert_type(kept, int)
     named = pure(name)(take_again.named("again").when(order.is_gift)(order))
     assert_type(named, str)
     receipt = pure(Receipt, name="receipt")(order.id, payment, note=named)
@@ -322,6 +329,10 @@ def treat(order_id: OrderId, method: Method, order_ids: list[OrderId], pause: ti
 
     assert_type(each(order_ids, find, name="found"), list[Order])
     assert_type(each(order_ids, one, at_once=2), list[Payment])
+    kept = each(order_ids, one, policy=Collect(done_min=1), name="kept")
+    assert_type(kept, list[Succeeded[Payment] | Failed])
+    enough = each(order_ids, one, policy=Quorum(2), name="enough")
+    assert_type(enough, list[Succeeded[Payment] | Failed | Unneeded])
     again = repeat(add, 0, times_max=3, until=is_enough)
     assert_type(again, int)
     sleep(timedelta(days=1))

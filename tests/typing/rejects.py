@@ -131,6 +131,7 @@ def wrong(order_id: str, flag: str) -> Payment:
     send(order, gift(order))  # refused: an optional result may be None
     send(order, take.when(order.is_gift)(order))  # refused: a guarded result may be None
     take.when(flag)(order)  # refused: a text is no flag
+    take.when(order.is_gift, otherwise=order)(order)  # refused: an order is no payment
     expect(order.total, ValueError())  # refused: a number is no flag
     expect(order.is_gift, "not a gift")  # refused: a text is no error
     pure(size)(order.totl)  # refused: there is no such attribute
@@ -171,6 +172,7 @@ def astray(order: Order, lines: list[str], flag: bool) -> None:  # noqa: FBT001 
     each(lines, take)  # refused: a line is no order
     each(order, find)  # refused: an order is no sequence
     each(lines, find, at_most=2)  # refused: there is no such option
+    each(lines, find, policy=2)  # refused: a number is no policy
     send(each(lines, find), take(order))  # refused: a list of orders is no order
     repeat(find, "1", times_max=3)  # refused: an order does not go round as a text
     repeat(pure(str.strip), "1")  # refused: nothing bounds it

@@ -18,7 +18,7 @@ from makegood.decision.doubt import settle
 from makegood.decision.facts import Cause, EndStatus, ParkReason, Rollback
 from makegood.decision.forward import begin
 from makegood.decision.people.control import answer
-from makegood.decision.rollback import doubt_reason, roll_back
+from makegood.decision.rollback import reason_to_park, roll_back, wind_back
 from makegood.decision.state import Phase
 from makegood.definition.plan import Constant, FromNode, Kind
 from makegood.values.verdict import Failure
@@ -130,6 +130,10 @@ def _is_built(plan: Plan) -> bool:
 
 def _go_forward(plan: Plan, state: RunState, now: Instant) -> Decision:
     """Begin what may begin; park a run of which nothing is at work and nothing may begin."""
+    if state.failing:
+        decision = wind_back(state, now)
+        if decision.facts or decision.commands:
+            return decision
     is_held = is_held_back(plan, state)
     if not is_held:
         decision = begin(state, now)
@@ -137,7 +141,7 @@ def _go_forward(plan: Plan, state: RunState, now: Instant) -> Decision:
             return decision
     if state.in_flight or _is_time_awaited(state, is_held=is_held):
         return _NOTHING
-    reason = doubt_reason(state)
+    reason = reason_to_park(state)
     if reason is None and state.unwilling:
         reason = ParkReason.FORWARD_USED_UP
     return _NOTHING if reason is None else Decision((facts.Parked(reason, now),))

@@ -70,7 +70,7 @@ def settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
             added.append(facts.NodeDone(state.graph[index].path, _NULL, now))
             continue
         case = _Case(state.graph[index], state.nodes[index], index, now, chance)
-        decision = case.decide(is_turning=is_turning)
+        decision = case.decide(is_turning=is_turning or state.is_in_failing_round(index))
         added += decision.facts
         commands += decision.commands
     return Decision(tuple(added), tuple(commands))

@@ -34,6 +34,8 @@ from makegood.decision.happening.of_flow import (
     ItemsListed,
     RoundBegan,
     RoundDone,
+    RoundFailed,
+    RoundGaveUp,
     SleepBegan,
 )
 from makegood.decision.happening.of_people import (
@@ -111,6 +113,8 @@ __all__ = [
     "RollbackBegan",
     "RoundBegan",
     "RoundDone",
+    "RoundFailed",
+    "RoundGaveUp",
     "RunEnded",
     "RunStarted",
     "SettleRequested",
@@ -143,6 +147,8 @@ Fact = (
     | ItemsListed
     | RoundBegan
     | RoundDone
+    | RoundFailed
+    | RoundGaveUp
     | NodeSkipped
     | NodeStopped
     | NodeGaveUp

@@ -4,52 +4,101 @@ Effects in flight are awaited, never cancelled, because a cancelled effect is in
 no effect is stopped. While a single node is in doubt nothing is undone, since undoing its
 neighbours could contradict an effect that did happen. Then everything done is undone, the last
 completed first, one at a time; an undo that gives up does not stop the others.
+
+A round whose failure is kept goes back in the same way, by itself, while the run goes forward: what
+is said of the run above holds of the round and of all that has happened within it.
 """
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from makegood.decision import facts
 from makegood.decision.commands import Decision, Local, Stop, Undo
 from makegood.decision.facts import Cause, EndStatus, ParkReason, Rollback
 from makegood.decision.retry import is_key_known
-from makegood.decision.state import Phase
+from makegood.decision.state import IN_FLIGHT, TIMED, Phase
 from makegood.definition.plan import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from makegood.decision.commands import Command
     from makegood.decision.facts import Fact
-    from makegood.decision.state import RunState
+    from makegood.decision.state import RunState, Scope
     from makegood.values.instants import Instant
 
-__all__ = ["doubt_reason", "roll_back"]
+__all__ = ["reason_to_park", "roll_back", "wind_back"]
+
+_NOTHING = Decision()
+_UNRESOLVED = frozenset({Phase.STUCK, Phase.UNRECORDED})
 
 
 def roll_back(state: RunState, now: Instant) -> Decision:
     """Say what the rollback does next."""
     if state.in_flight or state.timers:
-        return _stop(state, now)
-    reason = doubt_reason(state) if state.stuck else None
-    if reason is not None:
+        return _stop(state, range(len(state.nodes)), now)
+    reason = _reason_of(state, state.stuck) if state.stuck else None
+    if reason is not None and reason is not ParkReason.UNDO_GAVE_UP:
         return Decision((facts.Parked(reason, now),))
-    return _undo(state, now)
+    done = state.done_order
+    kept = _kept(state, done)
+    if len(kept) < len(done):
+        return _undo(state, done[-1 - len(kept)], kept, now)
+    last = facts.Parked(reason, now) if reason is not None else _ended(state, now)
+    return Decision((*kept, last), is_last=not state.requests)
 
 
-def doubt_reason(state: RunState) -> ParkReason | None:
-    """Return what to park for while a node is in doubt that nobody asks about any more."""
-    phases = {state.nodes[index].phase for index in state.stuck}
+def wind_back(state: RunState, now: Instant) -> Decision:
+    """Say what the rounds do next that have failed by themselves."""
+    for scope in state.failing:
+        decision = _wind_back(state, scope, now)
+        if decision.facts or decision.commands:
+            return decision
+    return _NOTHING
+
+
+def _wind_back(state: RunState, scope: Scope, now: Instant) -> Decision:
+    within = [*state.nodes_within(scope)]
+    stopped = _stop(state, within, now)
+    phases = {state.nodes[index].phase for index in within}
+    if stopped.facts or phases & _UNRESOLVED or phases & (IN_FLIGHT | TIMED):
+        return stopped
+    inside = {*within}
+    done = [index for index in state.done_order if index in inside]
+    kept = _kept(state, done)
+    if len(kept) < len(done):
+        # Other rounds and all that goes forward are decided in the same turn.
+        return replace(_undo(state, done[-1 - len(kept)], kept, now), is_last=False)
+    if Phase.LEFT in phases:
+        return Decision(kept)
+    gave_up = facts.RoundGaveUp(state.graph[scope.node].path, scope.number, now)
+    return Decision((*kept, gave_up))
+
+
+def reason_to_park(state: RunState) -> ParkReason | None:
+    """Return what to park for when only a person can say what became of a node."""
+    return _reason_of(state, state.stuck)
+
+
+def _reason_of(state: RunState, stuck: Iterable[int]) -> ParkReason | None:
+    phases = {state.nodes[index].phase for index in stuck}
     if Phase.UNRECORDED in phases:
         return ParkReason.UNRECORDED
-    return ParkReason.IN_DOUBT if Phase.STUCK in phases else None
+    if Phase.STUCK in phases:
+        return ParkReason.IN_DOUBT
+    return ParkReason.UNDO_GAVE_UP if Phase.LEFT in phases else None
 
 
-def _stop(state: RunState, now: Instant) -> Decision:
+def _stop(state: RunState, indices: Iterable[int], now: Instant) -> Decision:
     """Stop what has no effect, and drop sleeps and retries of what definitely did not happen."""
     added: list[Fact] = []
     commands: list[Command] = []
-    for index, current in enumerate(state.nodes):
-        node = state.graph[index]
+    for index in indices:
+        node, current = state.graph[index], state.nodes[index]
         if current.phase is Phase.RUNNING and node.kind is Kind.QUERY:
             added.append(facts.NodeStopped(node.path, now))
             commands.append(Stop(index))
@@ -60,30 +109,25 @@ def _stop(state: RunState, now: Instant) -> Decision:
     return Decision(tuple(added), tuple(commands))
 
 
-def _undo(state: RunState, now: Instant) -> Decision:
-    """Begin the next undo, or end the run when there is none."""
-    added: list[Fact] = []
-    for index in reversed(state.done_order):
-        node = state.graph[index]
-        if node.undo is None:
-            added.append(facts.NodeKept(node.path))
-            continue
-        current = state.nodes[index]
-        if current.undo_doubt and not is_key_known(node, current.undo_first_at, now):
-            # It was granted fresh attempts, and its key died while others were undone.
-            return Decision((*added, facts.UndoLeft(node.path, now)))
-        attempt = current.undo_attempt + 1
-        if not node.undo.local:
-            added.append(facts.UndoStarted(node.path, attempt, now))
-            return Decision(tuple(added), (Undo(index, attempt),), is_last=True)
-        # A local undo is an append of its own, which follows the facts that come before it.
-        local = () if added else (Local(index, attempt, "undo"),)
-        return Decision(tuple(added), local)
-    if any(state.nodes[index].phase is Phase.LEFT for index in state.stuck):
-        added.append(facts.Parked(ParkReason.UNDO_GAVE_UP, now))
-    else:
-        added.append(_ended(state, now))
-    return Decision(tuple(added), is_last=not state.requests)
+def _kept(state: RunState, done: Sequence[int]) -> tuple[Fact, ...]:
+    """Say of what completed last, up to what is to be undone next, that it stays done."""
+    without_undo = takewhile(lambda index: state.graph[index].undo is None, reversed(done))
+    return tuple(facts.NodeKept(state.graph[index].path) for index in without_undo)
+
+
+def _undo(state: RunState, index: int, kept: tuple[Fact, ...], now: Instant) -> Decision:
+    """Begin to undo a node, after what is kept."""
+    node, current = state.graph[index], state.nodes[index]
+    assert node.undo is not None, "only what declares an undo is undone"
+    if current.undo_doubt and not is_key_known(node, current.undo_first_at, now):
+        # It was granted fresh attempts, and its key died while others were undone.
+        return Decision((*kept, facts.UndoLeft(node.path, now)))
+    attempt = current.undo_attempt + 1
+    if not node.undo.local:
+        started = facts.UndoStarted(node.path, attempt, now)
+        return Decision((*kept, started), (Undo(index, attempt),), is_last=True)
+    # A local undo is an append of its own, which follows the facts that come before it.
+    return Decision(kept) if kept else Decision(commands=(Local(index, attempt, "undo"),))
 
 
 def _ended(state: RunState, now: Instant) -> facts.RunEnded:

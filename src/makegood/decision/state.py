@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from makegood.definition.plan import BLOCK_SPAN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from msgspec import Raw
 
@@ -170,7 +170,7 @@ class NodeState:
 class Scope:
     """One round of a block: where its nodes are, and what it was given."""
 
-    __slots__ = ("base", "block", "inputs", "node", "number", "outer", "unended")
+    __slots__ = ("base", "block", "failed", "inputs", "node", "number", "outer", "unended")
 
     def __init__(
         self,
@@ -194,12 +194,14 @@ class Scope:
         """The run's inputs, and what the rounds around it were given, by `@` and the block."""
         self.unended = len(block.nodes)
         """How many of its nodes have neither a result nor been skipped."""
+        self.failed: tuple[str, Failure] | None = None
+        """Which of its nodes failed it, and how, where its failure is kept: it turns back."""
 
 
 class Rounds:
     """How far an each or a repeat has come."""
 
-    __slots__ = ("ended", "given", "scopes", "unbuilt", "values")
+    __slots__ = ("ended", "failures", "given", "scopes", "unbuilt", "values")
 
     def __init__(self, given: Sequence[Raw]) -> None:
         self.given: list[Raw] = [*given]
@@ -207,11 +209,18 @@ class Rounds:
         self.scopes: list[Scope] = []
         """The rounds that have begun."""
         self.ended = 0
-        """How many of them are over, and have a value."""
+        """How many of them are over, and have a value or a failure that is kept."""
+        self.failures: dict[int, tuple[str, Failure]] = {}
+        """Which nodes failed rounds, and how; all that these had done is undone."""
         self.values: list[Raw | None] = [None] * len(self.given)
         """What each round has given."""
         self.unbuilt: list[int] = []
         """Rounds that have ended, and whose value is to be computed."""
+
+    @property
+    def done(self) -> int:
+        """How many rounds have a value."""
+        return self.ended - len(self.failures)
 
 
 class Results:
@@ -248,6 +257,7 @@ class RunState:
         "ended",
         "ended_at",
         "fact_count",
+        "failing",
         "graph",
         "has_waited",
         "in_flight",
@@ -285,6 +295,8 @@ class RunState:
         """How far each each and each repeat has come that has begun."""
         self.scopes: dict[int, Scope] = {}
         """In which round each node is that the graph has grown."""
+        self.failing: list[Scope] = []
+        """Rounds that have failed by themselves, and turn back while the run goes forward."""
         self.nodes: list[NodeState] = [NodeState(len(node.needs)) for node in plan.nodes]
         """Where each node of `graph` stands."""
         self.fact_count: int = 0
@@ -342,6 +354,23 @@ class RunState:
         """Return the results that a node can see, by the numbers of the plan."""
         scope = self.scopes.get(index)
         return self.results if scope is None else Results(self, scope)
+
+    def nodes_within(self, scope: Scope) -> Iterator[int]:
+        """Give the nodes of a round, and of all rounds that have begun within it."""
+        for index in range(scope.base, scope.base + len(scope.block.nodes)):
+            yield index
+            if index in self.rounds:
+                for inner in self.rounds[index].scopes:
+                    yield from self.nodes_within(inner)
+
+    def is_in_failing_round(self, index: int) -> bool:
+        """Say whether a round that the node is in turns back."""
+        if not self.failing:
+            return False
+        scope = self.scopes.get(index)
+        while scope is not None and scope.failed is None:
+            scope = scope.outer
+        return scope is not None
 
     def number_of(self, index: int) -> int:
         """Return the number by which the plan and its code know a node of the graph."""

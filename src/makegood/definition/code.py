@@ -150,6 +150,8 @@ class NodeCode:
     """
     holds: Callable[[Inputs, Results], bool]
     """Says whether the node is to happen: its `.when` guard, or the flag of an expect."""
+    otherwise: Read | None = None
+    """Reads the node's result where its guard does not hold, if that is not None."""
     undo: RemedyCode | None = None
     compensate: CompensateCode | None = None
     error: BaseException | None = None

@@ -180,6 +180,12 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     """How many rounds there may be."""
     is_judged: bool = False
     """Whether a function says when a repeat is over, and not the number of rounds alone."""
+    keeps_failures: bool = False
+    """Whether a round that fails is undone by itself, and its failure is one of the outcomes."""
+    done_min: int = 0
+    """How many rounds must be done where failures are kept; with fewer the node itself fails."""
+    is_quorum: bool = False
+    """Whether no further round begins once so many are done."""
 
     @property
     def whole(self) -> int | None:
@@ -219,6 +225,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     feeds: tuple[int, ...] = ()
     """The nodes that wait for this one, in order of index, each once."""
     when: Source | None = None
+    otherwise: Source | None = None
+    """What its result is where its guard does not hold; without it, None."""
     returns: str = "None"
     retry: Backoff = Backoff()
     timeout: timedelta | None = timedelta(seconds=30)
@@ -318,6 +326,7 @@ def _shape_of(node: Node) -> tuple[object, ...]:
         node.optional,
         node.pivot,
         # What a plan does without has no part in its fingerprint, which stays as it was.
+        *([("otherwise", node.otherwise)] if node.otherwise else ()),
         *([node.branch] if node.branch else ()),
         *([node.cases] if node.cases else ()),
         *(
@@ -326,4 +335,5 @@ def _shape_of(node: Node) -> tuple[object, ...]:
             else ()
         ),
         *([["record", node.record]] if node.record else ()),
+        *([(block.done_min, block.is_quorum)] if block and block.keeps_failures else ()),
     )

@@ -35,7 +35,7 @@ from makegood.definition.recipe import (
     query_recipe,
     step_recipe,
 )
-from makegood.definition.trace import UNWIRED, Wiring, current_trace
+from makegood.definition.trace import NOTHING_INSTEAD, UNWIRED, Wiring, current_trace, guarded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -73,10 +73,23 @@ class Step(Generic[P, R]):
         """Return a copy that waits for these results without taking them."""
         return replace(self, wiring=replace(self.wiring, after=(*self.wiring.after, *results)))
 
-    def when(self, flag: bool) -> Step[P, R | None]:  # noqa: FBT001 - a placeholder, not an option
-        """Return a copy that happens only if the flag holds, and else gives None."""
-        guarded = replace(self.wiring, when=(*self.wiring.when, flag))
-        return cast("Step[P, R | None]", replace(self, wiring=guarded))
+    @overload
+    def when(self, flag: bool) -> Step[P, R | None]: ...  # noqa: FBT001 - a placeholder
+    @overload
+    def when(self, flag: bool, *, otherwise: R) -> Step[P, R]: ...  # noqa: FBT001 - as above
+    def when(
+        self,
+        flag: bool,  # noqa: FBT001 - as above
+        *,
+        otherwise: object = NOTHING_INSTEAD,
+    ) -> Step[P, R | None] | Step[P, R]:
+        """Return a copy that happens only if the flag holds, and else gives `otherwise`, or None.
+
+        `otherwise` is a constant, an input, a result or a part of one: a value that is known
+        already, such as one that was kept from before. What does not happen is not undone.
+        """
+        wiring = guarded(self.wiring, flag, otherwise)
+        return cast("Step[P, R | None]", replace(self, wiring=wiring))
 
     def __repr__(self) -> str:
         return _repr("step", self.recipe, self.wiring)
@@ -101,10 +114,23 @@ class Query(Generic[P, R]):
         """Return a copy that waits for these results without taking them."""
         return replace(self, wiring=replace(self.wiring, after=(*self.wiring.after, *results)))
 
-    def when(self, flag: bool) -> Query[P, R | None]:  # noqa: FBT001 - a placeholder
-        """Return a copy that happens only if the flag holds, and else gives None."""
-        guarded = replace(self.wiring, when=(*self.wiring.when, flag))
-        return cast("Query[P, R | None]", replace(self, wiring=guarded))
+    @overload
+    def when(self, flag: bool) -> Query[P, R | None]: ...  # noqa: FBT001 - a placeholder
+    @overload
+    def when(self, flag: bool, *, otherwise: R) -> Query[P, R]: ...  # noqa: FBT001 - as above
+    def when(
+        self,
+        flag: bool,  # noqa: FBT001 - as above
+        *,
+        otherwise: object = NOTHING_INSTEAD,
+    ) -> Query[P, R | None] | Query[P, R]:
+        """Return a copy that happens only if the flag holds, and else gives `otherwise`, or None.
+
+        `otherwise` is a constant, an input, a result or a part of one: a value that is known
+        already, such as one that was kept from before. What does not happen is not undone.
+        """
+        wiring = guarded(self.wiring, flag, otherwise)
+        return cast("Query[P, R | None]", replace(self, wiring=wiring))
 
     def __repr__(self) -> str:
         return _repr("query", self.recipe, self.wiring)
@@ -129,10 +155,23 @@ class Pure(Generic[P, R]):
         """Return a copy that waits for these results without taking them."""
         return replace(self, wiring=replace(self.wiring, after=(*self.wiring.after, *results)))
 
-    def when(self, flag: bool) -> Pure[P, R | None]:  # noqa: FBT001 - a placeholder
-        """Return a copy that happens only if the flag holds, and else gives None."""
-        guarded = replace(self.wiring, when=(*self.wiring.when, flag))
-        return cast("Pure[P, R | None]", replace(self, wiring=guarded))
+    @overload
+    def when(self, flag: bool) -> Pure[P, R | None]: ...  # noqa: FBT001 - a placeholder
+    @overload
+    def when(self, flag: bool, *, otherwise: R) -> Pure[P, R]: ...  # noqa: FBT001 - as above
+    def when(
+        self,
+        flag: bool,  # noqa: FBT001 - as above
+        *,
+        otherwise: object = NOTHING_INSTEAD,
+    ) -> Pure[P, R | None] | Pure[P, R]:
+        """Return a copy that happens only if the flag holds, and else gives `otherwise`, or None.
+
+        `otherwise` is a constant, an input, a result or a part of one: a value that is known
+        already, such as one that was kept from before. What does not happen is not undone.
+        """
+        wiring = guarded(self.wiring, flag, otherwise)
+        return cast("Pure[P, R | None]", replace(self, wiring=wiring))
 
     def __repr__(self) -> str:
         return _repr("pure", self.recipe, self.wiring)

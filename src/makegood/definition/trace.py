@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
     from makegood.definition.reading.signature import Parameter
 
-__all__ = ["UNWIRED", "Trace", "Traced", "Wiring", "current_trace"]
+__all__ = ["NOTHING_INSTEAD", "UNWIRED", "Trace", "Traced", "Wiring", "current_trace", "guarded"]
 
 _current: ContextVar[Trace | None] = ContextVar("makegood_trace", default=None)
 
@@ -65,6 +65,10 @@ def current_trace(what: str, remedy: str) -> Trace:
     return trace
 
 
+NOTHING_INSTEAD = object()
+"""What `otherwise=` is where a guard only skips: None is a value that it may give."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Wiring:
     """How a body wires one use of a step: its name, what it waits for, its guard."""
@@ -72,10 +76,17 @@ class Wiring:
     name: str | None = None
     after: tuple[object, ...] = ()
     when: tuple[object, ...] = ()
+    otherwise: object = NOTHING_INSTEAD
+    """What its result is where its guard does not hold."""
 
 
 UNWIRED = Wiring()
 """How a step is wired before a body does it."""
+
+
+def guarded(wiring: Wiring, flag: object, otherwise: object) -> Wiring:
+    """Return how a body wires a step that happens only if a flag holds."""
+    return replace(wiring, when=(*wiring.when, flag), otherwise=otherwise)
 
 
 class Trace:
@@ -175,23 +186,26 @@ class Trace:
         arguments, readers = self._arguments(path, recipe, args, kwargs, needs)
         needs.update(self._waited_for(path, result) for result in wiring.after)
         guard = self._guard(path, wiring.when, needs)
+        kind = recipe.signature.returns
+        otherwise = self._otherwise(path, kind, wiring.otherwise, needs)
         node = msgspec.structs.replace(
             recipe.node,
             path=path,
             arguments=arguments,
             when=guard and guard.source,
+            otherwise=otherwise and otherwise.source,
         )
         code = NodeCode(
             body=recipe.body,
             result=recipe.result,
             arguments=gather(readers, path),
             holds=guard.read if guard else always,
+            otherwise=otherwise.read if otherwise else None,
             undo=recipe.undo,
             compensate=recipe.compensate,
             record=recipe.record,
         )
-        kind = recipe.signature.returns
-        is_maybe = node.optional or guard is not None
+        is_maybe = node.optional or (guard is not None and otherwise is None)
         number = self.place(node, code, needs, recipe=recipe)
         return self.result_of(number, or_none(kind) if is_maybe else kind)
 
@@ -377,6 +391,24 @@ class Trace:
             )
             raise DefinitionError(message)
         return self.flag(f"the guard of `{path}`", flags[0], needs)
+
+    def _otherwise(
+        self, path: str, kind: TypeForm, value: object, needs: set[int]
+    ) -> Traced | None:
+        """Return what a guarded node gives when it does not happen, if that is said."""
+        if value is NOTHING_INSTEAD:
+            return None
+        where = f"`otherwise: {type_name(kind)}` of `{path}`"
+        if not is_placeholder(value):
+            return constant_of(value, kind, where)
+        given = self.placed(value, where, needs)
+        if not fits(given.type, kind):
+            message = (
+                f"{caller()}: {where} is given `{reveal(value).text}`, which is "
+                f"{type_name(given.type)}; give it {type_name(kind)}, or convert it in pure(…)"
+            )
+            raise DefinitionError(message)
+        return given
 
     def flag(self, where: str, flag: object, needs: set[int]) -> Traced:
         """Return a flag of the run, having checked that it is one."""

@@ -54,6 +54,7 @@ __all__ = [
     "resolved",
     "shown",
     "signature",
+    "sources",
     "sub_path",
     "whole_of",
 ]
@@ -169,6 +170,7 @@ def resolved(node: Node, bases: dict[int, int]) -> Node:
             replace(item, source=_resolved(item.source, bases)) for item in node.arguments
         ),
         when=None if node.when is None else _resolved(node.when, bases),
+        otherwise=None if node.otherwise is None else _resolved(node.otherwise, bases),
         cases=tuple(replace(case, returns=_resolved(case.returns, bases)) for case in node.cases),
     )
 
@@ -348,12 +350,19 @@ def ends(plan: Plan, switch: int) -> list[End]:
 
 
 def _carried(node: Node, needed: int) -> Carries:
-    given = (leaf for item in node.arguments for leaf in leaves(item.source))
+    given = (leaf for source in sources(node) for leaf in leaves(source))
     if any(isinstance(leaf, FromNode) and leaf.node == needed for leaf in given):
         return "data"
     asked = () if node.when is None else leaves(node.when)
     is_guard = any(isinstance(leaf, FromNode) and leaf.node == needed for leaf in asked)
     return "guard" if is_guard else "order"
+
+
+def sources(node: Node) -> Iterator[Source]:
+    """Return where a node's values come from: what it is given, and what it gives instead."""
+    yield from (item.source for item in node.arguments)
+    if node.otherwise is not None:
+        yield node.otherwise
 
 
 def leaves(source: Source) -> Iterator[FromInput | FromNode]:
@@ -411,22 +420,39 @@ def _slept(name: str, source: Source) -> str:
 def _rounds(kind: Kind, block: Block) -> str:
     """Say how many rounds there are, or how many at once."""
     if kind is Kind.EACH:
-        return f"{block.at_once} at once"
+        at_once = f"{block.at_once} at once"
+        if not block.keeps_failures:
+            return at_once
+        enough = f"until {block.done_min:,} are done" if block.is_quorum else "failures are kept"
+        least = f", at least {block.done_min:,} done" if block.done_min else ""
+        return f"{at_once}, {enough}{'' if block.is_quorum else least}"
     return (
         f"at most {block.rounds_max:,} times" if block.is_judged else f"{block.rounds_max:,} times"
     )
 
 
 def guard(plan: Plan, node: Node) -> str | None:
-    """Return what must hold for the node to run, or None."""
+    """Return what must hold for the node to run, and what it gives otherwise; or None."""
     if node.when is None:
         return None
-    named = (
-        f"{leaf.name if isinstance(leaf, FromInput) else plan.nodes[leaf.node].path}"
-        f"{sub_path(leaf.path)}"
-        for leaf in leaves(node.when)
-    )
-    return f"when {', '.join(named)}"
+    when = f"when {_named(plan, node.when)}"
+    return when if node.otherwise is None else f"{when}, else {_named(plan, node.otherwise)}"
+
+
+def _named(plan: Plan, source: Source) -> str:
+    match source:
+        case Constant(json):
+            return json
+        case FromInput(name, path):
+            return f"{name}{sub_path(path)}"
+        case FromNode(node, path):
+            return f"{plan.nodes[node].path}{sub_path(path)}"
+        case FromRound(path=path):
+            return f"item{sub_path(path)}"
+        case Items() | Pairs():
+            return "several values"
+        case _:
+            assert_never(source)
 
 
 def limits(node: Node) -> Iterator[str]:

@@ -22,6 +22,7 @@ from makegood.picture.graph import (
     plan_of,
     remedies,
     shown,
+    sources,
     sub_path,
     whole_of,
 )
@@ -243,8 +244,8 @@ def _edges(plan: Plan, node: Node) -> Iterator[str]:
     """Draw what a node waits for: data, then its guard, then order alone."""
     target = _node_id(node.path)
     data: dict[str, list[str]] = {}
-    for item in node.arguments:
-        for origin, part in _origins(plan, item.source):
+    for source in sources(node):
+        for origin, part in _origins(plan, source):
             data.setdefault(origin, []).append(part)
     for origin, parts in data.items():
         named = ", ".join(dict.fromkeys(filter(None, parts)))

@@ -41,7 +41,7 @@ _Outcome = (
     | facts.UndoDone
     | facts.UndoFailed
 )
-_OfFlow = facts.Chosen | facts.SleepBegan | facts.ItemsListed | facts.RoundBegan | facts.RoundDone
+_OfFlow = facts.Chosen | facts.SleepBegan | words.OfRounds
 _OfNode = (
     _OfFlow
     | facts.Guarded
@@ -148,6 +148,8 @@ class Teller:
                 | facts.ItemsListed()
                 | facts.RoundBegan()
                 | facts.RoundDone()
+                | facts.RoundFailed()
+                | facts.RoundGaveUp()
                 | facts.NodeSkipped()
                 | facts.NodeStopped()
                 | facts.NodeGaveUp()
@@ -248,14 +250,8 @@ class Teller:
         if failure is None:
             self._add(Happening.COMPUTED, self._ended_well(node), path)
             return
-        match node.kind:
-            case Kind.EXPECT:
-                text = "fails the run" if node.function == "fail" else "does not hold"
-            case Kind.REPEAT | Kind.EACH:
-                text = "cannot go on"
-            case _:
-                text = "cannot be computed"
-        self._add(Happening.FAILED, f"{text}: {failure}", path, failure=failure)
+        text = f"{words.uncomputed(node)}: {failure}"
+        self._add(Happening.FAILED, text, path, failure=failure)
 
     def _ended_well(self, node: Node) -> str:
         """Say what it means that a node without a body of its own has its result."""
@@ -272,7 +268,8 @@ class Teller:
                 return said
             case Kind.EACH | Kind.REPEAT:
                 rounds = self.state.rounds[self.state.positions[node.path]]
-                return f"{words.rounds(rounds.ended)} done"
+                failed = f", {len(rounds.failures):,} failed" if rounds.failures else ""
+                return f"{words.rounds(rounds.done)} done{failed}"
             case _:
                 return "computed"
 
@@ -291,16 +288,22 @@ class Teller:
                 | facts.ItemsListed()
                 | facts.RoundBegan()
                 | facts.RoundDone()
+                | facts.RoundFailed()
+                | facts.RoundGaveUp()
             ):
                 self._tell_of_flow(fact)
             case facts.NodeSkipped():
                 why = words.skipped_because(fact.reason)
+                if bytes(fact.instead) != b"null":
+                    why = f"{why}, and something else is its result"
                 self._conclude(path, Happening.SKIPPED, f"skipped: {why}", note=why)
             case facts.NodeStopped():
                 if (path, "do") in self._at_work:
                     self._end(path, "do", Ending.STOPPED)
                 else:
-                    text = "not tried again: the run goes back"
+                    is_alone = self.state.is_in_failing_round(self.state.positions[path])
+                    whole = "its round" if is_alone else "the run"
+                    text = f"not tried again: {whole} goes back"
                     self._conclude(path, Happening.STOPPED, text)
             case facts.NodeGaveUp():
                 text = "definitely failed: nothing of it is left"
@@ -332,16 +335,13 @@ class Teller:
                 self._slept_from[path] = self._now
                 until = as_datetime(fact.due)
                 self._add(Happening.ASLEEP, f"sleeps until {until:%Y-%m-%d %H:%M:%S}", path)
-            case facts.ItemsListed():
-                many = words.rounds(len(fact.items))
-                self._add(Happening.ROUNDS, f"begins {many}", path)
-            case facts.RoundBegan():
-                number = len(self.state.rounds[self.state.positions[path]].given) - 1
-                self._add(Happening.ROUNDS, f"begins round [{number}]", path)
-            case facts.RoundDone():
-                return
+            case facts.RoundFailed():
+                text = words.of_rounds(fact, self.state)
+                self._add(Happening.FAILED, text, path, failure=fact.failure)
             case _:
-                assert_never(fact)
+                text = words.of_rounds(fact, self.state)
+                if text:
+                    self._add(Happening.ROUNDS, text, path)
 
     def _note_dropped(self, switch: int, chosen: str) -> None:
         """Note of every node in the other branches, and of what branches off there, why."""

@@ -134,7 +134,7 @@ def _note(state: RunState, index: int) -> str:
     if rounds is None:
         return ""
     many = words.rounds(len(rounds.given))
-    return many if rounds.ended == len(rounds.given) else f"{rounds.ended:,} of {many} done"
+    return many if rounds.done == len(rounds.given) else f"{rounds.done:,} of {many} done"
 
 
 def _moment(instant: Instant | None) -> datetime | None:

@@ -9,9 +9,14 @@ from msgspec.structs import replace
 
 from makegood.decision.facts import (
     Cause,
+    ItemsListed,
     ParkReason,
     Proceeded,
     Rollback,
+    RoundBegan,
+    RoundDone,
+    RoundFailed,
+    RoundGaveUp,
     RunEnded,
     SkipReason,
 )
@@ -32,12 +37,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from makegood.decision.state import RunState
     from makegood.definition.plan import Node
     from makegood.picture.story import Entry, NodeStory
     from makegood.values.verdict import Settlement
 
 __all__ = [
     "REQUESTS",
+    "OfRounds",
     "allowed",
     "became",
     "cause",
@@ -45,6 +52,7 @@ __all__ = [
     "kept_because",
     "lasted",
     "moment",
+    "of_rounds",
     "park_reason",
     "put_in_words",
     "rounds",
@@ -52,8 +60,12 @@ __all__ = [
     "skipped_because",
     "slept",
     "trouble",
+    "uncomputed",
     "verdict",
 ]
+
+OfRounds = ItemsListed | RoundBegan | RoundDone | RoundFailed | RoundGaveUp
+"""What happens to the rounds of an each or a repeat."""
 
 _UNITS = (("d", "days"), ("h", "hours"), ("min", "minutes"), ("s", "seconds"))
 _SECOND = timedelta(seconds=1)
@@ -274,6 +286,35 @@ def park_reason(why: ParkReason) -> str:
             return "it is past its pivot, cannot go back, and has no attempt left to go on"
         case _:
             assert_never(why)
+
+
+def of_rounds(fact: OfRounds, state: RunState) -> str:
+    """Say what happened to the rounds of a node, or nothing where their nodes say it."""
+    match fact:
+        case ItemsListed():
+            return f"begins {rounds(len(fact.items))}"
+        case RoundBegan():
+            number = len(state.rounds[state.positions[fact.node]].given) - 1
+            return f"begins round [{number}]"
+        case RoundDone():
+            return ""
+        case RoundFailed():
+            return f"what round [{fact.round}] gives cannot be computed: {fact.failure}"
+        case RoundGaveUp():
+            return f"gives up round [{fact.round}]: what it had done is made good"
+        case _:
+            assert_never(fact)
+
+
+def uncomputed(node: Node) -> str:
+    """Say what it means that something could not be computed, or did not hold."""
+    match node.kind:
+        case Kind.EXPECT:
+            return "fails the run" if node.function == "fail" else "does not hold"
+        case Kind.REPEAT | Kind.EACH:
+            return "cannot go on"
+        case _:
+            return "cannot be computed"
 
 
 def skipped_because(why: SkipReason) -> str:

@@ -156,7 +156,7 @@ def _on_node(node: Node, current: NodeState, state: RunState, index: int) -> Nod
         due=None if due is None else as_datetime(due),
         case=current.case,
         rounds=None if rounds is None else len(rounds.given),
-        rounds_done=None if rounds is None else rounds.ended,
+        rounds_done=None if rounds is None else rounds.done,
         failure=current.failure,
         undo_failure=current.undo_failure,
     )

@@ -65,7 +65,12 @@ CHANGED: list[tuple[Fact, Fact]] = [
     ),
     (facts.RoundBegan("again", TOLD), facts.RoundBegan("again", NOTHING)),
     (facts.RoundDone("lines", 1, TOLD), facts.RoundDone("lines", 1, NOTHING)),
+    (
+        facts.NodeSkipped("pay", facts.SkipReason.GUARD, AT, TOLD),
+        facts.NodeSkipped("pay", facts.SkipReason.GUARD, AT),
+    ),
     (facts.NodeFailed("pay", FAILURE, AT), facts.NodeFailed("pay", NAMED, AT)),
+    (facts.RoundFailed("lines", 1, FAILURE, AT), facts.RoundFailed("lines", 1, NAMED, AT)),
     (facts.EffectUnrecorded("pay", FAILURE, AT), facts.EffectUnrecorded("pay", NAMED, AT)),
     (facts.CompensateFailed("pay", FAILURE, AT), facts.CompensateFailed("pay", NAMED, AT)),
     (facts.UndoFailed("pay", FAILURE, AT), facts.UndoFailed("pay", NAMED, AT)),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 FLOW = """
 from makegood.definition.flow.branching import switch
 from makegood.definition.flow.failing import fail
-from makegood.definition.flow.looping import each, repeat
+from makegood.definition.flow.looping import Collect, Quorum, each, repeat
 from makegood.definition.flow.sleeping import sleep
 
 class Method(Enum):
@@ -72,6 +72,15 @@ ends = step(pay, name="ends", irreversible="it is only a test", pivot=True)
         ("each(order.lines, lambda: packs(order.id))  # wrong", "a round is a lambda with one"),
         ("each(order.lines, lambda line: line)  # wrong", "a round of `each` has no steps"),
         ("each(order.lines, packs, at_once=0)  # wrong", "at_once is 0; give 1 to 1,000"),
+        (
+            "each(order.lines, packs, policy=Collect(done_min=-1))  # wrong",
+            "done_min is -1; give 0 to 10,000",
+        ),
+        ("each(order.lines, packs, policy=Quorum(0))  # wrong", "Quorum is 0; give 1 to 10,000"),
+        (
+            'each(order.lines, packs, policy="collect")  # wrong',
+            "the policy of `each` is 'collect'; give it Collect() or Quorum(…)",
+        ),
         ("each(order.lines, lambda line: ends(order))  # wrong", "`ends` is the pivot"),
         ("each(order.lines, lambda line: grows(line))  # wrong", "is given `an item of each`"),
         ("repeat(grows, order.total, times_max=0)  # wrong", "times_max is 0"),

@@ -23,8 +23,17 @@ if TYPE_CHECKING:
 
     from makegood.decision.state import RunState
     from makegood.definition.plan import Block, Node
+    from makegood.values.verdict import Failure
 
-__all__ = ["begin_rounds", "end_in_round", "take_rounds"]
+__all__ = [
+    "begin_rounds",
+    "end_in_round",
+    "fail_round",
+    "is_enough",
+    "is_over",
+    "take_rounds",
+    "turn_round_back",
+]
 
 
 def take_rounds(state: RunState, index: int, given: Sequence[Raw]) -> Rounds:
@@ -46,6 +55,45 @@ def begin_rounds(state: RunState, index: int) -> list[int]:
     while len(rounds.scopes) < min(len(rounds.given), rounds.ended + block.at_once):
         ready += _grow(state, index, block, rounds)
     return ready
+
+
+def is_over(state: RunState, index: int) -> bool:
+    """Say whether no round of it will begin any more, and none is to be waited for."""
+    rounds, block = state.rounds[index], _block_of(state, index)
+    many = len(rounds.given)
+    if rounds.ended == many or many - len(rounds.failures) < block.done_min:
+        return True
+    return is_enough(state, index) and rounds.ended == len(rounds.scopes)
+
+
+def is_enough(state: RunState, index: int) -> bool:
+    """Say whether so many rounds are done that no further one is to begin."""
+    block = _block_of(state, index)
+    return block.is_quorum and state.rounds[index].done >= block.done_min
+
+
+def turn_round_back(state: RunState, index: int, path: str, failure: Failure) -> bool:
+    """Let the round that keeps the failure of this node turn back; say whether there is one.
+
+    It is the innermost one that keeps failures. A round that turns back takes all rounds within
+    it along, also those that turned back by themselves.
+    """
+    scope = state.scopes.get(index)
+    while scope is not None and not scope.block.keeps_failures:
+        scope = scope.outer
+    if scope is None or state.rolling_back is not None:
+        return False
+    if not state.is_in_failing_round(index):
+        fail_round(state, scope, path, failure)
+    return True
+
+
+def fail_round(state: RunState, scope: Scope, path: str, failure: Failure) -> None:
+    """Let a round turn back: nothing of it begins any more."""
+    scope.failed = (path, failure)
+    within = {*state.nodes_within(scope)}
+    state.failing = [each for each in state.failing if each.base not in within] + [scope]
+    state.ready = [each for each in state.ready if each not in within]
 
 
 def end_in_round(state: RunState, index: int) -> int | None:

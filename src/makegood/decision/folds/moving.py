@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from makegood.decision.folds.growing import begin_rounds, end_in_round
+from makegood.decision.folds.growing import (
+    begin_rounds,
+    end_in_round,
+    is_enough,
+    is_over,
+)
 from makegood.decision.state import (
     DECIDED,
     IN_FLIGHT,
@@ -90,11 +95,12 @@ def go_round(state: RunState, index: int) -> None:
     if node.phase is not Phase.IN_ROUNDS:
         # Something of it is about to be computed, or could not be: that comes first.
         return
-    if state.rolling_back is None:
+    is_last, goes_on = is_over(state, index), _goes_forward(state, index)
+    if goes_on and not is_last and not is_enough(state, index):
         state.ready += begin_rounds(state, index)
-    if rounds.unbuilt or rounds.ended == len(rounds.given):
+    if rounds.unbuilt or is_last:
         node.phase = Phase.READY
-        if state.rolling_back is None:
+        if goes_on:
             state.ready.append(index)
 
 
@@ -104,8 +110,12 @@ def meet(state: RunState, index: int) -> None:
     node.unmet -= 1
     if node.unmet == 0:
         node.phase = Phase.READY
-        if state.rolling_back is None:
+        if _goes_forward(state, index):
             state.ready.append(index)
+
+
+def _goes_forward(state: RunState, index: int) -> bool:
+    return state.rolling_back is None and not state.is_in_failing_round(index)
 
 
 def drop(state: RunState, inside: Sequence[int]) -> None:

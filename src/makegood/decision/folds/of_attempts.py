@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from makegood.decision import facts
 from makegood.decision.facts import SkipReason
+from makegood.decision.folds.growing import turn_round_back
 from makegood.decision.folds.moving import at, complete, leave, release
 from makegood.decision.state import (
     Phase,
@@ -95,6 +96,8 @@ def _node_skipped(state: RunState, fact: facts.NodeSkipped) -> None:
     index, node = at(state, fact.node)
     leave(state, index, node)
     node.phase = Phase.SKIPPED
+    if bytes(fact.instead) != b"null":
+        state.results[index] = fact.instead
     if fact.reason is SkipReason.IN_DOUBT:
         state.skipped_in_doubt.append(index)
     else:
@@ -113,7 +116,9 @@ def _node_gave_up(state: RunState, fact: facts.NodeGaveUp) -> None:
     leave(state, index, node)
     node.phase = Phase.GAVE_UP
     node.doubt = False
-    state.unwilling.append(index)
+    assert node.failure is not None, "what gave up has failed"
+    if not turn_round_back(state, index, fact.node, node.failure):
+        state.unwilling.append(index)
 
 
 def _node_stuck(state: RunState, fact: facts.NodeStuck) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from makegood.decision import facts
-from makegood.decision.folds.growing import take_rounds
+from makegood.decision.folds.growing import fail_round, take_rounds
 from makegood.decision.folds.moving import at, drop, go_round, leave, meet
 from makegood.decision.state import (
     Phase,
@@ -70,6 +70,34 @@ def _round_done(state: RunState, fact: facts.RoundDone) -> None:
     go_round(state, index)
 
 
+def _round_failed(state: RunState, fact: facts.RoundFailed) -> None:
+    index, node = at(state, fact.node)
+    leave(state, index, node)
+    node.phase = Phase.IN_ROUNDS
+    rounds = state.rounds[index]
+    rounds.unbuilt.remove(fact.round)
+    fail_round(state, rounds.scopes[fact.round], fact.node, fact.failure)
+    go_round(state, index)
+
+
+def _round_gave_up(state: RunState, fact: facts.RoundGaveUp) -> None:
+    index, _node = at(state, fact.node)
+    rounds = state.rounds[index]
+    scope = rounds.scopes[fact.round]
+    assert scope.failed is not None, "a round turns back because of a failure"
+    state.failing.remove(scope)
+    state.unended -= sum(
+        state.nodes[each].phase not in _COUNTED for each in state.nodes_within(scope)
+    )
+    rounds.failures[fact.round] = scope.failed
+    rounds.ended += 1
+    go_round(state, index)
+
+
+_COUNTED = frozenset({Phase.DONE, Phase.SKIPPED, Phase.UNDONE, Phase.KEPT})
+"""Phases of nodes that are no longer counted as unended."""
+
+
 # Any: each fold takes the one class of fact that it is registered for.
 FOLDS: dict[type, Callable[[RunState, Any], None]] = {
     facts.Chosen: _chosen,
@@ -77,4 +105,6 @@ FOLDS: dict[type, Callable[[RunState, Any], None]] = {
     facts.ItemsListed: _items_listed,
     facts.RoundBegan: _round_began,
     facts.RoundDone: _round_done,
+    facts.RoundFailed: _round_failed,
+    facts.RoundGaveUp: _round_gave_up,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from makegood.decision.words import SkipReason
+from makegood.values.codec import NULL
 from makegood.values.instants import Instant
 from makegood.values.verdict import Failure
 
@@ -76,12 +77,13 @@ class Guarded(msgspec.Struct, frozen=True, tag="guarded", gc=False):
     node: str
 
 
-class NodeSkipped(msgspec.Struct, frozen=True, tag="node_skipped", gc=False):
-    """The node has no result: None."""
+class NodeSkipped(msgspec.Struct, frozen=True, tag="node_skipped", omit_defaults=True, gc=False):
+    """The node did not happen, and has no result: None, or what its guard gives instead."""
 
     node: str
     reason: SkipReason
     at: Instant
+    instead: msgspec.Raw = NULL
 
 
 class NodeStopped(msgspec.Struct, frozen=True, tag="node_stopped", gc=False):

@@ -5,8 +5,17 @@ from __future__ import annotations
 import msgspec
 
 from makegood.values.instants import Instant
+from makegood.values.verdict import Failure
 
-__all__ = ["Chosen", "ItemsListed", "RoundBegan", "RoundDone", "SleepBegan"]
+__all__ = [
+    "Chosen",
+    "ItemsListed",
+    "RoundBegan",
+    "RoundDone",
+    "RoundFailed",
+    "RoundGaveUp",
+    "SleepBegan",
+]
 
 
 class Chosen(msgspec.Struct, frozen=True, tag="chosen", gc=False):
@@ -36,6 +45,23 @@ class RoundDone(msgspec.Struct, frozen=True, tag="round_done", gc=False):
     node: str
     round: int
     value: msgspec.Raw
+
+
+class RoundFailed(msgspec.Struct, frozen=True, tag="round_failed", gc=False):
+    """What a round gives could not be computed, and its failure is kept: it turns back."""
+
+    node: str
+    round: int
+    failure: Failure
+    at: Instant
+
+
+class RoundGaveUp(msgspec.Struct, frozen=True, tag="round_gave_up", gc=False):
+    """A round that failed, and whose failure is kept, has come back: nothing of it is left."""
+
+    node: str
+    round: int
+    at: Instant
 
 
 class SleepBegan(msgspec.Struct, frozen=True, tag="sleep_began", gc=False):

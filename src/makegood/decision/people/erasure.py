@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from msgspec import Raw
 from msgspec.structs import replace
 
 from makegood.decision import facts
+from makegood.values.codec import NULL
 from makegood.values.verdict import (
     Abort,
     ItDidNotHappen,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["without_values"]
 
-_NOTHING = Raw(b"null")
+_NOTHING = NULL
 
 
 def without_values(fact: Fact) -> Fact:
@@ -39,12 +39,18 @@ def without_values(fact: Fact) -> Fact:
         case facts.RunStarted():
             # Parameters are named by the program, and the key is what finds the run again.
             return replace(fact, inputs=dict.fromkeys(fact.inputs, _NOTHING), context={})
-        case facts.NodeDone():
-            return replace(fact, result=_NOTHING)
-        case facts.Recorded() | facts.ItemsListed() | facts.RoundBegan() | facts.RoundDone():
+        case (
+            facts.NodeDone()
+            | facts.NodeSkipped()
+            | facts.Recorded()
+            | facts.ItemsListed()
+            | facts.RoundBegan()
+            | facts.RoundDone()
+        ):
             return _valueless(fact)
         case (
             facts.NodeFailed()
+            | facts.RoundFailed()
             | facts.EffectUnrecorded()
             | facts.CompensateFailed()
             | facts.UndoFailed()
@@ -69,8 +75,8 @@ def without_values(fact: Fact) -> Fact:
             | facts.RetryScheduled()
             | facts.Guarded()
             | facts.Chosen()
+            | facts.RoundGaveUp()
             | facts.SleepBegan()
-            | facts.NodeSkipped()
             | facts.NodeStopped()
             | facts.NodeGaveUp()
             | facts.NodeStuck()
@@ -95,11 +101,22 @@ def without_values(fact: Fact) -> Fact:
             assert_never(fact)
 
 
-_Valued = facts.Recorded | facts.ItemsListed | facts.RoundBegan | facts.RoundDone
+_Valued = (
+    facts.NodeDone
+    | facts.NodeSkipped
+    | facts.Recorded
+    | facts.ItemsListed
+    | facts.RoundBegan
+    | facts.RoundDone
+)
 
 
 def _valueless(fact: _Valued) -> _Valued:
     match fact:
+        case facts.NodeDone():
+            return replace(fact, result=_NOTHING)
+        case facts.NodeSkipped():
+            return replace(fact, instead=_NOTHING)
         case facts.ItemsListed():
             return replace(fact, items=(_NOTHING,) * len(fact.items))
         case facts.Recorded() | facts.RoundBegan() | facts.RoundDone():

@@ -3,13 +3,17 @@
 The body is traced once, when the workflow is declared, as a block of the plan. Every round gets
 nodes of its own when it begins, so each is retried, asked about and undone like any other node, in
 the one order of the whole run.
+
+What becomes of the others when a round fails is the policy of an each: the run fails (the default),
+the failures are kept beside the results (`Collect`), or so many are enough (`Quorum`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import GenericAlias
-from typing import TYPE_CHECKING, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, TypeVar, Union, cast, get_args, get_origin, overload
 
 from makegood.definition.code import BodyCode, NodeCode, RoundsCode, always, gather
 from makegood.definition.placeholder import is_placeholder
@@ -20,12 +24,13 @@ from makegood.definition.trace import current_trace
 from makegood.errors import DefinitionError
 from makegood.values.codec import codec_of
 from makegood.values.limits import ITEMS_MAX, ROUNDS_MAX
+from makegood.values.rounds import Failed, Succeeded, Unneeded
 
 if TYPE_CHECKING:
     from makegood.definition.flow.traced import Framed, Traced
     from makegood.definition.trace import Trace
 
-__all__ = ["each", "repeat"]
+__all__ = ["Collect", "Quorum", "each", "repeat"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -36,15 +41,68 @@ AT_ONCE_MAX = 1_000
 """The most rounds of an each that are at work at once."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collect:
+    """Keeps the failures of rounds as outcomes; all rounds happen.
+
+    A round that fails turns back by itself: what it did is undone, in the reverse order of its
+    completion, and the others go on. With fewer than `done_min` that succeed the whole fails, as
+    soon as that is certain.
+    """
+
+    done_min: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """Lets so many rounds be enough: no further one begins once they are done.
+
+    Rounds that have begun go on to their end, and what they did stays done. A round that fails
+    turns back by itself, as under `Collect`; when fewer than `done` can succeed the whole fails.
+    """
+
+    done: int
+
+
+@overload
 def each(
     items: Sequence[T], body: Callable[[T], R], *, at_once: int = 8, name: str = "each"
-) -> list[R]:
+) -> list[R]: ...
+@overload
+def each(
+    items: Sequence[T],
+    body: Callable[[T], R],
+    *,
+    policy: Collect,
+    at_once: int = 8,
+    name: str = "each",
+) -> list[Succeeded[R] | Failed]: ...
+@overload
+def each(
+    items: Sequence[T],
+    body: Callable[[T], R],
+    *,
+    policy: Quorum,
+    at_once: int = 8,
+    name: str = "each",
+) -> list[Succeeded[R] | Failed | Unneeded]: ...
+def each(
+    items: Sequence[T],
+    body: Callable[[T], R],
+    *,
+    policy: Collect | Quorum | None = None,
+    at_once: int = 8,
+    name: str = "each",
+) -> object:
     """Let a block happen for each item, so many at once, and return what they give, in order.
 
     `items` is an input, a result or a part of one: a list or a tuple, of at most 10,000. `body` is
     a lambda with one parameter, a function that the body of the workflow defines, or a step. A
-    round begins as soon as one before it has ended; when one fails the run fails, and what all of
-    them did is undone in the reverse order of its completion.
+    round begins as soon as one before it has ended. When one fails the run fails, and what all of
+    them did is undone in the reverse order of its completion; unless the `policy` is a `Collect`
+    or a `Quorum`. Then the results are outcomes: `Succeeded`, `Failed` or `Unneeded`.
+
+    Raises `DefinitionError` for what is no bounded sequence, and for numbers out of bounds.
     """
     trace = current_trace("each(…) is called", "call it inside a function under @workflow")
     path = trace.take_path(name, remedy='give one of them name="…"')
@@ -55,14 +113,18 @@ def each(
     framed = trace.block(body, kind, f"an item of {path}")
     _require_some(path, framed)
     value = _carried(framed.returned.type)
+    done_min = _done_min(path, policy)
     block = Block(
         number=framed.number,
         nodes=framed.nodes,
         returns=framed.returned.source,
         at_once=at_once,
         rounds_max=ITEMS_MAX,
+        keeps_failures=policy is not None,
+        done_min=done_min,
+        is_quorum=isinstance(policy, Quorum),
     )
-    result = GenericAlias(list, (value,))
+    result = GenericAlias(list, (_outcome(policy, value),))
     node = _node(path, Kind.EACH, given, block, result)
     code = _code(
         path,
@@ -71,8 +133,7 @@ def each(
         RoundsCode(given=codec_of(kind), value=framed.returned.read, value_codec=codec_of(value)),
         result,
     )
-    placed = trace.keep(node, code, result, needs | framed.needs)
-    return cast("list[R]", cast("object", placed))
+    return trace.keep(node, code, result, needs | framed.needs)
 
 
 def repeat(
@@ -147,6 +208,35 @@ def _kind_of_items(path: str, kind: TypeForm) -> TypeForm:
 
 def _carried(kind: TypeForm) -> TypeForm:
     return NONE if kind is NEVER else kind
+
+
+def _outcome(policy: Collect | Quorum | None, value: TypeForm) -> TypeForm:
+    """Return the type of what the list of an each has for one item."""
+    match policy:
+        case None:
+            return value
+        case Collect():
+            return Union[Succeeded[value], Failed]  # noqa: UP007 - made now
+        case Quorum():
+            return Union[Succeeded[value], Failed, Unneeded]  # noqa: UP007 - made now
+
+
+def _done_min(path: str, policy: object) -> int:
+    match policy:
+        case None:
+            return 0
+        case Collect(done_min=least):
+            _require_between(f"`{path}`: done_min", least, 0, ITEMS_MAX)
+            return least
+        case Quorum(done=least):
+            _require_between(f"`{path}`: Quorum", least, 1, ITEMS_MAX)
+            return least
+        case _:
+            message = (
+                f"{caller()}: the policy of `{path}` is {policy!r:.80}; give it Collect() or "
+                "Quorum(…), or leave it out"
+            )
+            raise DefinitionError(message)
 
 
 def _require_some(path: str, framed: Framed) -> None:

@@ -156,6 +156,7 @@ def _taken_by(nodes: tuple[Node, ...]) -> Iterator[Source | None]:
     for node in nodes:
         yield from (item.source for item in node.arguments)
         yield node.when
+        yield node.otherwise
         yield from (case.returns for case in node.cases)
         if node.block is not None:
             yield node.block.returns

@@ -8,22 +8,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never, cast
 
+import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from makegood.decision import facts
 from makegood.decision.facts import SkipReason
 from makegood.decision.state import Results
-from makegood.errors import InvalidInput, PayloadTooLarge
+from makegood.errors import InvalidInput, PayloadTooLarge, QuorumMissed
 from makegood.runtime.calling.failing import as_failure
 from makegood.values.codec import NULL
 from makegood.values.limits import ITEMS_MAX, NODES_PER_RUN_MAX, PAYLOAD_BYTES_MAX
+from makegood.values.rounds import Failed, Unneeded
 from makegood.values.verdict import FailureKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from makegood.decision.commands import Evaluate
     from makegood.decision.facts import Fact
     from makegood.decision.state import Rounds, RunState
     from makegood.definition.code import NodeCode
+    from makegood.definition.plan import Block
     from makegood.runtime.calling.served import Served
     from makegood.values.instants import Instant
 
@@ -46,7 +52,11 @@ def evaluate(
             path, as_failure(code.error, FailureKind.PERMANENT), now
         ), code.error
     except Exception as error:  # noqa: BLE001 - a user's function ends here
-        return facts.NodeFailed(path, as_failure(error, FailureKind.PERMANENT), now), error
+        failure = as_failure(error, FailureKind.PERMANENT)
+        block = state.graph[command.node].block
+        if command.what == "round" and block is not None and block.keeps_failures:
+            return facts.RoundFailed(path, command.round, failure, now), error
+        return facts.NodeFailed(path, failure, now), error
 
 
 class _Unmet(Exception):
@@ -61,7 +71,10 @@ def _of_node(code: NodeCode, state: RunState, command: Evaluate, now: Instant) -
         case "guard":
             if code.holds(inputs, results):
                 return facts.Guarded(path)
-            return facts.NodeSkipped(path, SkipReason.GUARD, now)
+            if code.otherwise is None:
+                return facts.NodeSkipped(path, SkipReason.GUARD, now)
+            instead = code.result.write(code.otherwise(inputs, results))
+            return facts.NodeSkipped(path, SkipReason.GUARD, now, instead)
         case "expect":
             if not code.holds(inputs, results):
                 raise _Unmet
@@ -105,7 +118,7 @@ def _of_rounds(code: NodeCode, state: RunState, command: Evaluate, now: Instant)
         value = made.value(scope.inputs, Results(state, scope))
         return facts.RoundDone(path, command.round, made.value_codec.write(value))
     if command.what == "list":
-        return facts.NodeDone(path, _together(rounds), now)
+        return facts.NodeDone(path, _together(path, state, index), now)
     return _next_round(code, state, index, now)
 
 
@@ -140,9 +153,15 @@ def _require_nodes(state: RunState, more: int, path: str) -> None:
         raise InvalidInput(message)
 
 
-def _together(rounds: Rounds) -> Raw:
+def _together(path: str, state: RunState, index: int) -> Raw:
     """Return the list of what the rounds have given."""
-    text = b"[" + b",".join(b"null" if raw is None else bytes(raw) for raw in rounds.values) + b"]"
+    rounds, block = state.rounds[index], state.graph[index].block
+    assert block is not None, "an each has a block"
+    given: Iterator[bytes] = (b"null" if raw is None else bytes(raw) for raw in rounds.values)
+    if block.keeps_failures:
+        _require_enough(path, rounds, block)
+        given = _outcomes(rounds)
+    text = b"[" + b",".join(given) + b"]"
     if len(text) > PAYLOAD_BYTES_MAX:
         message = (
             f"the results of {len(rounds.values):,} rounds have {len(text):,} bytes as JSON; at "
@@ -150,6 +169,33 @@ def _together(rounds: Rounds) -> Raw:
         )
         raise PayloadTooLarge(message)
     return Raw(text)
+
+
+def _require_enough(path: str, rounds: Rounds, block: Block) -> None:
+    """Refuse to go on with fewer rounds done than were asked for."""
+    if rounds.done >= block.done_min:
+        return
+    message = (
+        f"`{path}` needs {block.done_min:,} of its {len(rounds.given):,} rounds done, and "
+        f"{len(rounds.failures):,} failed"
+    )
+    if rounds.failures:
+        node, failure = next(iter(rounds.failures.values()))
+        message += f"; the first was `{node}`: {failure}"
+    raise QuorumMissed(message)
+
+
+def _outcomes(rounds: Rounds) -> Iterator[bytes]:
+    """Give what became of each round, in the order of the items."""
+    for number, raw in enumerate(rounds.values):
+        if number in rounds.failures:
+            node, failure = rounds.failures[number]
+            yield msgspec.json.encode(Failed(node, replace(failure, traceback="")))
+        elif number >= len(rounds.scopes):
+            yield msgspec.json.encode(Unneeded())
+        else:
+            value = b"null" if raw is None else bytes(raw)
+            yield b'{"outcome":"succeeded","value":' + value + b"}"
 
 
 def _next_round(code: NodeCode, state: RunState, index: int, now: Instant) -> Fact:
