@@ -60,18 +60,6 @@ Outcome = Failure | Given | str
 Body = Start | Compensate | Undo
 
 START_AT = Instant(1_700_000_000_000_000)
-PROGRESS = (
-    facts.RunStarted,
-    facts.NodeDone,
-    facts.NodeFailed,
-    facts.EffectUnrecorded,
-    facts.VerdictGiven,
-    facts.CompensateFailed,
-    facts.UndoDone,
-    facts.UndoFailed,
-    facts.Parked,
-    facts.Unparked,
-)
 
 
 class Run:
@@ -272,7 +260,7 @@ class Run:
             for fact in recorded:
                 evolve(self.state, fact)
         self.history.append(tuple(recorded))
-        if any(isinstance(fact, PROGRESS) for fact in recorded):
+        if not facts.PROGRESS.isdisjoint(map(type, recorded)):
             self.claims = 0
 
     # What comes of a command -----------------------------------------------------------------

@@ -76,6 +76,7 @@ from makegood.decision.words import (
 )
 
 __all__ = [
+    "PROGRESS",
     "AttemptsGranted",
     "CancelRequested",
     "Cause",
@@ -179,6 +180,25 @@ Fact = (
     | Erased
 )
 """Everything that can have happened."""
+
+PROGRESS = frozenset(
+    {
+        RunStarted,
+        NodeDone,
+        NodeFailed,
+        EffectUnrecorded,
+        VerdictGiven,
+        CompensateFailed,
+        ControlAnswered,
+        UndoDone,
+        UndoFailed,
+        Parked,
+        NodeSettled,
+        Unparked,
+        RunEnded,
+    }
+)
+"""What shows that a run does not end every worker that takes it."""
 
 write_facts = msgspec.json.Encoder().encode
 """Return facts as a JSON array."""

@@ -1,8 +1,7 @@
-"""What going back would do, foreseen: the heart itself is driven on, with imagined outcomes.
+"""What going back would do, foreseen: the run is driven on, and all goes well.
 
 Nothing is restated here. The run's facts are folded into a state of its own, the request is
-added, and `decide` and `evolve` go on from there as they would in an engine, except that every
-body succeeds at once.
+added, and the run is imagined from there on, every body succeeding at once.
 """
 
 from __future__ import annotations
@@ -12,19 +11,18 @@ from typing import TYPE_CHECKING, assert_never
 import msgspec
 
 from makegood.decision import facts
-from makegood.decision.commands import Compensate, Evaluate, Local, Start, Stop, Undo
-from makegood.decision.decide import decide
-from makegood.decision.evolve import evolve, fold
+from makegood.decision.commands import Compensate, Start, Undo
 from makegood.decision.facts import ControlAnswer, ParkReason
-from makegood.decision.retry import Chance
-from makegood.decision.state import IN_FLIGHT, Phase
+from makegood.decision.imagined import ImaginedRun
+from makegood.decision.state import IN_FLIGHT
 from makegood.definition.plan import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from makegood.decision.commands import Command
+    from makegood.decision.commands import Evaluate, Local
     from makegood.decision.facts import Fact
+    from makegood.decision.imagined import Body
     from makegood.decision.state import RunState
     from makegood.definition.plan import Plan
     from makegood.values.instants import Instant
@@ -83,10 +81,10 @@ def preview_cancel(plan: Plan, history: Iterable[Fact], now: Instant) -> UndoPre
 
 
 def _preview(plan: Plan, history: Iterable[Fact], request: Request) -> UndoPreview:
-    state = fold(plan, history)
-    awaits = _awaited(state)
-    evolve(state, request)
-    foreseen = _foresee(plan, state, request)
+    run = ImaginedRun(plan, _ALL_WELL, request.at, history=history)
+    awaits = _awaited(run.state)
+    foreseen = _foresee(run, request)
+    state = run.state
     answer = state.answers[request.post]
     if answer is not ControlAnswer.ACCEPTED:
         return UndoPreview(answer=answer, awaits=awaits)
@@ -117,26 +115,24 @@ def _awaited(state: RunState) -> tuple[str, ...]:
     )
 
 
-def _foresee(plan: Plan, state: RunState, request: Request) -> list[Fact]:
+def _foresee(run: ImaginedRun, request: Request) -> list[Fact]:
     """Drive the run until it has gone back, or is not allowed to; return what came about."""
-    foreseen: list[Fact] = []
-    now, chance = request.at, Chance(0)
-    while _is_open(state, request):
+    before = len(run.facts)
+    run.take(request)
+    while _is_open(run.state, request):
         # Each round ends at least one node's phase, and a node has a bounded number of them.
-        assert len(foreseen) < 100 + 20 * len(state.graph), "a run comes to rest"
-        decision = decide(plan, state, now, chance)
-        following = [*decision.facts]
-        for command in decision.commands:
-            following += _at_once(state, command, now)
-        following = following or _next_outcome(state, now)
-        if not following:
-            due = state.next_due(now)
-            assert due is not None, "a run that is not settled waits for a body, or for time"
-            now = due
-        for fact in following:
-            evolve(state, fact)
-        foreseen += following
-    return foreseen
+        assert len(run.facts) - before < 100 + 20 * len(run.state.graph), "a run comes to rest"
+        if run.ask():
+            continue
+        local = run.begin()
+        if local is not None:
+            run.take(*_ALL_WELL.local(run, local))
+        elif run.work:
+            run.take(_well(run, run.work.pop(0)))
+        elif _is_open(run.state, request):
+            is_due = run.turn_clock()
+            assert is_due, "a run that is not settled waits for a body, or for time"
+    return run.facts[before:]
 
 
 def _is_open(state: RunState, request: Request) -> bool:
@@ -146,32 +142,31 @@ def _is_open(state: RunState, request: Request) -> bool:
     return answer is None
 
 
-def _at_once(state: RunState, command: Command, now: Instant) -> list[Fact]:
-    """Return what comes of a command that has no fact of its beginning."""
-    match command:
-        case Evaluate():
-            assert command.what == "result", "nothing new begins before the answer or after it"
-            return [facts.Returned(_NULL)]
-        case Local():
-            assert command.direction == "undo", "nothing new begins before the answer or after it"
-            path = state.graph[command.node].path
-            return [facts.UndoStarted(path, command.attempt, now), facts.UndoDone(path, now)]
-        case Start() | Compensate() | Undo() | Stop():
-            return []
+class _AllWell:
+    """What comes of what a run wants at once on its way back: it succeeds."""
+
+    def computed(self, _run: ImaginedRun, command: Evaluate, /) -> Fact:
+        assert command.what == "result", "nothing new begins before the answer or after it"
+        return facts.Returned(_NULL)
+
+    def local(self, run: ImaginedRun, command: Local, /) -> Sequence[Fact]:
+        assert command.direction == "undo", "nothing new begins before the answer or after it"
+        path = run.state.graph[command.node].path
+        return facts.UndoStarted(path, command.attempt, run.now), facts.UndoDone(path, run.now)
+
+
+_ALL_WELL = _AllWell()
+
+
+def _well(run: ImaginedRun, body: Body) -> Fact:
+    """Return how a body at work ends: well."""
+    path = run.state.graph[body.node].path
+    match body:
+        case Start():
+            return facts.NodeDone(path, _NULL, run.now)
+        case Compensate():
+            return facts.VerdictGiven(path, facts.Proceeded(_NULL), run.now)
+        case Undo():
+            return facts.UndoDone(path, run.now)
         case _:
-            assert_never(command)
-
-
-def _next_outcome(state: RunState, now: Instant) -> list[Fact]:
-    """Return how the first body at work ends: well."""
-    for node, current in zip(state.graph, state.nodes, strict=True):
-        match current.phase:
-            case Phase.RUNNING:
-                return [facts.NodeDone(node.path, _NULL, now)]
-            case Phase.ASKING:
-                return [facts.VerdictGiven(node.path, facts.Proceeded(_NULL), now)]
-            case Phase.UNDOING:
-                return [facts.UndoDone(node.path, now)]
-            case _:
-                continue
-    return []
+            assert_never(body)

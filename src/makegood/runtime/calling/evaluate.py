@@ -28,29 +28,26 @@ if TYPE_CHECKING:
     from makegood.decision.commands import Evaluate
     from makegood.decision.facts import Fact
     from makegood.decision.state import Rounds, RunState
-    from makegood.definition.code import NodeCode
+    from makegood.definition.code import Code, NodeCode
     from makegood.definition.plan import Block
-    from makegood.runtime.calling.served import Served
     from makegood.values.instants import Instant
 
 __all__ = ["evaluate"]
 
 
 def evaluate(
-    served: Served, state: RunState, command: Evaluate, now: Instant
+    code: Code, state: RunState, command: Evaluate, now: Instant
 ) -> tuple[Fact, BaseException | None]:
     """Return the fact that a computation gives, and the exception behind it if it failed."""
     if command.node < 0:
-        return _result(served, state)
+        return _result(code, state)
     path = state.graph[command.node].path
-    code = served.code.nodes[state.number_of(command.node)]
+    its = code.nodes[state.number_of(command.node)]
     try:
-        return _of_node(code, state, command, now), None
+        return _of_node(its, state, command, now), None
     except _Unmet:
-        assert code.error is not None, "a demand has an error"
-        return facts.NodeFailed(
-            path, as_failure(code.error, FailureKind.PERMANENT), now
-        ), code.error
+        assert its.error is not None, "a demand has an error"
+        return facts.NodeFailed(path, as_failure(its.error, FailureKind.PERMANENT), now), its.error
     except Exception as error:  # noqa: BLE001 - a user's function ends here
         failure = as_failure(error, FailureKind.PERMANENT)
         block = state.graph[command.node].block
@@ -216,9 +213,9 @@ def _next_round(code: NodeCode, state: RunState, index: int, now: Instant) -> Fa
     raise InvalidInput(message)
 
 
-def _result(served: Served, state: RunState) -> tuple[Fact, BaseException | None]:
+def _result(code: Code, state: RunState) -> tuple[Fact, BaseException | None]:
     try:
-        value = served.code.result(state.inputs, state.results)
-        return facts.Returned(value=served.code.result_codec.write(value)), None
+        value = code.result(state.inputs, state.results)
+        return facts.Returned(value=code.result_codec.write(value)), None
     except Exception as error:  # noqa: BLE001 - a user's value may do anything when it is asked
         return facts.Returned(failure=as_failure(error, FailureKind.PERMANENT)), error

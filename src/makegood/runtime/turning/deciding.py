@@ -69,7 +69,7 @@ def _evaluate(
     now: Instant,
     errors: Errors,
 ) -> None:
-    fact, error = evaluate(served, state, command, now)
+    fact, error = evaluate(served.code, state, command, now)
     evolve(state, fact)
     recorded.append(fact)
     if error is not None:

@@ -28,24 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Sent", "fold_local", "is_progress", "summary_of", "unwritten", "whether_to_release"]
 
-_PROGRESS = frozenset(
-    {
-        facts.RunStarted,
-        facts.NodeDone,
-        facts.NodeFailed,
-        facts.EffectUnrecorded,
-        facts.VerdictGiven,
-        facts.CompensateFailed,
-        facts.ControlAnswered,
-        facts.UndoDone,
-        facts.UndoFailed,
-        facts.Parked,
-        facts.NodeSettled,
-        facts.Unparked,
-        facts.RunEnded,
-    }
-)
-
 
 class Sent:
     """An append in flight, and what is to be done when it is acknowledged."""
@@ -82,7 +64,7 @@ def fold_local(sent: Sent, verdict: Applied, state: RunState, errors: Errors) ->
 
 def is_progress(recorded: Sequence[Fact]) -> bool:
     """Say whether facts set the count of claims back: something ended, not merely began."""
-    return not _PROGRESS.isdisjoint(map(type, recorded))
+    return not facts.PROGRESS.isdisjoint(map(type, recorded))
 
 
 def whether_to_release(
