@@ -37,6 +37,7 @@ SPEAKS_OF_UNFINISHED = {
 CATCHES_EVERYTHING = {
     "cli/worker/working.py": "a user's function makes the engine, and fails in any way it likes",
     "cli/workflows.py": "a user's module is imported here, and fails in any way it likes",
+    "exploring/examples.py": "a user's class checks its own values here, and refuses as it likes",
     "journal/application/local.py": "a user's local step ends here",
     "journal/postgres/steps/stepping.py": "a user's local step ends here, or in its waiter",
     "journal/sqlite/batch.py": "what ends a local step's body ends in the one who waits for it",

@@ -17,6 +17,7 @@ from makegood.decision.people.control import waited_for
 from makegood.decision.people.preview import preview_undo
 from makegood.decision.state import Phase
 from makegood.definition.plan import Kind
+from makegood.exploring.witness import Witness
 from makegood.values.verdict import (
     Abort,
     ItDidNotHappen,
@@ -42,7 +43,6 @@ from tests.decision.driver import (
     snapshot,
 )
 from tests.decision.plans import DAY, FLAG, Policy, plan_of, sketch
-from tests.decision.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

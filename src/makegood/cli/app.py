@@ -50,6 +50,11 @@ COMMANDS = (
         "makegood.cli.checking.commands:lint",
         "Find what is allowed in a workflow, but looks wrong.",
     ),
+    Offer(
+        "explore",
+        "makegood.cli.checking.commands:explore",
+        "Find what a workflow would leave behind, whatever goes wrong.",
+    ),
     Offer("cancel", "makegood.cli.commands:cancel", "Have a run given up, and what it did undone."),
     Offer("undo", "makegood.cli.commands:undo", "Have a completed run undone, after a preview."),
     Offer("settle", "makegood.cli.commands:settle", "Say what a parked run cannot find out."),

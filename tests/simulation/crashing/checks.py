@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from makegood.decision import facts
 from makegood.decision.facts import read_facts
 from makegood.definition.plan import FromNode, Kind
+from makegood.exploring.atlas import Atlas
+from makegood.exploring.witness import Witness
 from makegood.values.ids import Direction, effect_key
-from tests.decision.atlas import Atlas
-from tests.decision.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from makegood.cli.commands import Flag, Json
 
-__all__ = ["lint"]
+__all__ = ["explore", "lint"]
 
 Program = Annotated[
     str,
@@ -33,3 +33,30 @@ def lint(place: Program, /, *, allowed: Flag = False, json: Json = False) -> int
     from makegood.cli.checking import linting as room
 
     return room.lint(place, is_told_allowed=allowed, as_json=json)
+
+
+def explore(
+    place: Annotated[
+        str, Parameter(name="MODULE:WORKFLOW", help="Where the workflow is, and its name there.")
+    ],
+    /,
+    *,
+    pairs: Flag = False,
+    examples: Annotated[str | None, Parameter(metavar="PLACE")] = None,
+    json: Json = False,
+) -> int:
+    """Find what a workflow would leave behind, whatever goes wrong.
+
+    Every step fails, is in doubt and times out, every undo and compensate fails, the worker dies
+    at every record: one at a time, and without calling any step.
+
+    Parameters
+    ----------
+    pairs
+        Every pair of these too.
+    examples
+        Where values are for types that no example can be made of: module:dict.
+    """
+    from makegood.cli.checking import exploring as room
+
+    return room.explore(place, examples=examples, pairs=pairs, as_json=json)

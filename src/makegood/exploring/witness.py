@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, assert_never
 
 from makegood.decision import facts
+from makegood.decision.decide import CLAIMS_MAX
 from makegood.decision.facts import (
     Cause,
     ControlAnswer,
@@ -15,6 +16,7 @@ from makegood.decision.facts import (
     SkipReason,
 )
 from makegood.definition.plan import Kind
+from makegood.exploring.atlas import Atlas
 from makegood.values.instants import micros
 from makegood.values.verdict import (
     Abort,
@@ -26,7 +28,6 @@ from makegood.values.verdict import (
     Undecided,
     UndoneByHand,
 )
-from tests.decision.atlas import Atlas
 
 if TYPE_CHECKING:
     from makegood.decision.facts import Fact
@@ -42,6 +43,9 @@ _AFTER_PARKING = (
     facts.Unparked,
     facts.Claimed,
 )
+
+
+__all__ = ["Witness"]
 
 
 class Witness:
@@ -95,23 +99,23 @@ class Witness:
         """Take one durable fact; fail if it breaks a promise."""
         assert self.parked is None or isinstance(fact, _AFTER_PARKING)
         self.read_so_far.append(fact)
-        self.read_of_people(fact)
-        self.read_of_run(fact)
-        self.read_of_body(fact)
-        self.read_of_flow(fact)
-        self.read_of_doubt(fact)
-        self.read_of_undo(fact)
+        self._read_of_people(fact)
+        self._read_of_run(fact)
+        self._read_of_body(fact)
+        self._read_of_flow(fact)
+        self._read_of_doubt(fact)
+        self._read_of_undo(fact)
 
-    def node(self, path: str) -> Node:
+    def _node(self, path: str) -> Node:
         return self.atlas.node(path)
 
     # The run ------------------------------------------------------------------------------------
 
-    def read_of_run(self, fact: Fact) -> None:
+    def _read_of_run(self, fact: Fact) -> None:
         match fact:
             case facts.Claimed(claims=claims):
                 self.claims = claims
-                steps = {node for node in self.running if self.node(node).kind is Kind.STEP}
+                steps = {node for node in self.running if self._node(node).kind is Kind.STEP}
                 self.in_doubt |= steps | {f"{node} undo" for node in self.undoing}
                 self.interrupted |= self.running
                 for node in self.running:
@@ -128,13 +132,13 @@ class Witness:
             case facts.Returned(failure=failure):
                 self.failed_to_return = failure is not None
             case facts.Parked(reason=reason):
-                self.parks(reason)
+                self._parks(reason)
             case facts.RunEnded():
-                self.ends(fact)
+                self._ends(fact)
             case _:
                 pass
 
-    def parks(self, reason: ParkReason) -> None:
+    def _parks(self, reason: ParkReason) -> None:
         self.parked = reason
         assert not self.running | self.asking | self.undoing, "parked while something is at work"
         match reason:
@@ -147,12 +151,12 @@ class Witness:
             case ParkReason.UNRECORDED:
                 assert self.unrecorded
             case ParkReason.POISON:
-                assert self.claims > 5
+                assert self.claims > CLAIMS_MAX
             case ParkReason.FORWARD_USED_UP:
                 assert self.pivot_done
                 assert self.gave_up or self.failed_to_return
 
-    def ends(self, fact: facts.RunEnded) -> None:
+    def _ends(self, fact: facts.RunEnded) -> None:
         assert self.ended is None, "a run ends once"
         self.ended = fact
         assert not self.running | self.asking | self.undoing | self.unsettled
@@ -168,7 +172,7 @@ class Witness:
 
     # What people do ---------------------------------------------------------------------------
 
-    def read_of_people(self, fact: Fact) -> None:
+    def _read_of_people(self, fact: Fact) -> None:
         match fact:
             case facts.SettleRequested(post=post) | facts.RetryRequested(post=post):
                 self.asked_for[post] = fact
@@ -186,7 +190,7 @@ class Witness:
                 assert asked.misfit is None
                 assert (asked.node, asked.settlement) == (node, fact.settlement)
                 assert (asked.actor, asked.reason) == (fact.actor, fact.reason)
-                self.is_settled(fact)
+                self._is_settled(fact)
             case facts.AttemptsGranted(node=None):
                 assert isinstance(self.granted, facts.RetryRequested)
                 assert self.failed_to_return
@@ -194,22 +198,22 @@ class Witness:
             case facts.AttemptsGranted(node=str() as node):
                 assert isinstance(self.granted, facts.RetryRequested)
                 assert self.granted.node in {node, None}
-                self.may_try_again(node)
+                self._may_try_again(node)
             case _:
                 pass
 
-    def is_settled(self, fact: facts.NodeSettled) -> None:
+    def _is_settled(self, fact: facts.NodeSettled) -> None:
         node = fact.node
         doubtful = node in self.stuck | self.unrecorded
         match fact.settlement:
             case ItHappened():
                 assert doubtful or (node in self.gave_up and self.pivot_done)
                 self.gave_up = [each for each in self.gave_up if each != node]
-                self.forget_doubt(node)
-                self.completes(node)
+                self._forget_doubt(node)
+                self._completes(node)
             case ItDidNotHappen():
                 assert doubtful
-                self.forget_doubt(node)
+                self._forget_doubt(node)
                 self.verdicts[node] = Abort()
             case UndoneByHand():
                 self.left.remove(node)
@@ -220,12 +224,12 @@ class Witness:
             case _:
                 assert_never(fact.settlement)
 
-    def forget_doubt(self, node: str) -> None:
+    def _forget_doubt(self, node: str) -> None:
         self.stuck.discard(node)
         self.unrecorded.discard(node)
         self.in_doubt.discard(node)
 
-    def may_try_again(self, node: str) -> None:
+    def _may_try_again(self, node: str) -> None:
         assert node not in self.unrecorded, f"{node} did happen"
         if node in self.left:
             assert not self.undoing, "what is left waits until all others are undone"
@@ -244,19 +248,19 @@ class Witness:
 
     # A body -------------------------------------------------------------------------------------
 
-    def read_of_body(self, fact: Fact) -> None:
+    def _read_of_body(self, fact: Fact) -> None:
         match fact:
             case facts.NodeStarted():
-                self.starts(fact)
+                self._starts(fact)
             case facts.NodeDone(node=node):
-                self.completes(node)
+                self._completes(node)
             case facts.NodeFailed(node=node, failure=failure):
                 self.running.discard(node)
                 self.verdicts.pop(node, None)
                 if failure.kind is FailureKind.DECLINED:
                     self.unsettled.discard(node)
                     self.in_doubt.discard(node)
-                elif failure.kind is FailureKind.IN_DOUBT and self.node(node).kind is Kind.STEP:
+                elif failure.kind is FailureKind.IN_DOUBT and self._node(node).kind is Kind.STEP:
                     self.in_doubt.add(node)
             case facts.EffectUnrecorded(node=node):
                 self.running.remove(node)
@@ -266,7 +270,7 @@ class Witness:
                 self.unsettled.discard(node)
                 self.completed.add(node)
             case facts.NodeStopped(node=node):
-                is_query = self.node(node).kind is Kind.QUERY
+                is_query = self._node(node).kind is Kind.QUERY
                 assert is_query or node not in self.running, f"{node} has an effect"
                 assert node not in self.in_doubt, f"{node} is in doubt and was dropped"
                 self.running.discard(node)
@@ -274,12 +278,12 @@ class Witness:
             case _:
                 pass
 
-    def starts(self, fact: facts.NodeStarted) -> None:
-        path, node = fact.node, self.node(fact.node)
+    def _starts(self, fact: facts.NodeStarted) -> None:
+        path, node = fact.node, self._node(fact.node)
         assert self.ended is None
         assert path not in self.running | self.asking, f"{path} runs twice at once"
         assert path not in self.completed, f"{path} is done and runs again"
-        self.may_begin(path)
+        self._may_begin(path)
         if self.rolling_back is not None or (self.gave_up and not self.pivot_done):
             assert path in self.in_doubt or (
                 node.kind is Kind.QUERY and path in self.interrupted
@@ -292,22 +296,22 @@ class Witness:
         self.interrupted.discard(path)
         if node.kind is Kind.STEP:
             if node.compensate is None:
-                self.sends(path, path, fact.at)
+                self._sends(path, path, fact.at)
             elif path in self.in_doubt:
                 assert path in self.verdicts, f"{path} is in doubt and nobody was asked"
             self.unsettled.add(path)
         self.running.add(path)
 
-    def sends(self, path: str, name: str, at: Instant) -> None:
+    def _sends(self, path: str, name: str, at: Instant) -> None:
         """Check that what is in doubt is sent again only while the other side knows its key."""
         first_at = self.first_at.setdefault(name, at)
         if name in self.in_doubt:
-            valid_for = self.node(path).key_valid_for
+            valid_for = self._node(path).key_valid_for
             assert valid_for is not None, f"the key of {name} is known to nobody"
             assert at - first_at < micros(valid_for), f"the key of {name} is dead"
 
-    def completes(self, path: str) -> None:
-        node = self.node(path)
+    def _completes(self, path: str) -> None:
+        node = self._node(path)
         assert path not in self.completed, f"{path} is done twice"
         self.running.discard(path)
         self.unsettled.discard(path)
@@ -322,24 +326,24 @@ class Witness:
 
     # Branches, rounds and sleeps ----------------------------------------------------------------
 
-    def read_of_flow(self, fact: Fact) -> None:
+    def _read_of_flow(self, fact: Fact) -> None:
         match fact:
             case facts.Chosen(node=node, case=case):
-                self.may_begin(node)
+                self._may_begin(node)
                 assert node not in self.chosen, f"{node} chose twice"
                 self.chosen[node] = case
             case facts.SleepBegan(node=node, due=due):
-                self.may_begin(node)
+                self._may_begin(node)
                 assert node not in self.asleep, f"{node} fell asleep twice"
                 self.asleep[node] = due
             case facts.ItemsListed(node=node) | facts.RoundBegan(node=node):
-                self.may_begin(node)
-            case facts.NodeDone(node=node, at=at) if self.node(node).kind is Kind.SLEEP:
+                self._may_begin(node)
+            case facts.NodeDone(node=node, at=at) if self._node(node).kind is Kind.SLEEP:
                 assert at >= self.asleep[node], f"{node} woke too early"
             case _:
                 pass
 
-    def may_begin(self, path: str) -> None:
+    def _may_begin(self, path: str) -> None:
         for needed in self.atlas.needs(path):
             assert needed in self.completed, f"{path} ran before {needed} had ended"
         choice = self.atlas.choice(path)
@@ -349,7 +353,7 @@ class Witness:
 
     # Doubt --------------------------------------------------------------------------------------
 
-    def read_of_doubt(self, fact: Fact) -> None:
+    def _read_of_doubt(self, fact: Fact) -> None:
         match fact:
             case facts.CompensateStarted(node=node):
                 assert node not in self.asking | self.running
@@ -357,7 +361,7 @@ class Witness:
                 self.asking.add(node)
             case facts.VerdictGiven(node=node, verdict=facts.Proceeded()):
                 self.asking.remove(node)
-                self.completes(node)
+                self._completes(node)
             case facts.VerdictGiven(node=node, verdict=verdict):
                 self.asking.remove(node)
                 self.verdicts[node] = verdict
@@ -370,12 +374,12 @@ class Witness:
             case facts.RetryScheduled(node=node):
                 self.generations[node] += isinstance(self.verdicts.get(node), RetryFresh)
             case facts.NodeGaveUp(node=node):
-                assert not self.node(node).optional, f"{node} is optional"
+                assert not self._node(node).optional, f"{node} is optional"
                 assert node not in self.in_doubt, f"{node} is in doubt and was given up"
                 self.unsettled.discard(node)
                 self.gave_up.append(node)
             case facts.NodeStuck(node=node):
-                assert not self.node(node).optional, f"{node} is optional"
+                assert not self._node(node).optional, f"{node} is optional"
                 assert node in self.in_doubt, f"{node} is not in doubt"
                 self.stuck.add(node)
             case _:
@@ -383,21 +387,21 @@ class Witness:
 
     # Undo ---------------------------------------------------------------------------------------
 
-    def read_of_undo(self, fact: Fact) -> None:
+    def _read_of_undo(self, fact: Fact) -> None:
         match fact:
             case facts.UndoStarted(node=node, at=at, attempt=attempt):
-                self.may_go_back(node)
+                self._may_go_back(node)
                 assert not self.undoing, "two are undone at once"
                 self.undoing.add(node)
-                remedy = self.node(node).undo
+                remedy = self._node(node).undo
                 assert remedy is not None
                 name = f"{node} undo"
                 assert attempt - self.forgiven[name] <= remedy.retry.attempts
                 self.attempts[name] = attempt
                 if not remedy.local:
-                    self.sends(node, f"{node} undo", at)
+                    self._sends(node, f"{node} undo", at)
             case facts.UndoDone(node=node):
-                self.may_go_back(node)
+                self._may_go_back(node)
                 self.undoing.remove(node)
                 self.undone.append(self.done.pop())
             case facts.UndoFailed(node=node, failure=failure):
@@ -405,17 +409,17 @@ class Witness:
                 if failure.kind is FailureKind.IN_DOUBT:
                     self.in_doubt.add(f"{node} undo")
             case facts.UndoLeft(node=node):
-                self.may_go_back(node)
+                self._may_go_back(node)
                 assert node not in self.undoing
                 self.left.append(self.done.pop())
             case facts.NodeKept(node=node):
-                self.may_go_back(node)
-                assert self.node(node).undo is None
+                self._may_go_back(node)
+                assert self._node(node).undo is None
                 self.kept.append(self.done.pop())
             case _:
                 pass
 
-    def may_go_back(self, path: str) -> None:
+    def _may_go_back(self, path: str) -> None:
         assert self.rolling_back is not None
         assert not self.running, "an effect was undone while another was in flight"
         assert not self.asking

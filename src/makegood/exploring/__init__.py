@@ -1,0 +1,1 @@
+"""What could become of a workflow? Every single failure is imagined, and what it leaves is told."""

@@ -1,0 +1,158 @@
+"""What comes out of exploring a workflow: what would be left behind, and how it comes to that."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from makegood.exploring.examples import Examples
+from makegood.exploring.setting import Setting
+from makegood.exploring.survey import survey
+from makegood.exploring.telling import causes_in_words, story_of
+from makegood.exploring.world import play
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from makegood.definition.workflow import Workflow
+    from makegood.exploring.survey import Invariant, Seen
+
+__all__ = ["Exploration", "Finding", "explore"]
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that was found, in how many worlds, and the shortest story of how it comes."""
+
+    node: str
+    """The node that it is about; empty when it is about the whole run."""
+    what: str
+    worlds: int
+    cause: tuple[str, ...]
+    """What goes wrong in the shortest of them, in words."""
+    story: tuple[str, ...]
+    """What happens in it, in words."""
+    held: tuple[str, ...] = ()
+    """What else stands in it until a person has settled what is left."""
+
+    def __str__(self) -> str:
+        """Return it in one line."""
+        return f"{self.node} {self.what}" if self.node else self.what
+
+
+class Exploration(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found in all worlds of a workflow."""
+
+    workflow: str
+    fingerprint: str
+    pairs: bool
+    """Whether every pair of faults was played, and not only every one by itself."""
+    worlds: int
+    ends: dict[str, int]
+    """How many of them ended in each status."""
+    left: tuple[Finding, ...]
+    """What would be left behind for a person."""
+    kept: tuple[Finding, ...]
+    """What would stay although the run goes back, as is declared."""
+    broken: tuple[Finding, ...]
+    """Promises that would be broken: the engine's, and the invariants that were given."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing would be left behind and no promise broken."""
+        return not self.left and not self.broken
+
+
+def explore(
+    workflow: Workflow[..., Any],  # Any: whatever it takes and returns
+    *,
+    inputs: Mapping[str, object] | None = None,
+    examples: Mapping[Any, object] | None = None,
+    pairs: bool = False,
+    invariants: Sequence[Invariant] = (),
+) -> Exploration:
+    """Play a workflow in every world in which one thing goes wrong, and say what it leaves.
+
+    No function of a step is called: what each returns is an example of its declared type, and what
+    it does is a fault or none. Functions that only compute are called with those. `inputs` are
+    those of the run by name, `examples` are values by their types; all others are made from the
+    types alone. `pairs` plays every pair of faults too. Each of the `invariants` is given a world
+    and returns a sentence for everything that is wrong in it.
+
+    Raises `InvalidInput` when an input does not fit, or no example of a type can be made.
+    """
+    setting = setting_of(workflow, inputs=inputs, examples=examples)
+    return gathered(setting, survey(setting, pairs=pairs, invariants=invariants), pairs=pairs)
+
+
+def setting_of(
+    workflow: Workflow[..., Any],  # Any: as above
+    *,
+    inputs: Mapping[str, object] | None = None,
+    examples: Mapping[Any, object] | None = None,
+) -> Setting:
+    """Return a workflow with examples of all that it carries."""
+    return Setting(workflow, Examples(examples), inputs or {})
+
+
+def gathered(setting: Setting, seen: Iterable[Seen], *, pairs: bool) -> Exploration:
+    """Put what was found in each world together, and tell the shortest story of each finding."""
+    ends: Counter[str] = Counter()
+    left, kept, broken = _Shortest(), _Shortest(), _Shortest()
+    for each in seen:
+        ends[each.status] += 1
+        for item in each.left:
+            left.add((item.node, item.what), each)
+        for item in each.kept:
+            kept.add((item.node, item.what), each)
+        for sentence in each.broken:
+            broken.add(("", sentence), each)
+    plan = setting.plan
+    return Exploration(
+        workflow=plan.workflow,
+        fingerprint=plan.fingerprint,
+        pairs=pairs,
+        worlds=ends.total(),
+        ends=dict(sorted(ends.items())),
+        left=left.findings(setting),
+        kept=kept.findings(setting),
+        broken=broken.findings(setting),
+    )
+
+
+class _Shortest:
+    """Findings of one sort: how often each was made, and the world with the shortest story."""
+
+    def __init__(self) -> None:
+        self._worlds: Counter[tuple[str, str]] = Counter()
+        self._shortest: dict[tuple[str, str], Seen] = {}
+
+    def add(self, what: tuple[str, str], seen: Seen) -> None:
+        self._worlds[what] += 1
+        shortest = self._shortest.get(what)
+        if shortest is None or _length(seen) < _length(shortest):
+            self._shortest[what] = seen
+
+    def findings(self, setting: Setting) -> tuple[Finding, ...]:
+        return tuple(
+            self._finding(setting, node, what, worlds)
+            for (node, what), worlds in self._worlds.items()
+        )
+
+    def _finding(self, setting: Setting, node: str, what: str, worlds: int) -> Finding:
+        seen = self._shortest[node, what]
+        played = play(setting, seen.world)
+        return Finding(
+            node=node,
+            what=what,
+            worlds=worlds,
+            cause=causes_in_words(seen.world),
+            story=story_of(setting.plan, played),
+            held=seen.held,
+        )
+
+
+def _length(seen: Seen) -> tuple[int, int, int]:
+    """Say how long the story of a world is: what has to be explained first, then what happens."""
+    return len(seen.world.faults), len(seen.world.taken), seen.facts

@@ -1,0 +1,107 @@
+"""What is the same in all worlds of a workflow: its plan and code, its inputs, its results.
+
+All values are examples, made of the declared types once and shared by all worlds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from makegood.definition.plan import BLOCK_SPAN, Kind
+from makegood.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from msgspec import Raw
+
+    from makegood.decision.state import RunState
+    from makegood.definition.call import Door
+    from makegood.definition.code import NodeCode
+    from makegood.definition.plan import Node
+    from makegood.definition.workflow import Workflow
+    from makegood.exploring.examples import Examples
+    from makegood.values.codec import Codec
+
+__all__ = ["Setting"]
+
+_WITH_BODY = frozenset({Kind.STEP, Kind.QUERY, Kind.LOCAL})
+
+
+class Setting:
+    """A workflow, and an example of everything that it carries."""
+
+    def __init__(
+        self,
+        workflow: Workflow[..., Any],  # Any: whatever it takes and returns
+        examples: Examples,
+        inputs: Mapping[str, object],
+    ) -> None:
+        self.workflow = workflow
+        self.plan = workflow.plan
+        self.inputs: dict[str, Raw] = _started_with(workflow.door, examples, inputs)
+        """What the run is started with."""
+        self._examples = examples
+        self._made: dict[tuple[int, str], Raw] = {}
+        # Here and not when they are needed, so that a type without example is told at once.
+        self._make_results(self.plan.nodes, 0)
+
+    def code(self, state: RunState, index: int) -> NodeCode:
+        """Return the code of a node of a run."""
+        return self.workflow.code.nodes[state.number_of(index)]
+
+    def result(self, state: RunState, index: int) -> Raw:
+        """Return what a node gives."""
+        number = state.number_of(index)
+        return self._result(number, state.graph[index].function)
+
+    def given(self, state: RunState, index: int) -> Raw:
+        """Return what a round of an each or of a repeat is given."""
+        number = state.number_of(index)
+        return self._of_rounds(number, "given")
+
+    def round_value(self, state: RunState, index: int) -> Raw:
+        """Return what a round of an each or of a repeat gives."""
+        return self._of_rounds(state.number_of(index), "value")
+
+    def value(self) -> Raw:
+        """Return what the workflow gives."""
+        return self._once(-1, "value", self.workflow.code.result_codec, self.workflow.name)
+
+    def _make_results(self, nodes: Sequence[Node], first: int) -> None:
+        for place, node in enumerate(nodes, start=first):
+            if node.kind in _WITH_BODY:
+                self._result(place, node.function)
+            if node.kind is Kind.EACH:
+                self._of_rounds(place, "given")
+            if node.block is not None:
+                self._make_results(node.block.nodes, node.block.number * BLOCK_SPAN)
+
+    def _result(self, number: int, function: str) -> Raw:
+        return self._once(number, "result", self.workflow.code.nodes[number].result, function)
+
+    def _of_rounds(self, number: int, what: Literal["given", "value"]) -> Raw:
+        rounds = self.workflow.code.nodes[number].rounds
+        assert rounds is not None, "an each and a repeat have rounds"
+        codec = rounds.given if what == "given" else rounds.value_codec
+        return self._once(number, what, codec, "item" if what == "given" else "round")
+
+    # Any: whatever the user has declared.
+    def _once(self, number: int, what: str, codec: Codec[Any], name: str) -> Raw:
+        made = self._made.get((number, what))
+        if made is None:
+            made = self._made[number, what] = self._examples.raw(codec, name)
+        return made
+
+
+def _started_with(door: Door, examples: Examples, inputs: Mapping[str, object]) -> dict[str, Raw]:
+    """Return the inputs that are given, and an example of each other one."""
+    codecs = dict(door.codecs)
+    unknown = next((name for name in inputs if name not in codecs), None)
+    if unknown is not None:
+        message = f"`{door.workflow}` has no input `{unknown}`; it has {', '.join(codecs)}"
+        raise InvalidInput(message)
+    return {
+        name: codec.write(inputs[name]) if name in inputs else examples.raw(codec, name)
+        for name, codec in codecs.items()
+    }

@@ -1,0 +1,185 @@
+"""Which worlds are there, and what is found in each? Every single fault, or every pair as well.
+
+The ways that a run can go without any fault come first: each option of each choice, one at a time.
+In every one of them each fault that can befall it is played by itself. An undo is called only after
+something else has failed, and a compensate only about something in doubt; so a fault of theirs is
+played together with what leads to it, which is not counted as another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from makegood.decision.facts import EndStatus
+from makegood.exploring.faults import Befalls, Dies, Fault, How, Reversed, faults_of
+from makegood.exploring.findings import Left, broken_in, held_in, kept_in, left_in
+from makegood.exploring.world import Played, World, play
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from makegood.exploring.setting import Setting
+
+__all__ = ["Invariant", "Seen", "survey"]
+
+WAYS_MAX = 1_000
+"""How many ways without any fault are gone at most."""
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found in one world."""
+
+    world: World
+    status: str
+    facts: int
+    """How many there are on record: the shorter story has fewer."""
+    left: tuple[Left, ...]
+    held: tuple[str, ...]
+    """What stands until somebody has settled what is left."""
+    kept: tuple[Left, ...]
+    """What stays done although the run went back, as was declared."""
+    broken: tuple[str, ...]
+    """Promises that were broken, the engine's and the user's."""
+
+
+Invariant = Callable[[Played], Sequence[str]]
+"""Says what is wrong with a world, in a sentence each."""
+
+
+def survey(
+    setting: Setting, *, pairs: bool = False, invariants: Sequence[Invariant] = ()
+) -> Iterator[Seen]:
+    """Play every world, and give what was found in each."""
+    return _Survey(setting, invariants).worlds(pairs=pairs)
+
+
+class _Survey:
+    def __init__(self, setting: Setting, invariants: Sequence[Invariant]) -> None:
+        self.setting = setting
+        self.invariants = invariants
+        self.played: set[tuple[World, frozenset[Fault]]] = set()
+
+    def worlds(self, *, pairs: bool) -> Iterator[Seen]:
+        for way in self.ways():
+            yield self.seen(way)
+            singles: list[Played] = []
+            for fault in _possible(way):
+                single = self.play(way.world, fault)
+                if single is not None:
+                    singles.append(single)
+                    yield self.seen(single)
+            for single, fault in _consequences(way, singles):
+                played = self.play(single.world, fault)
+                if played is not None:
+                    yield self.seen(played)
+            for single in singles if pairs else ():
+                for fault in _possible(single):
+                    played = self.play(single.world, fault)
+                    if played is not None:
+                        yield self.seen(played)
+
+    def ways(self) -> Iterator[Played]:
+        """Give every way that the run can go without a fault, one choice at a time."""
+        waiting: list[tuple[World, frozenset[str]]] = [(World(), frozenset())]
+        for _ in range(WAYS_MAX):
+            if not waiting:
+                return
+            world, known = waiting.pop(0)
+            way = play(self.setting, world)
+            yield way
+            choices = way.outside.choices
+            for key, choice in choices.items():
+                if key in known:
+                    continue
+                # What has been met on the way here was varied there.
+                varied = known | set(choices)
+                waiting += [
+                    (World((*world.taken, option)), varied)
+                    for option in choice.options
+                    if option.taken != way.outside.taken(key)
+                ]
+
+    def play(self, world: World, fault: Fault) -> Played | None:
+        """Play a world with one fault more; None when it was played before, or cannot be."""
+        faults = (*world.faults, fault)
+        together = World(world.taken), frozenset(faults)
+        if together in self.played:
+            return None
+        self.played.add(together)
+        return play(self.setting, World(world.taken, faults))
+
+    def seen(self, played: Played) -> Seen:
+        plan, state = self.setting.plan, played.state
+        broken = [*broken_in(plan, played)]
+        for invariant in self.invariants:
+            broken += invariant(played)
+        return Seen(
+            world=played.world,
+            status=state.status,
+            facts=len(played.facts),
+            left=left_in(plan, state),
+            held=held_in(state),
+            kept=kept_in(state),
+            broken=tuple(broken),
+        )
+
+
+def _possible(played: Played) -> Iterator[Fault]:
+    """Give every fault that could befall this run besides those that did."""
+    state = played.state
+    struck = {
+        (each.node, each.direction) for each in played.world.faults if isinstance(each, Befalls)
+    }
+    for path, direction in played.outside.met:
+        if (path, direction) not in struck:
+            yield from faults_of(state.graph[state.positions[path]], path, direction)
+    for number in range(played.appends):
+        # Before the first append there is no run whose worker could die.
+        if number:
+            yield Dies(number, is_lost=True)
+        yield Dies(number, is_lost=False)
+    if state.ended is EndStatus.COMPLETED and Reversed() not in played.world.faults:
+        yield Reversed()
+
+
+def _consequences(way: Played, singles: Sequence[Played]) -> Iterator[tuple[Played, Fault]]:
+    """Give the faults that need another one before them, with the one that leads to them."""
+    undos: dict[str, Played] = {}
+    for single in sorted(singles, key=_weight, reverse=True):
+        state = single.state
+        for path, direction in single.outside.met:
+            if (path, direction) in way.outside.met or direction == "do":
+                continue
+            node = state.graph[state.positions[path]]
+            if direction == "undo":
+                if path in undos:
+                    continue
+                undos[path] = single
+            elif not _opens_doubt(single, path):
+                continue
+            for fault in faults_of(node, path, direction):
+                yield single, fault
+    if undos:
+        widest = max(undos.values(), key=_weight)
+        for number in range(1, widest.appends):
+            yield widest, Dies(number, is_lost=True)
+            yield widest, Dies(number, is_lost=False)
+
+
+def _weight(played: Played) -> tuple[bool, int, int]:
+    """Say how well a world shows what going back can come to: a plain failure, late in the run."""
+    [fault] = played.world.faults
+    is_plain = isinstance(fault, Befalls) and fault.how is How.FAILS
+    undos = sum(direction == "undo" for _, direction in played.outside.met)
+    return is_plain, undos, -len(played.facts)
+
+
+def _opens_doubt(played: Played, path: str) -> bool:
+    """Say whether exactly this node is in doubt in a world, and for a moment only."""
+    [fault] = played.world.faults
+    return isinstance(fault, Befalls) and (
+        fault.node == path and fault.how in {How.LOST_BEFORE_ONCE, How.LOST_AFTER_ONCE}
+    )

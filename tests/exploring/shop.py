@@ -1,0 +1,156 @@
+"""Workflows to explore, small enough to know beforehand what they would leave behind."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+
+import msgspec
+
+from makegood import (
+    Declined,
+    Failure,
+    Verdict,
+    each,
+    expect,
+    fail,
+    pure,
+    query,
+    repeat,
+    sleep,
+    step,
+    switch,
+    workflow,
+)
+
+ENOUGH = 3
+
+
+class Secret(msgspec.Struct, frozen=True):
+    word: str
+
+    def __post_init__(self) -> None:
+        if self.word != "sesame":
+            message = f"{self.word} opens nothing"
+            raise ValueError(message)
+
+
+class Method(StrEnum):
+    CARD = "card"
+    INVOICE = "invoice"
+
+
+async def look(order: str) -> list[str]:
+    """Say what is in the order."""
+    raise AssertionError(order)
+
+
+async def hold(order: str) -> str:
+    """Hold the goods."""
+    raise AssertionError(order)
+
+
+async def release(held: str) -> None:
+    """Let go of the goods."""
+    raise AssertionError(held)
+
+
+async def pay(order: str) -> int:
+    """Take the money."""
+    raise AssertionError(order)
+
+
+async def refund(payment: int) -> None:
+    """Give the money back."""
+    raise AssertionError(payment)
+
+
+async def find_payment(failure: Failure, order: str) -> Verdict[int]:
+    """Say whether the money was taken."""
+    raise AssertionError(failure, order)
+
+
+async def tell(order: str) -> bool:
+    """Tell the customer."""
+    raise AssertionError(order)
+
+
+def doubled(payment: int) -> int:
+    return payment * 2
+
+
+def inverse(payment: int) -> float:
+    return 1 / (payment - 1)
+
+
+held = step(hold, undo=release)
+paid = step(pay, undo=refund, compensate=find_payment)
+told = step(tell, irreversible="it has been said")
+
+
+@workflow
+def kept(order: str) -> bool:
+    """Tell the customer, and do nothing else."""
+    return told(order)
+
+
+@workflow
+def harmless(order: str) -> list[str]:
+    """Only ask."""
+    return query(look)(order)
+
+
+async def enter(secret: Secret) -> bool:
+    """Open the door."""
+    raise AssertionError(secret)
+
+
+@workflow
+def guarded(secret: Secret) -> bool:
+    """Take what only one word is an example of."""
+    return query(enter)(secret)
+
+
+@workflow
+def order(order: str) -> int:
+    """Hold, pay, tell."""
+    goods = held(order)
+    payment = paid.after(goods)(order)
+    told.after(payment)(order)
+    return payment
+
+
+@workflow
+def branching(order: str, method: Method, *, is_gift: bool) -> int:
+    """Go every way that there is."""
+    goods = held.when(is_gift)(order)
+    told.when(is_gift).after(goods)(order)
+    return switch(
+        method,
+        {
+            Method.CARD: lambda: paid(order),
+            Method.INVOICE: lambda: fail(Declined("no invoices")),
+        },
+    )
+
+
+@workflow
+def rounds(order: str, *, is_open: bool) -> list[str]:
+    """Go round, wait and demand."""
+    expect(is_open, Declined("closed"), name="opening_hours")
+    sleep(timedelta(days=1))
+    items = query(look)(order)
+    # A round is wired where it is written, so it is a lambda though it only calls.
+    repeat(
+        lambda count: pure(doubled, name="more")(count),  # noqa: PLW0108
+        1,
+        until=lambda it: it > ENOUGH,
+        times_max=9,
+    )
+    return each(items, held)
+
+
+@workflow
+def computing(order: str) -> float:
+    """Compute what cannot be computed from every value."""
+    return pure(inverse)(paid(order))

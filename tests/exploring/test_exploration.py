@@ -1,0 +1,149 @@
+"""What would be left behind by small workflows, of which it is known beforehand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from makegood.commerce.place_order import place_order
+from makegood.errors import InvalidInput
+from makegood.exploring.exploration import Exploration, explore
+from tests.exploring import shop
+
+if TYPE_CHECKING:
+    from makegood.exploring.world import Played
+
+UNKNOWN = "may or may not have happened: nobody can say"
+
+
+def left(found: Exploration) -> dict[str, int]:
+    """Return what is left, and in how many worlds."""
+    return {str(finding): finding.worlds for finding in found.left}
+
+
+def test_what_only_asks_leaves_nothing() -> None:
+    found = explore(shop.harmless)
+    assert found == Exploration(
+        workflow="harmless",
+        fingerprint=shop.harmless.plan.fingerprint,
+        pairs=False,
+        worlds=10,
+        ends={"cancelled": 1, "completed": 6, "failed": 3},
+        left=(),
+        kept=(),
+        broken=(),
+    )
+    assert found.is_clean
+
+
+def test_what_is_in_doubt_for_ever_is_left_and_what_cannot_be_taken_back_is_kept() -> None:
+    found = explore(shop.kept)
+    # In doubt or late every time, and each of these with its effect and without it.
+    assert left(found) == {f"tell {UNKNOWN}": 4}
+    assert [str(finding) for finding in found.kept] == ["tell stays: it has been said"]
+    assert not found.is_clean
+    assert found.left[0].story == (
+        "tell is in doubt: no reply came, 3 times.",
+        "tell: nobody can say whether it happened, and nothing more can be asked or tried.",
+        "The run is parked, in doubt: nobody can say whether something happened.",
+    )
+
+
+def test_an_undo_that_gives_up_is_told_with_what_led_to_it() -> None:
+    found = explore(shop.order)
+    [refund] = [each for each in found.left if each.what == "still stands: refund gave up"]
+    assert (refund.node, refund.cause) == (
+        "pay",
+        ("tell definitely fails", "the undo of pay definitely fails"),
+    )
+    assert refund.story == (
+        "hold and pay are done.",
+        "tell fails: a definite no.",
+        "The run goes back: a step definitely failed.",
+        "refund, which undoes pay, fails: a definite no.",
+        "pay: its undo gave up, and it still stands.",
+        "hold is undone.",
+        "The run is parked, undo gave up: what it was to take back still stands.",
+    )
+
+
+def test_what_stands_until_a_person_has_settled_what_is_left_is_named() -> None:
+    found = explore(shop.order)
+    held = {finding.node: finding.held for finding in found.left if finding.what == UNKNOWN}
+    assert held == {"hold": (), "pay": ("hold",), "tell": ("pay", "hold")}
+
+
+def test_a_run_is_explored_in_every_branch_with_and_without_what_is_guarded() -> None:
+    causes = {cause for each in explore(shop.branching, pairs=True).left for cause in each.cause}
+    assert "the undo of switch/card/pay definitely fails" in causes
+    found = explore(shop.branching)
+    assert found.ends == {"cancelled": 10, "completed": 47, "failed": 28, "parked": 36}
+
+
+def test_a_run_is_explored_with_as_many_items_as_make_a_difference() -> None:
+    nodes = {finding.node for finding in explore(shop.rounds).left}
+    assert nodes == {"each[0]/hold", "each[1]/hold"}
+
+
+def test_what_cannot_be_computed_from_an_example_is_an_example_too() -> None:
+    found = explore(shop.computing)
+    assert found.ends["completed"] == 16
+    [refund] = [each for each in found.left if each.what == "still stands: refund gave up"]
+    assert refund.cause[0] == "inverse cannot be computed"
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+def test_the_shops_own_workflow_keeps_every_promise(*, pairs: bool) -> None:
+    found = explore(place_order, pairs=pairs)
+    assert found.broken == ()
+    assert {(each.node, each.what) for each in found.left} == {
+        ("authorize_payment", UNKNOWN),
+        ("capture_payment", UNKNOWN),
+        ("send_confirmation", "may or may not have happened, and is optional: nobody asks"),
+        ("reserve_inventory", "still stands: release_inventory gave up"),
+        ("authorize_payment", "still stands: void_authorization gave up"),
+        ("authorize_payment", "may or may not stand: void_authorization gave no answer"),
+        ("capture_payment", "still stands: refund_payment gave up"),
+        ("capture_payment", "may or may not stand: refund_payment gave no answer"),
+        ("fulfil_order", "still stands: recall_shipment gave up"),
+    }
+
+
+def test_every_pair_holds_every_single_fault_and_more() -> None:
+    singles, pairs = explore(shop.order), explore(shop.order, pairs=True)
+    assert pairs.worlds > 5 * singles.worlds
+    assert left(pairs).keys() >= left(singles).keys()
+
+
+def test_an_invariant_is_asked_of_every_world_and_told_with_the_shortest_story() -> None:
+    asked = 0
+
+    def nobody_pays_for_nothing(world: Played) -> list[str]:
+        nonlocal asked
+        asked += 1
+        has_paid, has_goods = "pay" in world.outside.stands, "hold" in world.outside.stands
+        return ["paid, and nothing is held"] if has_paid and not has_goods else []
+
+    found = explore(shop.order, invariants=[nobody_pays_for_nothing])
+    [broken] = found.broken
+    assert str(broken) == "paid, and nothing is held"
+    assert broken.cause[0] == "tell definitely fails"
+    assert asked == found.worlds
+
+
+def test_inputs_and_examples_are_used_where_they_are_given() -> None:
+    seen: set[bytes] = set()
+
+    def note(world: Played) -> list[str]:
+        seen.add(bytes(world.state.inputs["order"]))
+        return []
+
+    explore(shop.kept, inputs={"order": "A-17"}, invariants=[note])
+    explore(shop.kept, examples={str: "B-18"}, invariants=[note])
+    assert seen == {b'"A-17"', b'"B-18"'}
+
+
+def test_an_input_that_the_workflow_does_not_have_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="`kept` has no input `oder`; it has order"):
+        explore(shop.kept, inputs={"oder": "A-17"})
