@@ -85,6 +85,8 @@ class Run:
         self.claims = 0
         self.posts = 0
         self.chance = Chance("run")
+        self.halts: dict[str, Instant] = {}
+        """Until when services are halted."""
         if starts:
             ends = None if deadline is None else after(self.now, deadline)
             self.turn(
@@ -155,6 +157,9 @@ class Run:
         self.now = due
         self.turn()
         return True
+
+    def halt(self, service: str, duration: timedelta) -> None:
+        self.halts[service] = after(self.now, duration)
 
     def wait(self, duration: timedelta) -> None:
         self.now = after(self.now, duration)
@@ -249,6 +254,7 @@ class Run:
         raise AssertionError(message)
 
     def ask(self) -> Decision:
+        self.state.halted = {name: end for name, end in self.halts.items() if end > self.now}
         return decide(self.plan, self.state, self.now, self.chance)
 
     def fold(self, fact: Fact, recorded: list[Fact]) -> None:

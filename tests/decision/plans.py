@@ -51,6 +51,7 @@ class Policy(TypedDict, total=False):
     key_valid_for: timedelta | None
     timeout: timedelta | None
     timeout_total: timedelta | None
+    services: tuple[str, ...]
 
 
 class Sketch(msgspec.Struct, frozen=True):
@@ -92,11 +93,13 @@ def sketch(kind: Kind, path: str, after: tuple[str, ...], policy: Policy) -> Ske
         retry=msgspec.structs.replace(STEADY, attempts=policy.get("undo_attempts", 3)),
         timeout=timedelta(seconds=30),
         local=undo_local,
+        services=policy.get("services", ()),
     )
     compensate = Remedy(
         function=f"find_{path}",
         retry=msgspec.structs.replace(STEADY, attempts=policy.get("ask_attempts", 3)),
         timeout=timedelta(seconds=30),
+        services=policy.get("services", ()),
     )
     node = Node(
         path=path,
@@ -111,6 +114,7 @@ def sketch(kind: Kind, path: str, after: tuple[str, ...], policy: Policy) -> Ske
         optional=policy.get("optional", False),
         pivot=policy.get("pivot", False),
         key_valid_for=policy.get("key_valid_for", DAY),
+        services=policy.get("services", ()),
     )
     return Sketch(node, after)
 

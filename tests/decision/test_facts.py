@@ -91,6 +91,11 @@ GOLDEN: list[tuple[Fact, str]] = [
         '{"type":"node_started","node":"pay","attempt":1,"at":1700000000000000}',
     ),
     (
+        facts.NodeDelayed("pay", "undo", 2, "Bank", AT, AT),
+        '{"type":"node_delayed","node":"pay","direction":"undo","attempt":2,"service":"Bank",'
+        '"due":1700000000000000,"at":1700000000000000}',
+    ),
+    (
         facts.Recorded("pay", Raw(b'{"id":7}'), AT),
         '{"type":"recorded","node":"pay","value":{"id":7},"at":1700000000000000}',
     ),

@@ -34,7 +34,7 @@ from makegood.decision.commands import Compensate, Decision, Local, Undo
 from makegood.decision.direction import is_turning_back
 from makegood.decision.facts import SkipReason
 from makegood.decision.forward import start
-from makegood.decision.retry import is_key_known, next_attempt
+from makegood.decision.retry import delayed, is_key_known, next_attempt
 from makegood.decision.state import Phase
 from makegood.definition.plan import Kind
 from makegood.values.instants import after, micros
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from makegood.decision.commands import Command
     from makegood.decision.facts import Fact
     from makegood.decision.retry import Chance
-    from makegood.decision.state import NodeState, RunState
-    from makegood.definition.plan import Node, Plan
+    from makegood.decision.state import RunState
+    from makegood.definition.plan import Plan
     from makegood.values.instants import Instant
 
 __all__ = ["settle"]
@@ -69,7 +69,7 @@ def settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
         if state.nodes[index].phase is Phase.ASLEEP:
             added.append(facts.NodeDone(state.graph[index].path, _NULL, now))
             continue
-        case = _Case(state.graph[index], state.nodes[index], index, now, chance)
+        case = _Case(state, index, now, chance)
         decision = case.decide(is_turning=is_turning or state.is_in_failing_round(index))
         added += decision.facts
         commands += decision.commands
@@ -79,13 +79,12 @@ def settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
 class _Case:
     """One node, and what may be done about it."""
 
-    __slots__ = ("chance", "current", "index", "node", "now")
+    __slots__ = ("chance", "current", "index", "node", "now", "state")
 
-    def __init__(
-        self, node: Node, current: NodeState, index: int, now: Instant, chance: Chance
-    ) -> None:
-        self.node = node
-        self.current = current
+    def __init__(self, state: RunState, index: int, now: Instant, chance: Chance) -> None:
+        self.state = state
+        self.node = state.graph[index]
+        self.current = state.nodes[index]
         self.index = index
         self.now = now
         self.chance = chance
@@ -103,7 +102,7 @@ class _Case:
             case Phase.ASK_INTERRUPTED:
                 return self._ask(self.current.asked)
             case Phase.ASK_AGAIN:
-                return self._ask(self.current.asked + 1)
+                return self._ask(self.current.next_attempt or self.current.asked + 1)
             case Phase.ANSWERED:
                 return self._after_verdict(is_turning=is_turning)
             case Phase.UNDO_FAILED:
@@ -112,7 +111,9 @@ class _Case:
                 return self._undo_while_known(self.current.undo_attempt)
             case _:
                 assert self.current.phase is Phase.UNDO_AGAIN
-                return self._undo_while_known(self.current.undo_attempt + 1)
+                return self._undo_while_known(
+                    self.current.next_attempt or self.current.undo_attempt + 1
+                )
 
     # An attempt ended without a result.
 
@@ -153,7 +154,7 @@ class _Case:
             return _NOTHING
         if not self._is_granted():
             return self._exhausted()
-        return self._start(self.current.attempt + 1)
+        return self._start(self.current.next_attempt or self.current.attempt + 1)
 
     def _is_granted(self) -> bool:
         """Say whether what was decided about a doubt still holds now that it is due."""
@@ -208,6 +209,9 @@ class _Case:
         return self._ask_later(None) or self._no_answer()
 
     def _ask(self, attempt: int) -> Decision:
+        wait = delayed(self.state, self.index, "compensate", self.now, attempt=attempt)
+        if wait is not None:
+            return _one(wait)
         return Decision(
             (facts.CompensateStarted(self.node.path, attempt, self.now),),
             (Compensate(self.index, attempt, self.current.generation),),
@@ -257,6 +261,9 @@ class _Case:
             return self._leave()
         if undo.local:
             return Decision(commands=(Local(self.index, attempt, "undo"),))
+        wait = delayed(self.state, self.index, "undo", self.now, attempt=attempt)
+        if wait is not None:
+            return _one(wait)
         started = facts.UndoStarted(self.node.path, attempt, self.now)
         return Decision((started,), (Undo(self.index, attempt),))
 
@@ -279,7 +286,7 @@ class _Case:
     # What follows.
 
     def _start(self, attempt: int) -> Decision:
-        return start(self.node, self.current, self.index, self.now, attempt=attempt)
+        return start(self.state, self.index, self.now, attempt=attempt)
 
     def _retry_at(self, due: Instant) -> Decision:
         return _one(facts.RetryScheduled(self.node.path, due))

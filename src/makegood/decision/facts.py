@@ -12,6 +12,7 @@ import msgspec
 from makegood.decision.happening.of_attempts import (
     EffectUnrecorded,
     Guarded,
+    NodeDelayed,
     NodeDone,
     NodeFailed,
     NodeGaveUp,
@@ -94,6 +95,7 @@ __all__ = [
     "Fact",
     "Guarded",
     "ItemsListed",
+    "NodeDelayed",
     "NodeDone",
     "NodeFailed",
     "NodeGaveUp",
@@ -137,6 +139,7 @@ Fact = (
     RunStarted
     | Claimed
     | NodeStarted
+    | NodeDelayed
     | Recorded
     | NodeDone
     | NodeFailed

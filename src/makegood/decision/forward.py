@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from makegood.decision import facts
 from makegood.decision.commands import Decision, Evaluate, Local, Start
+from makegood.decision.retry import delayed
 from makegood.definition.plan import Kind
 from makegood.values.instants import after
 
@@ -43,7 +44,8 @@ def begin(state: RunState, now: Instant) -> Decision:
             continue
         match node.kind:
             case Kind.STEP | Kind.QUERY:
-                started = start(node, current, index, now, attempt=current.attempt + 1)
+                attempt = current.next_attempt or current.attempt + 1
+                started = start(state, index, now, attempt=attempt)
                 added += started.facts
                 commands += started.commands
             case Kind.PURE:
@@ -78,8 +80,12 @@ def _next_of_rounds(state: RunState, index: int, node: Node) -> Evaluate:
     return Evaluate(index, "list" if node.kind is Kind.EACH else "until")
 
 
-def start(node: Node, current: NodeState, index: int, now: Instant, *, attempt: int) -> Decision:
+def start(state: RunState, index: int, now: Instant, *, attempt: int) -> Decision:
     """Start the node's body: the intent, and the command that may follow once it is durable."""
+    wait = delayed(state, index, "do", now, attempt=attempt)
+    if wait is not None:
+        return Decision((wait,))
+    node, current = state.graph[index], state.nodes[index]
     return Decision(
         (facts.NodeStarted(node.path, attempt, now),),
         (Start(index, attempt, current.generation, _ends_at(node, current, now)),),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from makegood.decision.facts import NodeDelayed
 from makegood.values.instants import Instant, after, micros
 
 if TYPE_CHECKING:
+    from makegood.decision.state import RunState
     from makegood.definition.plan import Backoff, Node
 
-__all__ = ["Chance", "is_key_known", "next_attempt"]
+__all__ = ["Chance", "delayed", "is_key_known", "next_attempt"]
 
 _SKEW_MAX = 60_000_000
 """By how much the clocks of two workers may differ, in microseconds."""
@@ -66,3 +68,28 @@ def is_key_known(node: Node, first_at: Instant | None, when: Instant) -> bool:
     valid_for = node.key_valid_for
     age = when - first_at
     return valid_for is not None and -_SKEW_MAX < age < micros(valid_for)
+
+
+def delayed(
+    state: RunState,
+    index: int,
+    direction: Literal["do", "undo", "compensate"],
+    now: Instant,
+    *,
+    attempt: int,
+) -> NodeDelayed | None:
+    """Say that a function of a node is not begun now, since a service that it is given is halted.
+
+    It waits for the halt that ends last, and is looked at again then.
+    """
+    if not state.halted:
+        return None
+    node = state.graph[index]
+    asks = {"do": node, "undo": node.undo, "compensate": node.compensate}[direction]
+    assert asks is not None
+    halted = [(state.halted[name], name) for name in asks.services if name in state.halted]
+    if not halted:
+        return None
+    due, service = max(halted)
+    assert due > now, "a halt that has ended holds nothing back"
+    return NodeDelayed(node.path, direction, attempt, service, due, now)

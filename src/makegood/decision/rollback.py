@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from makegood.decision import facts
 from makegood.decision.commands import Decision, Local, Stop, Undo
 from makegood.decision.facts import Cause, EndStatus, ParkReason, Rollback
-from makegood.decision.retry import is_key_known
+from makegood.decision.retry import delayed, is_key_known
 from makegood.decision.state import IN_FLIGHT, TIMED, Phase
 from makegood.definition.plan import Kind
 
@@ -123,6 +123,9 @@ def _undo(state: RunState, index: int, kept: tuple[Fact, ...], now: Instant) -> 
         # It was granted fresh attempts, and its key died while others were undone.
         return Decision((*kept, facts.UndoLeft(node.path, now)))
     attempt = current.undo_attempt + 1
+    wait = delayed(state, index, "undo", now, attempt=attempt)
+    if wait is not None:
+        return Decision((*kept, wait), is_last=True)
     if not node.undo.local:
         started = facts.UndoStarted(node.path, attempt, now)
         return Decision((*kept, started), (Undo(index, attempt),), is_last=True)

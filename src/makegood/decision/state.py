@@ -109,6 +109,7 @@ class NodeState:
         "generation",
         "granted_at",
         "guarded",
+        "next_attempt",
         "phase",
         "place",
         "recorded",
@@ -146,6 +147,8 @@ class NodeState:
         the effect itself clears it: a result, a definite no, or a verdict."""
         self.failure: Failure | None = None
         """The last failure of its body, or that its worker died."""
+        self.next_attempt: int | None = None
+        """Which attempt of its body, undo or compensate is begun next, where one was delayed."""
         self.recorded: Raw | None = None
         """What its `Record` stored last, under the present key."""
         self.asked: int = 0
@@ -259,6 +262,7 @@ class RunState:
         "fact_count",
         "failing",
         "graph",
+        "halted",
         "has_waited",
         "in_flight",
         "inputs",
@@ -291,6 +295,9 @@ class RunState:
         """Where each path stands in `graph`."""
         self.branches: Mapping[tuple[int, str], Sequence[int]] = plan.branches
         """The nodes that stand in each branch of a switch itself."""
+        self.halted: Mapping[str, Instant] = {}
+        """Services that nothing is begun of, and when that is looked at again. It is told with
+        every question, like the time, and follows from no fact."""
         self.rounds: dict[int, Rounds] = {}
         """How far each each and each repeat has come that has begun."""
         self.scopes: dict[int, Scope] = {}

@@ -102,6 +102,8 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True):
     timeout: timedelta
     local: bool = False
     """It takes a `Transaction`: it writes only in the journal's database, and is never in doubt."""
+    services: tuple[str, ...] = ()
+    """The types of the services that it is given, by name."""
 
 
 class FromInput(msgspec.Struct, frozen=True, tag="input"):
@@ -250,6 +252,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     """What the rounds of an each or a repeat are made of."""
     record: str | None = None
     """The type of what the step's `Record` stores."""
+    services: tuple[str, ...] = ()
+    """The types of the services that the body is given, by name."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):

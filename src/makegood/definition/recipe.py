@@ -14,9 +14,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-import msgspec
-
-from makegood.definition.code import BodyCode, CompensateCode, RemedyCode
+from makegood.definition.code import BodyCode, CompensateCode, Injection, RemedyCode
 from makegood.definition.lint.rules import misallowed
 from makegood.definition.plan import Backoff, Kind, Node, Remedy
 from makegood.definition.policy import Retry
@@ -134,7 +132,7 @@ def step_recipe(function: Function, policy: StepPolicy) -> Recipe:
     record, undo, compensate = read_record(signature, undo, compensate, problems)
     _refuse(problems)
     return Recipe(
-        node=_step_node(signature, kind, policy, undo, record),
+        node=_step_node(signature, kind, policy, (undo, compensate), record=record),
         place=caller(),
         signature=signature,
         body=BodyCode(
@@ -178,6 +176,7 @@ def query_recipe(
             retry=retry.backoff,
             timeout=timeout,
             summary=signature.summary,
+            services=_services(signature.injections),
         ),
         place=caller(),
         signature=signature,
@@ -349,13 +348,11 @@ def _step_node(
     signature: Signature,
     kind: Kind,
     policy: StepPolicy,
-    undo: RemedyCode | None,
+    remedies: tuple[RemedyCode | None, CompensateCode | None],
+    *,
     record: TypeForm | None,
 ) -> Node:
-    remedy = _remedy(policy.undo, policy.undo_retry, policy.undo_timeout)
-    if remedy is not None and undo is not None:
-        local = any(item.wants is Transaction for item in undo.injections)
-        remedy = msgspec.structs.replace(remedy, local=local)
+    undo, compensate = remedies
     return Node(
         path=policy.name or signature.name,
         kind=kind,
@@ -364,21 +361,34 @@ def _step_node(
         retry=policy.retry.backoff,
         timeout=policy.timeout,
         timeout_total=policy.timeout_total,
-        undo=remedy,
-        compensate=_remedy(policy.compensate, policy.compensate_retry, policy.compensate_timeout),
+        undo=_remedy(undo, policy.undo_retry, policy.undo_timeout),
+        compensate=_remedy(compensate, policy.compensate_retry, policy.compensate_timeout),
         irreversible=policy.irreversible,
         optional=policy.optional,
         pivot=policy.pivot,
         key_valid_for=policy.key_valid_for if kind is Kind.STEP else None,
         summary=signature.summary,
         record=None if record is None else type_name(record),
+        services=_services(signature.injections),
     )
 
 
-def _remedy(function: Function | None, retry: Retry, timeout: timedelta) -> Remedy | None:
-    if function is None:
+def _remedy(
+    code: RemedyCode | CompensateCode | None, retry: Retry, timeout: timedelta
+) -> Remedy | None:
+    if code is None:
         return None
-    return Remedy(function=name_of(function), retry=retry.backoff, timeout=timeout)
+    return Remedy(
+        function=name_of(code.function),
+        retry=retry.backoff,
+        timeout=timeout,
+        local=any(item.wants is Transaction for item in code.injections),
+        services=_services(code.injections),
+    )
+
+
+def _services(injections: tuple[Injection, ...]) -> tuple[str, ...]:
+    return tuple(sorted({type_name(item.wants) for item in injections if item.is_service}))
 
 
 def _at(sentences: list[str]) -> list[str]:

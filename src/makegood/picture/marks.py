@@ -98,6 +98,7 @@ _ENDINGS: dict[Ending, tuple[str, Style]] = {
 
 _HAPPENINGS: dict[Happening, tuple[str, Style]] = {
     Happening.COMPUTED: ("✓", Style.GOOD),
+    Happening.DELAYED: ("◷", Style.WORK),
     Happening.RECORDED: ("✎", Style.GOOD),
     Happening.CHOSEN: ("◆", Style.DOUBT),
     Happening.ASLEEP: ("◷", Style.WORK),

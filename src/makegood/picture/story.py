@@ -80,6 +80,8 @@ class Happening(StrEnum):
     FAILED = "failed"
     """A value, a guard or a flag could not be computed, or a flag does not hold."""
     GUARD_HELD = "guard held"
+    DELAYED = "delayed"
+    """A service that it is given is halted."""
     RECORDED = "recorded"
     """What an undo will need was stored."""
     CHOSEN = "chosen"

@@ -46,6 +46,7 @@ _OfNode = (
     _OfFlow
     | facts.Guarded
     | facts.Recorded
+    | facts.NodeDelayed
     | facts.NodeSkipped
     | facts.NodeStopped
     | facts.NodeGaveUp
@@ -143,6 +144,7 @@ class Teller:
             case (
                 facts.Guarded()
                 | facts.Recorded()
+                | facts.NodeDelayed()
                 | facts.Chosen()
                 | facts.SleepBegan()
                 | facts.ItemsListed()
@@ -278,10 +280,8 @@ class Teller:
     def _tell_of_node(self, fact: _OfNode) -> None:
         path = fact.node
         match fact:
-            case facts.Guarded():
-                self._add(Happening.GUARD_HELD, "its guard holds", path)
-            case facts.Recorded():
-                self._add(Happening.RECORDED, "stored what its undo will need", path)
+            case facts.Guarded() | facts.NodeDelayed() | facts.Recorded():
+                self._add(*words.on_the_way(fact), path)
             case (
                 facts.Chosen()
                 | facts.SleepBegan()

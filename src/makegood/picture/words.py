@@ -9,9 +9,12 @@ from msgspec.structs import replace
 
 from makegood.decision.facts import (
     Cause,
+    Guarded,
     ItemsListed,
+    NodeDelayed,
     ParkReason,
     Proceeded,
+    Recorded,
     Rollback,
     RoundBegan,
     RoundDone,
@@ -22,6 +25,7 @@ from makegood.decision.facts import (
 )
 from makegood.definition.plan import Kind
 from makegood.picture.story import Attempted, Ending, Happening, Standing
+from makegood.values.instants import as_datetime
 from makegood.values.verdict import (
     Abort,
     ItDidNotHappen,
@@ -53,6 +57,7 @@ __all__ = [
     "lasted",
     "moment",
     "of_rounds",
+    "on_the_way",
     "park_reason",
     "put_in_words",
     "rounds",
@@ -106,6 +111,22 @@ def slept(duration: timedelta) -> str:
     said = lasted(duration)
     whole, _, rest = said.rpartition(" 0 ")
     return whole if whole and rest.isalpha() else said
+
+
+def on_the_way(fact: Guarded | NodeDelayed | Recorded) -> tuple[Happening, str]:
+    """Return what happened to a node before its body, or in the middle of it."""
+    match fact:
+        case Guarded():
+            return Happening.GUARD_HELD, "its guard holds"
+        case Recorded():
+            return Happening.RECORDED, "stored what its undo will need"
+        case NodeDelayed():
+            what = {"do": "it", "undo": "its undo", "compensate": "its compensate"}[fact.direction]
+            again = moment(as_datetime(fact.due), as_datetime(fact.at))
+            said = f"{fact.service} is halted: {what} is not begun; looked at again at {again}"
+            return Happening.DELAYED, said
+        case _:
+            assert_never(fact)
 
 
 def rounds(many: int) -> str:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["FOLDS"]
 
 
+_DELAYED = {"do": Phase.RETRYING, "undo": Phase.UNDO_AGAIN, "compensate": Phase.ASK_AGAIN}
+
+
 def _node_started(state: RunState, fact: facts.NodeStarted) -> None:
     index, node = at(state, fact.node)
     leave(state, index, node)
@@ -35,6 +38,14 @@ def _node_started(state: RunState, fact: facts.NodeStarted) -> None:
     if node.first_at is None:
         node.first_at = fact.at
     state.in_flight += 1
+
+
+def _node_delayed(state: RunState, fact: facts.NodeDelayed) -> None:
+    index, node = at(state, fact.node)
+    leave(state, index, node)
+    node.phase = _DELAYED[fact.direction]
+    node.next_attempt = fact.attempt
+    state.timers[index] = fact.due
 
 
 def _recorded(state: RunState, fact: facts.Recorded) -> None:
@@ -131,6 +142,7 @@ def _node_stuck(state: RunState, fact: facts.NodeStuck) -> None:
 # Any: each fold takes the one class of fact that it is registered for.
 FOLDS: dict[type, Callable[[RunState, Any], None]] = {
     facts.NodeStarted: _node_started,
+    facts.NodeDelayed: _node_delayed,
     facts.Recorded: _recorded,
     facts.NodeDone: _node_done,
     facts.NodeFailed: _node_failed,

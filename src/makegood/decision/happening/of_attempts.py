@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from makegood.decision.words import SkipReason
@@ -12,6 +14,7 @@ from makegood.values.verdict import Failure
 __all__ = [
     "EffectUnrecorded",
     "Guarded",
+    "NodeDelayed",
     "NodeDone",
     "NodeFailed",
     "NodeGaveUp",
@@ -37,6 +40,18 @@ class Recorded(msgspec.Struct, frozen=True, tag="recorded", gc=False):
 
     node: str
     value: msgspec.Raw
+    at: Instant
+
+
+class NodeDelayed(msgspec.Struct, frozen=True, tag="node_delayed", gc=False):
+    """Its body, its undo or its compensate is not begun: a service that it is given is halted."""
+
+    node: str
+    direction: Literal["do", "undo", "compensate"]
+    attempt: int
+    """Which one it will be; the wait counts as none."""
+    service: str
+    due: Instant
     at: Instant
 
 

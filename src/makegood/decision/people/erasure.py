@@ -72,6 +72,7 @@ def without_values(fact: Fact) -> Fact:
         case (
             facts.Claimed()
             | facts.NodeStarted()
+            | facts.NodeDelayed()
             | facts.RetryScheduled()
             | facts.Guarded()
             | facts.Chosen()
