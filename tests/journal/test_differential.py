@@ -12,6 +12,7 @@ import pytest
 
 from makegood.errors import MakegoodError
 from makegood.journal.halting import Halt, HaltKind, Lifting
+from makegood.journal.mail import Letter, NoLonger, Waiting
 from makegood.journal.memory import MemoryJournal, MemoryStore
 from makegood.journal.postgres.journal import PostgresJournal
 from makegood.journal.protocol import (
@@ -65,7 +66,7 @@ class Player:
 
     async def play(self) -> None:
         often = (self.append, self.append, self.append, self.again, self.post, self.lease)
-        often = (*often, self.deliver)
+        often = (*often, self.deliver, self.send_letter)
         seldom = (self.release, self.prune, self.erase, self.settled, self.crash_free)
         of_halts = (self.halt, self.unhalt)
         await self.random.choice((*often, *seldom, *of_halts))()
@@ -124,7 +125,10 @@ class Player:
 
     def outgoing(self) -> Outgoing:
         run, refused = self.random.choice(RUNS), self.random.choice((None, b'"refused"'))
-        if self.random.random() < 0.5:
+        kind = self.random.random()
+        if kind < 0.5:
+            return self.letters()
+        if kind < 0.75:
             return ToRun(run=run, body=b'"hello"', refused=refused)
         return ToStart(
             run=run,
@@ -136,6 +140,31 @@ class Player:
             joined=self.random.choice((None, b'"joined"')),
             refused=refused,
         )
+
+    def letters(self) -> Outgoing:
+        """Return something about a message, of one type and two keys."""
+        key, node = self.random.choice("ab"), self.random.choice("vw")
+        match self.random.randrange(4):
+            case 0:
+                return Waiting(message="Shipped", key=key, node=node, refused=b'"taken"')
+            case 1:
+                return NoLonger(message="Shipped", key=key, node=node)
+            case _:
+                return self.letter(key)
+
+    def letter(self, key: str) -> Letter:
+        return Letter(
+            id=str(self.random.randrange(20)),
+            message="Shipped",
+            key=key,
+            body=b"%d" % self.random.randrange(99),
+            until=Instant(self.random.randint(0, 200)),
+            is_returned=self.random.random() < 0.2,
+        )
+
+    async def send_letter(self) -> None:
+        letter, now = self.letter(self.random.choice("ab")), Instant(self.random.randint(0, 99))
+        assert_same([await journal.send(letter, now=now) for journal in self.journals], letter)
 
     async def post(self) -> None:
         key = self.random.choice(("a", "b", None))
@@ -225,6 +254,10 @@ class Player:
             assert_same(found, shown.run)
         waiting = [await journal.undelivered(limit=999) for journal in self.journals]
         assert_same(waiting, "what is on its way")
+        letters = [await journal.letters(limit=999) for journal in self.journals]
+        assert_same(letters, "what is kept")
+        waiters = [await journal.waiters(limit=999) for journal in self.journals]
+        assert_same(waiters, "who waits")
         assert_same([await journal.halts() for journal in self.journals], "what is halted")
         stock = [await journal.query("SELECT * FROM stock") for journal in self.journals]
         assert_same(stock, "the application's table")

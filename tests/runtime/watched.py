@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from makegood.decision.facts import Fact
     from makegood.journal.halting import Halt, HaltKind, Lifting
+    from makegood.journal.mail import KeptLetter, Letter, Waiter
     from makegood.journal.protocol import (
         Append,
         Delivered,
@@ -194,6 +195,15 @@ class Watched:
 
     async def deliver(self, *, limit: int, now: Instant) -> Delivered:
         return await self.within.deliver(limit=limit, now=now)
+
+    async def send(self, letter: Letter, *, now: Instant) -> KeptLetter:
+        return await self.within.send(letter, now=now)
+
+    async def letters(self, *, limit: int) -> tuple[KeptLetter, ...]:
+        return await self.within.letters(limit=limit)
+
+    async def waiters(self, *, limit: int) -> tuple[Waiter, ...]:
+        return await self.within.waiters(limit=limit)
 
     async def undelivered(self, *, limit: int) -> tuple[Undelivered, ...]:
         return await self.within.undelivered(limit=limit)

@@ -7,28 +7,29 @@ was decided is said exactly once, whoever dies in between.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import Protocol
 
 import msgspec
 
 from makegood.values.ids import RunId
 from makegood.values.instants import Instant
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
-
 __all__ = [
     "Delivered",
     "Exists",
+    "KeepsLetters",
+    "KeptLetter",
+    "Letter",
     "NewRun",
+    "NoLonger",
     "Outgoing",
     "Post",
     "Posted",
     "ToRun",
     "ToStart",
     "Undelivered",
-    "delivery",
-    "driven",
+    "Waiter",
+    "Waiting",
     "read_outgoing",
     "write_outgoing",
 ]
@@ -104,17 +105,81 @@ class ToStart(
     more than a tombstone; None: nothing."""
 
 
-Outgoing = ToRun | ToStart
+class Letter(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="letter", omit_defaults=True):
+    """A message for whoever waits for it, now or later."""
+
+    id: str
+    """Names it: a second one with this id is the same one again, and is dropped."""
+    message: str
+    """The name of its type."""
+    key: str
+    """Which of those who wait for this type it is for."""
+    body: bytes
+    """JSON, as the body of a post."""
+    until: Instant
+    """Until when it is kept for somebody who does not wait yet."""
+    is_returned: bool = False
+    """The run that it was given to had no use for it any more, and gives it back."""
+
+
+class Waiting(
+    msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="waiting", omit_defaults=True
+):
+    """The sender waits for a message from now on."""
+
+    message: str
+    key: str
+    node: str
+    """Which wait of the sender's it is."""
+    refused: bytes | None = None
+    """What is posted back where somebody else waits for the same already; None: nothing."""
+
+
+class NoLonger(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="no longer"):
+    """The sender does not wait for a message any more."""
+
+    message: str
+    key: str
+    node: str
+
+
+Outgoing = ToRun | ToStart | Letter | Waiting | NoLonger
 """Everything that an append may have remembered for others."""
 
 
 class Undelivered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something on its way."""
 
-    sender: RunId
+    sender: RunId | None
+    """The run that says it; None for a message from outside."""
     at: Instant
     """When it was decided."""
     entry: Outgoing
+
+
+class Waiter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A run that waits for a message. There is one at most for each type and key."""
+
+    message: str
+    key: str
+    run: RunId
+    node: str
+    since: Instant
+
+
+class KeptLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A letter as it is remembered, until its time is over and it is pruned."""
+
+    id: str
+    message: str
+    key: str
+    body: bytes
+    """Empty once it was given to a run."""
+    at: Instant
+    """When it was sent."""
+    until: Instant
+    taken_by: RunId | None = None
+    """The run that it was given to; None while nobody has waited for it."""
 
 
 class Delivered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -137,76 +202,31 @@ read_outgoing = _decoder.decode
 """Return the outgoing entry of a JSON text."""
 
 
-def delivery(
-    waiting: Sequence[Undelivered], now: Instant
-) -> Generator[Sequence[Post], Sequence[int | Exists | None], tuple[RunId, ...]]:
-    """Say what is to be posted so that all of this is delivered; return the runs posted to.
+class KeepsLetters(Protocol):
+    """What every journal also keeps: messages, and who waits for them.
 
-    It yields what is to be posted together, and is sent what became of each: the number of the
-    post, the run that has its id or its key already, or None where there is no run to post to.
+    1. A `Letter` that is delivered is posted to the run that waits for its type and key, which
+       then waits no longer. Where none does, it is kept.
+    2. A `Waiting` that is delivered is given the oldest letter that is kept for it and whose time
+       is not over. Where there is none, its sender waits from then on; where somebody waits there
+       already, it is answered with `refused`.
+    3. A `NoLonger` that is delivered ends the waiting of this node of its sender, and of no other.
+    4. A letter whose id is known is dropped, also when the one before was taken, unless it is
+       returned: then it is delivered anew.
+    5. `send` delivers a letter at once, in a transaction of its own, and returns it as it is kept.
+       It may be asked again when an answer was lost.
+    6. `letters` lists what is kept, and `waiters` who waits, the oldest first.
+    7. A letter whose time was over before the moment given is forgotten by `prune`.
     """
-    posted: dict[RunId, None] = {}
-    pending = [_Sending(each, _first_post(each.entry, now)) for each in waiting]
-    while pending:
-        answers = yield [sending.post for sending in pending]
-        following: list[_Sending] = []
-        for sending, answer in zip(pending, answers, strict=True):
-            if isinstance(answer, int):
-                posted[sending.post.run] = None
-            else:
-                following += _instead(sending, answer, now)
-        pending = following
-    return tuple(posted)
 
+    async def send(self, letter: Letter, *, now: Instant) -> KeptLetter:
+        """Deliver a letter from outside and return it as it is kept (1, 4, 5)."""
+        ...
 
-def driven(
-    posting: Generator[Sequence[Post], Sequence[int | Exists | None], tuple[RunId, ...]],
-    post: Callable[[Post], int | Exists | None],
-) -> tuple[RunId, ...]:
-    """Carry out a delivery where a post can be made at once; return the runs posted to."""
-    try:
-        posts = next(posting)
-        while True:
-            posts = posting.send([post(each) for each in posts])
-    except StopIteration as end:
-        posted: tuple[RunId, ...] = end.value
-        return posted
+    async def letters(self, *, limit: int) -> tuple[KeptLetter, ...]:
+        """Return what was sent and is remembered, the oldest first (6)."""
+        ...
 
-
-class _Sending(msgspec.Struct, frozen=True, gc=False):
-    """A post that is made for something on its way."""
-
-    waiting: Undelivered
-    post: Post
-    is_refusal: bool = False
-    """It tells the sender that the first one could not be made, and is the last."""
-
-
-def _first_post(entry: Outgoing, now: Instant) -> Post:
-    match entry:
-        case ToRun():
-            return Post(run=entry.run, body=entry.body, at=now)
-        case ToStart():
-            return Post(run=entry.run, body=entry.body, at=now, create=entry.create)
-        case _:
-            assert_never(entry)
-
-
-def _instead(sending: _Sending, answer: Exists | None, now: Instant) -> list[_Sending]:
-    """Return what is posted instead of a post that could not be made."""
-    waiting, entry = sending.waiting, sending.waiting.entry
-    if isinstance(entry, ToStart) and isinstance(answer, Exists):
-        is_same = answer.input_hash == entry.create.input_hash
-        if is_same:
-            return _posting(waiting, answer.run, entry.joined, now)
-    if sending.is_refusal:
-        return []
-    return _posting(waiting, waiting.sender, entry.refused, now, is_refusal=True)
-
-
-def _posting(
-    waiting: Undelivered, run: RunId, body: bytes | None, now: Instant, *, is_refusal: bool = False
-) -> list[_Sending]:
-    if body is None:
-        return []
-    return [_Sending(waiting, Post(run=run, body=body, at=now), is_refusal)]
+    async def waiters(self, *, limit: int) -> tuple[Waiter, ...]:
+        """Return who waits for a message, the longest first (6)."""
+        ...

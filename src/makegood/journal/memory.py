@@ -15,20 +15,22 @@ from msgspec.structs import replace
 
 from makegood.errors import EngineClosed, UnknownRun
 from makegood.journal.claiming import claimed_at_once, deal
+from makegood.journal.delivering import delivery, driven
 from makegood.journal.halting import outlasts
-from makegood.journal.mail import delivery, driven
 from makegood.journal.memory_store import (
     MemoryStore,
     Record,
     add,
     claim,
     due_by_plan,
+    give,
     give_back,
     has_undelivered,
     hold,
     is_settled,
     may_be_erased,
     newest_first,
+    oldest_letters,
     prune,
     put,
     refusal_of,
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from makegood.journal.halting import Halt, HaltKind, Lifting
+    from makegood.journal.mail import KeptLetter, Letter, Waiter
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.injectable import Sql
 
@@ -210,6 +213,10 @@ class MemoryJournal:
         ended.sort(key=lambda record: (record.ended_at, record.run))
         for record in ended[:limit]:
             prune(self._store, record, now)
+        letters = self._store.letters
+        over = [(each.until, each.id) for each in letters.values() if each.until < ended_before]
+        for _until, id in sorted(over)[:limit]:
+            del letters[id]
         return len(ended[:limit])
 
     async def erase(
@@ -270,11 +277,29 @@ class MemoryJournal:
         self._require_open()
         outgoing = self._store.outgoing
         taken = sorted(outgoing)[:limit]
-        posting = delivery([outgoing[number] for number in taken], now)
-        posted = driven(posting, lambda post: put(self._store, post))
+        delivering = delivery([outgoing[number] for number in taken], now)
+        posted = driven(delivering, lambda asked: give(self._store, asked))
         for number in taken:
             del outgoing[number]
         return Delivered(count=len(taken), posted=posted, has_more=bool(outgoing))
+
+    async def send(self, letter: Letter, *, now: Instant) -> KeptLetter:
+        """Deliver a letter from outside and return it as it is kept."""
+        self._require_open()
+        waiting = Undelivered(sender=None, at=now, entry=letter)
+        driven(delivery([waiting], now), lambda asked: give(self._store, asked))
+        return self._store.letters[letter.id]
+
+    async def letters(self, *, limit: int) -> tuple[KeptLetter, ...]:
+        """Return what was sent and is remembered."""
+        self._require_open()
+        return tuple(oldest_letters(self._store)[:limit])
+
+    async def waiters(self, *, limit: int) -> tuple[Waiter, ...]:
+        """Return who waits for a message."""
+        self._require_open()
+        waiters = self._store.waiters.values()
+        return tuple(sorted(waiters, key=lambda each: (each.since, each.run, each.node))[:limit])
 
     async def undelivered(self, *, limit: int) -> tuple[Undelivered, ...]:
         """Return what runs have said and nobody was given yet."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
+from makegood.journal.delivering import Change, Found, Look, Posts
 from makegood.journal.protocol import (
     Append,
     Conflict,
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from makegood.journal.application.scratch import Scratch
+    from makegood.journal.delivering import Address, Asked
     from makegood.journal.halting import Halt, HaltKind
+    from makegood.journal.mail import KeptLetter, Waiter
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.instants import Instant
 
@@ -35,6 +38,7 @@ __all__ = [
     "add",
     "claim",
     "due_by_plan",
+    "give",
     "give_back",
     "has_undelivered",
     "hold",
@@ -42,6 +46,7 @@ __all__ = [
     "is_settled",
     "may_be_erased",
     "newest_first",
+    "oldest_letters",
     "prune",
     "put",
     "refusal_of",
@@ -72,6 +77,10 @@ class MemoryStore:
         """What is on its way, by numbers that count up."""
         self.outgoing_last = 0
         """The number that was given last."""
+        self.letters: dict[str, KeptLetter] = {}
+        """What was sent and is remembered, by id."""
+        self.waiters: dict[Address, Waiter] = {}
+        """Who waits for what."""
         self.halts: dict[tuple[HaltKind, str], Halt] = {}
         self._scratch: Scratch | None = None
 
@@ -202,6 +211,40 @@ def put(store: MemoryStore, post: Post) -> int | Exists | None:
     if record.owner is None:
         wake(store, record, post.at)
     return record.inbox_head
+
+
+def give(store: MemoryStore, asked: Asked) -> object:
+    """Give a delivery what it asks for."""
+    match asked:
+        case Posts(posts=posts):
+            return [put(store, post) for post in posts]
+        case Look(addresses=addresses, ids=ids, now=now):
+            kept = (
+                letter
+                for letter in oldest_letters(store)
+                if letter.id in ids
+                or (
+                    (letter.message, letter.key) in addresses
+                    and letter.taken_by is None
+                    and letter.until > now
+                )
+            )
+            waiters = (store.waiters.get(address) for address in addresses)
+            return Found([each for each in waiters if each is not None], [*kept])
+        case Change():
+            store.letters.update((letter.id, letter) for letter in asked.letters)
+            for address in asked.gone:
+                del store.waiters[address]
+            for waiter in asked.coming:
+                store.waiters[waiter.message, waiter.key] = waiter
+            return None
+        case _:
+            assert_never(asked)
+
+
+def oldest_letters(store: MemoryStore) -> list[KeptLetter]:
+    """Return all letters, the oldest first."""
+    return sorted(store.letters.values(), key=lambda letter: (letter.at, letter.id))
 
 
 def send(store: MemoryStore, waiting: Undelivered) -> None:

@@ -16,6 +16,7 @@ from makegood.journal.halting import KeepsHalts
 from makegood.journal.mail import (
     Delivered,
     Exists,
+    KeepsLetters,
     NewRun,
     Outgoing,
     Post,
@@ -261,7 +262,7 @@ class Migration(msgspec.Struct, frozen=True, kw_only=True):
     sql: str
 
 
-class Journal(KeepsHalts, Protocol):
+class Journal(KeepsHalts, KeepsLetters, Protocol):
     """Where facts are remembered, in order, per run, and beside them what is halted.
 
     **Writing**

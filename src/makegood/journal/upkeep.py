@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from makegood.errors import InvalidInput
-from makegood.journal.protocol import Filter
+from makegood.journal.protocol import Filter, ToRun, ToStart
 from makegood.values.limits import PAGE_RUNS_MAX, UNDELIVERED_SEEN_MAX
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from makegood.journal.protocol import Journal, Migration, RunRow, Undelivered
+    from makegood.values.ids import RunId
     from makegood.values.instants import Instant
 
 __all__ = [
@@ -148,7 +149,8 @@ async def forgotten(journal: Journal) -> tuple[RunRow, ...]:
     """Return the runs that nothing will wake, the newest first: there should never be one.
 
     Nobody holds them and they have no wake time, though they have not ended and no person is
-    waited for, or though something was posted to them. What is on its way wakes a run.
+    waited for, or though something was posted to them. What is on its way wakes a run, and
+    so does a message, for which it may wait for ever.
     """
     unfinished = Filter(unfinished=True, wakeless=True, limit=PAGE_RUNS_MAX)
     posted = Filter(posted=True, wakeless=True, limit=PAGE_RUNS_MAX)
@@ -161,11 +163,21 @@ async def forgotten(journal: Journal) -> tuple[RunRow, ...]:
         if row.owner is None:
             found[row.run] = row
     if found:
-        for waiting in await journal.undelivered(limit=UNDELIVERED_SEEN_MAX):
-            # It will be posted to, be it to learn that the other one cannot be.
-            for run in (waiting.sender, waiting.entry.run):
-                found.pop(run, None)
+        for run in await _awaited(journal):
+            found.pop(run, None)
     return tuple(found[run] for run in sorted(found, reverse=True))
+
+
+async def _awaited(journal: Journal) -> set[RunId]:
+    """Return the runs that something on its way will wake, or a message that they wait for."""
+    runs = {waiter.run for waiter in await journal.waiters(limit=UNDELIVERED_SEEN_MAX)}
+    for waiting in await journal.undelivered(limit=UNDELIVERED_SEEN_MAX):
+        # Who says something is posted to, be it to learn that the other one cannot be.
+        if waiting.sender is not None:
+            runs.add(waiting.sender)
+        if isinstance(waiting.entry, ToRun | ToStart):
+            runs.add(waiting.entry.run)
+    return runs
 
 
 async def every_row(journal: Journal, wanted: Filter) -> AsyncIterator[RunRow]:

@@ -14,6 +14,7 @@ from tests.journal.contract.delivering import *
 from tests.journal.contract.halting import *
 from tests.journal.contract.keeping import *
 from tests.journal.contract.leasing import *
+from tests.journal.contract.letters import *
 from tests.journal.contract.local_steps import *
 from tests.journal.contract.posting import *
 from tests.journal.contract.reading import *

@@ -13,6 +13,7 @@ import pytest
 
 from makegood import InvalidInput, StoreRefused
 from makegood.journal.address import open_upkeep
+from makegood.journal.mail import Waiting
 from makegood.journal.postgres.journal import PostgresJournal
 from makegood.journal.postgres.upkeep.upkeep import PostgresUpkeep
 from makegood.journal.protocol import Summary, ToRun
@@ -233,6 +234,9 @@ async def test_a_role_is_given_a_schema_and_need_not_be_able_to_make_one(
 # The auditor ------------------------------------------------------------------------------------
 
 
+WAITING = Waiting(message="shop.Shipped", key="order-1", node="wait")
+
+
 async def test_what_nothing_will_wake_is_found_and_parked_runs_are_not(kept: Kept) -> None:
     journal = kept.journal()
     await journal.open(work=True)
@@ -245,6 +249,9 @@ async def test_what_nothing_will_wake_is_found_and_parked_runs_are_not(kept: Kep
     assert [row.run for row in await forgotten(journal)] == [run_id(2)]
     await journal.append(first(run_id(5), release=True))
     await journal.append(first(run_id(6), outgoing=(ToRun(run=run_id(5), body=b"1"),)))
+    assert [row.run for row in await forgotten(journal)] == [run_id(2)]
+    await journal.append(first(run_id(7), release=True, outgoing=(WAITING,)))
+    await journal.deliver(limit=9, now=Instant(1))
     assert [row.run for row in await forgotten(journal)] == [run_id(2)]
     await journal.post(post(run_id(2)))
     assert await forgotten(journal) == ()

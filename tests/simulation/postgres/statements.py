@@ -40,7 +40,7 @@ __all__ = ["SCHEMA", "Statement", "understood"]
 SCHEMA = "makegood"
 """The engine's schema."""
 
-_SCHEMA_NUMBER = 5
+_SCHEMA_NUMBER = 6
 """The number of the schema whose functions are played in `functions`."""
 
 
@@ -298,7 +298,7 @@ _DELIVERING = {
     "FROM unnest($1::text[], $2::bigint[], $3::bytea[]) WITH ORDINALITY "
     "AS given (sender, at, body, place) ORDER BY place": Statement("append", _remember),
     'SELECT EXISTS (SELECT FROM "makegood".outgoing)': Statement("read", _has_outgoing),
-    f"SELECT {delivery_lock_of(SCHEMA)}": Statement("deliver", _take_delivery),
+    f"SELECT {delivery_lock_of(SCHEMA, is_awaited=False)}": Statement("deliver", _take_delivery),
     'SELECT n, sender, at, body FROM "makegood".outgoing ORDER BY n LIMIT $1': Statement(
         "read", _oldest_outgoing
     ),

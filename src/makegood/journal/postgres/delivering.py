@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
+from makegood.journal.delivering import Change, Look, Posts, Put, delivery
 from makegood.journal.mail import (
     Delivered,
+    KeptLetter,
+    Letter,
     Undelivered,
-    delivery,
     read_outgoing,
     write_outgoing,
 )
 from makegood.journal.postgres.connection import in_transaction
+from makegood.journal.postgres.keeping.letters import change_letters, find_letters, letter_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from makegood.journal.mail import Exists, Post
+    from makegood.journal.delivering import Asked, Delivery
+    from makegood.journal.mail import Post
     from makegood.journal.postgres.connection import Connection
     from makegood.journal.protocol import Append
     from makegood.values.ids import RunId
     from makegood.values.instants import Instant
 
+    MakesPosts = Callable[[Connection, Sequence[Post]], Awaitable[Sequence[Put]]]
+
 # The schema is a plain name, checked in `place`; values are bound.
 # ruff: noqa: S608
 
-__all__ = ["deliver_oldest", "delivery_lock_of", "remember", "undelivered_of"]
+__all__ = ["deliver_oldest", "delivery_lock_of", "remember", "send_letter", "undelivered_of"]
 
 
 async def remember(connection: Connection, schema: str, appends: Sequence[Append]) -> None:
@@ -50,34 +56,63 @@ async def remember(connection: Connection, schema: str, appends: Sequence[Append
 
 
 async def deliver_oldest(
-    connection: Connection,
-    schema: str,
-    *,
-    post: Callable[[Connection, Sequence[Post]], Awaitable[Sequence[int | Exists | None]]],
-    limit: int,
-    now: Instant,
+    connection: Connection, schema: str, *, post: MakesPosts, limit: int, now: Instant
 ) -> Delivered:
     """Post the oldest of what is on its way, and forget it; nobody waits for one who does."""
     if not await connection.fetchval(f'SELECT EXISTS (SELECT FROM "{schema}".outgoing)'):
         return Delivered()
 
     async def deliver(connection: Connection) -> Delivered:
-        if not await connection.fetchval(f"SELECT {delivery_lock_of(schema)}"):
+        if not await connection.fetchval(f"SELECT {delivery_lock_of(schema, is_awaited=False)}"):
             return Delivered(has_more=True)
         taken = await _oldest(connection, schema, limit)
-        posting = delivery([waiting for _, waiting in taken], now)
-        posted: tuple[RunId, ...] = ()
-        try:
-            posts = next(posting)
-            while True:
-                posts = posting.send(await post(connection, posts))
-        except StopIteration as end:
-            posted = end.value
+        delivering = delivery([waiting for _, waiting in taken], now)
+        posted = await _driven(connection, schema, delivering, post)
         numbers = [number for number, _ in taken]
         await connection.execute(f'DELETE FROM "{schema}".outgoing WHERE n = ANY ($1)', numbers)
         return Delivered(count=len(taken), posted=posted, has_more=len(taken) == limit)
 
     return await in_transaction(connection, deliver)
+
+
+async def send_letter(
+    connection: Connection, schema: str, *, post: MakesPosts, letter: Letter, now: Instant
+) -> KeptLetter:
+    """Deliver a letter from outside and return it as it is kept."""
+
+    async def deliver(connection: Connection) -> KeptLetter:
+        await connection.execute(f"SELECT {delivery_lock_of(schema, is_awaited=True)}")
+        waiting = Undelivered(sender=None, at=now, entry=letter)
+        await _driven(connection, schema, delivery([waiting], now), post)
+        return await letter_of(connection, schema, letter.id)
+
+    return await in_transaction(connection, deliver)
+
+
+async def _driven(
+    connection: Connection, schema: str, delivering: Delivery, post: MakesPosts
+) -> tuple[RunId, ...]:
+    """Carry out a delivery; return the runs that were posted to."""
+    try:
+        asked = next(delivering)
+        while True:
+            asked = delivering.send(await _given(connection, schema, asked, post))
+    except StopIteration as end:
+        posted: tuple[RunId, ...] = end.value
+        return posted
+
+
+async def _given(connection: Connection, schema: str, asked: Asked, post: MakesPosts) -> object:
+    match asked:
+        case Posts(posts=posts):
+            return await post(connection, posts)
+        case Look():
+            return await find_letters(connection, schema, asked)
+        case Change():
+            await change_letters(connection, schema, asked)
+            return None
+        case _:
+            assert_never(asked)
 
 
 async def undelivered_of(
@@ -97,6 +132,10 @@ async def _oldest(connection: Connection, schema: str, limit: int) -> list[tuple
     ]
 
 
-def delivery_lock_of(schema: str) -> str:
-    """Return the call that takes the right to deliver until the transaction ends, if it is free."""
-    return f"pg_try_advisory_xact_lock(hashtextextended('makegood delivers ' || '{schema}', 0))"
+def delivery_lock_of(schema: str, *, is_awaited: bool) -> str:
+    """Return the call that takes the right to deliver until the transaction ends.
+
+    It is waited for, or taken only if it is free.
+    """
+    how = "pg_advisory_xact_lock" if is_awaited else "pg_try_advisory_xact_lock"
+    return f"{how}(hashtextextended('makegood delivers ' || '{schema}', 0))"

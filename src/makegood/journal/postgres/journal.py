@@ -17,6 +17,7 @@ from makegood.journal.postgres.desk import Desk
 from makegood.journal.postgres.joining import Joiner
 from makegood.journal.postgres.keeping.erasing import Erasure, erase_run
 from makegood.journal.postgres.keeping.halting import halts_kept, keep_halt, lift_halt
+from makegood.journal.postgres.keeping.letters import forget_letters, letters_of, waiters_of
 from makegood.journal.postgres.leasing import Holdings
 from makegood.journal.postgres.opening import open_database
 from makegood.journal.postgres.place import Place
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from makegood.journal.halting import Halt, HaltKind, Lifting
+    from makegood.journal.mail import KeptLetter, Letter, Waiter
     from makegood.journal.postgres.connection import Connection, Driver
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.injectable import Sql
@@ -214,6 +216,7 @@ class PostgresJournal:
         sql = f'SELECT "{self._place.schema}".prune($1, $2, $3)'
 
         async def remove(connection: Connection) -> int:
+            await forget_letters(connection, self._place.schema, before=ended_before, limit=limit)
             removed: int = await connection.fetchval(sql, ended_before, limit, now)
             return removed
 
@@ -259,6 +262,18 @@ class PostgresJournal:
     async def deliver(self, *, limit: int, now: Instant) -> Delivered:
         """Give others what runs have said to them, unless somebody else does so just now."""
         return await self._ready().poster.deliver(limit=limit, now=now)
+
+    async def send(self, letter: Letter, *, now: Instant) -> KeptLetter:
+        """Deliver a letter from outside and return it as it is kept."""
+        return await self._ready().poster.send(letter, now=now)
+
+    async def letters(self, *, limit: int) -> tuple[KeptLetter, ...]:
+        """Return what was sent and is remembered."""
+        return await self._desk().ask(partial(letters_of, schema=self._place.schema, limit=limit))
+
+    async def waiters(self, *, limit: int) -> tuple[Waiter, ...]:
+        """Return who waits for a message."""
+        return await self._desk().ask(partial(waiters_of, schema=self._place.schema, limit=limit))
 
     async def undelivered(self, *, limit: int) -> tuple[Undelivered, ...]:
         """Return what runs have said and nobody was given yet."""

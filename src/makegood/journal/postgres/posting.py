@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from makegood.errors import InvalidInput, MakegoodError, StoreFailed
 from makegood.journal.postgres.appending import TOKEN_BYTES, confirm
 from makegood.journal.postgres.connection import TROUBLE, Fault, fault_of
-from makegood.journal.postgres.delivering import deliver_oldest
+from makegood.journal.postgres.delivering import deliver_oldest, send_letter
 from makegood.journal.protocol import Exists
 from makegood.journal.rows import unknown
 from makegood.values.ids import RunId
@@ -18,6 +18,7 @@ from makegood.values.ids import RunId
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from makegood.journal.mail import KeptLetter, Letter
     from makegood.journal.postgres.connection import Connection, Row
     from makegood.journal.postgres.desk import Desk
     from makegood.journal.protocol import Delivered, Post
@@ -63,24 +64,37 @@ class Poster:
     async def deliver(self, *, limit: int, now: Instant) -> Delivered:
         """Give others what runs have said to them, in one transaction."""
         holders: list[str | None] = []
-
-        async def post(
-            connection: Connection, posts: Sequence[Post]
-        ) -> Sequence[int | Exists | None]:
-            jobs = [_PostJob(post) for post in posts]
-            order = sorted(jobs, key=_order)
-            answers = await self._send(connection, order)
-            holders.extend(holder for answer, holder in answers if isinstance(answer, int))
-            given = dict(zip(order, answers, strict=True))
-            return [given[job][0] for job in jobs]
-
+        post = partial(self._post_all, holders)
         deliver = partial(deliver_oldest, schema=self._schema, post=post, limit=limit, now=now)
         delivered = await self._desk.ask(deliver, bare=True)
-        if delivered.count:
+        self._made(delivered.count, holders)
+        return delivered
+
+    async def send(self, letter: Letter, *, now: Instant) -> KeptLetter:
+        """Deliver a letter from outside and return it as it is kept."""
+        holders: list[str | None] = []
+        post = partial(self._post_all, holders)
+        send = partial(send_letter, schema=self._schema, post=post, letter=letter, now=now)
+        kept = await self._desk.ask(send, bare=True)
+        self._made(1, holders)
+        return kept
+
+    async def _post_all(
+        self, holders: list[str | None], connection: Connection, posts: Sequence[Post]
+    ) -> Sequence[int | Exists | None]:
+        """Make posts in a transaction that is open, and note who holds their runs."""
+        jobs = [_PostJob(post) for post in posts]
+        order = sorted(jobs, key=_order)
+        answers = await self._send(connection, order)
+        holders.extend(holder for answer, holder in answers if isinstance(answer, int))
+        given = dict(zip(order, answers, strict=True))
+        return [given[job][0] for job in jobs]
+
+    def _made(self, count: int, holders: Sequence[str | None]) -> None:
+        if count:
             self.commits += 1
         for holder in holders:
             self._noticed(holder)
-        return delivered
 
     async def end(self) -> None:
         """Wait until all that was posted has its answer."""

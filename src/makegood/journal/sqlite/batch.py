@@ -24,7 +24,7 @@ from makegood.journal.application.tables import refusal_of
 from makegood.journal.protocol import Applied, Conflict, Refused
 from makegood.journal.sqlite.appending import MOVED, insert_facts, verdict_instead, write
 from makegood.journal.sqlite.jobs import AppendJob, Call
-from makegood.journal.sqlite.posting import remember
+from makegood.journal.sqlite.keeping.mail import remember
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

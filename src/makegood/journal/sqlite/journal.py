@@ -45,6 +45,15 @@ from makegood.journal.reply import Reply
 from makegood.journal.sqlite.appending import TOKEN_BYTES
 from makegood.journal.sqlite.keeping.erasing import erase_run
 from makegood.journal.sqlite.keeping.halting import halts_kept, keep_halt, lift_halt
+from makegood.journal.sqlite.keeping.mail import (
+    deliver_oldest,
+    forget_letters,
+    has_outgoing,
+    letters_of,
+    send_letter,
+    undelivered_of,
+    waiters_of,
+)
 from makegood.journal.sqlite.leading import (
     SidecarLock,
     begin_to_lead,
@@ -54,12 +63,7 @@ from makegood.journal.sqlite.leading import (
 from makegood.journal.sqlite.leasing import claim_due, give_back, prune_ended
 from makegood.journal.sqlite.mounts import MOUNT_TABLE
 from makegood.journal.sqlite.opening import Place, open_file
-from makegood.journal.sqlite.posting import (
-    deliver_oldest,
-    has_outgoing,
-    post_to_run,
-    undelivered_of,
-)
+from makegood.journal.sqlite.posting import post_to_run
 from makegood.journal.sqlite.reading import (
     READ_SECONDS_MAX,
     Reader,
@@ -77,6 +81,7 @@ if TYPE_CHECKING:
 
     from makegood.journal.application.connection import Connection
     from makegood.journal.halting import Halt, HaltKind, Lifting
+    from makegood.journal.mail import KeptLetter, Letter, Waiter
     from makegood.journal.sqlite.opening import File
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.injectable import Sql
@@ -227,11 +232,12 @@ class SqliteJournal:
 
     async def prune(self, *, ended_before: Instant, limit: int, now: Instant) -> int:
         """Remove the history of runs that ended before a moment; return how many."""
-        return await self._ready().writer.call(
-            lambda connection: prune_ended(
-                connection, ended_before=ended_before, limit=limit, now=now
-            )
-        )
+
+        def forget(connection: Connection) -> int:
+            forget_letters(connection, before=ended_before, limit=limit)
+            return prune_ended(connection, ended_before=ended_before, limit=limit, now=now)
+
+        return await self._ready().writer.call(forget)
 
     async def erase(
         self,
@@ -278,6 +284,20 @@ class SqliteJournal:
         return await opened.writer.call(
             lambda connection: deliver_oldest(connection, limit=limit, now=now)
         )
+
+    async def send(self, letter: Letter, *, now: Instant) -> KeptLetter:
+        """Deliver a letter from outside and return it as it is kept."""
+        return await self._ready().writer.call(
+            lambda connection: send_letter(connection, letter, now=now)
+        )
+
+    async def letters(self, *, limit: int) -> tuple[KeptLetter, ...]:
+        """Return what was sent and is remembered."""
+        return await self._ready().reader.read(lambda connection: letters_of(connection, limit))
+
+    async def waiters(self, *, limit: int) -> tuple[Waiter, ...]:
+        """Return who waits for a message."""
+        return await self._ready().reader.read(lambda connection: waiters_of(connection, limit))
 
     async def undelivered(self, *, limit: int) -> tuple[Undelivered, ...]:
         """Return what runs have said and nobody was given yet."""

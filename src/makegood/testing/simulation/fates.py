@@ -26,6 +26,7 @@ Operation = Literal[
     "read",
     "release",
     "request",
+    "send",
     "settled",
 ]
 

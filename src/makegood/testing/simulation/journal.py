@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 
     from makegood.journal.halting import Halt, HaltKind, Lifting
+    from makegood.journal.mail import KeptLetter, Letter, Waiter
     from makegood.journal.protocol import (
         Append,
         Exists,
@@ -173,6 +174,18 @@ class SimulatedJournal:
         if not await self._journal.undelivered(limit=1):
             return Delivered()
         return await self._ask("deliver", "", partial(self._journal.deliver, limit=limit, now=now))
+
+    async def send(self, letter: Letter, *, now: Instant) -> KeptLetter:
+        """Deliver a letter from outside."""
+        return await self._ask("send", letter.key, partial(self._journal.send, letter, now=now))
+
+    async def letters(self, *, limit: int) -> tuple[KeptLetter, ...]:
+        """Return what was sent and is remembered."""
+        return await self._journal.letters(limit=limit)
+
+    async def waiters(self, *, limit: int) -> tuple[Waiter, ...]:
+        """Return who waits for a message."""
+        return await self._journal.waiters(limit=limit)
 
     async def undelivered(self, *, limit: int) -> tuple[Undelivered, ...]:
         """Return what runs have said and nobody was given yet."""

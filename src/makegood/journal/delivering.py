@@ -1,0 +1,295 @@
+"""What becomes of that which is on its way? The rules, written once for every store.
+
+A delivery is a generator: it yields what a store is to do, is sent what that gave, and returns the
+runs that were posted to. So the rules know no store, and a store no rule. All of it happens in one
+transaction, and one delivers at a time, so what was looked up stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, assert_never
+
+import msgspec
+
+from makegood.journal.mail import (
+    Exists,
+    KeptLetter,
+    Letter,
+    NoLonger,
+    Outgoing,
+    Post,
+    ToRun,
+    ToStart,
+    Undelivered,
+    Waiter,
+    Waiting,
+)
+from makegood.values.ids import RunId
+from makegood.values.instants import Instant
+
+__all__ = [
+    "Address",
+    "Asked",
+    "Change",
+    "Delivery",
+    "Found",
+    "Look",
+    "Posts",
+    "Put",
+    "delivery",
+    "driven",
+]
+
+Address = tuple[str, str]
+"""A type of message, and a key."""
+
+Put = int | Exists | None
+"""What became of a post: its number, the run that has its id or its key already, or None where
+there is no run to post to."""
+
+
+class Look(msgspec.Struct, frozen=True, gc=False):
+    """Find who waits at these addresses, what is kept for them, and letters by their ids."""
+
+    addresses: tuple[Address, ...]
+    ids: tuple[str, ...]
+    now: Instant
+    """What was to be kept until then, or less long, is not found at an address any more."""
+
+
+class Found(msgspec.Struct, frozen=True, gc=False):
+    """What is there."""
+
+    waiters: Sequence[Waiter]
+    letters: Sequence[KeptLetter]
+    """Those that nobody has taken, the oldest of each address first, and those with the ids."""
+
+
+class Posts(msgspec.Struct, frozen=True, gc=False):
+    """Make these posts, and say what became of each."""
+
+    posts: Sequence[Post]
+
+
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """Remember these letters as they are now, and who waits from now on and who does not."""
+
+    letters: Sequence[KeptLetter]
+    coming: Sequence[Waiter]
+    gone: Sequence[Address]
+    """Forgotten before those that are coming are remembered."""
+
+
+Asked = Look | Posts | Change
+"""What a store is asked for: it gives `Found`, a sequence of `Put`, or nothing."""
+
+# Any: what is sent depends on what was yielded, as `Asked` says.
+Delivery = Generator[Asked, Any, tuple[RunId, ...]]
+
+
+def delivery(waiting: Sequence[Undelivered], now: Instant) -> Delivery:
+    """Deliver all of this, in its order."""
+    box = _Box(now)
+    addresses, ids = _named(waiting)
+    if addresses:
+        found: Found = yield Look(addresses, ids, now)
+        box.fill(found)
+    posted: dict[RunId, None] = {}
+    pending = [sending for each in waiting for sending in _sendings(each, box, now)]
+    while pending:
+        answers: Sequence[Put] = yield Posts([sending.post for sending in pending])
+        following: list[_Sending] = []
+        for sending, answer in zip(pending, answers, strict=True):
+            if isinstance(answer, int):
+                posted[sending.post.run] = None
+            else:
+                following += _instead(sending, answer, box, now)
+        pending = following
+    if box.has_changed:
+        yield box.change()
+    return tuple(posted)
+
+
+def driven(delivering: Delivery, give: Callable[[Asked], object]) -> tuple[RunId, ...]:
+    """Carry out a delivery in a store that gives at once what is asked for."""
+    try:
+        asked = next(delivering)
+        while True:
+            asked = delivering.send(give(asked))
+    except StopIteration as end:
+        posted: tuple[RunId, ...] = end.value
+        return posted
+
+
+class _Sending(msgspec.Struct, frozen=True, gc=False):
+    """A post that is made for something on its way."""
+
+    waiting: Undelivered
+    post: Post
+    is_refusal: bool = False
+    """It tells the sender that the first one could not be made, and is the last."""
+    letter: KeptLetter | None = None
+    """What it hands over."""
+
+
+class _Box:
+    """The letters and the waiters that a delivery is about."""
+
+    def __init__(self, now: Instant) -> None:
+        self._now = now
+        self._waiters: dict[Address, Waiter] = {}
+        self._letters: dict[str, KeptLetter] = {}
+        self._changed: dict[str, KeptLetter] = {}
+        self._coming: dict[Address, Waiter] = {}
+        self._gone: dict[Address, None] = {}
+
+    def fill(self, found: Found) -> None:
+        self._waiters = {(each.message, each.key): each for each in found.waiters}
+        self._letters = {each.id: each for each in found.letters}
+
+    @property
+    def has_changed(self) -> bool:
+        return bool(self._changed or self._coming or self._gone)
+
+    def change(self) -> Change:
+        return Change(
+            tuple(self._changed.values()), tuple(self._coming.values()), tuple(self._gone)
+        )
+
+    def knows(self, letter: Letter) -> bool:
+        return letter.id in self._letters
+
+    def keep(self, letter: KeptLetter) -> None:
+        self._letters[letter.id] = self._changed[letter.id] = letter
+
+    def waiter_at(self, address: Address) -> Waiter | None:
+        return self._waiters.get(address)
+
+    def letter_at(self, address: Address) -> KeptLetter | None:
+        """Return the oldest that is kept for those who wait here."""
+        kept = (
+            letter
+            for letter in self._letters.values()
+            if (letter.message, letter.key) == address
+            and letter.taken_by is None
+            and letter.until > self._now
+        )
+        return min(kept, key=lambda letter: (letter.at, letter.id), default=None)
+
+    def add(self, waiter: Waiter) -> None:
+        address = (waiter.message, waiter.key)
+        self._waiters[address] = self._coming[address] = waiter
+
+    def remove(self, address: Address) -> None:
+        del self._waiters[address]
+        if self._coming.pop(address, None) is None:
+            self._gone[address] = None
+
+
+def _named(waiting: Sequence[Undelivered]) -> tuple[tuple[Address, ...], tuple[str, ...]]:
+    """Return the addresses and the ids of letters that are named, each once."""
+    addresses: dict[Address, None] = {}
+    ids: dict[str, None] = {}
+    for each in waiting:
+        entry = each.entry
+        if isinstance(entry, Letter | Waiting | NoLonger):
+            addresses[entry.message, entry.key] = None
+        if isinstance(entry, Letter):
+            ids[entry.id] = None
+    return tuple(addresses), tuple(ids)
+
+
+def _sendings(waiting: Undelivered, box: _Box, now: Instant) -> list[_Sending]:
+    """Return the post that something on its way becomes, if it becomes one."""
+    entry = waiting.entry
+    match entry:
+        case ToRun():
+            return [_Sending(waiting, Post(run=entry.run, body=entry.body, at=now))]
+        case ToStart():
+            post = Post(run=entry.run, body=entry.body, at=now, create=entry.create)
+            return [_Sending(waiting, post)]
+        case Letter():
+            return _letter_came(waiting, entry, box, now)
+        case Waiting():
+            return _wait_began(waiting, entry, box, now)
+        case NoLonger():
+            there = box.waiter_at((entry.message, entry.key))
+            if there is not None and (there.run, there.node) == (waiting.sender, entry.node):
+                box.remove((entry.message, entry.key))
+            return []
+        case _:
+            assert_never(entry)
+
+
+def _letter_came(waiting: Undelivered, entry: Letter, box: _Box, now: Instant) -> list[_Sending]:
+    if box.knows(entry) and not entry.is_returned:
+        return []
+    letter = KeptLetter(
+        id=entry.id,
+        message=entry.message,
+        key=entry.key,
+        body=entry.body,
+        at=waiting.at,
+        until=entry.until,
+    )
+    waiter = box.waiter_at((entry.message, entry.key))
+    if waiter is None:
+        box.keep(letter)
+        return []
+    box.remove((entry.message, entry.key))
+    return _hand_over(waiting, letter, waiter.run, box, now)
+
+
+def _wait_began(waiting: Undelivered, entry: Waiting, box: _Box, now: Instant) -> list[_Sending]:
+    address = (entry.message, entry.key)
+    assert waiting.sender is not None, "only a run waits"
+    if box.waiter_at(address) is not None:
+        return _posting(waiting, waiting.sender, entry.refused, now, is_refusal=True)
+    letter = box.letter_at(address)
+    if letter is not None:
+        return _hand_over(waiting, letter, waiting.sender, box, now)
+    waiter = Waiter(
+        message=entry.message,
+        key=entry.key,
+        run=waiting.sender,
+        node=entry.node,
+        since=waiting.at,
+    )
+    box.add(waiter)
+    return []
+
+
+def _hand_over(
+    waiting: Undelivered, letter: KeptLetter, run: RunId, box: _Box, now: Instant
+) -> list[_Sending]:
+    box.keep(msgspec.structs.replace(letter, taken_by=run, body=b""))
+    return [_Sending(waiting, Post(run=run, body=letter.body, at=now), letter=letter)]
+
+
+def _instead(sending: _Sending, answer: Exists | None, box: _Box, now: Instant) -> list[_Sending]:
+    """Return what is posted instead of a post that could not be made."""
+    waiting, entry = sending.waiting, sending.waiting.entry
+    if sending.letter is not None:
+        # Whoever was to have it is not there any more, so that it is for the next one.
+        box.keep(sending.letter)
+        return []
+    if isinstance(entry, ToStart) and isinstance(answer, Exists):
+        is_same = answer.input_hash == entry.create.input_hash
+        if is_same:
+            return _posting(waiting, answer.run, entry.joined, now)
+    if sending.is_refusal or waiting.sender is None:
+        return []
+    return _posting(waiting, waiting.sender, _refused(entry), now, is_refusal=True)
+
+
+def _refused(entry: Outgoing) -> bytes | None:
+    return entry.refused if isinstance(entry, ToRun | ToStart) else None
+
+
+def _posting(
+    waiting: Undelivered, run: RunId, body: bytes | None, now: Instant, *, is_refusal: bool = False
+) -> list[_Sending]:
+    if body is None:
+        return []
+    return [_Sending(waiting, Post(run=run, body=body, at=now), is_refusal)]

@@ -1,0 +1,166 @@
+"""Which messages are kept, and who waits for one? Knows rows, not what a message means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from makegood.journal.delivering import Change, Found, Look
+from makegood.journal.mail import KeptLetter, Waiter
+from makegood.values.ids import RunId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from makegood.journal.postgres.connection import Connection, Row
+    from makegood.values.instants import Instant
+
+# The schema is a plain name, checked in `place`, and columns are ours; values are bound.
+# ruff: noqa: S608
+
+__all__ = [
+    "change_letters",
+    "find_letters",
+    "forget_letters",
+    "letter_of",
+    "letters_of",
+    "waiters_of",
+]
+
+LETTERS_LOOKED_AT_MAX = 100
+"""How many letters of one address one delivery can give away, which takes no more at once."""
+
+_LETTER = "id, message, key, body, at, until, taken_by"
+_WAITER = "message, key, run, node, since"
+
+
+async def find_letters(connection: Connection, schema: str, look: Look) -> Found:
+    """Return who waits at these addresses, what is kept for them, and letters by their ids."""
+    addresses = [[*column] for column in zip(*look.addresses, strict=True)]
+    waiters = await connection.fetch(
+        f"""
+        SELECT {_WAITER} FROM "{schema}".waiter
+         WHERE (message, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+        """,
+        *addresses,
+    )
+    letters = await connection.fetch(
+        f"""
+        SELECT kept.* FROM unnest($1::text[], $2::text[]) AS given (message, key),
+               LATERAL (SELECT {_LETTER} FROM "{schema}".letter
+                         WHERE letter.message = given.message AND letter.key = given.key
+                           AND taken_by IS NULL AND until > $3
+                         ORDER BY at, id LIMIT $4) AS kept
+         UNION
+        SELECT {_LETTER} FROM "{schema}".letter WHERE id = ANY ($5)
+        """,
+        *addresses,
+        look.now,
+        LETTERS_LOOKED_AT_MAX,
+        list(look.ids),
+    )
+    return Found([*_waiters(waiters)], [*_letters(letters)])
+
+
+async def change_letters(connection: Connection, schema: str, change: Change) -> None:
+    """Remember letters as they are now, and who waits from now on and who does not."""
+    if change.letters:
+        await connection.execute(
+            f"""
+            INSERT INTO "{schema}".letter ({_LETTER})
+            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bigint[],
+                                 $6::bigint[], $7::text[])
+                ON CONFLICT (id) DO UPDATE
+               SET message = excluded.message, key = excluded.key, body = excluded.body,
+                   at = excluded.at, until = excluded.until, taken_by = excluded.taken_by
+            """,
+            [letter.id for letter in change.letters],
+            [letter.message for letter in change.letters],
+            [letter.key for letter in change.letters],
+            [letter.body for letter in change.letters],
+            [letter.at for letter in change.letters],
+            [letter.until for letter in change.letters],
+            [letter.taken_by for letter in change.letters],
+        )
+    if change.gone:
+        await connection.execute(
+            f"""
+            DELETE FROM "{schema}".waiter
+             WHERE (message, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+            """,
+            *([*column] for column in zip(*change.gone, strict=True)),
+        )
+    if change.coming:
+        await connection.execute(
+            f"""
+            INSERT INTO "{schema}".waiter ({_WAITER})
+            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
+            """,
+            [waiter.message for waiter in change.coming],
+            [waiter.key for waiter in change.coming],
+            [waiter.run for waiter in change.coming],
+            [waiter.node for waiter in change.coming],
+            [waiter.since for waiter in change.coming],
+        )
+
+
+async def letter_of(connection: Connection, schema: str, id: str) -> KeptLetter:
+    """Return a letter that is there."""
+    (letter,) = _letters(
+        await connection.fetch(f'SELECT {_LETTER} FROM "{schema}".letter WHERE id = $1', id)
+    )
+    return letter
+
+
+async def letters_of(connection: Connection, schema: str, limit: int) -> tuple[KeptLetter, ...]:
+    """Return what was sent and is remembered, the oldest first."""
+    return tuple(
+        _letters(
+            await connection.fetch(
+                f'SELECT {_LETTER} FROM "{schema}".letter ORDER BY at, id LIMIT $1', limit
+            )
+        )
+    )
+
+
+async def waiters_of(connection: Connection, schema: str, limit: int) -> tuple[Waiter, ...]:
+    """Return who waits for a message, the longest first."""
+    return tuple(
+        _waiters(
+            await connection.fetch(
+                f'SELECT {_WAITER} FROM "{schema}".waiter ORDER BY since, run, node LIMIT $1', limit
+            )
+        )
+    )
+
+
+async def forget_letters(
+    connection: Connection, schema: str, *, before: Instant, limit: int
+) -> None:
+    """Forget letters whose time was over before a moment."""
+    await connection.execute(
+        f"""
+        DELETE FROM "{schema}".letter
+         WHERE id IN (SELECT id FROM "{schema}".letter WHERE until < $1
+                       ORDER BY until, id LIMIT $2 FOR UPDATE SKIP LOCKED)
+        """,
+        before,
+        limit,
+    )
+
+
+def _letters(rows: Iterable[Row]) -> Iterable[KeptLetter]:
+    for id, message, key, body, at, until, taken_by in rows:
+        yield KeptLetter(
+            id=id,
+            message=message,
+            key=key,
+            body=body,
+            at=at,
+            until=until,
+            taken_by=None if taken_by is None else RunId(taken_by),
+        )
+
+
+def _waiters(rows: Iterable[Row]) -> Iterable[Waiter]:
+    for message, key, run, node, since in rows:
+        yield Waiter(message=message, key=key, run=RunId(run), node=node, since=since)

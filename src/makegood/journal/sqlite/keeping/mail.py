@@ -1,0 +1,179 @@
+"""What is on its way, what is kept, and who waits? Knows rows, not what a message means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never, cast
+
+from makegood.journal.delivering import Change, Found, Look, Posts, delivery, driven
+from makegood.journal.mail import (
+    Delivered,
+    KeptLetter,
+    Undelivered,
+    Waiter,
+    read_outgoing,
+    write_outgoing,
+)
+from makegood.journal.sqlite.posting import put
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from makegood.journal.application.connection import Connection
+    from makegood.journal.delivering import Asked
+    from makegood.journal.mail import Letter
+    from makegood.journal.protocol import Append
+    from makegood.values.ids import RunId
+    from makegood.values.injectable import Sql
+    from makegood.values.instants import Instant
+
+# Columns are ours; values are bound.
+# ruff: noqa: S608
+
+__all__ = [
+    "deliver_oldest",
+    "forget_letters",
+    "has_outgoing",
+    "letters_of",
+    "remember",
+    "send_letter",
+    "undelivered_of",
+    "waiters_of",
+]
+
+LETTERS_LOOKED_AT_MAX = 100
+"""How many letters of one address one delivery can give away, which takes no more at once."""
+
+_LETTER = "id, message, key, body, at, until, taken_by"
+_WAITER = "message, key, run, node, since"
+
+
+def remember(connection: Connection, append: Append) -> None:
+    """Put what an append has for others on its way, in its transaction."""
+    for entry in append.outgoing:
+        connection.execute(
+            "INSERT INTO makegood_outgoing (sender, at, body) VALUES (?, ?, ?)",
+            (append.run, append.at, write_outgoing(entry)),
+        )
+
+
+def has_outgoing(connection: Connection) -> bool:
+    """Say whether anything is on its way."""
+    return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM makegood_outgoing)").get)
+
+
+def deliver_oldest(connection: Connection, *, limit: int, now: Instant) -> Delivered:
+    """Post the oldest of what is on its way, and forget it."""
+    taken = _oldest(connection, limit)
+    delivering = delivery([waiting for _, waiting in taken], now)
+    posted = driven(delivering, lambda asked: _give(connection, asked))
+    if taken:
+        connection.execute("DELETE FROM makegood_outgoing WHERE n <= ?", (taken[-1][0],))
+    return Delivered(count=len(taken), posted=posted, has_more=has_outgoing(connection))
+
+
+def send_letter(connection: Connection, letter: Letter, *, now: Instant) -> KeptLetter:
+    """Deliver a letter from outside and return it as it is kept."""
+    waiting = Undelivered(sender=None, at=now, entry=letter)
+    driven(delivery([waiting], now), lambda asked: _give(connection, asked))
+    (kept,) = _letters(connection, "WHERE id = ?", letter.id)
+    return kept
+
+
+def letters_of(connection: Connection, limit: int) -> tuple[KeptLetter, ...]:
+    """Return what was sent and is remembered, the oldest first."""
+    return tuple(_letters(connection, "ORDER BY at, id LIMIT ?", limit))
+
+
+def waiters_of(connection: Connection, limit: int) -> tuple[Waiter, ...]:
+    """Return who waits for a message, the longest first."""
+    return tuple(_waiters(connection, "ORDER BY since, run, node LIMIT ?", limit))
+
+
+def forget_letters(connection: Connection, *, before: Instant, limit: int) -> None:
+    """Forget letters whose time was over before a moment."""
+    connection.execute(
+        """
+        DELETE FROM makegood_letter
+         WHERE id IN (SELECT id FROM makegood_letter WHERE until < ? ORDER BY until, id LIMIT ?)
+        """,
+        (before, limit),
+    )
+
+
+def undelivered_of(connection: Connection, limit: int) -> tuple[Undelivered, ...]:
+    """Return what is on its way, the oldest first."""
+    return tuple(waiting for _, waiting in _oldest(connection, limit))
+
+
+def _oldest(connection: Connection, limit: int) -> list[tuple[int, Undelivered]]:
+    found = connection.execute(
+        "SELECT n, sender, at, body FROM makegood_outgoing ORDER BY n LIMIT ?", (limit,)
+    ).fetchall()
+    return [
+        (n, Undelivered(sender=sender, at=at, entry=read_outgoing(body)))
+        for n, sender, at, body in cast("list[tuple[int, RunId, Instant, bytes]]", found)
+    ]
+
+
+def _give(connection: Connection, asked: Asked) -> object:
+    """Give a delivery what it asks for."""
+    match asked:
+        case Posts(posts=posts):
+            return [put(connection, post) for post in posts]
+        case Look():
+            return _found(connection, asked)
+        case Change():
+            _change(connection, asked)
+            return None
+        case _:
+            assert_never(asked)
+
+
+def _found(connection: Connection, look: Look) -> Found:
+    letters: list[KeptLetter] = []
+    waiters: list[Waiter] = []
+    for address in look.addresses:
+        waiters += _waiters(connection, "WHERE message = ? AND key = ?", *address)
+        letters += _letters(
+            connection,
+            """WHERE message = ? AND key = ? AND taken_by IS NULL AND until > ?
+               ORDER BY at, id LIMIT ?""",
+            *(*address, look.now, LETTERS_LOOKED_AT_MAX),
+        )
+    for id in look.ids:
+        letters += _letters(connection, "WHERE id = ?", id)
+    return Found(waiters, letters)
+
+
+def _change(connection: Connection, change: Change) -> None:
+    for letter in change.letters:
+        connection.execute(
+            f"INSERT OR REPLACE INTO makegood_letter ({_LETTER}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(letter.id, letter.message, letter.key, letter.body),
+                *(letter.at, letter.until, letter.taken_by),
+            ),
+        )
+    for address in change.gone:
+        connection.execute("DELETE FROM makegood_waiter WHERE message = ? AND key = ?", address)
+    for waiter in change.coming:
+        connection.execute(
+            f"INSERT INTO makegood_waiter ({_WAITER}) VALUES (?, ?, ?, ?, ?)",
+            (waiter.message, waiter.key, waiter.run, waiter.node, waiter.since),
+        )
+
+
+def _letters(connection: Connection, which: str, *values: Sql) -> Iterable[KeptLetter]:
+    found = connection.execute(f"SELECT {_LETTER} FROM makegood_letter {which}", values).fetchall()
+    for id, message, key, body, at, until, taken_by in cast(
+        "list[tuple[str, str, str, bytes, Instant, Instant, RunId | None]]", found
+    ):
+        yield KeptLetter(
+            id=id, message=message, key=key, body=body, at=at, until=until, taken_by=taken_by
+        )
+
+
+def _waiters(connection: Connection, which: str, *values: Sql) -> Iterable[Waiter]:
+    found = connection.execute(f"SELECT {_WAITER} FROM makegood_waiter {which}", values).fetchall()
+    for message, key, run, node, since in cast("list[tuple[str, str, RunId, str, Instant]]", found):
+        yield Waiter(message=message, key=key, run=run, node=node, since=since)
