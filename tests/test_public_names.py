@@ -112,6 +112,7 @@ PUBLIC: dict[str, frozenset[str]] = {
             "fail",
             "injected",
             "lint",
+            "note",
             "pure",
             "query",
             "repeat",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from makegood.definition.flow.branching import switch
     from makegood.definition.flow.failing import expect, fail
     from makegood.definition.flow.looping import Collect, Quorum, each, repeat
+    from makegood.definition.flow.noting import note
     from makegood.definition.flow.sleeping import sleep
     from makegood.definition.lint.finding import Finding
     from makegood.definition.lint.linting import lint
@@ -211,6 +212,7 @@ __all__ = [
     "fail",
     "injected",
     "lint",
+    "note",
     "pure",
     "query",
     "repeat",
@@ -244,6 +246,7 @@ _ROOMS = {
         "each",
         "repeat",
     ),
+    "makegood.definition.flow.noting": ("note",),
     "makegood.definition.flow.sleeping": ("sleep",),
     "makegood.definition.lint.finding": ("Finding",),
     "makegood.definition.lint.linting": ("lint",),

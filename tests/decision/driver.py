@@ -356,7 +356,7 @@ class Run:
                     instead = NULL if outcome == SKIP else Raw(b"7")
                     return facts.NodeSkipped(path, facts.SkipReason.GUARD, self.now, instead)
                 return facts.Guarded(path) if outcome == HOLDS else self.body_ended(path, outcome)
-            case "expect" | "value":
+            case "expect" | "value" | "note":
                 return self.body_ended(path, self.scripted(path, DONE))
             case _:
                 outcome = self.scripted(f"{path} {command.what}", DONE)

@@ -86,6 +86,10 @@ def expect(path: str, *after: str, **policy: Unpack[Policy]) -> Sketch:
     return sketch(Kind.EXPECT, path, after, policy)
 
 
+def note(path: str, *after: str, **policy: Unpack[Policy]) -> Sketch:
+    return sketch(Kind.NOTE, path, after, policy)
+
+
 def sketch(kind: Kind, path: str, after: tuple[str, ...], policy: Policy) -> Sketch:
     undo_local = policy.get("undo_local", False)
     undo = Remedy(

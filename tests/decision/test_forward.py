@@ -22,7 +22,7 @@ from tests.decision.driver import (
     TRANSIENT,
     Run,
 )
-from tests.decision.plans import expect, local, plan_of, pure, query, step
+from tests.decision.plans import expect, local, note, plan_of, pure, query, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -321,12 +321,18 @@ def test_only_a_timer_makes_a_run_wait() -> None:
 
 
 def test_evaluations_are_wanted_and_nothing_is_recorded_of_them_yet() -> None:
-    run = Run(plan_of(pure("a"), step("b", guard=True), expect("c")), starts=False)
+    plan = plan_of(pure("a"), step("b", guard=True), expect("c"), note("d"))
+    run = Run(plan, starts=False)
 
     decision = run.ask()
 
     assert decision.facts == ()
-    assert decision.commands == (Evaluate(0, "value"), Evaluate(1, "guard"), Evaluate(2, "expect"))
+    assert decision.commands == (
+        Evaluate(0, "value"),
+        Evaluate(1, "guard"),
+        Evaluate(2, "expect"),
+        Evaluate(3, "note"),
+    )
 
 
 def test_results_are_in_the_order_of_the_plan() -> None:

@@ -192,7 +192,7 @@ WORKFLOWS = {
         "@workflow  # wrong\n"
         "def wrong(order_id: OrderId) -> Any:\n"
         "    return {1: find(order_id)}\n",
-        "a dict that is returned has text as its keys",
+        "the result of the workflow is a dict whose keys are not text",
     ),
     "a returned value that cannot be written": (
         "@workflow  # wrong\n"

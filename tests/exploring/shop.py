@@ -14,6 +14,7 @@ from makegood import (
     each,
     expect,
     fail,
+    note,
     pure,
     query,
     repeat,
@@ -97,6 +98,13 @@ def kept(order: str) -> bool:
 @workflow
 def harmless(order: str) -> list[str]:
     """Only ask."""
+    return query(look)(order)
+
+
+@workflow
+def noted(order: str) -> list[str]:
+    """Only ask, and say so."""
+    note("order", order)
     return query(look)(order)
 
 

@@ -147,3 +147,7 @@ def test_inputs_and_examples_are_used_where_they_are_given() -> None:
 def test_an_input_that_the_workflow_does_not_have_is_refused() -> None:
     with pytest.raises(InvalidInput, match="`kept` has no input `oder`; it has order"):
         explore(shop.kept, inputs={"oder": "A-17"})
+
+
+def test_a_note_changes_nothing_in_any_world() -> None:
+    assert explore(shop.noted).worlds == explore(shop.harmless).worlds

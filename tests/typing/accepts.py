@@ -49,6 +49,7 @@ from makegood import (
     expect,
     fail,
     injected,
+    note,
     pure,
     query,
     repeat,
@@ -190,6 +191,7 @@ def sell(order_id: OrderId, comment: str = "") -> tuple[Receipt, OrderId]:
     order = find(order_id)
     assert_type(order, Order)
     expect(order.is_gift, Declined("no gift"), name="gift")
+    note("order", (order, {"id": order_id}, 7))
     held = hold(order)
     assert_type(held, int)
     payment = take.after(held)(order, note=comment)

@@ -22,6 +22,7 @@ from makegood import (
     expect,
     fail,
     injected,
+    note,
     pure,
     query,
     repeat,
@@ -134,6 +135,8 @@ def wrong(order_id: str, flag: str) -> Payment:
     take.when(order.is_gift, otherwise=order)(order)  # refused: an order is no payment
     expect(order.total, ValueError())  # refused: a number is no flag
     expect(order.is_gift, "not a gift")  # refused: a text is no error
+    note(order)  # refused: a note has a name
+    take(note("order", order))  # refused: a note gives nothing
     pure(size)(order.totl)  # refused: there is no such attribute
     pure(size).named(3)(order)  # refused: a name is text
     return order  # refused: an order is no payment

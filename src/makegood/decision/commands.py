@@ -69,6 +69,7 @@ class Evaluate(msgspec.Struct, frozen=True, gc=False):
         "guard",
         "expect",
         "value",
+        "note",
         "case",
         "branch",
         "due",

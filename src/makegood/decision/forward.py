@@ -50,6 +50,8 @@ def begin(state: RunState, now: Instant) -> Decision:
                 commands += started.commands
             case Kind.PURE:
                 computed.append(Evaluate(index, "value"))
+            case Kind.NOTE:
+                computed.append(Evaluate(index, "note"))
             case Kind.EXPECT:
                 computed.append(Evaluate(index, "expect"))
             case Kind.SWITCH:

@@ -10,6 +10,7 @@ read before it is run, and everything that is not in its grammar is found at onc
     value      = a result, an input, a part of one | a constant | a tuple, list or dict of values
     call       = a definition, wired by .named, .after and .when, called with values
                | switch(value, {constant: branch, …}, default=branch) | sleep(…) | fail(…)
+               | note(name, value)
                | each(value, round) | repeat(round, value, until=…)
     branch     = a lambda of a value | the name of a part; a round is one with a parameter
     definition = step(…), query(…), pure(…), or a name for one
@@ -33,6 +34,7 @@ from typing import assert_never
 from makegood.definition.flow.branching import switch
 from makegood.definition.flow.failing import expect, fail
 from makegood.definition.flow.looping import each, repeat
+from makegood.definition.flow.noting import note
 from makegood.definition.flow.sleeping import Sleep
 from makegood.definition.reading.called import as_pure, is_class, taken_together, unknown_call
 from makegood.definition.reading.inner import BRANCH, ROUND, is_lambda_of, problem_of_part
@@ -380,7 +382,7 @@ class _Reading:
         given = self._given(call)
         if isinstance(value, Step | Query | Pure | Sleep) or value is fail:
             return Result()
-        if value is expect:
+        if value is expect or value is note:
             return Written()
         return self._constructed(call, value, given)
 

@@ -66,6 +66,8 @@ class Kind(StrEnum):
     """A function of values, computed inside the turn and recorded."""
     EXPECT = "expect"
     """A flag that must hold, or the run fails with the error given."""
+    NOTE = "note"
+    """A value that is put on record for people to see."""
     SWITCH = "switch"
     """A value that says which of several branches is to happen; its result is that branch's."""
     SLEEP = "sleep"

@@ -220,9 +220,9 @@ class Trace:
         finally:
             frame.inside, frame.prefix = outside
 
-    def returned(self, value: object) -> Traced:
-        """Return what a body returns, whatever its shape."""
-        return returned(self, value)
+    def returned(self, value: object, what: str = "the result of the workflow") -> Traced:
+        """Return what a body returns, or gives to something, whatever its shape."""
+        return returned(self, value, what)
 
     def take_path(self, name: str, remedy: str = 'call .named("…") on one of them') -> str:
         """Return the path of a node with this name here; refuse one that is taken."""

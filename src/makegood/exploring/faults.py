@@ -166,6 +166,9 @@ def _ways_forward(node: Node) -> Sequence[How]:
             return _SIMPLY
         case Kind.PURE:
             return (How.CANNOT,)
+        case Kind.NOTE:
+            # What cannot be noted is noted as that.
+            return ()
         case Kind.EXPECT | Kind.SWITCH | Kind.SLEEP | Kind.EACH | Kind.REPEAT:
             # What they come to is a choice, and each of its outcomes is explored by itself.
             return ()

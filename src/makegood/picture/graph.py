@@ -395,6 +395,8 @@ def called(node: Node) -> str:
         case Kind.EXPECT:
             error = next((item.type for item in node.arguments if item.name == "error"), "an error")
             return f"fails with {error}" if node.function == "fail" else f"or {error}"
+        case Kind.NOTE:
+            return ""
         case Kind.SWITCH:
             return f"one of {', '.join(case.label for case in node.cases)}"
         case Kind.SLEEP:

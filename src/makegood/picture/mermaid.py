@@ -65,6 +65,7 @@ _SHAPES: dict[Kind, tuple[str, str]] = {
     Kind.QUERY: ("([", "])"),
     Kind.PURE: ("[[", "]]"),
     Kind.EXPECT: ("{", "}"),
+    Kind.NOTE: ("(", ")"),
     Kind.SWITCH: ("{{", "}}"),
     Kind.SLEEP: (">", "]"),
     Kind.EACH: ("[/", "\\]"),
@@ -78,6 +79,7 @@ _STYLES = (
     "classDef query fill:#dcfce7,stroke:#16a34a,color:#052e16",
     "classDef pure fill:#fef9c3,stroke:#ca8a04,color:#422006",
     "classDef expect fill:#ffedd5,stroke:#ea580c,color:#431407",
+    "classDef note fill:#fdf2f8,stroke:#db2777,color:#500724",
     "classDef switch fill:#ffedd5,stroke:#ea580c,color:#431407",
     "classDef sleep fill:#cffafe,stroke:#0891b2,color:#083344",
     "classDef each fill:#f3e8ff,stroke:#9333ea,color:#3b0764",
@@ -88,10 +90,10 @@ _STYLES = (
 )
 
 
-_WITHOUT_FUNCTION = frozenset({Kind.EXPECT, Kind.SWITCH, Kind.SLEEP, Kind.EACH, Kind.REPEAT})
-"""Kinds whose nodes call no function of the user's that has a name."""
+_OF_FLOW = frozenset({Kind.NOTE, Kind.SWITCH, Kind.SLEEP, Kind.EACH, Kind.REPEAT})
 
-_OF_FLOW = frozenset({Kind.SWITCH, Kind.SLEEP, Kind.EACH, Kind.REPEAT})
+_WITHOUT_FUNCTION = frozenset({Kind.EXPECT}) | _OF_FLOW
+"""Kinds whose nodes call no function of the user's that has a name."""
 
 
 _STANDING_STYLES = (

@@ -43,6 +43,7 @@ KINDS: dict[Kind, Paint] = {
     Kind.LOCAL: Paint("#eef2ff", "#4f46e5", "#4338ca"),
     Kind.QUERY: Paint("#f0fdf4", "#16a34a", "#166534"),
     Kind.PURE: Paint("#fefce8", "#ca8a04", "#854d0e"),
+    Kind.NOTE: Paint("#fdf2f8", "#db2777", "#9d174d"),
     Kind.EXPECT: Paint("#fff7ed", "#ea580c", "#9a3412"),
     Kind.SWITCH: Paint("#fff7ed", "#ea580c", "#9a3412"),
     Kind.SLEEP: Paint("#ecfeff", "#0891b2", "#155e75"),

@@ -84,6 +84,8 @@ class Happening(StrEnum):
     """A service that it is given is halted."""
     RECORDED = "recorded"
     """What an undo will need was stored."""
+    NOTED = "noted"
+    """A value was put on record for people to see."""
     CHOSEN = "chosen"
     ASLEEP = "asleep"
     ROUNDS = "rounds"

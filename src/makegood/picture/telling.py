@@ -250,7 +250,8 @@ class Teller:
     def _tell_computed(self, path: str, failure: Failure | None) -> None:
         node = self.state.graph[self.state.positions[path]]
         if failure is None:
-            self._add(Happening.COMPUTED, self._ended_well(node), path)
+            what = Happening.NOTED if node.kind is Kind.NOTE else Happening.COMPUTED
+            self._add(what, self._ended_well(node), path)
             return
         text = f"{words.uncomputed(node)}: {failure}"
         self._add(Happening.FAILED, text, path, failure=failure)
@@ -260,6 +261,10 @@ class Teller:
         match node.kind:
             case Kind.EXPECT:
                 return "holds"
+            case Kind.NOTE:
+                said = words.noted(self.state.results[self.state.positions[node.path]])
+                self.notes[node.path] = said
+                return f"is {said}"
             case Kind.SWITCH:
                 case = self.state.nodes[self.state.positions[node.path]].case
                 return f"the branch of {case} is done"

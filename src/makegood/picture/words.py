@@ -25,6 +25,7 @@ from makegood.decision.facts import (
 )
 from makegood.definition.plan import Kind
 from makegood.picture.story import Attempted, Ending, Happening, Standing
+from makegood.picture.typeset import shortened
 from makegood.values.instants import as_datetime
 from makegood.values.verdict import (
     Abort,
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from msgspec import Raw
+
     from makegood.decision.state import RunState
     from makegood.definition.plan import Node
     from makegood.picture.story import Entry, NodeStory
@@ -56,6 +59,7 @@ __all__ = [
     "kept_because",
     "lasted",
     "moment",
+    "noted",
     "of_rounds",
     "on_the_way",
     "park_reason",
@@ -139,6 +143,14 @@ def moment(when: datetime, seen_from: datetime) -> str:
     precision = "milliseconds" if when.microsecond else "seconds"
     clock = when.time().isoformat(precision)
     return clock if when.date() == seen_from.date() else f"{when.date()} {clock}"
+
+
+def noted(value: Raw | None) -> str:
+    """Return what was noted, or as much of it as is shown."""
+    return shortened("null" if value is None else bytes(value).decode(), _NOTE_CELLS_MAX)
+
+
+_NOTE_CELLS_MAX = 120
 
 
 def put_in_words(entry: Entry) -> Entry:

@@ -1,4 +1,4 @@
-"""What a body returns: a result, a constant, or a tuple, list or dict of such, in any depth."""
+"""What a body returns or notes: a result, a constant, a tuple, list or dict, in any depth."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 __all__ = ["returned"]
 
 
-def returned(trace: Trace, value: object) -> Traced:
-    """Return what the workflow returns, whatever its shape."""
+def returned(trace: Trace, value: object, what: str = "the result of the workflow") -> Traced:
+    """Return a value of the body, whatever its shape; `what` is what it is given to."""
     if is_placeholder(value):
-        return trace.placed(value, "the result of the workflow")
+        return trace.placed(value, what)
     if type(value) is tuple:
-        return _tuple(trace, cast("tuple[object, ...]", value))
+        return _tuple(trace, cast("tuple[object, ...]", value), what)
     if type(value) is list:
-        return _list(trace, cast("list[object]", value))
+        return _list(trace, cast("list[object]", value), what)
     if type(value) is dict:
-        return _pairs(trace, cast("dict[str, object]", value))
-    return trace.constant(value, type(value), "the result of the workflow")
+        return _pairs(trace, cast("dict[str, object]", value), what)
+    return trace.constant(value, type(value), what)
 
 
-def _tuple(trace: Trace, value: tuple[object, ...]) -> Traced:
-    items = [returned(trace, item) for item in value]
+def _tuple(trace: Trace, value: tuple[object, ...], what: str) -> Traced:
+    items = [returned(trace, item, what) for item in value]
     readers = tuple(item.read for item in items)
     return Traced(
         source=Items(tuple(item.source for item in items), kind="tuple"),
@@ -41,8 +41,8 @@ def _tuple(trace: Trace, value: tuple[object, ...]) -> Traced:
     )
 
 
-def _list(trace: Trace, value: list[object]) -> Traced:
-    items = [returned(trace, item) for item in value]
+def _list(trace: Trace, value: list[object], what: str) -> Traced:
+    items = [returned(trace, item, what) for item in value]
     readers = tuple(item.read for item in items)
     return Traced(
         source=Items(tuple(item.source for item in items), kind="list"),
@@ -51,11 +51,11 @@ def _list(trace: Trace, value: list[object]) -> Traced:
     )
 
 
-def _pairs(trace: Trace, value: dict[str, object]) -> Traced:
+def _pairs(trace: Trace, value: dict[str, object], what: str) -> Traced:
     if not all(type(key) is str for key in value):
-        message = f"{caller()}: a dict that is returned has text as its keys; use text"
+        message = f"{caller()}: {what} is a dict whose keys are not text; use text"
         raise DefinitionError(message)
-    pairs = {key: returned(trace, item) for key, item in value.items()}
+    pairs = {key: returned(trace, item, what) for key, item in value.items()}
     readers = tuple((key, item.read) for key, item in pairs.items())
     kinds = tuple(item.type for item in pairs.values())
     return Traced(

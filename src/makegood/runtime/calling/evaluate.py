@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from makegood.decision.commands import Evaluate
     from makegood.decision.facts import Fact
     from makegood.decision.state import Rounds, RunState
-    from makegood.definition.code import Code, NodeCode
+    from makegood.definition.code import Code, Inputs, NodeCode
+    from makegood.definition.code import Results as Seen
     from makegood.definition.plan import Block
     from makegood.values.instants import Instant
 
@@ -79,6 +80,8 @@ def _of_node(code: NodeCode, state: RunState, command: Evaluate, now: Instant) -
         case "value":
             value = code.function(**code.arguments(inputs, results))
             return facts.NodeDone(path, code.result.write(value), now)
+        case "note":
+            return facts.NodeDone(path, _noted(code, inputs, results), now)
         case "due":
             return facts.SleepBegan(path, code.function(now, **code.arguments(inputs, results)))
         case "case":
@@ -98,6 +101,14 @@ def _of_node(code: NodeCode, state: RunState, command: Evaluate, now: Instant) -
             raise AssertionError(message)
         case _:
             assert_never(command.what)
+
+
+def _noted(code: NodeCode, inputs: Inputs, results: Seen) -> Raw:
+    """Return a value that is noted as JSON, or why it cannot be: a note never ends a run."""
+    try:
+        return code.result.write(code.function(**code.arguments(inputs, results)))
+    except InvalidInput as error:
+        return code.result.write(f"(not noted: {error})")
 
 
 def _of_rounds(code: NodeCode, state: RunState, command: Evaluate, now: Instant) -> Fact:
