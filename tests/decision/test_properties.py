@@ -17,7 +17,7 @@ from makegood.decision.people.control import waited_for
 from makegood.decision.people.preview import preview_undo
 from makegood.decision.state import Phase
 from makegood.definition.plan import Kind
-from makegood.exploring.witness import Witness
+from makegood.exploring.witnessing.witness import Witness
 from makegood.values.verdict import (
     Abort,
     ItDidNotHappen,

@@ -8,8 +8,10 @@ from enum import StrEnum
 import msgspec
 
 from makegood import (
+    Collect,
     Declined,
     Failure,
+    Quorum,
     Verdict,
     each,
     expect,
@@ -162,3 +164,19 @@ def rounds(order: str, *, is_open: bool) -> list[str]:
 def computing(order: str) -> float:
     """Compute what cannot be computed from every value."""
     return pure(inverse)(paid(order))
+
+
+@workflow
+def parcels(order: str) -> int:
+    """Hold and pay for each item; what cannot be is left out, and two are enough."""
+    items = query(look)(order)
+
+    def parcel(item: str) -> int:
+        goods = held(item)
+        return paid.after(goods)(item)
+
+    collected = each(items, parcel, policy=Collect())
+    each(items, held, policy=Quorum(1), name="enough")
+    last = paid.named("last").after(collected)(order)
+    told.named("end").after(last)(order)
+    return last

@@ -28,7 +28,7 @@ def played(*faults: Befalls) -> Played:
 
 
 def broken(world: Played) -> list[str]:
-    return [*broken_in(SETTING.plan, world)]
+    return [*broken_in(SETTING.plan, world, SETTING.atlas)]
 
 
 def with_facts(world: Played, told: Sequence[Fact]) -> Played:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
 __all__ = ["Exploration", "Finding", "explore"]
 
 
+_ROUND = re.compile(r"\[[0-9]+\]")
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Something that was found, in how many worlds, and the shortest story of how it comes."""
 
     node: str
-    """The node that it is about; empty when it is about the whole run."""
+    """The node that it is about; empty when it is about the whole run. `each[…]/pack` is `pack` in
+    any round of `each`."""
     what: str
     worlds: int
     cause: tuple[str, ...]
@@ -103,11 +108,11 @@ def gathered(setting: Setting, seen: Iterable[Seen], *, pairs: bool) -> Explorat
     for each in seen:
         ends[each.status] += 1
         for item in each.left:
-            left.add((item.node, item.what), each)
+            left.add(item.node, item.what, each)
         for item in each.kept:
-            kept.add((item.node, item.what), each)
+            kept.add(item.node, item.what, each)
         for sentence in each.broken:
-            broken.add(("", sentence), each)
+            broken.add("", sentence, each)
     plan = setting.plan
     return Exploration(
         workflow=plan.workflow,
@@ -128,7 +133,9 @@ class _Shortest:
         self._worlds: Counter[tuple[str, str]] = Counter()
         self._shortest: dict[tuple[str, str], Seen] = {}
 
-    def add(self, what: tuple[str, str], seen: Seen) -> None:
+    def add(self, node: str, sentence: str, seen: Seen) -> None:
+        # What is found of a node in one round is found in any other.
+        what = _ROUND.sub("[…]", node), sentence
         self._worlds[what] += 1
         shortest = self._shortest.get(what)
         if shortest is None or _length(seen) < _length(shortest):

@@ -12,7 +12,7 @@ import msgspec
 
 from makegood.decision.people.control import waited_for
 from makegood.decision.state import Phase
-from makegood.exploring.witness import Witness
+from makegood.exploring.witnessing.witness import Witness
 from makegood.picture.words import kept_because
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from makegood.decision.state import RunState
     from makegood.definition.plan import Plan
+    from makegood.exploring.witnessing.atlas import Atlas
     from makegood.exploring.world import Played
 
 __all__ = ["Left", "broken_in", "held_in", "kept_in", "left_in"]
@@ -67,12 +68,12 @@ def held_in(state: RunState) -> tuple[str, ...]:
     return tuple(state.graph[index].path for index in reversed(state.done_order))
 
 
-def broken_in(plan: Plan, played: Played) -> Iterator[str]:
+def broken_in(plan: Plan, played: Played, atlas: Atlas) -> Iterator[str]:
     """Give a sentence for every promise of the engine's that was broken."""
     if not played.is_at_rest:
         yield f"the run does not come to rest: it is {played.state.status}"
         return
-    witness = Witness(plan)
+    witness = Witness(plan, atlas)
     for fact in played.facts:
         try:
             witness.read(fact)

@@ -162,15 +162,9 @@ class Outside:
         path, now = node.path, run.now
         match command.what:
             case "guard":
-                is_open = self._choose(guard_of(node, path)) == "true"
-                skipped = facts.NodeSkipped(path, SkipReason.GUARD, now)
-                return facts.Guarded(path) if is_open else skipped
+                return self._guarded(run, command.node)
             case "expect" if node.function == "expect":
-                if self._choose(guard_of(node, path)) == "true":
-                    return facts.NodeDone(path, NULL, now)
-                error = self._setting.code(run.state, command.node).error
-                assert error is not None, "a demand has an error"
-                return facts.NodeFailed(path, as_failure(error, FailureKind.PERMANENT), now)
+                return self._demanded(run, command.node)
             case "case":
                 return facts.Chosen(path, self._choose(case_of(node, path)))
             case "items":
@@ -187,6 +181,21 @@ class Outside:
                 return self._from_examples(run, command)
             case _:
                 return self._from_examples(run, command)
+
+    def _guarded(self, run: ImaginedRun, index: int) -> Fact:
+        node = run.state.graph[index]
+        if self._choose(guard_of(node, node.path)) == "true":
+            return facts.Guarded(node.path)
+        instead = NULL if node.otherwise is None else self._setting.result(run.state, index)
+        return facts.NodeSkipped(node.path, SkipReason.GUARD, run.now, instead)
+
+    def _demanded(self, run: ImaginedRun, index: int) -> Fact:
+        node = run.state.graph[index]
+        if self._choose(guard_of(node, node.path)) == "true":
+            return facts.NodeDone(node.path, NULL, run.now)
+        error = self._setting.code(run.state, index).error
+        assert error is not None, "a demand has an error"
+        return facts.NodeFailed(node.path, as_failure(error, FailureKind.PERMANENT), run.now)
 
     def taken(self, key: str) -> str:
         """Return what was taken at a choice that the run has met."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from makegood.definition.plan import BLOCK_SPAN, Kind
 from makegood.errors import InvalidInput
+from makegood.exploring.witnessing.atlas import Atlas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +40,7 @@ class Setting:
     ) -> None:
         self.workflow = workflow
         self.plan = workflow.plan
+        self.atlas = Atlas(workflow.plan)
         self.inputs: dict[str, Raw] = _started_with(workflow.door, examples, inputs)
         """What the run is started with."""
         self._examples = examples

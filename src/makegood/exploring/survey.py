@@ -113,7 +113,7 @@ class _Survey:
 
     def seen(self, played: Played) -> Seen:
         plan, state = self.setting.plan, played.state
-        broken = [*broken_in(plan, played)]
+        broken = [*broken_in(plan, played, self.setting.atlas)]
         for invariant in self.invariants:
             broken += invariant(played)
         return Seen(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from makegood.decision import facts
 from makegood.decision.facts import read_facts
 from makegood.definition.plan import FromNode, Kind
-from makegood.exploring.atlas import Atlas
-from makegood.exploring.witness import Witness
+from makegood.exploring.witnessing.atlas import Atlas
+from makegood.exploring.witnessing.witness import Witness
 from makegood.values.ids import Direction, effect_key
 
 if TYPE_CHECKING:

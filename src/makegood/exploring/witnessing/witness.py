@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from makegood.decision import facts
 from makegood.decision.decide import CLAIMS_MAX
 from makegood.decision.facts import (
     Cause,
-    ControlAnswer,
     EndStatus,
     ParkReason,
     Rollback,
     SkipReason,
 )
+from makegood.decision.happening import (
+    of_attempts,
+    of_doubt,
+    of_flow,
+    of_people,
+    of_run,
+    of_undo,
+)
 from makegood.definition.plan import Kind
-from makegood.exploring.atlas import Atlas
+from makegood.exploring.witnessing.atlas import Atlas
+from makegood.exploring.witnessing.people import read_of_people
 from makegood.values.instants import micros
 from makegood.values.verdict import (
     Abort,
     FailureKind,
-    ItDidNotHappen,
-    ItHappened,
-    Kept,
     RetryFresh,
     Undecided,
-    UndoneByHand,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from makegood.decision.facts import Fact
     from makegood.definition.plan import Node, Plan
     from makegood.values.instants import Instant
@@ -51,8 +57,8 @@ __all__ = ["Witness"]
 class Witness:
     """What a reader of the facts knows, without the decision core's state."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.atlas = Atlas(plan)
+    def __init__(self, plan: Plan, atlas: Atlas | None = None) -> None:
+        self.atlas = atlas or Atlas(plan)
         self.read_so_far: list[Fact] = []
         self.chosen: dict[str, str] = {}
         self.asleep: dict[str, Instant] = {}
@@ -86,6 +92,10 @@ class Witness:
         self.failed_to_return = False
         self.done: list[str] = []
         """Effects that are recorded and neither undone nor kept, in order of completion."""
+        self.failing: set[str] = set()
+        """Rounds that go back by themselves, as their nodes' paths begin."""
+        self.backwards: dict[str, str] = {}
+        """What goes back, the run or one of its rounds, of each node whose undo has begun."""
         self.undone: list[str] = []
         self.kept: list[str] = []
         self.left: list[str] = []
@@ -99,19 +109,15 @@ class Witness:
         """Take one durable fact; fail if it breaks a promise."""
         assert self.parked is None or isinstance(fact, _AFTER_PARKING)
         self.read_so_far.append(fact)
-        self._read_of_people(fact)
-        self._read_of_run(fact)
-        self._read_of_body(fact)
-        self._read_of_flow(fact)
-        self._read_of_doubt(fact)
-        self._read_of_undo(fact)
+        _READERS[type(fact)](self, fact)
 
     def _node(self, path: str) -> Node:
         return self.atlas.node(path)
 
     # The run ------------------------------------------------------------------------------------
 
-    def _read_of_run(self, fact: Fact) -> None:
+    def read_of_run(self, fact: Fact) -> None:
+        """Read what is about the run as a whole."""
         match fact:
             case facts.Claimed(claims=claims):
                 self.claims = claims
@@ -126,8 +132,11 @@ class Witness:
             case facts.RollbackBegan(cause=cause):
                 assert not self.pivot_done, "past the pivot nothing is undone"
                 assert self.rolling_back is None, "a run is rolled back once"
-                assert self.ended is None or cause is Cause.REVERSED
+                assert self.ended is None or cause is Cause.REVERSED, (
+                    "a run that has ended goes back, and nobody has asked for it"
+                )
                 self.rolling_back = cause
+                self.failing.clear()
                 self.ended = None
             case facts.Returned(failure=failure):
                 self.failed_to_return = failure is not None
@@ -143,117 +152,53 @@ class Witness:
         assert not self.running | self.asking | self.undoing, "parked while something is at work"
         match reason:
             case ParkReason.UNDO_GAVE_UP:
-                assert self.left
-                assert not self.done
+                assert self.left, "it is parked for an undo that gave up, and none did"
+                assert self.rolling_back is None or not self.done, (
+                    "it is parked, and something is still to be undone"
+                )
             case ParkReason.IN_DOUBT:
-                assert self.stuck
-                assert not self.unrecorded
+                assert self.stuck, "it is parked in doubt, and nothing is"
+                assert not self.unrecorded, "it is parked in doubt, and something is unrecorded"
             case ParkReason.UNRECORDED:
-                assert self.unrecorded
+                assert self.unrecorded, "it is parked for what is unrecorded, and nothing is"
             case ParkReason.POISON:
-                assert self.claims > CLAIMS_MAX
+                assert self.claims > CLAIMS_MAX, "it is parked as poison after too few claims"
             case ParkReason.FORWARD_USED_UP:
-                assert self.pivot_done
-                assert self.gave_up or self.failed_to_return
+                assert self.pivot_done, "it is parked past a pivot that is not done"
+                assert self.gave_up or self.failed_to_return, (
+                    "it is parked for what gave up, and nothing did"
+                )
 
     def _ends(self, fact: facts.RunEnded) -> None:
         assert self.ended is None, "a run ends once"
         self.ended = fact
-        assert not self.running | self.asking | self.undoing | self.unsettled
-        assert fact.cause == self.rolling_back
+        assert not self.running | self.asking | self.undoing | self.unsettled, (
+            "it ended while something was at work"
+        )
+        assert fact.cause == self.rolling_back, "it ended for another cause than it went back for"
         if fact.status is EndStatus.COMPLETED:
-            assert self.completed == self.atlas.expected(self.read_so_far)
+            expected, done = self.atlas.expected(self.read_so_far), self.completed
+            assert self.atlas.in_rounds_that_count(done, self.read_so_far) == expected
             return
         assert not self.done, f"{self.done} are neither undone nor kept"
-        assert not self.left
-        assert (fact.rollback is Rollback.UNDONE) == bool(self.undone)
+        assert not self.left, "it ended, and something is left"
+        assert (fact.rollback is Rollback.UNDONE) == bool(self.undone), (
+            "it ended and tells wrongly whether something was undone"
+        )
         is_cancelled = self.rolling_back in {Cause.CANCELLED, Cause.REVERSED}
-        assert (fact.status is EndStatus.CANCELLED) == is_cancelled
-
-    # What people do ---------------------------------------------------------------------------
-
-    def _read_of_people(self, fact: Fact) -> None:
-        match fact:
-            case facts.SettleRequested(post=post) | facts.RetryRequested(post=post):
-                self.asked_for[post] = fact
-            case facts.ControlAnswered(post=post, answer=answer):
-                asked = self.asked_for.pop(post, None)
-                self.granted = asked if answer is ControlAnswer.ACCEPTED else None
-            case facts.Unparked():
-                assert self.granted is not None, "a person unparks a run, and nobody else"
-                assert self.parked is not None
-                self.parked = None
-                self.claims = 0
-            case facts.NodeSettled(node=node):
-                asked = self.granted
-                assert isinstance(asked, facts.SettleRequested)
-                assert asked.misfit is None
-                assert (asked.node, asked.settlement) == (node, fact.settlement)
-                assert (asked.actor, asked.reason) == (fact.actor, fact.reason)
-                self._is_settled(fact)
-            case facts.AttemptsGranted(node=None):
-                assert isinstance(self.granted, facts.RetryRequested)
-                assert self.failed_to_return
-                self.failed_to_return = False
-            case facts.AttemptsGranted(node=str() as node):
-                assert isinstance(self.granted, facts.RetryRequested)
-                assert self.granted.node in {node, None}
-                self._may_try_again(node)
-            case _:
-                pass
-
-    def _is_settled(self, fact: facts.NodeSettled) -> None:
-        node = fact.node
-        doubtful = node in self.stuck | self.unrecorded
-        match fact.settlement:
-            case ItHappened():
-                assert doubtful or (node in self.gave_up and self.pivot_done)
-                self.gave_up = [each for each in self.gave_up if each != node]
-                self._forget_doubt(node)
-                self._completes(node)
-            case ItDidNotHappen():
-                assert doubtful
-                self._forget_doubt(node)
-                self.verdicts[node] = Abort()
-            case UndoneByHand():
-                self.left.remove(node)
-                self.undone.append(node)
-            case Kept():
-                self.left.remove(node)
-                self.kept.append(node)
-            case _:
-                assert_never(fact.settlement)
-
-    def _forget_doubt(self, node: str) -> None:
-        self.stuck.discard(node)
-        self.unrecorded.discard(node)
-        self.in_doubt.discard(node)
-
-    def _may_try_again(self, node: str) -> None:
-        assert node not in self.unrecorded, f"{node} did happen"
-        if node in self.left:
-            assert not self.undoing, "what is left waits until all others are undone"
-            self.left.remove(node)
-            self.done = [each for each in self.completions if each in {*self.done, node}]
-            self.forgiven[f"{node} undo"] = self.attempts[f"{node} undo"]
-            return
-        if node in self.stuck:
-            self.stuck.remove(node)
-            self.verdicts.pop(node, None)
-        else:
-            assert self.pivot_done, "before the pivot the run goes back for it"
-            self.gave_up.remove(node)
-        self.interrupted.discard(node)
-        self.forgiven[node] = self.attempts[node]
+        assert (fact.status is EndStatus.CANCELLED) == is_cancelled, "it ended in the wrong status"
 
     # A body -------------------------------------------------------------------------------------
 
-    def _read_of_body(self, fact: Fact) -> None:
+    def read_of_attempts(self, fact: Fact) -> None:
+        """Read what is about a node on its way forward."""
         match fact:
             case facts.NodeStarted():
                 self._starts(fact)
-            case facts.NodeDone(node=node):
-                self._completes(node)
+            case facts.NodeDone(node=node, at=at):
+                if node in self.asleep:
+                    assert at >= self.asleep[node], f"{node} woke too early"
+                self.completes(node)
             case facts.NodeFailed(node=node, failure=failure):
                 self.running.discard(node)
                 self.verdicts.pop(node, None)
@@ -266,9 +211,22 @@ class Witness:
                 self.running.remove(node)
                 self.unrecorded.add(node)
             case facts.NodeSkipped(node=node, reason=reason):
-                assert reason is not SkipReason.OPTIONAL or node not in self.in_doubt
+                assert reason is not SkipReason.OPTIONAL or node not in self.in_doubt, (
+                    "what is in doubt was skipped as failed"
+                )
                 self.unsettled.discard(node)
                 self.completed.add(node)
+            case facts.RetryScheduled(node=node):
+                self.generations[node] += isinstance(self.verdicts.get(node), RetryFresh)
+            case facts.NodeGaveUp(node=node):
+                assert not self._node(node).optional, f"{node} is optional"
+                assert node not in self.in_doubt, f"{node} is in doubt and was given up"
+                self.unsettled.discard(node)
+                self._fails(node)
+            case facts.NodeStuck(node=node):
+                assert not self._node(node).optional, f"{node} is optional"
+                assert node in self.in_doubt, f"{node} is not in doubt"
+                self.stuck.add(node)
             case facts.NodeStopped(node=node):
                 is_query = self._node(node).kind is Kind.QUERY
                 assert is_query or node not in self.running, f"{node} has an effect"
@@ -280,18 +238,19 @@ class Witness:
 
     def _starts(self, fact: facts.NodeStarted) -> None:
         path, node = fact.node, self._node(fact.node)
-        assert self.ended is None
+        assert self.ended is None, "it began after the run had ended"
         assert path not in self.running | self.asking, f"{path} runs twice at once"
         assert path not in self.completed, f"{path} is done and runs again"
         self._may_begin(path)
-        if self.rolling_back is not None or (self.gave_up and not self.pivot_done):
+        goes_back = self.rolling_back is not None or self._failing_round(path) is not None
+        if goes_back or (self.gave_up and not self.pivot_done):
             assert path in self.in_doubt or (
                 node.kind is Kind.QUERY and path in self.interrupted
             ), f"{path} began although the run had failed"
         # What a death interrupts runs again as the same attempt, unless it was asked about.
         is_again = path in self.interrupted and path not in self.verdicts
-        assert fact.attempt == self.attempts[path] + (not is_again)
-        assert fact.attempt - self.forgiven[path] <= node.retry.attempts
+        assert fact.attempt == self.attempts[path] + (not is_again), "its attempts are miscounted"
+        assert fact.attempt - self.forgiven[path] <= node.retry.attempts, "it was tried too often"
         self.attempts[path] = fact.attempt
         self.interrupted.discard(path)
         if node.kind is Kind.STEP:
@@ -310,7 +269,8 @@ class Witness:
             assert valid_for is not None, f"the key of {name} is known to nobody"
             assert at - first_at < micros(valid_for), f"the key of {name} is dead"
 
-    def _completes(self, path: str) -> None:
+    def completes(self, path: str) -> None:
+        """Take it that a node has its result."""
         node = self._node(path)
         assert path not in self.completed, f"{path} is done twice"
         self.running.discard(path)
@@ -326,7 +286,8 @@ class Witness:
 
     # Branches, rounds and sleeps ----------------------------------------------------------------
 
-    def _read_of_flow(self, fact: Fact) -> None:
+    def read_of_flow(self, fact: Fact) -> None:
+        """Read what is about branches, rounds and sleeps."""
         match fact:
             case facts.Chosen(node=node, case=case):
                 self._may_begin(node)
@@ -338,10 +299,35 @@ class Witness:
                 self.asleep[node] = due
             case facts.ItemsListed(node=node) | facts.RoundBegan(node=node):
                 self._may_begin(node)
-            case facts.NodeDone(node=node, at=at) if self._node(node).kind is Kind.SLEEP:
-                assert at >= self.asleep[node], f"{node} woke too early"
+            case facts.RoundFailed(node=node, round=number):
+                self._turns_back(f"{node}[{number}]/")
+            case facts.RoundGaveUp(node=node, round=number):
+                self._is_back(f"{node}[{number}]/")
             case _:
                 pass
+
+    def _fails(self, path: str) -> None:
+        """Let the run fail, or the innermost round that keeps the failure of this node."""
+        keeping = self.atlas.keeping_failures(path)
+        if keeping is None or self.rolling_back is not None:
+            self.gave_up.append(path)
+        elif self._failing_round(path) is None:
+            self._turns_back(keeping)
+
+    def _turns_back(self, prefix: str) -> None:
+        assert self.rolling_back is None, "a run that goes back takes all its rounds along"
+        self.failing = {each for each in self.failing if not each.startswith(prefix)} | {prefix}
+
+    def _is_back(self, prefix: str) -> None:
+        assert prefix in self.failing, f"{prefix} has not failed"
+        self.failing.remove(prefix)
+        self._is_at_rest(prefix)
+        assert not _within(prefix, self.done), f"{prefix} is not undone"
+        assert not _within(prefix, self.left), f"{prefix} has left something"
+
+    def _failing_round(self, path: str) -> str | None:
+        """Return the round that goes back and that a node is within, or None."""
+        return next((each for each in self.failing if path.startswith(each)), None)
 
     def _may_begin(self, path: str) -> None:
         for needed in self.atlas.needs(path):
@@ -353,15 +339,18 @@ class Witness:
 
     # Doubt --------------------------------------------------------------------------------------
 
-    def _read_of_doubt(self, fact: Fact) -> None:
+    def read_of_doubt(self, fact: Fact) -> None:
+        """Read what a compensate is asked and answers."""
         match fact:
             case facts.CompensateStarted(node=node):
-                assert node not in self.asking | self.running
+                assert node not in self.asking | self.running, (
+                    "it was asked about while it was at work"
+                )
                 assert self.attempts[node], f"{node} never began, and was asked about"
                 self.asking.add(node)
             case facts.VerdictGiven(node=node, verdict=facts.Proceeded()):
                 self.asking.remove(node)
-                self._completes(node)
+                self.completes(node)
             case facts.VerdictGiven(node=node, verdict=verdict):
                 self.asking.remove(node)
                 self.verdicts[node] = verdict
@@ -371,59 +360,84 @@ class Witness:
                     self.in_doubt.add(node)
             case facts.CompensateFailed(node=node):
                 self.asking.remove(node)
-            case facts.RetryScheduled(node=node):
-                self.generations[node] += isinstance(self.verdicts.get(node), RetryFresh)
-            case facts.NodeGaveUp(node=node):
-                assert not self._node(node).optional, f"{node} is optional"
-                assert node not in self.in_doubt, f"{node} is in doubt and was given up"
-                self.unsettled.discard(node)
-                self.gave_up.append(node)
-            case facts.NodeStuck(node=node):
-                assert not self._node(node).optional, f"{node} is optional"
-                assert node in self.in_doubt, f"{node} is not in doubt"
-                self.stuck.add(node)
             case _:
                 pass
 
     # Undo ---------------------------------------------------------------------------------------
 
-    def _read_of_undo(self, fact: Fact) -> None:
+    def read_of_undo(self, fact: Fact) -> None:
+        """Read what is about a node on its way back."""
         match fact:
             case facts.UndoStarted(node=node, at=at, attempt=attempt):
                 self._may_go_back(node)
-                assert not self.undoing, "two are undone at once"
+                beside = _within(self.backwards[node], self.undoing)
+                assert not beside, "two are undone at once"
                 self.undoing.add(node)
                 remedy = self._node(node).undo
-                assert remedy is not None
+                assert remedy is not None, f"{node} declares no undo"
                 name = f"{node} undo"
-                assert attempt - self.forgiven[name] <= remedy.retry.attempts
+                assert attempt - self.forgiven[name] <= remedy.retry.attempts, (
+                    "it was undone too often"
+                )
                 self.attempts[name] = attempt
                 if not remedy.local:
                     self._sends(node, f"{node} undo", at)
             case facts.UndoDone(node=node):
                 self._may_go_back(node)
                 self.undoing.remove(node)
-                self.undone.append(self.done.pop())
+                self.done.remove(node)
+                self.undone.append(node)
             case facts.UndoFailed(node=node, failure=failure):
                 self.undoing.remove(node)
                 if failure.kind is FailureKind.IN_DOUBT:
                     self.in_doubt.add(f"{node} undo")
             case facts.UndoLeft(node=node):
                 self._may_go_back(node)
-                assert node not in self.undoing
-                self.left.append(self.done.pop())
+                assert node not in self.undoing, f"{node} is being undone"
+                self.done.remove(node)
+                self.left.append(node)
             case facts.NodeKept(node=node):
                 self._may_go_back(node)
-                assert self._node(node).undo is None
-                self.kept.append(self.done.pop())
+                assert self._node(node).undo is None, f"{node} declares an undo"
+                self.done.remove(node)
+                self.kept.append(node)
             case _:
                 pass
 
     def _may_go_back(self, path: str) -> None:
-        assert self.rolling_back is not None
-        assert not self.running, "an effect was undone while another was in flight"
-        assert not self.asking
-        assert not self.unsettled, "an effect was undone while another was in doubt"
-        assert not self.unrecorded
-        assert not self.stuck
-        assert self.done[-1:] == [path], f"{path} is not the last that was done"
+        """Check that a node is the next to go back, in the run or in the round that goes back."""
+        prefix = self.backwards.get(path)
+        if prefix is None:
+            prefix = "" if self.rolling_back is not None else self._failing_round(path)
+            assert prefix is not None, f"{path} is undone, and nothing goes back"
+            self.backwards[path] = prefix
+        self._is_at_rest(prefix)
+        assert _within(prefix, self.done)[-1:] == [path], f"{path} is not the last that was done"
+
+    def _is_at_rest(self, prefix: str) -> None:
+        """Check that nothing is at work or in doubt in the run, or in one of its rounds."""
+        assert not _within(prefix, self.running | self.asking), (
+            "an effect was undone while another was in flight"
+        )
+        assert not _within(prefix, self.unsettled | self.unrecorded | self.stuck), (
+            "an effect was undone while another was in doubt"
+        )
+
+
+_READERS = {
+    getattr(room, name): read
+    for room, read in (
+        (of_run, Witness.read_of_run),
+        (of_people, read_of_people),
+        (of_attempts, Witness.read_of_attempts),
+        (of_flow, Witness.read_of_flow),
+        (of_doubt, Witness.read_of_doubt),
+        (of_undo, Witness.read_of_undo),
+    )
+    for name in room.__all__
+}
+"""Which part of a witness reads each kind of fact."""
+
+
+def _within(prefix: str, paths: Iterable[str]) -> list[str]:
+    return [path for path in paths if path.startswith(prefix)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from makegood.decision import facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from makegood.decision.facts import Fact
     from makegood.definition.plan import Node, Plan
@@ -25,6 +25,8 @@ class Atlas:
         self.nodes = plan.nodes
         self.planned: dict[str, Node] = {}
         self.siblings: dict[str, Sequence[Node]] = {}
+        self._known: dict[str, str] = {}
+        """Paths of a run as the plan has them, so that each is worked out once."""
         self._note("", plan.nodes)
 
     def _note(self, prefix: str, nodes: Sequence[Node]) -> None:
@@ -37,7 +39,13 @@ class Atlas:
 
     def node(self, path: str) -> Node:
         """Return what is planned for this path of a run."""
-        return self.planned[_ROUND.sub("[]/", path)]
+        return self.planned[self._planned(path)]
+
+    def _planned(self, path: str) -> str:
+        planned = self._known.get(path)
+        if planned is None:
+            planned = self._known[path] = _ROUND.sub("[]/", path)
+        return planned
 
     def paths(self, rounds_max: int) -> Iterator[str]:
         """Yield every path that a run can have whose blocks go round at most so often."""
@@ -54,7 +62,7 @@ class Atlas:
     def needs(self, path: str) -> Iterator[str]:
         """Yield what must have ended before this: the choice apart, which a switch outlasts."""
         prefix, node = _prefix(path), self.node(path)
-        siblings = self.siblings[_ROUND.sub("[]/", path)]
+        siblings = self.siblings[self._planned(path)]
         switch = None if node.branch is None else node.branch.node
         for place in node.needs:
             if place != switch:
@@ -65,8 +73,24 @@ class Atlas:
         branch = self.node(path).branch
         if branch is None:
             return None
-        siblings = self.siblings[_ROUND.sub("[]/", path)]
+        siblings = self.siblings[self._planned(path)]
         return _prefix(path) + siblings[branch.node].path, branch.case
+
+    def keeping_failures(self, path: str) -> str | None:
+        """Return how paths begin in the innermost round that keeps a node's failure, or None."""
+        prefix = _prefix(path)
+        while prefix:
+            outer = prefix[: prefix.rindex("[")]
+            block = self.node(outer).block
+            if block is not None and block.keeps_failures:
+                return prefix
+            prefix = _prefix(outer)
+        return None
+
+    def in_rounds_that_count(self, paths: Iterable[str], stored: Sequence[Fact]) -> set[str]:
+        """Return those of the paths that are in no round that has failed by itself."""
+        failed = _given_up(stored)
+        return {path for path in paths if not path.startswith(failed)} if failed else {*paths}
 
     def expected(self, stored: Sequence[Fact]) -> set[str]:
         """Return the paths that must have ended in a run that has these facts and completed."""
@@ -82,10 +106,21 @@ class Atlas:
                     rounds[node] = rounds.get(node, 0) + 1
                 case _:
                     pass
-        return set(self._expected("", self.nodes, chosen, rounds))
+        begun = {
+            path[: match.end()]
+            for path in (getattr(fact, "node", None) or "" for fact in stored)
+            for match in _ROUND.finditer(path)
+        }
+        counted = begun.difference(_given_up(stored))
+        return set(self._expected("", self.nodes, chosen, rounds, counted))
 
     def _expected(
-        self, prefix: str, nodes: Sequence[Node], chosen: dict[str, str], rounds: dict[str, int]
+        self,
+        prefix: str,
+        nodes: Sequence[Node],
+        chosen: dict[str, str],
+        rounds: dict[str, int],
+        counted: set[str],
     ) -> Iterator[str]:
         there: set[int] = set()
         for place, node in enumerate(nodes):
@@ -99,12 +134,22 @@ class Atlas:
             yield path
             if node.block is not None:
                 for number in range(rounds.get(path, 0)):
-                    yield from self._expected(
-                        f"{path}[{number}]/", node.block.nodes, chosen, rounds
-                    )
+                    inside = f"{path}[{number}]/"
+                    # Where enough is enough, a round need not have begun; one may have failed.
+                    if inside in counted or not node.block.keeps_failures:
+                        yield from self._expected(inside, node.block.nodes, chosen, rounds, counted)
 
 
 def _prefix(path: str) -> str:
     """Return what stands before a node's own path: the rounds that it is within."""
+    if "]" not in path:
+        return ""
     ends = [match.end() for match in _ROUND.finditer(path)]
     return path[: max(ends, default=0)]
+
+
+def _given_up(stored: Sequence[Fact]) -> tuple[str, ...]:
+    """Return how the paths begin of the rounds that have failed by themselves."""
+    return tuple(
+        f"{fact.node}[{fact.round}]/" for fact in stored if isinstance(fact, facts.RoundGaveUp)
+    )
