@@ -11,6 +11,7 @@ from typing import Any
 import many_warehouses
 import partial_fulfilment
 import patient_payment
+import payment_collection
 import payment_methods
 import pytest
 import reminder
@@ -131,6 +132,17 @@ VARIATIONS = {
         call=patient_payment.pay("order-1", 1177),
         companies=lambda: patient_payment.Bank(away_for=0),
         asked={"hold_money": DOES, "capture": DOES},
+    ),
+    "payment_collection": Variation(
+        call=payment_collection.collect_payment(payment_collection.Paid("o", "T-1", 900, "ghs")),
+        companies=payment_collection.Books,
+        asked={
+            "note_payment": KEEPS,
+            "create_collection": DOES,
+            "authorize_session": DOES,
+            "link_order": DOES,
+        },
+        keeps=frozenset({"notes"}),
     ),
     "slow_bank": Variation(
         call=slow_bank.sell_by_transfer("order-1", 4200, timedelta(hours=1)),
@@ -372,3 +384,17 @@ async def test_a_customer_who_has_waited_enough_has_nothing_held() -> None:
 
     assert (outcome.status, outcome.undone) == ("cancelled", ["hold_money"])
     assert (len(held), bank.held, bank.taken) == (1, set(), {})
+
+
+async def test_a_session_that_the_provider_refuses_is_deleted_by_what_was_recorded_of_it() -> None:
+    books = payment_collection.Books(refused={"T-2"})
+    paid = payment_collection.Paid("order-2", "T-2", 900, "ghs")
+
+    outcome = await testing.run(
+        payment_collection.collect_payment(paid), services={payment_collection.Books: books}
+    )
+
+    assert (outcome.status, outcome.undone) == ("failed", ["create_collection"])
+    assert outcome.kept == ["note_payment"]
+    assert (books.collections, books.sessions, books.links) == ({}, {}, {})
+    assert books.notes == {"order-2": "T-2"}
