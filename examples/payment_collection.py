@@ -8,7 +8,7 @@ between them, and not only returned.
 import asyncio
 from dataclasses import dataclass, field
 
-from makegood import Abort, Declined, Engine, Failure, Record, Verdict, injected, step, workflow
+from makegood import Abort, Declined, Engine, Failure, Proceed, Record, injected, step, workflow
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,6 @@ class Paid:
     order_id: str
     reference: str
     amount: int
-    currency: str
 
 
 @dataclass
@@ -59,28 +58,28 @@ async def authorize_session(
     if paid.reference in books.refused:
         raise Declined(f"the provider does not know {paid.reference}")
     books.sessions[session] = "authorized"
-    return books.sessions[session]
+    return "authorized"
 
 
 async def delete_session(
-    status: str, *, books: Books = injected, recorded: str | None = injected
+    _status: str, *, books: Books = injected, recorded: str | None = injected
 ) -> None:
     """Delete the session that was recorded: its status, the result, would not say which it is."""
-    if recorded is not None:
-        books.sessions.pop(recorded, None)
+    books.sessions.pop(recorded or "", None)
 
 
-async def clear_session(
-    failure: Failure, *, books: Books = injected, recorded: str | None = injected
-) -> Verdict[str]:
-    """Delete what a failed authorization has left behind."""
-    if recorded is not None:
-        books.sessions.pop(recorded, None)
+async def settle_session(
+    _failure: Failure, *, books: Books = injected, recorded: str | None = injected
+) -> Proceed[str] | Abort:
+    """Say whether it was authorized after all; if not, delete what is left behind."""
+    if books.sessions.get(recorded or "") == "authorized":
+        return Proceed("authorized")
+    books.sessions.pop(recorded or "", None)
     return Abort()
 
 
 async def link_order(collection: str, order_id: str, *, books: Books = injected) -> str:
-    """Link the collection to its order."""
+    """Link a collection to its order."""
     books.links[order_id] = collection
     return order_id
 
@@ -92,7 +91,7 @@ async def unlink_order(order_id: str, *, books: Books = injected) -> None:
 
 note = step(note_payment, irreversible="that somebody has paid stays true")
 create = step(create_collection, undo=delete_collection)
-authorize = step(authorize_session, undo=delete_session, compensate=clear_session)
+authorize = step(authorize_session, undo=delete_session, compensate=settle_session)
 link = step(link_order, undo=unlink_order)
 
 
@@ -110,7 +109,7 @@ async def main() -> None:
     books = Books(refused={"T-2"})
     async with Engine("sqlite:///collections.journal", services={Books: books}) as engine:
         engine.serve(collect_payment)
-        for paid in (Paid("order-1", "T-1", 10_000, "ghs"), Paid("order-2", "T-2", 900, "ghs")):
+        for paid in (Paid("order-1", "T-1", 10_000), Paid("order-2", "T-2", 900)):
             run = await engine.start(collect_payment(paid), key=paid.reference)
             outcome = await run.outcome()
             print(paid.order_id, outcome.status, books.links.get(paid.order_id, "no link"))

@@ -134,7 +134,7 @@ VARIATIONS = {
         asked={"hold_money": DOES, "capture": DOES},
     ),
     "payment_collection": Variation(
-        call=payment_collection.collect_payment(payment_collection.Paid("o", "T-1", 900, "ghs")),
+        call=payment_collection.collect_payment(payment_collection.Paid("o", "T-1", 900)),
         companies=payment_collection.Books,
         asked={
             "note_payment": KEEPS,
@@ -388,7 +388,7 @@ async def test_a_customer_who_has_waited_enough_has_nothing_held() -> None:
 
 async def test_a_session_that_the_provider_refuses_is_deleted_by_what_was_recorded_of_it() -> None:
     books = payment_collection.Books(refused={"T-2"})
-    paid = payment_collection.Paid("order-2", "T-2", 900, "ghs")
+    paid = payment_collection.Paid("order-2", "T-2", 900)
 
     outcome = await testing.run(
         payment_collection.collect_payment(paid), services={payment_collection.Books: books}
