@@ -33,7 +33,8 @@ class Halts:
         self._engine = engine
         self._now = now
         self._age_max = age_max
-        self._known: tuple[Halt, ...] = ()
+        self.known: tuple[Halt, ...] = ()
+        """What was halted when the journal was last asked; mostly nothing, which is seen fast."""
         self._asked_at: Instant | None = None
 
     def __repr__(self) -> str:
@@ -48,13 +49,13 @@ class Halts:
     async def look_now(self) -> None:
         """Ask the journal."""
         asked_at = self._now()
-        self._known = await self._journal.halts()
+        self.known = await self._journal.halts()
         self._asked_at = asked_at
 
     def standing(self) -> tuple[Halt, ...]:
         """Return the halts that stand, as far as is known here."""
         now = self._now()
-        return tuple(halt for halt in self._known if halt.stands(now))
+        return tuple(halt for halt in self.known if halt.stands(now))
 
     def holds(self, workflow: str) -> bool:
         """Say whether nothing of a workflow may go on here."""
@@ -69,9 +70,7 @@ class Halts:
         return self._of(HaltKind.SERVICE, name)
 
     def _of(self, kind: HaltKind, name: str) -> bool:
-        if not self._known:
-            return False
         now = self._now()
         return any(
-            halt.kind is kind and halt.name == name and halt.stands(now) for halt in self._known
+            halt.kind is kind and halt.name == name and halt.stands(now) for halt in self.known
         )

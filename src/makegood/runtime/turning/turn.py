@@ -463,7 +463,10 @@ class Turn:
     @property
     def _is_winding_down(self) -> bool:
         """Whether outcomes are still recorded, and nothing new is decided here."""
-        return self._shell.is_draining or self._shell.halts.holds(self.served.name)
+        shell = self._shell
+        return shell.is_draining or (
+            bool(shell.halts.known) and shell.halts.holds(self.served.name)
+        )
 
     async def _give_back(self) -> None:
         """Give the run back as it is; nobody claims it before its halt is lifted."""
