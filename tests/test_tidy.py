@@ -43,6 +43,7 @@ CATCHES_EVERYTHING = {
     "journal/sqlite/batch.py": "what ends a local step's body ends in the one who waits for it",
     "payments/payment.py": "an adapter is somebody else's code, and its defect leaves a doubt",
     "runtime/asking/post.py": "a user's type is made here of what a person gives",
+    "runtime/calling/children.py": "a user's value is read and written here for a child",
     "runtime/calling/evaluate.py": "a user's pure function ends here",
     "runtime/calling/failing.py": "the message of a user's exception is made by the user's code",
     "runtime/calling/perform.py": "a user's step, undo or compensate ends here",

@@ -37,6 +37,7 @@ __all__ = [
     "StoreFailed",
     "StoreFull",
     "StoreRefused",
+    "TooDeep",
     "Unavailable",
     "UnknownRun",
     "UnreadableRun",
@@ -79,6 +80,10 @@ class PayloadTooLarge(InvalidInput):
 
 class KeyConflict(MakegoodError):
     """The key was used before with another input; nothing was written."""
+
+
+class TooDeep(MakegoodError):
+    """A workflow is called within more runs than may stand in one another; it was not begun."""
 
 
 class UnknownRun(MakegoodError, LookupError):

@@ -17,9 +17,10 @@ from makegood.decision.commands import Compensate, Evaluate, Local, Start, Stop,
 from makegood.decision.decide import decide
 from makegood.decision.evolve import evolve, expects, fold
 from makegood.decision.retry import Chance
-from makegood.decision.state import NodeState, Rounds, RunState, Scope
+from makegood.decision.state import Family, NodeState, Rounds, RunState, Scope
 from makegood.definition.plan import Kind
 from makegood.values.codec import NULL
+from makegood.values.ids import RunId
 from makegood.values.instants import Instant, after
 from makegood.values.verdict import (
     Abort,
@@ -44,6 +45,8 @@ HOLDS = "holds"
 SKIP = "skip"
 INSTEAD = "instead"
 """Its guard does not hold, and says what its result is."""
+CALLS = "calls"
+"""A step has returned a call."""
 AGAIN = "again"
 """A repeat is not over yet."""
 NAP = timedelta(minutes=3)
@@ -72,6 +75,7 @@ class Run:
         *,
         deadline: timedelta | None = None,
         starts: bool = True,
+        parent: facts.Parent | None = None,
     ) -> None:
         self.plan = plan
         self.script = script or {}
@@ -97,6 +101,8 @@ class Run:
                     inputs={"flag": Raw(b"true")},
                     deadline=ends,
                     at=self.now,
+                    parent=parent,
+                    depth=0 if parent is None else 1,
                 )
             )
 
@@ -322,8 +328,28 @@ class Run:
                 return facts.EffectUnrecorded(path, PERMANENT, self.now)
             case "unrecorded":
                 return facts.NodeFailed(path, PERMANENT, self.now)
+            case "calls":
+                return self.calls(path)
             case _:
                 return facts.NodeDone(path, Raw(b"1"), self.now)
+
+    def calls(self, path: str) -> Fact:
+        """Return that a node calls a child, which is named by the node and how often it did."""
+        name = f"{path}.{self.node(path).children + 1}"
+        return facts.ChildStarted(
+            node=path,
+            run=RunId(name),
+            workflow="inner",
+            fingerprint="1" * 16,
+            key=f"key of {name}",
+            input_hash="2" * 16,
+            inputs={"amount": Raw(b"7")},
+            at=self.now,
+        )
+
+    def hear(self, *told: facts.ChildEnded | facts.ChildMoved | facts.ChildRefused) -> None:
+        """Take what children say, in one turn."""
+        self.turn(*told)
 
     def answered(self, path: str, outcome: Outcome) -> Fact:
         match outcome:
@@ -373,6 +399,8 @@ class Run:
                 return facts.Chosen(path, case)
             case "due":
                 return facts.SleepBegan(path, after(self.now, NAP))
+            case "call":
+                return self.calls(path)
             case "items":
                 number = 2 if outcome == DONE else int(outcome)
                 return facts.ItemsListed(path, (Raw(b"5"),) * number)
@@ -409,7 +437,7 @@ def snapshot(state: RunState) -> dict[str, object]:
 
 def _copied(value: object) -> object:
     match value:
-        case Rounds() | Scope():
+        case Rounds() | Scope() | Family():
             return {
                 name: _copied(getattr(value, name))
                 for name in type(value).__slots__

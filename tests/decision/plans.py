@@ -52,6 +52,7 @@ class Policy(TypedDict, total=False):
     timeout: timedelta | None
     timeout_total: timedelta | None
     services: tuple[str, ...]
+    calls: bool
 
 
 class Sketch(msgspec.Struct, frozen=True):
@@ -90,6 +91,10 @@ def note(path: str, *after: str, **policy: Unpack[Policy]) -> Sketch:
     return sketch(Kind.NOTE, path, after, policy)
 
 
+def child(path: str, *after: str, **policy: Unpack[Policy]) -> Sketch:
+    return sketch(Kind.CHILD, path, after, policy)
+
+
 def sketch(kind: Kind, path: str, after: tuple[str, ...], policy: Policy) -> Sketch:
     undo_local = policy.get("undo_local", False)
     undo = Remedy(
@@ -119,6 +124,7 @@ def sketch(kind: Kind, path: str, after: tuple[str, ...], policy: Policy) -> Ske
         pivot=policy.get("pivot", False),
         key_valid_for=policy.get("key_valid_for", DAY),
         services=policy.get("services", ()),
+        calls=policy.get("calls", False),
     )
     return Sketch(node, after)
 

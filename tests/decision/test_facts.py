@@ -13,7 +13,16 @@ from msgspec import Raw
 from makegood.decision import facts
 from makegood.decision.evolve import evolve, expects, fold, fold_appends
 from makegood.decision.facts import Fact, read_facts, write_facts
+from makegood.decision.happening.groups import (
+    OfChildren,
+    OfFlow,
+    OfNode,
+    OfPeople,
+    OfRun,
+    Outcome,
+)
 from makegood.decision.state import RunState
+from makegood.values.ids import RunId
 from makegood.values.instants import Instant
 from makegood.values.verdict import (
     Abort,
@@ -32,6 +41,7 @@ from tests.decision.driver import Run, snapshot
 from tests.decision.plans import plan_of, step
 
 AT = Instant(1_700_000_000_000_000)
+RUN = RunId("r-1")
 FAILURE = Failure(
     kind=FailureKind.TRANSIENT,
     type="shop.Busy",
@@ -121,6 +131,66 @@ GOLDEN: list[tuple[Fact, str]] = [
     (
         facts.SleepBegan("nap", AT),
         '{"type":"sleep_began","node":"nap","due":1700000000000000}',
+    ),
+    (
+        facts.RunStarted(
+            workflow="ship",
+            fingerprint="f",
+            key="k",
+            inputs={},
+            deadline=None,
+            at=AT,
+            subject="ada",
+            parent=facts.Parent(RUN, "ship"),
+            depth=1,
+        ),
+        '{"type":"run_started","workflow":"ship","fingerprint":"f","key":"k","inputs":{},'
+        '"deadline":null,"at":1700000000000000,"subject":"ada",'
+        '"parent":{"run":"r-1","node":"ship"},"depth":1}',
+    ),
+    (
+        facts.ChildStarted(
+            node="ship",
+            run=RUN,
+            workflow="ship",
+            fingerprint="f",
+            key="k",
+            input_hash="h",
+            inputs={"n": Raw(b"1")},
+            at=AT,
+        ),
+        '{"type":"child_started","node":"ship","run":"r-1","workflow":"ship","fingerprint":"f",'
+        '"key":"k","input_hash":"h","inputs":{"n":1},"at":1700000000000000}',
+    ),
+    (
+        facts.ChildEnded(
+            node="ship",
+            run=RUN,
+            status=facts.EndStatus.FAILED,
+            cause=facts.Cause.ERROR,
+            failures=(FAILURE,),
+            at=AT,
+        ),
+        '{"type":"child_ended","node":"ship","run":"r-1","status":"failed","cause":"error",'
+        f'"failures":[{FAILURE_JSON}],"at":1700000000000000}}',
+    ),
+    (
+        facts.ChildMoved(node="ship", run=RUN, reason=facts.ParkReason.POISON, at=AT),
+        '{"type":"child_moved","node":"ship","run":"r-1","reason":"poison","at":1700000000000000}',
+    ),
+    (
+        facts.ChildRefused(node="ship", run=RUN, answer=facts.ControlAnswer.PARKED, at=AT),
+        '{"type":"child_refused","node":"ship","run":"r-1","answer":"parked",'
+        '"at":1700000000000000}',
+    ),
+    (
+        facts.ChildCancelled("ship", AT),
+        '{"type":"child_cancelled","node":"ship","at":1700000000000000}',
+    ),
+    (
+        facts.UndoRequested(1, "a", "b", AT, is_parents=True),
+        '{"type":"undo_requested","post":1,"actor":"a","reason":"b","at":1700000000000000,'
+        '"is_parents":true}',
     ),
     (
         facts.ItemsListed("lines", (Raw(b'{"id":7}'), Raw(b"8"))),
@@ -289,6 +359,7 @@ WORDS = {
         "unrecorded effect",
         "poison",
         "forward retries used up after the pivot",
+        "a child run is parked",
     ],
     facts.SkipReason: ["guard", "optional", "in doubt"],
     facts.ControlAnswer: [
@@ -305,6 +376,8 @@ WORDS = {
         "not a result of this node",
         "the key has expired",
         "it can only be settled",
+        "it is undone with its parent",
+        "what waits is its child run",
     ],
     FailureKind: ["transient", "declined", "permanent", "in_doubt"],
 }
@@ -322,6 +395,17 @@ def test_a_stored_fact_is_read_as_it_was(fact: Fact, text: str) -> None:
 
 def test_every_fact_has_its_stored_shape_written_down() -> None:
     assert {type(fact) for fact, _ in GOLDEN} == set(get_args(Fact))
+
+
+def test_every_fact_is_about_one_thing_or_begins_an_attempt_or_says_when_it_is_due() -> None:
+    groups = (OfChildren, OfNode, OfPeople, OfRun, Outcome)
+    grouped = [kind for group in groups for kind in get_args(group)]
+    begins = {facts.NodeStarted, facts.CompensateStarted, facts.UndoStarted}
+    due = {facts.RetryScheduled, facts.CompensateRetryScheduled, facts.UndoRetryScheduled}
+
+    assert len(grouped) == len(set(grouped))
+    assert {*grouped, *begins, *due} == set(get_args(Fact))
+    assert set(get_args(OfFlow)) < set(get_args(OfNode))
 
 
 @pytest.mark.parametrize(

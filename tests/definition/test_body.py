@@ -205,7 +205,7 @@ def test_a_workflow_is_refused_in_the_body_of_another(declare: Declare) -> None:
         "    return inner(order_id)  # wrong\n"
     )
 
-    assert "call its steps here" in sentences[0]
+    assert "write step(inner)(…) for a run of its own" in sentences[0]
 
 
 def test_without_source_a_warning_says_that_only_placeholders_watch(declare: Declare) -> None:

@@ -48,6 +48,12 @@ PARKED: list[tuple[Callable[[], Run], ParkReason, tuple[str, ...], str]] = [
         "and has no attempt left to go on",
     ),
     (
+        parked.child_parked,
+        ParkReason.CHILD_PARKED,
+        ("ship",),
+        "parked, a child run is parked: a run that it has called waits for a person",
+    ),
+    (
         parked.poisoned,
         ParkReason.POISON,
         (),

@@ -183,7 +183,7 @@ async def _answer(asking: Asking, ask: Ask) -> tuple[RunId, ControlAnswer | None
         return run, await ask(its.operator, run, actor)
 
 
-def _refusal(answer: ControlAnswer) -> str:  # noqa: PLR0911 - one for each answer
+def _refusal(answer: ControlAnswer) -> str:  # noqa: C901, PLR0911, PLR0912 - one for each answer
     match answer:
         case ControlAnswer.ACCEPTED:
             return "it is accepted"
@@ -212,6 +212,10 @@ def _refusal(answer: ControlAnswer) -> str:  # noqa: PLR0911 - one for each answ
             return "the result given is not of the type that the node returns"
         case ControlAnswer.KEY_EXPIRED:
             return "the other side may not know its key any more, so it can only be settled"
+        case ControlAnswer.IS_A_CHILD:
+            return "another run has called it, and it is undone as a part of that; undo that one"
+        case ControlAnswer.SETTLE_THE_CHILD:
+            return "what waits is the run that it has called; settle or retry that one"
         case ControlAnswer.ONLY_SETTLED:
             return "it did happen, and trying it again would double it; settle it"
         case _:

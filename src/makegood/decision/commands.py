@@ -61,7 +61,8 @@ class Evaluate(msgspec.Struct, frozen=True, gc=False):
     `result` is about the run, and its node is -1; all others are about a node. Of a switch it is
     first the `case`, and when the chosen branch has ended its `branch`; of a sleep, when it is
     `due`. Of an each it is its `items`, then what a `round` gives, then the `list` of that; of a
-    repeat the value to `start` with, and after every round whether to go on (`until`).
+    repeat the value to `start` with, and after every round whether to go on (`until`). Of a child
+    it is the `call` of it, with its inputs.
     """
 
     node: int
@@ -78,6 +79,7 @@ class Evaluate(msgspec.Struct, frozen=True, gc=False):
         "list",
         "start",
         "until",
+        "call",
         "result",
     ]
     round: int = 0

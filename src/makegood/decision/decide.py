@@ -36,12 +36,17 @@ CLAIMS_MAX = 5
 
 _NOTHING = Decision()
 
+_PARKED_FOR_CHILDREN = frozenset({ParkReason.CHILD_PARKED, ParkReason.UNDO_GAVE_UP})
+"""What a run is no longer parked for when a child moves again."""
+
 _NOTHING_FOLLOWS = frozenset({Phase.RETRYING, Phase.ASLEEP})
 """Phases whose due time begins nothing while the run is held where it is."""
 
 
 def decide(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decision:
     """Say what is to be recorded and done next. It changes nothing and may be asked again."""
+    if state.parked in _PARKED_FOR_CHILDREN and state.family.child_has_moved:
+        return Decision((facts.Unparked(now),))
     if not state.is_settled:
         decision = _settle(plan, state, now, chance)
         if not decision.facts and not decision.commands:
@@ -79,7 +84,7 @@ def _is_poison(state: RunState, now: Instant) -> bool:
     return bool(
         state.todo
         or state.ready
-        or not state.timers
+        or not (state.timers or state.family.children)
         or any(due <= now and _is_local(state, i) for i, due in state.timers.items())
     )
 
@@ -107,7 +112,8 @@ def _arrive_or_turn(plan: Plan, state: RunState, now: Instant) -> Decision:
 
 def _finish(plan: Plan, state: RunState, now: Instant) -> Decision:
     """End a run whose every node has ended, once its value is known to exist."""
-    if state.returned is None and _is_built(plan):
+    if state.returned is None and (_is_built(plan) or state.family.parent is not None):
+        # A parent reads it by the type that the workflow declares, so it is written by that.
         return Decision(commands=(Evaluate(-1, "result"),))
     if isinstance(state.returned, Failure):
         if is_past_pivot(plan, state):
@@ -139,7 +145,7 @@ def _go_forward(plan: Plan, state: RunState, now: Instant) -> Decision:
         decision = begin(state, now)
         if decision.facts or decision.commands:
             return decision
-    if state.in_flight or _is_time_awaited(state, is_held=is_held):
+    if state.in_flight or state.family.children or _is_time_awaited(state, is_held=is_held):
         return _NOTHING
     reason = reason_to_park(state)
     if reason is None and state.unwilling:

@@ -27,6 +27,8 @@ _OPEN = frozenset(
         Phase.ASK_AGAIN,
         Phase.STUCK,
         Phase.UNRECORDED,
+        Phase.IN_CHILD,
+        Phase.CHILD_PARKED,
     }
 )
 _BETWEEN_ATTEMPTS = frozenset({Phase.FAILED, Phase.RETRYING})

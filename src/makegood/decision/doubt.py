@@ -15,6 +15,9 @@
 | compensate raised | kept | the same, if it is worth it; else stuck in doubt, else give up |
 | an undo | no | again while its policy grants it, else left |
 | an undo, or its worker | yes | again while policy and key allow, else left |
+| a child | no | what a failed attempt leads to that is not tried again |
+| a child's undo | no | the step's own undo, where it has one, else undone |
+| a child that cannot be undone | no | left |
 
 Giving up an optional node skips it; a stuck optional node is skipped *in doubt*. Once the run
 turns back nothing definite is retried, but doubt is still settled.
@@ -110,7 +113,7 @@ class _Case:
             case Phase.UNDO_INTERRUPTED:
                 return self._undo_while_known(self.current.undo_attempt)
             case _:
-                assert self.current.phase is Phase.UNDO_AGAIN
+                assert self.current.phase in {Phase.UNDO_AGAIN, Phase.CHILD_UNDONE}
                 return self._undo_while_known(
                     self.current.next_attempt or self.current.undo_attempt + 1
                 )
@@ -238,8 +241,10 @@ class _Case:
 
     def _after_undo_failure(self) -> Decision:
         undo, failure = self.node.undo, self.current.undo_failure
-        assert undo is not None
         assert failure is not None
+        if self.current.child is not None and not self.current.child_is_undone:
+            return self._leave()
+        assert undo is not None
         due = None
         if failure.kind in _WORTH_AGAIN:
             due = next_attempt(
@@ -256,7 +261,9 @@ class _Case:
 
     def _undo_while_known(self, attempt: int) -> Decision:
         undo = self.node.undo
-        assert undo is not None
+        if undo is None:
+            # It was its child that was to be undone, and nothing else.
+            return _one(facts.UndoDone(self.node.path, self.now))
         if not self._may_undo_at(self.now):
             return self._leave()
         if undo.local:

@@ -9,7 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from makegood.decision import facts
-from makegood.decision.folds import of_attempts, of_doubt, of_flow, of_people, of_run, of_undo
+from makegood.decision.folds import (
+    of_attempts,
+    of_children,
+    of_doubt,
+    of_flow,
+    of_people,
+    of_run,
+    of_undo,
+)
 from makegood.decision.state import IN_FLIGHT, Phase, RunState
 
 if TYPE_CHECKING:
@@ -44,7 +52,9 @@ def evolve(state: RunState, fact: Fact) -> RunState:
 def expects(state: RunState, fact: Fact) -> bool:
     """Say whether an outcome is still awaited; a late or doubled one is dropped, never folded."""
     match fact:
-        case facts.NodeDone() | facts.NodeFailed() | facts.EffectUnrecorded():
+        case (
+            facts.NodeDone() | facts.NodeFailed() | facts.EffectUnrecorded() | facts.ChildStarted()
+        ):
             phase = state.nodes[state.positions[fact.node]].phase
             return phase is Phase.RUNNING
         case facts.VerdictGiven() | facts.CompensateFailed():
@@ -62,6 +72,7 @@ _FOLDS: dict[type, Callable[[RunState, Any], None]] = {
     **of_run.FOLDS,
     **of_attempts.FOLDS,
     **of_flow.FOLDS,
+    **of_children.FOLDS,
     **of_doubt.FOLDS,
     **of_undo.FOLDS,
     **of_people.FOLDS,

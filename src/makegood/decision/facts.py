@@ -23,6 +23,14 @@ from makegood.decision.happening.of_attempts import (
     Recorded,
     RetryScheduled,
 )
+from makegood.decision.happening.of_children import (
+    ChildCancelled,
+    ChildEnded,
+    ChildMoved,
+    ChildRefused,
+    ChildStarted,
+    Parent,
+)
 from makegood.decision.happening.of_doubt import (
     CompensateFailed,
     CompensateRetryScheduled,
@@ -81,6 +89,11 @@ __all__ = [
     "AttemptsGranted",
     "CancelRequested",
     "Cause",
+    "ChildCancelled",
+    "ChildEnded",
+    "ChildMoved",
+    "ChildRefused",
+    "ChildStarted",
     "Chosen",
     "Claimed",
     "CompensateFailed",
@@ -105,6 +118,7 @@ __all__ = [
     "NodeStarted",
     "NodeStopped",
     "NodeStuck",
+    "Parent",
     "ParkReason",
     "Parked",
     "Proceeded",
@@ -148,6 +162,11 @@ Fact = (
     | Guarded
     | Chosen
     | SleepBegan
+    | ChildStarted
+    | ChildEnded
+    | ChildMoved
+    | ChildRefused
+    | ChildCancelled
     | ItemsListed
     | RoundBegan
     | RoundDone
@@ -198,6 +217,10 @@ PROGRESS = frozenset(
         Parked,
         NodeSettled,
         Unparked,
+        ChildStarted,
+        ChildEnded,
+        ChildMoved,
+        ChildRefused,
         RunEnded,
     }
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from makegood.decision import facts
 from makegood.decision.commands import Decision, Evaluate, Local, Start
@@ -27,7 +27,7 @@ def begin(state: RunState, now: Instant) -> Decision:
 
     Whatever is computed comes first, for it may fail the run: nothing starts beside a demand that
     does not hold. A local body takes an append of its own, so one is given at a time, when nothing
-    else begins.
+    else begins. A child begins like a step, though what it is given is computed here.
     """
     # What is due and still waits here has definitely failed: doubt is settled before.
     due = [index for index, instant in state.timers.items() if instant <= now]
@@ -36,6 +36,7 @@ def begin(state: RunState, now: Instant) -> Decision:
     added: list[Fact] = []
     commands: list[Command] = []
     computed: list[Evaluate] = []
+    called: list[Evaluate] = []
     local: Local | None = None
     for index in sorted(state.ready + due):
         node, current = state.graph[index], state.nodes[index]
@@ -48,27 +49,41 @@ def begin(state: RunState, now: Instant) -> Decision:
                 started = start(state, index, now, attempt=attempt)
                 added += started.facts
                 commands += started.commands
-            case Kind.PURE:
-                computed.append(Evaluate(index, "value"))
-            case Kind.NOTE:
-                computed.append(Evaluate(index, "note"))
-            case Kind.EXPECT:
-                computed.append(Evaluate(index, "expect"))
-            case Kind.SWITCH:
-                computed.append(Evaluate(index, "case" if current.case is None else "branch"))
-            case Kind.SLEEP:
-                computed.append(Evaluate(index, "due"))
+            case Kind.PURE | Kind.NOTE | Kind.EXPECT | Kind.SWITCH | Kind.SLEEP:
+                computed.append(Evaluate(index, _computed_of(node.kind, current)))
             case Kind.EACH | Kind.REPEAT:
                 computed.append(_next_of_rounds(state, index, node))
+            case Kind.CHILD:
+                called.append(Evaluate(index, "call"))
             case Kind.LOCAL:
                 local = local or Local(index, current.attempt + 1, "do")
             case _:
                 assert_never(node.kind)
     if computed:
         return Decision(commands=tuple(computed))
-    if local is not None and not commands:
+    if local is not None and not commands and not called:
         return Decision(commands=(local,))
-    return Decision(tuple(added), tuple(commands), is_last=local is None)
+    commands += called
+    return Decision(tuple(added), tuple(commands), is_last=local is None and not called)
+
+
+def _computed_of(
+    kind: Literal[Kind.PURE, Kind.NOTE, Kind.EXPECT, Kind.SWITCH, Kind.SLEEP], current: NodeState
+) -> Literal["value", "note", "expect", "case", "branch", "due"]:
+    """Say what is computed of a node that is neither called nor goes round."""
+    match kind:
+        case Kind.PURE:
+            return "value"
+        case Kind.NOTE:
+            return "note"
+        case Kind.EXPECT:
+            return "expect"
+        case Kind.SWITCH:
+            return "case" if current.case is None else "branch"
+        case Kind.SLEEP:
+            return "due"
+        case _:
+            assert_never(kind)
 
 
 def _next_of_rounds(state: RunState, index: int, node: Node) -> Evaluate:

@@ -2,8 +2,10 @@
 
 Effects in flight are awaited, never cancelled, because a cancelled effect is in doubt. What has
 no effect is stopped. While a single node is in doubt nothing is undone, since undoing its
-neighbours could contradict an effect that did happen. Then everything done is undone, the last
-completed first, one at a time; an undo that gives up does not stop the others.
+neighbours could contradict an effect that did happen. A child at work is told to go back, and
+awaited like an effect. Then everything done is undone, the last completed first, one at a time; an
+undo that gives up does not stop the others. A child that has completed is undone as one unit, at
+its place: it is told to, and awaited.
 
 A round whose failure is kept goes back in the same way, by itself, while the run goes forward: what
 is said of the run above holds of the round and of all that has happened within it.
@@ -20,7 +22,7 @@ from makegood.decision import facts
 from makegood.decision.commands import Decision, Local, Stop, Undo
 from makegood.decision.facts import Cause, EndStatus, ParkReason, Rollback
 from makegood.decision.retry import delayed, is_key_known
-from makegood.decision.state import IN_FLIGHT, TIMED, Phase
+from makegood.decision.state import IN_FLIGHT, TIMED, WITH_CHILD, Phase
 from makegood.definition.plan import Kind
 
 if TYPE_CHECKING:
@@ -34,12 +36,13 @@ if TYPE_CHECKING:
 __all__ = ["reason_to_park", "roll_back", "wind_back"]
 
 _NOTHING = Decision()
-_UNRESOLVED = frozenset({Phase.STUCK, Phase.UNRECORDED})
+_UNRESOLVED = frozenset({Phase.STUCK, Phase.UNRECORDED, Phase.CHILD_PARKED})
+_AWAITED = IN_FLIGHT | TIMED | WITH_CHILD
 
 
 def roll_back(state: RunState, now: Instant) -> Decision:
     """Say what the rollback does next."""
-    if state.in_flight or state.timers:
+    if state.in_flight or state.timers or state.family.children:
         return _stop(state, range(len(state.nodes)), now)
     reason = _reason_of(state, state.stuck) if state.stuck else None
     if reason is not None and reason is not ParkReason.UNDO_GAVE_UP:
@@ -65,7 +68,7 @@ def _wind_back(state: RunState, scope: Scope, now: Instant) -> Decision:
     within = [*state.nodes_within(scope)]
     stopped = _stop(state, within, now)
     phases = {state.nodes[index].phase for index in within}
-    if stopped.facts or phases & _UNRESOLVED or phases & (IN_FLIGHT | TIMED):
+    if stopped.facts or phases & _UNRESOLVED or phases & _AWAITED:
         return stopped
     inside = {*within}
     done = [index for index in state.done_order if index in inside]
@@ -90,6 +93,8 @@ def _reason_of(state: RunState, stuck: Iterable[int]) -> ParkReason | None:
         return ParkReason.UNRECORDED
     if Phase.STUCK in phases:
         return ParkReason.IN_DOUBT
+    if Phase.CHILD_PARKED in phases:
+        return ParkReason.CHILD_PARKED
     return ParkReason.UNDO_GAVE_UP if Phase.LEFT in phases else None
 
 
@@ -106,23 +111,33 @@ def _stop(state: RunState, indices: Iterable[int], now: Instant) -> Decision:
             current.phase is Phase.RETRYING and not current.doubt
         ):
             added.append(facts.NodeStopped(node.path, now))
+        elif current.phase is Phase.IN_CHILD and not current.child_is_cancelled:
+            added.append(facts.ChildCancelled(node.path, now))
     return Decision(tuple(added), tuple(commands))
 
 
 def _kept(state: RunState, done: Sequence[int]) -> tuple[Fact, ...]:
     """Say of what completed last, up to what is to be undone next, that it stays done."""
-    without_undo = takewhile(lambda index: state.graph[index].undo is None, reversed(done))
+    without_undo = takewhile(lambda index: _stays(state, index), reversed(done))
     return tuple(facts.NodeKept(state.graph[index].path) for index in without_undo)
+
+
+def _stays(state: RunState, index: int) -> bool:
+    return state.graph[index].undo is None and state.nodes[index].child is None
 
 
 def _undo(state: RunState, index: int, kept: tuple[Fact, ...], now: Instant) -> Decision:
     """Begin to undo a node, after what is kept."""
     node, current = state.graph[index], state.nodes[index]
-    assert node.undo is not None, "only what declares an undo is undone"
+    attempt = current.undo_attempt + 1
+    if current.child is not None and not current.child_is_undone:
+        return Decision((*kept, facts.UndoStarted(node.path, attempt, now)), is_last=True)
+    if node.undo is None:
+        # Its child was undone before it was to be told again.
+        return Decision((*kept, facts.UndoDone(node.path, now)))
     if current.undo_doubt and not is_key_known(node, current.undo_first_at, now):
         # It was granted fresh attempts, and its key died while others were undone.
         return Decision((*kept, facts.UndoLeft(node.path, now)))
-    attempt = current.undo_attempt + 1
     wait = delayed(state, index, "undo", now, attempt=attempt)
     if wait is not None:
         return Decision((*kept, wait), is_last=True)

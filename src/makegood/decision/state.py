@@ -29,13 +29,15 @@ if TYPE_CHECKING:
         SettleRequested,
         UndoRequested,
     )
+    from makegood.decision.happening.of_children import Parent
     from makegood.definition.plan import Block, Node, Plan
+    from makegood.values.ids import RunId
     from makegood.values.instants import Instant
     from makegood.values.verdict import Abort, Failure, RetryFresh, RetryNow, Undecided
 
     Request = CancelRequested | UndoRequested | SettleRequested | RetryRequested
 
-__all__ = ["NodeState", "Phase", "Results", "Rounds", "RunState", "Scope"]
+__all__ = ["Family", "NodeState", "Phase", "Results", "Rounds", "RunState", "Scope"]
 
 
 class Phase(IntEnum):
@@ -68,6 +70,10 @@ class Phase(IntEnum):
     CHOSEN = 24  # The nodes of the branch that was chosen.
     ASLEEP = 25  # A due time.
     IN_ROUNDS = 26  # The nodes of its rounds.
+    IN_CHILD = 27  # The end of its child.
+    CHILD_PARKED = 28  # Its child, which a person must move on.
+    CHILD_UNDOING = 29  # The end of its child, which is told to go back.
+    CHILD_UNDONE = 30  # The next decision: its child is undone, and now it is itself.
 
 
 IN_FLIGHT = frozenset({Phase.RUNNING, Phase.ASKING, Phase.UNDOING})
@@ -85,12 +91,16 @@ DECIDED = frozenset(
         Phase.ANSWERED,
         Phase.UNDO_FAILED,
         Phase.UNDO_INTERRUPTED,
+        Phase.CHILD_UNDONE,
     }
 )
 """Phases that the next decision ends."""
 
-LEFT_TO_A_PERSON = frozenset({Phase.STUCK, Phase.UNRECORDED, Phase.LEFT})
+LEFT_TO_A_PERSON = frozenset({Phase.STUCK, Phase.UNRECORDED, Phase.LEFT, Phase.CHILD_PARKED})
 """Phases that a person ends."""
+
+WITH_CHILD = frozenset({Phase.IN_CHILD, Phase.CHILD_UNDOING})
+"""Phases that end when a child says something."""
 
 
 class NodeState:
@@ -102,6 +112,11 @@ class NodeState:
         "attempt",
         "began_at",
         "case",
+        "child",
+        "child_failures",
+        "child_is_cancelled",
+        "child_is_undone",
+        "children",
         "doubt",
         "failure",
         "first_at",
@@ -130,6 +145,15 @@ class NodeState:
         """Its guard was evaluated and holds."""
         self.case: str | None = None
         """Which branch a switch has chosen."""
+        self.child: RunId | None = None
+        """The child that it called last."""
+        self.children: int = 0
+        """How many it has called: each after the one before came to nothing."""
+        self.child_is_cancelled: bool = False
+        """It was told to go back, because this run does."""
+        self.child_is_undone: bool = False
+        self.child_failures: tuple[Failure, ...] = ()
+        """What failed in its child besides the first failure, which is the node's own."""
         self.place: int = 0
         """Its place among all nodes with an effect, in the order of their completion."""
         self.attempt: int = 0
@@ -244,6 +268,25 @@ class Results:
         return self._state.results[place if scope is None or not block else scope.base + place]
 
 
+class Family:
+    """What a run knows of the run that called it, and of those that it has called."""
+
+    __slots__ = ("child_has_moved", "children", "depth", "parent", "parents_posts", "subject")
+
+    def __init__(self) -> None:
+        self.subject: str | None = None
+        """Whom the run is about, and so all that it calls."""
+        self.parent: Parent | None = None
+        self.depth: int = 0
+        """In how many runs it stands."""
+        self.children: list[int] = []
+        """Nodes that wait for what a child says."""
+        self.child_has_moved: bool = False
+        """A child has said something since this run was parked."""
+        self.parents_posts: list[int] = []
+        """Which of the requests are the parent's, by the numbers of their posts."""
+
+
 class RunState:
     """What a run's facts add up to."""
 
@@ -261,6 +304,7 @@ class RunState:
         "ended_at",
         "fact_count",
         "failing",
+        "family",
         "graph",
         "halted",
         "has_waited",
@@ -316,6 +360,7 @@ class RunState:
         self.results: list[Raw | None] = [None] * len(plan.nodes)
         """Each node's result as JSON, in the order of the plan; None where there is none."""
         self.key: str | None = None
+        self.family = Family()
         self.deadline: Instant | None = None
         self.deadline_passed: bool = False
         self.claims: int = 0
@@ -395,7 +440,7 @@ class RunState:
             return "parked"
         if self.rolling_back is not None:
             return "undoing"
-        if self.in_flight == 0 and self.timers:
+        if self.in_flight == 0 and (self.timers or self.family.children):
             return "waiting"
         return "running"
 

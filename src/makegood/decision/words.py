@@ -43,6 +43,7 @@ class ParkReason(StrEnum):
     UNRECORDED = "unrecorded effect"
     POISON = "poison"
     FORWARD_USED_UP = "forward retries used up after the pivot"
+    CHILD_PARKED = "a child run is parked"
 
 
 class SkipReason(StrEnum):
@@ -80,3 +81,7 @@ class ControlAnswer(StrEnum):
     """It is in doubt, and the other side may not know its key any more: it can be settled."""
     ONLY_SETTLED = "it can only be settled"
     """It did happen, so running it again would double it."""
+    IS_A_CHILD = "it is undone with its parent"
+    """The run was called by another one, and is undone as a part of that."""
+    SETTLE_THE_CHILD = "what waits is its child run"
+    """The node waits for a child that is parked: that is what is to be moved on."""

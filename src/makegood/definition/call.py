@@ -1,4 +1,4 @@
-"""A workflow with its inputs: inert until an engine starts it.
+"""A workflow, and a workflow with its inputs: both inert until an engine starts a run.
 
 Inputs are parsed here, at the door: each is written by its declared type, proven to be read back
 by it, and refused with its name when it is not.
@@ -6,12 +6,22 @@ by it, and refused with its name when it is not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    ParamSpec,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+)
 
 from makegood.definition.reading.binding import bind
-from makegood.definition.reading.fit import type_name
+from makegood.definition.reading.fit import UNKNOWN, members, type_name
 from makegood.errors import InvalidInput, PayloadTooLarge
 from makegood.values.codec import Codec, writes_json
 from makegood.values.limits import PAYLOAD_BYTES_MAX
@@ -21,17 +31,67 @@ if TYPE_CHECKING:
 
     from msgspec import Raw
 
-    from makegood.definition.reading.signature import Parameter
-    from makegood.definition.workflow import Workflow
+    from makegood.definition.code import Code
+    from makegood.definition.lint.finding import Finding
+    from makegood.definition.plan import Plan
+    from makegood.definition.reading.signature import Parameter, Signature
 
-__all__ = ["Call", "Door"]
+__all__ = ["Call", "Door", "Workflow", "uncalled"]
 
+P = ParamSpec("P")
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
+class Workflow(Generic[P, R]):
+    """A declared graph of steps; made by `workflow`, or by `chain`.
+
+    Calling it with its inputs gives a `Call`, which does nothing until an engine starts it. Given
+    to `step`, it is a step of another workflow.
+    """
+
+    plan: Plan
+    code: Code
+    signature: Signature
+    """What it takes and returns."""
+    findings: tuple[Finding, ...]
+    """What looks wrong, and which of it is allowed for a reason; see `lint`."""
+    door: Door
+
+    @property
+    def name(self) -> str:
+        """The workflow's name: that of its function, or of its chain."""
+        return self.plan.workflow
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
+        """Return a call with these inputs; raise `InvalidInput` when they do not fit."""
+        given, input_hash = self.door.admit(args, kwargs)
+        return Call(workflow=cast("Workflow[..., R]", self), input=given, input_hash=input_hash)
+
+    # Any: each takes and returns whatever it declares.
+    def children(self) -> tuple[Workflow[..., Any], ...]:
+        """Return the workflows that are steps of it, each once; not those that a step returns."""
+        found: dict[str, Workflow[..., Any]] = {}
+        for node in self.code.nodes.values():
+            called: object = node.function
+            if isinstance(called, Workflow):
+                child = cast("Workflow[..., Any]", called)
+                found[child.plan.fingerprint] = child
+        return tuple(found.values())
+
+    def __repr__(self) -> str:
+        takes = ", ".join(item.name for item in self.plan.inputs)
+        wrong = sum(finding.reason is None for finding in self.findings)
+        found = f", {wrong} finding{'s' if wrong > 1 else ''}" if wrong else ""
+        return (
+            f"<workflow {self.name}({takes}) -> {self.plan.returns_type}: "
+            f"{len(self.plan.nodes)} nodes{found}>"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Call(Generic[R]):
-    """A workflow with its inputs: hand it to `Engine.start`."""
+    """A workflow with its inputs: hand it to `Engine.start`, or let a step return it."""
 
     # Any: once called, a workflow's parameters do not matter any more.
     workflow: Workflow[..., R]
@@ -43,6 +103,28 @@ class Call(Generic[R]):
     def __repr__(self) -> str:
         # Names only: what an input holds may not be for whoever reads a log.
         return f"<call {self.workflow.name}({', '.join(self.input)}) {self.input_hash[:8]}>"
+
+
+def uncalled(signature: Signature) -> Signature:
+    """Return the signature of a function with what its calls give in the place of the calls."""
+    kinds = members(signature.returns)
+    if not any(_is_call(kind) for kind in kinds):
+        return signature
+    given = [_given_by(kind) if _is_call(kind) else kind for kind in kinds]
+    # Any: a union of type forms is one, and no static type says that.
+    together: Any = given[0]
+    for kind in given[1:]:
+        together = Union[together, kind]  # noqa: UP007 - `|` is not defined for every type form
+    return replace(signature, returns=together, calls=True)
+
+
+def _is_call(kind: object) -> bool:
+    return kind is Call or get_origin(kind) is Call
+
+
+def _given_by(kind: object) -> object:
+    inner = get_args(kind)
+    return inner[0] if inner else UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,8 @@ class Kind(StrEnum):
     """A block of nodes that is to happen for each of several items; its result is a list."""
     REPEAT = "repeat"
     """A block of nodes that is to happen again and again, each time with the value before."""
+    CHILD = "child"
+    """Another workflow, as a run of its own; its function is that workflow's name."""
 
 
 class Backoff(msgspec.Struct, frozen=True, kw_only=True):
@@ -256,6 +258,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     """The type of what the step's `Record` stores."""
     services: tuple[str, ...] = ()
     """The types of the services that the body is given, by name."""
+    calls: bool = False
+    """Set on a step that may return a call, which is then run in its place."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -305,7 +309,8 @@ def fingerprint_of(plan: Plan) -> str:
     """Return 16 characters that change when what is to happen changes.
 
     They cover paths, kinds, edges, sub-paths, types, constants, presence and names of undo and
-    compensate, pivot and optional; not policies, docs or function bodies.
+    compensate, pivot and optional; not policies, docs or function bodies. Of a child they cover
+    what it is called, takes and gives, and not what it does: it has a fingerprint of its own.
     """
     shape = (
         plan.workflow,
@@ -342,4 +347,6 @@ def _shape_of(node: Node) -> tuple[object, ...]:
         ),
         *([["record", node.record]] if node.record else ()),
         *([(block.done_min, block.is_quorum)] if block and block.keeps_failures else ()),
+        # Which workflow it is, and by the above what that takes and gives; not what it does.
+        *([node.function] if node.kind is Kind.CHILD else ()),
     )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 import msgspec
 
 from makegood.definition.body import read_body
-from makegood.definition.call import Call, Door
+from makegood.definition.call import Call, Door, Workflow
 from makegood.definition.code import Code
 from makegood.definition.flow.frame import fed
 from makegood.definition.lint.linting import findings_of
@@ -28,45 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import timedelta
 
-    from makegood.definition.lint.finding import Finding
 
 __all__ = ["Call", "Workflow", "workflow", "workflow_of"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
-class Workflow(Generic[P, R]):
-    """A declared graph of steps; made by `workflow`, or by `chain`.
-
-    Calling it with its inputs gives a `Call`, which does nothing until an engine starts it.
-    """
-
-    plan: Plan
-    code: Code
-    findings: tuple[Finding, ...]
-    """What looks wrong, and which of it is allowed for a reason; see `lint`."""
-    door: Door
-
-    @property
-    def name(self) -> str:
-        """The workflow's name: that of its function, or of its chain."""
-        return self.plan.workflow
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
-        """Return a call with these inputs; raise `InvalidInput` when they do not fit."""
-        given, input_hash = self.door.admit(args, kwargs)
-        return Call(workflow=cast("Workflow[..., R]", self), input=given, input_hash=input_hash)
-
-    def __repr__(self) -> str:
-        takes = ", ".join(item.name for item in self.plan.inputs)
-        wrong = sum(finding.reason is None for finding in self.findings)
-        found = f", {wrong} finding{'s' if wrong > 1 else ''}" if wrong else ""
-        return (
-            f"<workflow {self.name}({takes}) -> {self.plan.returns_type}: "
-            f"{len(self.plan.nodes)} nodes{found}>"
-        )
 
 
 @overload
@@ -147,7 +112,7 @@ def workflow_of(
         result=returned.read,
         result_codec=codec_of(signature.returns),
     )
-    return Workflow(plan=plan, code=code, findings=findings, door=door)
+    return Workflow(plan=plan, code=code, signature=signature, findings=findings, door=door)
 
 
 def _unfit(

@@ -404,6 +404,8 @@ def called(node: Node) -> str:
             return ", ".join(_slept(item.name, item.source) for item in given)
         case Kind.EACH | Kind.REPEAT:
             return "" if node.block is None else _rounds(node.kind, node.block)
+        case Kind.CHILD:
+            return f"runs {node.function}"
         case Kind.STEP | Kind.LOCAL | Kind.QUERY | Kind.PURE:
             return "" if node.function == node.path.rpartition("/")[2] else f"calls {node.function}"
         case _:
@@ -475,6 +477,10 @@ def remedies(node: Node) -> Iterator[str]:
     """Say how a node is made good again."""
     if node.undo is not None:
         yield f"undo: {node.undo.function}"
+    if node.kind is Kind.CHILD:
+        yield "undone as one run"
+    if node.calls:
+        yield "may go on as another run"
     if node.compensate is not None:
         yield f"compensate: {node.compensate.function}"
     if node.irreversible is not None:

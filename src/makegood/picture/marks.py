@@ -70,6 +70,7 @@ _KINDS: dict[Kind, tuple[str, Style]] = {
     Kind.SLEEP: ("◷", Style.PLAIN),
     Kind.EACH: ("∀", Style.WORK),
     Kind.REPEAT: ("↻", Style.WORK),
+    Kind.CHILD: ("▣", Style.WORK),
 }
 
 _STANDINGS: dict[Standing, tuple[str, Style]] = {
@@ -105,6 +106,7 @@ _HAPPENINGS: dict[Happening, tuple[str, Style]] = {
     Happening.CHOSEN: ("◆", Style.DOUBT),
     Happening.ASLEEP: ("◷", Style.WORK),
     Happening.ROUNDS: ("↻", Style.WORK),
+    Happening.CHILD: ("▣", Style.WORK),
     Happening.FAILED: ("✗", Style.BAD),
     Happening.SKIPPED: ("–", Style.FAINT),
     Happening.STOPPED: ("⊘", Style.FAINT),

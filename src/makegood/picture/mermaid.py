@@ -70,6 +70,7 @@ _SHAPES: dict[Kind, tuple[str, str]] = {
     Kind.SLEEP: (">", "]"),
     Kind.EACH: ("[/", "\\]"),
     Kind.REPEAT: ("[\\", "/]"),
+    Kind.CHILD: ("[/", "/]"),
 }
 
 _STYLES = (
@@ -84,15 +85,16 @@ _STYLES = (
     "classDef sleep fill:#cffafe,stroke:#0891b2,color:#083344",
     "classDef each fill:#f3e8ff,stroke:#9333ea,color:#3b0764",
     "classDef repeat fill:#f3e8ff,stroke:#9333ea,color:#3b0764",
+    "classDef child fill:#ede9fe,stroke:#7c3aed,color:#2e1065",
     "classDef result fill:#f4f4f5,stroke:#27272a,color:#27272a",
     "classDef optional stroke-dasharray:5 4",
     "classDef pivot stroke-width:4px",
 )
 
 
-_OF_FLOW = frozenset({Kind.NOTE, Kind.SWITCH, Kind.SLEEP, Kind.EACH, Kind.REPEAT})
+_OF_FLOW = frozenset({Kind.NOTE, Kind.SWITCH, Kind.SLEEP, Kind.EACH, Kind.REPEAT, Kind.CHILD})
 
-_WITHOUT_FUNCTION = frozenset({Kind.EXPECT}) | _OF_FLOW
+_WITHOUT_FUNCTION = frozenset({Kind.EXPECT}) | _OF_FLOW - {Kind.CHILD}
 """Kinds whose nodes call no function of the user's that has a name."""
 
 

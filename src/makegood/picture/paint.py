@@ -49,6 +49,7 @@ KINDS: dict[Kind, Paint] = {
     Kind.SLEEP: Paint("#ecfeff", "#0891b2", "#155e75"),
     Kind.EACH: Paint("#faf5ff", "#9333ea", "#6b21a8"),
     Kind.REPEAT: Paint("#faf5ff", "#9333ea", "#6b21a8"),
+    Kind.CHILD: Paint("#f5f3ff", "#7c3aed", "#5b21b6"),
 }
 
 _UNTOUCHED = Paint("#fafafa", "#a1a1aa", "#52525b")

@@ -89,6 +89,8 @@ class Happening(StrEnum):
     CHOSEN = "chosen"
     ASLEEP = "asleep"
     ROUNDS = "rounds"
+    CHILD = "child"
+    """Something about the run that a node has called."""
     SKIPPED = "skipped"
     STOPPED = "stopped"
     GAVE_UP = "gave up"
@@ -180,6 +182,8 @@ class NodeStory(msgspec.Struct, frozen=True, kw_only=True):
     undo_took: timedelta | None
     due: datetime | None
     """When it is tried, asked or undone again."""
+    child: str | None = None
+    """The run that it has called."""
     failure: Failure | None
     """Its last failure."""
     undo_failure: Failure | None
@@ -217,6 +221,8 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """From its beginning to its last end."""
     claims: int
     """How often it has been claimed since its last progress."""
+    parent: str | None = None
+    """The run that called it."""
     undone: tuple[str, ...]
     """What was undone, in the order in which it was undone."""
     kept: tuple[str, ...]

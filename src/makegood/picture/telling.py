@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from makegood.decision import facts
 from makegood.decision.evolve import evolve
-from makegood.decision.state import Phase, RunState
+from makegood.decision.facts import EndStatus
+from makegood.decision.state import WITH_CHILD, Phase, RunState
 from makegood.definition.plan import Kind
 from makegood.picture import words
 from makegood.picture.story import Attempted, Ending, Entry, Happened, Happening
@@ -22,6 +23,14 @@ from makegood.values.verdict import FailureKind, ItDidNotHappen, ItHappened, Kep
 
 if TYPE_CHECKING:
     from makegood.decision.facts import Fact
+    from makegood.decision.happening.groups import (
+        OfChildren,
+        OfFlow,
+        OfNode,
+        OfPeople,
+        OfRun,
+        Outcome,
+    )
     from makegood.decision.state import Request
     from makegood.definition.plan import Node, Plan
     from makegood.journal.protocol import RunRow
@@ -31,49 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["Teller"]
 
 Direction = Literal["do", "undo", "compensate"]
-
-_Outcome = (
-    facts.NodeDone
-    | facts.NodeFailed
-    | facts.EffectUnrecorded
-    | facts.VerdictGiven
-    | facts.CompensateFailed
-    | facts.UndoDone
-    | facts.UndoFailed
-)
-_OfFlow = facts.Chosen | facts.SleepBegan | words.OfRounds
-_OfNode = (
-    _OfFlow
-    | facts.Guarded
-    | facts.Recorded
-    | facts.NodeDelayed
-    | facts.NodeSkipped
-    | facts.NodeStopped
-    | facts.NodeGaveUp
-    | facts.NodeStuck
-    | facts.UndoLeft
-    | facts.NodeKept
-    | facts.NodeSettled
-)
-_OfPeople = (
-    facts.CancelRequested
-    | facts.UndoRequested
-    | facts.SettleRequested
-    | facts.RetryRequested
-    | facts.ControlAnswered
-    | facts.AttemptsGranted
-    | facts.Unparked
-    | facts.Erased
-)
-_OfRun = (
-    facts.RunStarted
-    | facts.Claimed
-    | facts.DeadlinePassed
-    | facts.RollbackBegan
-    | facts.Returned
-    | facts.Parked
-    | facts.RunEnded
-)
 
 
 class Teller:
@@ -172,6 +138,14 @@ class Teller:
                 | facts.Erased()
             ):
                 self._tell_of_people(fact)
+            case (
+                facts.ChildStarted()
+                | facts.ChildEnded()
+                | facts.ChildMoved()
+                | facts.ChildRefused()
+                | facts.ChildCancelled()
+            ):
+                self._tell_of_child(fact)
             case _:
                 self._tell_of_run(fact)
 
@@ -196,6 +170,9 @@ class Teller:
     def _function(self, path: str, direction: Direction) -> str:
         node = self.state.graph[self.state.positions[path]]
         remedy = {"do": None, "undo": node.undo, "compensate": node.compensate}[direction]
+        current = self.state.nodes[self.state.positions[path]]
+        if direction == "undo" and current.phase is Phase.CHILD_UNDOING:
+            return current.child or node.function
         return node.function if remedy is None else remedy.function
 
     def _key(self, path: str, direction: Direction, generation: int) -> str | None:
@@ -209,7 +186,7 @@ class Teller:
         run = self._row.key or self._row.run
         return effect_key(self._row.workflow, run, path, way, generation=generation)
 
-    def _tell_outcome(self, fact: _Outcome) -> None:
+    def _tell_outcome(self, fact: Outcome) -> None:
         match fact:
             case facts.NodeDone():
                 self._end(fact.node, "do", Ending.DONE)
@@ -223,8 +200,11 @@ class Teller:
                 self._end(fact.node, "compensate", Ending.ANSWERED, verdict=answer)
             case facts.CompensateFailed():
                 self._end(fact.node, "compensate", Ending.FAILED, failure=fact.failure)
-            case facts.UndoDone():
+            case facts.UndoDone() if (fact.node, "undo") in self._at_work:
                 self._end(fact.node, "undo", Ending.DONE)
+            case facts.UndoDone():
+                # It was the child that was undone, and there was nothing else.
+                self.undo_ended[fact.node] = self._now
             case facts.UndoFailed():
                 self._end(fact.node, "undo", _ending_of(fact.failure), failure=fact.failure)
             case _:
@@ -280,9 +260,26 @@ class Teller:
             case _:
                 return "computed"
 
+    def _tell_of_child(self, fact: OfChildren) -> None:
+        path = fact.node
+        is_child = self.state.graph[self.state.positions[path]].kind is Kind.CHILD
+        match fact:
+            case facts.ChildStarted() if is_child:
+                self._begin(path, "do", self.state.nodes[self.state.positions[path]].attempt)
+            case facts.ChildStarted():
+                self._end(path, "do", Ending.DONE)
+            case facts.ChildEnded() if (path, "undo") in self._at_work:
+                self._end(path, "undo", Ending.DONE)
+            case facts.ChildEnded() if (path, "do") in self._at_work:
+                is_done = fact.status is EndStatus.COMPLETED
+                self._end(path, "do", Ending.DONE if is_done else Ending.FAILED)
+            case _:
+                pass
+        self._add(Happening.CHILD, words.of_child(fact), path)
+
     # A node ------------------------------------------------------------------------------------
 
-    def _tell_of_node(self, fact: _OfNode) -> None:
+    def _tell_of_node(self, fact: OfNode) -> None:
         path = fact.node
         match fact:
             case facts.Guarded() | facts.NodeDelayed() | facts.Recorded():
@@ -319,6 +316,9 @@ class Teller:
                 self._conclude(path, Happening.STUCK, text, note=why)
             case facts.UndoLeft():
                 why = "its undo gave up, and it still stands"
+                if (path, "undo") in self._at_work:
+                    failure = self.state.nodes[self.state.positions[path]].undo_failure
+                    self._end(path, "undo", Ending.FAILED, failure=failure)
                 self._add(Happening.LEFT, why, path)
                 self.notes[path] = why
             case facts.NodeKept():
@@ -330,7 +330,7 @@ class Teller:
             case _:
                 assert_never(fact)
 
-    def _tell_of_flow(self, fact: _OfFlow) -> None:
+    def _tell_of_flow(self, fact: OfFlow) -> None:
         path = fact.node
         match fact:
             case facts.Chosen():
@@ -409,7 +409,7 @@ class Teller:
 
     # People -------------------------------------------------------------------------------------
 
-    def _tell_of_people(self, fact: _OfPeople) -> None:
+    def _tell_of_people(self, fact: OfPeople) -> None:
         match fact:
             case facts.CancelRequested():
                 self._tell_request(Happening.CANCEL_REQUESTED, fact, "cancel it")
@@ -445,7 +445,7 @@ class Teller:
 
     # The run ------------------------------------------------------------------------------------
 
-    def _tell_of_run(self, fact: _OfRun) -> None:
+    def _tell_of_run(self, fact: OfRun) -> None:
         match fact:
             case facts.RunStarted(deadline=deadline):
                 limit = (
@@ -475,9 +475,11 @@ class Teller:
     def _tell_claim(self, claims: int) -> None:
         text = f"taken up by another worker, claim {claims} since there was progress"
         self._add(Happening.CLAIMED, text)
-        for position in self._at_work.values():
-            self._change(position, ending=Ending.INTERRUPTED)
-        self._at_work.clear()
+        for (path, direction), position in [*self._at_work.items()]:
+            # What is under way in a child goes on: it has a worker of its own.
+            if self.state.nodes[self.state.positions[path]].phase not in _IN_CHILDREN:
+                self._change(position, ending=Ending.INTERRUPTED)
+                del self._at_work[path, direction]
 
     # The story ----------------------------------------------------------------------------------
 
@@ -488,6 +490,9 @@ class Teller:
 
     def _change(self, position: int, **fields: Any) -> None:  # Any: as above
         self._entries[position] = replace(self._entries[position], **fields)
+
+
+_IN_CHILDREN = WITH_CHILD | {Phase.CHILD_PARKED}
 
 
 def _ending_of(failure: Failure) -> Ending:

@@ -114,8 +114,9 @@ class _Page:
             yield from self._paragraph(f"{name}:", Style.STRONG)
             yield self._ink(status, style)
         took = "" if run.took is None else f", took {words.lasted(run.took)}"
+        caller = "" if run.parent is None else f", called by run {run.parent}"
         yield from self._paragraph(
-            f"run {run.run}, began {run.began:%Y-%m-%d %H:%M:%S} UTC{took}", Style.FAINT
+            f"run {run.run}, began {run.began:%Y-%m-%d %H:%M:%S} UTC{took}{caller}", Style.FAINT
         )
 
     def _story(self, run: Timeline) -> Iterator[str]:

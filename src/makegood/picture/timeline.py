@@ -52,6 +52,7 @@ def timeline(row: RunRow, plan: Plan, facts: Sequence[Fact]) -> Timeline:
         ended=report.ended_at,
         took=None if report.ended_at is None else report.ended_at - report.created_at,
         claims=report.claims,
+        parent=report.parent,
         undone=tuple(state.graph[index].path for index in state.undone_order),
         kept=tuple(
             node.path
@@ -115,6 +116,7 @@ def _node_story(report: NodeReport, index: int, teller: Teller) -> NodeStory:
         undo_ended=undo_ended,
         undo_took=_between(undo_began, undo_ended),
         due=report.due,
+        child=report.child,
         failure=report.failure,
         undo_failure=report.undo_failure,
         note=teller.notes.get(report.path) or _note(teller.state, index),
@@ -161,6 +163,8 @@ _OPEN = frozenset(
         Phase.CHOSEN,
         Phase.ASLEEP,
         Phase.IN_ROUNDS,
+        Phase.IN_CHILD,
+        Phase.CHILD_PARKED,
     }
 )
 """Phases in which it is not known yet how the node ends."""
@@ -193,4 +197,8 @@ _STANDINGS: dict[Phase, Standing] = {
     Phase.CHOSEN: Standing.AT_WORK,
     Phase.ASLEEP: Standing.WAITING,
     Phase.IN_ROUNDS: Standing.AT_WORK,
+    Phase.IN_CHILD: Standing.AT_WORK,
+    Phase.CHILD_PARKED: Standing.WAITING,
+    Phase.CHILD_UNDOING: Standing.AT_WORK,
+    Phase.CHILD_UNDONE: Standing.AT_WORK,
 }

@@ -9,6 +9,11 @@ from msgspec.structs import replace
 
 from makegood.decision.facts import (
     Cause,
+    ChildCancelled,
+    ChildEnded,
+    ChildMoved,
+    ChildRefused,
+    ChildStarted,
     Guarded,
     ItemsListed,
     NodeDelayed,
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
 
     from msgspec import Raw
 
+    from makegood.decision.happening.groups import OfChildren, OfRounds
     from makegood.decision.state import RunState
     from makegood.definition.plan import Node
     from makegood.picture.story import Entry, NodeStory
@@ -51,7 +57,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "REQUESTS",
-    "OfRounds",
     "allowed",
     "became",
     "cause",
@@ -60,6 +65,7 @@ __all__ = [
     "lasted",
     "moment",
     "noted",
+    "of_child",
     "of_rounds",
     "on_the_way",
     "park_reason",
@@ -72,9 +78,6 @@ __all__ = [
     "uncomputed",
     "verdict",
 ]
-
-OfRounds = ItemsListed | RoundBegan | RoundDone | RoundFailed | RoundGaveUp
-"""What happens to the rounds of an each or a repeat."""
 
 _UNITS = (("d", "days"), ("h", "hours"), ("min", "minutes"), ("s", "seconds"))
 _SECOND = timedelta(seconds=1)
@@ -232,6 +235,8 @@ def became(node: Node, story: NodeStory, seen_from: datetime) -> Iterator[str]:
     if story.due is not None:
         until = "until" if node.kind is Kind.SLEEP else "again at"
         yield f"{until} {moment(story.due, seen_from)}"
+    if story.child is not None:
+        yield f"run {story.child}"
     if story.note:
         yield story.note
 
@@ -317,6 +322,8 @@ def park_reason(why: ParkReason) -> str:
             return "it ended or stopped every worker that took it, without any progress"
         case ParkReason.FORWARD_USED_UP:
             return "it is past its pivot, cannot go back, and has no attempt left to go on"
+        case ParkReason.CHILD_PARKED:
+            return "a run that it has called waits for a person"
         case _:
             assert_never(why)
 
@@ -335,6 +342,24 @@ def of_rounds(fact: OfRounds, state: RunState) -> str:
             return f"what round [{fact.round}] gives cannot be computed: {fact.failure}"
         case RoundGaveUp():
             return f"gives up round [{fact.round}]: what it had done is made good"
+
+
+def of_child(fact: OfChildren) -> str:
+    """Say what a run knows of one that it has called."""
+    match fact:
+        case ChildStarted():
+            return f"goes on as run {fact.run} of {fact.workflow}"
+        case ChildEnded():
+            why = "" if fact.cause is None else f", {cause(fact.cause)}"
+            return f"its run {fact.run} has ended: {fact.status.value}{why}"
+        case ChildMoved():
+            how = "moves again" if fact.reason is None else f"is parked, {fact.reason.value}"
+            return f"its run {fact.run} {how}"
+        case ChildRefused():
+            said = "nothing is remembered of it" if fact.answer is None else fact.answer.value
+            return f"its run {fact.run} refuses: {said}"
+        case ChildCancelled():
+            return "its run is told to go back"
         case _:
             assert_never(fact)
 

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from makegood.decision.decide import decide
-from makegood.decision.facts import RunStarted, write_facts
+from makegood.decision.facts import RunStarted
 from makegood.errors import (
     DefinitionError,
     EngineClosed,
@@ -23,7 +23,6 @@ from makegood.journal.protocol import (
     JoinsTransactions,
     NewRun,
     Post,
-    StoredPlan,
 )
 from makegood.runtime.asking.post import StartPost, write_post
 from makegood.runtime.calling.served import Served, serve_all
@@ -31,7 +30,7 @@ from makegood.runtime.clock import RandomIds, SystemClock
 from makegood.runtime.config import Config
 from makegood.runtime.relay import Relay
 from makegood.runtime.run import Run
-from makegood.runtime.shell import Shell
+from makegood.runtime.shell import Shell, stored
 from makegood.runtime.turning.turn import Turn
 from makegood.runtime.worker import Worker
 from makegood.values.ids import RunId, parse_engine, parse_run_id, parse_run_key, parse_subject
@@ -103,7 +102,6 @@ class Engine:
         self._works = work
         self._served: dict[str, Served] = {}
         self._codes: dict[str, Code] = {}
-        self._kept: set[str] = set()
         self._is_open = False
         self._shell = Shell(
             name=parse_engine(name) if name else name,
@@ -199,6 +197,9 @@ class Engine:
         runs_active_max: int | None = None,
     ) -> None:
         """Carry out these workflows: new runs, and the unfinished ones in the journal.
+
+        The workflows that are steps of them are carried out too. What a step may return as a call
+        is not known here: serve that as well, unless it is the workflow itself.
 
         With `runs_active_max` this engine holds at most so many runs of each of them at once;
         more wait in the journal, for this engine or another one, and keep no other workflow from
@@ -338,16 +339,11 @@ class Engine:
     async def _keep(self, workflow: Workflow[..., Any]) -> None:  # Any: whatever it returns
         """Store the plan before its first run."""
         plan = workflow.plan
-        if plan.fingerprint in self._kept:
-            return
-        stored = StoredPlan(
-            fingerprint=plan.fingerprint,
-            workflow=plan.workflow,
-            json=write_facts(plan).decode(),
-        )
-        await self._shell.journal.keep_plan(stored)
         self._codes.setdefault(plan.fingerprint, workflow.code)
-        self._kept.add(plan.fingerprint)
+        if plan.fingerprint in self._shell.kept:
+            return
+        await self._shell.journal.keep_plan(stored(plan))
+        self._shell.kept.add(plan.fingerprint)
 
     async def _post_start(
         self,
@@ -387,6 +383,7 @@ def _first_record(
         deadline=None if plan.deadline is None else after(now, plan.deadline),
         at=now,
         context=context,
+        subject=subject,
     )
     new = NewRun(
         workflow=plan.workflow,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
+from makegood.decision.people.failures import failures_in
 from makegood.decision.state import Phase
 from makegood.definition.plan import Constant, FromNode
 from makegood.errors import RunCancelled, RunErased, RunFailed, RunParked
@@ -76,7 +77,7 @@ def build_outcome(
 ) -> Outcome[Any]:
     """Return the outcome that a settled state stands for; without code the value is plain JSON."""
     raised = [] if state.status == "completed" else _errors(state, errors)
-    doubtful = {index for index in state.stuck if state.nodes[index].phase is not Phase.LEFT}
+    doubtful = {index for index in state.stuck if state.nodes[index].phase in _IN_DOUBT}
     return Outcome(
         run=run,
         status=state.status,
@@ -126,21 +127,10 @@ def _errors(
     state: RunState, known: Mapping[tuple[str, Any], BaseException]
 ) -> list[tuple[BaseException, Failure]]:
     """Return each error with its record: the one that failed the run first, undos last."""
-    found: list[tuple[BaseException, Failure]] = []
-    if isinstance(state.returned, Failure):
-        found.append((_raised(known, "", "do", state.returned), state.returned))
-    first = [*state.unwilling, *state.stuck]
-    others = [index for index in range(len(state.nodes)) if index not in first]
-    for index in [*first, *others]:
-        failure = state.nodes[index].failure
-        if failure is not None and state.nodes[index].phase in _FAILED:
-            found.append((_raised(known, state.graph[index].path, "do", failure), failure))
-    for index in state.stuck:
-        undo_failure = state.nodes[index].undo_failure
-        if undo_failure is not None and state.nodes[index].phase is Phase.LEFT:
-            path = state.graph[index].path
-            found.append((_raised(known, path, "undo", undo_failure), undo_failure))
-    return found
+    return [
+        (_raised(known, path, direction, failure), failure)
+        for path, direction, failure in failures_in(state)
+    ]
 
 
 def _raised(
@@ -156,7 +146,7 @@ def _raised(
     return error
 
 
-_FAILED = frozenset({Phase.GAVE_UP, Phase.STUCK, Phase.UNRECORDED, Phase.STOPPED})
+_IN_DOUBT = frozenset({Phase.STUCK, Phase.UNRECORDED})
 
 
 # Any: the value has the type that the workflow declares.

@@ -44,6 +44,8 @@ class NodeReport:
     rounds_done: int | None
     failure: Failure | None
     undo_failure: Failure | None
+    child: str | None = None
+    """The run that it has called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,8 @@ class RunReport:
     created_at: datetime
     ended_at: datetime | None
     nodes: tuple[NodeReport, ...]
+    parent: str | None = None
+    """The run that called it; None for one that was started from outside."""
     settled: tuple[Settled, ...] = ()
     """What people have settled, in order."""
 
@@ -86,6 +90,7 @@ class RunReport:
         """Return the report as lines of text."""
         why = self.reason or self.cause
         head = f"{self.workflow} {self.id}: {self.status}{f' ({why})' if why else ''}"
+        head += f", called by {self.parent}" if self.parent else ""
         width = max((len(node.path) for node in self.nodes), default=0)
         nodes = (_line(node, width) for node in self.nodes)
         return "\n".join([head, *nodes, *(f"  settled: {each}" for each in self.settled)])
@@ -110,6 +115,7 @@ def report_on(row: RunRow, state: RunState) -> RunReport:
             _on_node(node, current, state, index)
             for index, (node, current) in enumerate(zip(state.graph, state.nodes, strict=True))
         ),
+        parent=None if state.family.parent is None else state.family.parent.run,
         settled=settled_in(state),
     )
 
@@ -157,6 +163,7 @@ def _on_node(node: Node, current: NodeState, state: RunState, index: int) -> Nod
         case=current.case,
         rounds=None if rounds is None else len(rounds.given),
         rounds_done=None if rounds is None else rounds.done,
+        child=current.child,
         failure=current.failure,
         undo_failure=current.undo_failure,
     )
@@ -189,6 +196,8 @@ def _line(node: NodeReport, width: int) -> str:
         parts.append(f"case {node.case}")
     if node.rounds is not None:
         parts.append(f"{node.rounds_done} of {node.rounds} rounds done")
+    if node.child is not None:
+        parts.append(f"run {node.child}")
     if node.failure is not None:
         parts.append(str(node.failure))
     if node.undo_failure is not None:

@@ -9,6 +9,7 @@ import msgspec
 
 from makegood.errors import StoreBusy, StoreError, StoreFull
 from makegood.journal.outage import Outage
+from makegood.journal.protocol import StoredPlan
 from makegood.runtime.asking.waiting import Waiting
 from makegood.runtime.calling.perform import Performer
 from makegood.runtime.clock import pause
@@ -27,12 +28,18 @@ if TYPE_CHECKING:
     from makegood.runtime.turning.turn import Turn
     from makegood.values.ids import RunId
 
-__all__ = ["UNREADABLE", "Shell"]
+__all__ = ["UNREADABLE", "Shell", "stored"]
 
 T = TypeVar("T")
 
 UNREADABLE = (msgspec.MsgspecError, LookupError, ValueError, AssertionError)
 """What reading or folding facts raises that are damaged, or that another version has written."""
+
+
+def stored(plan: Plan) -> StoredPlan:
+    """Return a plan as it is kept."""
+    json = msgspec.json.encode(plan).decode()
+    return StoredPlan(fingerprint=plan.fingerprint, workflow=plan.workflow, json=json)
 
 
 class Shell:
@@ -77,6 +84,8 @@ class Shell:
         """Why the engine can write no more."""
         self.broke = asyncio.Event()
         """Set when there is a failure."""
+        self.kept: set[str] = set()
+        """Fingerprints of the plans that are known to be in the journal."""
         self.plans: dict[str, Plan] = {}
         """Plans by fingerprint, served here or read from the journal."""
         self._held: dict[str, int] = {}

@@ -22,14 +22,14 @@ from makegood.decision.facts import ParkReason, write_facts
 from makegood.errors import StoreBusy, StoreError, StoreFailed, StoreFull
 from makegood.journal.protocol import Append, Summary
 from makegood.runtime.clock import pause
-from makegood.runtime.shell import UNREADABLE
+from makegood.runtime.shell import UNREADABLE, stored
 from makegood.runtime.telemetry import log
 from makegood.runtime.turning.turn import Turn
 from makegood.values.instants import after
 from makegood.values.limits import CLAIMS_TOGETHER_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from makegood.journal.halting import Halt
     from makegood.journal.protocol import History, Leased, Leases
@@ -257,6 +257,7 @@ class Worker:
         runs = [leased.run for leased in claimed]
         histories = await self._until_answered(lambda: journal.read_all(runs))
         by_run = {history.row.run: history for history in histories or ()}
+        await self._keep_plans(by_run.values())
         unreadable = [
             _poison(self._shell, by_run[leased.run], leased)
             for leased in claimed
@@ -264,6 +265,17 @@ class Worker:
         ]
         for append in unreadable:
             await self._until_answered(partial(journal.append, append))
+
+    async def _keep_plans(self, histories: Iterable[History]) -> None:
+        """Store the plan of a run that another one has called, before it does anything.
+
+        Who calls it may know another version of its workflow, and so cannot store what is served.
+        """
+        new = {history.row.fingerprint for history in histories if history.row.seq == 0}
+        for fingerprint in new - self._shell.kept:
+            plan = stored(self._served[fingerprint].plan)
+            await self._until_answered(partial(self._shell.journal.keep_plan, plan))
+            self._shell.kept.add(fingerprint)
 
     def _resume(self, leased: Leased, history: History) -> bool:
         """Go on with a run; say whether it can be read."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Literal, NewType
+from typing import TYPE_CHECKING, Literal, NewType
 from uuid import UUID
 
 from makegood.errors import InvalidInput
 from makegood.values.limits import KEY_BYTES_MAX
 
+if TYPE_CHECKING:
+    from makegood.values.instants import Instant
+
 __all__ = [
     "Direction",
     "RunId",
     "WorkerId",
+    "child_key",
+    "child_run",
     "effect_key",
     "parse_engine",
     "parse_run_id",
@@ -41,6 +46,29 @@ def effect_key(workflow: str, run: str, path: str, direction: Direction, *, gene
     parts = (workflow, run, path, direction, str(generation))
     digest = blake2b("\x1f".join(parts).encode(), digest_size=16, person=b"makegood.effect")
     return str(UUID(bytes=digest.digest(), version=5))
+
+
+def child_key(workflow: str, run: str, path: str, *, generation: int, number: int) -> str:
+    """Return the key of the child run that a node calls: the key of the node's own effect.
+
+    `number` counts the children of one node, from 1. A node calls another one only after the one
+    before has come to nothing, and each is a run of its own.
+    """
+    place = path if number == 1 else f"{path}~{number}"
+    return effect_key(workflow, run, place, "do", generation=generation)
+
+
+def child_run(key: str, now: Instant) -> RunId:
+    """Return the id of the child run with this key, begun now: a version 7 UUID (RFC 9562).
+
+    Nothing is drawn, so that a turn which is decided anew at the same time calls the same run.
+    """
+    digest = blake2b(f"{key}\x1f{now}".encode(), digest_size=10, person=b"makegood.child").digest()
+    chance = int.from_bytes(digest) & ((1 << 74) - 1)
+    milliseconds = (now // 1_000) & ((1 << 48) - 1)
+    high, low = chance >> 62, chance & ((1 << 62) - 1)
+    whole = milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low
+    return RunId(str(UUID(int=whole)))
 
 
 def parse_run_id(text: str) -> RunId:

@@ -7,8 +7,10 @@ from datetime import timedelta
 __all__ = [
     "ACTOR_CHARACTERS_MAX",
     "CARRIED_CHARACTERS_MAX",
+    "CHILD_FAILURES_MAX",
     "CLAIMS_TOGETHER_MAX",
     "DELIVERED_AT_ONCE_MAX",
+    "DEPTH_MAX",
     "ERROR_TEXT_CHARACTERS_MAX",
     "ITEMS_MAX",
     "KEY_BYTES_MAX",
@@ -69,6 +71,11 @@ REASON_CHARACTERS_MAX = 2_000
 
 RECORDS_MAX = 1_000
 """How often one attempt may store a value by its `Record`."""
+DEPTH_MAX = 100
+"""How deeply child runs may stand in one another: a run that nobody called has depth 0."""
+
+CHILD_FAILURES_MAX = 16
+"""The most failures of a child run that are told to its parent, the first one first."""
 
 SLEEP_MAX = timedelta(days=3_660)
 """The longest time that a run may sleep."""

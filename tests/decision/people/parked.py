@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from makegood.decision.facts import Cause, ParkReason
 from makegood.decision.state import Phase
+from tests.decision.children.hearing import moved
 from tests.decision.driver import DECLINED, DONE, IN_DOUBT, PERMANENT, UNRECORDED, Run
-from tests.decision.plans import plan_of, step
+from tests.decision.plans import child, plan_of, step
 
 SHOP = plan_of(
     step("reserve", undo=True),
@@ -69,4 +70,12 @@ def poisoned() -> Run:
     for _ in range(6):
         run.crash()
     assert run.state.parked is ParkReason.POISON
+    return run
+
+
+def child_parked() -> Run:
+    """`ship` has called a run, which waits for a person."""
+    run = Run(plan_of(child("ship")))
+    run.hear(moved(run, "ship", ParkReason.IN_DOUBT))
+    assert run.state.parked is ParkReason.CHILD_PARKED
     return run

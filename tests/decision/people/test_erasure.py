@@ -12,6 +12,7 @@ from makegood.decision import facts
 from makegood.decision.evolve import fold
 from makegood.decision.facts import ControlAnswer, EndStatus, Fact, read_facts, write_facts
 from makegood.decision.people.erasure import without_values
+from makegood.values.ids import RunId
 from makegood.values.instants import Instant
 from makegood.values.verdict import (
     Abort,
@@ -37,6 +38,18 @@ FAILURE = Failure(kind=FailureKind.PERMANENT, type="shop.Lost", message=CANARY, 
 NAMED = Failure(kind=FailureKind.PERMANENT, type="shop.Lost")
 ERASED = facts.Erased("eve", "article 17", AT)
 
+RUN = RunId("r-1")
+CALLED = facts.ChildStarted(
+    node="ship",
+    run=RUN,
+    workflow="ship",
+    fingerprint="f",
+    key="k",
+    input_hash="h",
+    inputs={"name": TOLD},
+    at=AT,
+)
+
 CHANGED: list[tuple[Fact, Fact]] = [
     (
         facts.RunStarted(
@@ -47,6 +60,8 @@ CHANGED: list[tuple[Fact, Fact]] = [
             deadline=AT,
             at=AT,
             context={"tenant": CANARY},
+            subject=CANARY,
+            parent=facts.Parent(RUN, "ship"),
         ),
         facts.RunStarted(
             workflow="shop",
@@ -55,7 +70,15 @@ CHANGED: list[tuple[Fact, Fact]] = [
             inputs={"name": NOTHING},
             deadline=AT,
             at=AT,
+            parent=facts.Parent(RUN, "ship"),
         ),
+    ),
+    (CALLED, replace(CALLED, inputs={"name": NOTHING})),
+    (
+        facts.ChildEnded(
+            node="ship", run=RUN, status=EndStatus.FAILED, result=TOLD, failures=(FAILURE,), at=AT
+        ),
+        facts.ChildEnded(node="ship", run=RUN, status=EndStatus.FAILED, failures=(NAMED,), at=AT),
     ),
     (facts.NodeDone("pay", TOLD, AT), facts.NodeDone("pay", NOTHING, AT)),
     (facts.Recorded("pay", TOLD, AT), facts.Recorded("pay", NOTHING, AT)),

@@ -20,9 +20,10 @@ from makegood.decision.people.preview import (
 )
 from makegood.definition.plan import FromNode, Plan
 from makegood.values.verdict import Undecided
-from tests.decision.driver import DECLINED, IN_DOUBT, PERMANENT, TRANSIENT, Run
+from tests.decision.children.hearing import ended
+from tests.decision.driver import CALLS, DECLINED, IN_DOUBT, PERMANENT, TRANSIENT, Run
 from tests.decision.people.parked import in_doubt, left, used_up
-from tests.decision.plans import HOUR, local, plan_of, query, step
+from tests.decision.plans import HOUR, child, local, plan_of, query, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -233,3 +234,33 @@ def test_time_passes_while_a_pivot_in_doubt_is_foreseen() -> None:
 
     assert cancel_of(run).awaits == ("pay",)
     assert not cancel_of(run).is_possible
+
+
+def test_a_child_is_foreseen_to_be_undone_as_one_unit_by_itself() -> None:
+    run = Run(plan_of(step("pay", undo=True), child("ship", "pay")))
+    run.end("pay")
+    run.hear(ended(run, "ship"))
+
+    assert undo_of(run) == UndoPreview(
+        answer=ControlAnswer.ACCEPTED,
+        undos=(ForeseenUndo(node="ship", function="ship"), undo("pay")),
+    )
+
+
+def test_a_child_at_work_is_awaited_before_anything_is_undone() -> None:
+    run = Run(plan_of(step("pay", undo=True), child("ship", "pay")))
+    run.end("pay")
+
+    assert cancel_of(run) == UndoPreview(
+        answer=ControlAnswer.ACCEPTED,
+        awaits=("ship",),
+        undos=(ForeseenUndo(node="ship", function="ship"), undo("pay")),
+    )
+
+
+def test_a_step_that_called_a_run_is_foreseen_to_be_undone_by_its_own_undo() -> None:
+    run = Run(plan_of(step("pay", calls=True, undo=True)), {"pay": [CALLS]})
+    run.end("pay")
+    run.hear(ended(run, "pay"))
+
+    assert undo_of(run) == UndoPreview(answer=ControlAnswer.ACCEPTED, undos=(undo("pay"),))

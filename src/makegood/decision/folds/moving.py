@@ -15,6 +15,7 @@ from makegood.decision.state import (
     IN_FLIGHT,
     LEFT_TO_A_PERSON,
     TIMED,
+    WITH_CHILD,
     NodeState,
     Phase,
     RunState,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["at", "complete", "drop", "go_round", "leave", "meet", "release"]
 
-_EFFECTFUL = frozenset({Kind.STEP, Kind.LOCAL})
+_EFFECTFUL = frozenset({Kind.STEP, Kind.LOCAL, Kind.CHILD})
 
 
 def at(state: RunState, path: str) -> tuple[int, NodeState]:
@@ -50,6 +51,8 @@ def leave(state: RunState, index: int, node: NodeState) -> None:
         del state.timers[index]
         if phase is Phase.ASLEEP:
             state.has_waited = True
+    elif phase in WITH_CHILD:
+        state.family.children.remove(index)
     elif phase in DECIDED:
         state.todo.remove(index)
     elif phase in LEFT_TO_A_PERSON:

@@ -29,11 +29,14 @@ __all__ = ["FOLDS"]
 
 def _unparked(state: RunState, _fact: facts.Unparked) -> None:
     state.parked = None
+    state.family.child_has_moved = False
     state.claims = 0
 
 
 def _requested(state: RunState, fact: Request) -> None:
     state.requests.append(fact)
+    if isinstance(fact, facts.UndoRequested) and fact.is_parents:
+        state.family.parents_posts.append(fact.post)
 
 
 def _control_answered(state: RunState, fact: facts.ControlAnswered) -> None:

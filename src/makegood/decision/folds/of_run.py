@@ -39,6 +39,9 @@ def _run_started(state: RunState, fact: facts.RunStarted) -> None:
     state.key = fact.key
     state.deadline = fact.deadline
     state.context = fact.context
+    state.family.subject = fact.subject
+    state.family.parent = fact.parent
+    state.family.depth = fact.depth
 
 
 def _claimed(state: RunState, fact: facts.Claimed) -> None:
@@ -80,6 +83,7 @@ def _returned(state: RunState, fact: facts.Returned) -> None:
 
 def _parked(state: RunState, fact: facts.Parked) -> None:
     state.parked = fact.reason
+    state.family.child_has_moved = False
 
 
 def _run_ended(state: RunState, fact: facts.RunEnded) -> None:

@@ -24,8 +24,13 @@ __all__ = ["FOLDS"]
 def _undo_started(state: RunState, fact: facts.UndoStarted) -> None:
     index, node = at(state, fact.node)
     leave(state, index, node)
-    node.phase = Phase.UNDOING
     node.undo_attempt = fact.attempt
+    if node.child is not None and not node.child_is_undone:
+        # The child comes first, and is told to go back; what the step itself did comes after it.
+        node.phase = Phase.CHILD_UNDOING
+        state.family.children.append(index)
+        return
+    node.phase = Phase.UNDOING
     if node.undo_first_at is None:
         node.undo_first_at = fact.at
     state.in_flight += 1

@@ -29,13 +29,17 @@ class CancelRequested(msgspec.Struct, frozen=True, tag="cancel_requested", gc=Fa
     at: Instant
 
 
-class UndoRequested(msgspec.Struct, frozen=True, tag="undo_requested", gc=False):
+class UndoRequested(
+    msgspec.Struct, frozen=True, tag="undo_requested", omit_defaults=True, gc=False
+):
     """Somebody wants the completed run undone."""
 
     post: int
     actor: str
     reason: str
     at: Instant
+    is_parents: bool = False
+    """Whether it is the parent's, for which alone a child is undone."""
 
 
 class SettleRequested(msgspec.Struct, frozen=True, tag="settle_requested", omit_defaults=True):

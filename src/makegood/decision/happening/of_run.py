@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from makegood.decision.happening.of_children import Parent
 from makegood.decision.words import Cause, EndStatus, ParkReason, Rollback
 from makegood.values.instants import Instant
 from makegood.values.verdict import Failure
@@ -38,6 +39,12 @@ class RunStarted(
     at: Instant
     context: dict[str, str] = {}
     """What is carried from whoever started it into its bodies, by the name of the carrier."""
+    subject: str | None = None
+    """Whom it is about, and so whom its children are about."""
+    parent: Parent | None = None
+    """The run that called it; None for one that was started from outside."""
+    depth: int = 0
+    """In how many runs it stands."""
 
 
 class Claimed(msgspec.Struct, frozen=True, tag="claimed", gc=False):

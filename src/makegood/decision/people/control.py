@@ -8,6 +8,8 @@
 | what gave up past the pivot | it happened, by hand | run |
 | the value, past the pivot | - | built |
 | poison | - | claimed as often as before |
+| a child that is parked | refused: settle what it waits for | refused: try that again |
+| a child that could not be undone | undone by hand, kept | told again to go back |
 
 What is tried again has its whole policy again, as if it had never been tried; doubt stays doubt,
 and a key is as old as it is. A settlement or a retry that is accepted unparks the run, and the
@@ -46,7 +48,7 @@ def answer(plan: Plan, state: RunState, now: Instant) -> Decision:
             case facts.CancelRequested():
                 given = _answer_to_cancel(plan, state, now)
             case facts.UndoRequested():
-                given = _answer_to_undo(plan, state, now)
+                given = _answer_to_undo(plan, state, request, now)
             case facts.SettleRequested():
                 given = _answer_to_settle(plan, state, request, now)
             case facts.RetryRequested():
@@ -83,7 +85,11 @@ def _answer_to_cancel(plan: Plan, state: RunState, now: Instant) -> _Answer | No
     return _accepted(facts.RollbackBegan(Cause.CANCELLED, now))
 
 
-def _answer_to_undo(plan: Plan, state: RunState, now: Instant) -> _Answer:
+def _answer_to_undo(
+    plan: Plan, state: RunState, request: facts.UndoRequested, now: Instant
+) -> _Answer:
+    if state.family.parent is not None and not request.is_parents:
+        return _refused(ControlAnswer.IS_A_CHILD)
     if state.parked is not None:
         return _refused(ControlAnswer.PARKED)
     if state.ended is None and state.rolling_back is not None:
@@ -106,6 +112,8 @@ def _answer_to_settle(
         return _refused(ControlAnswer.UNKNOWN_NODE)
     if index not in waited_for(plan, state):
         return _not_waited_for(state)
+    if state.nodes[index].phase is Phase.CHILD_PARKED:
+        return _refused(ControlAnswer.SETTLE_THE_CHILD)
     if not _fits(state.nodes[index].phase, request.settlement):
         return _refused(ControlAnswer.DOES_NOT_FIT)
     if request.misfit is not None:
@@ -172,6 +180,8 @@ def _again(state: RunState, index: int, now: Instant) -> _Answer | None:
     match current.phase:
         case Phase.UNRECORDED:
             return _refused(ControlAnswer.ONLY_SETTLED)
+        case Phase.CHILD_PARKED:
+            return _refused(ControlAnswer.SETTLE_THE_CHILD)
         case Phase.LEFT if state.parked is None:
             # What completed last is undone first, so it would have to overtake.
             return None

@@ -33,12 +33,49 @@ __all__ = ["without_values"]
 _NOTHING = NULL
 
 
+_Bare = (
+    facts.Claimed
+    | facts.NodeStarted
+    | facts.NodeDelayed
+    | facts.RetryScheduled
+    | facts.Guarded
+    | facts.Chosen
+    | facts.SleepBegan
+    | facts.ChildMoved
+    | facts.ChildRefused
+    | facts.ChildCancelled
+    | facts.RoundGaveUp
+    | facts.NodeStopped
+    | facts.NodeGaveUp
+    | facts.NodeStuck
+    | facts.CompensateStarted
+    | facts.CompensateRetryScheduled
+    | facts.ControlAnswered
+    | facts.DeadlinePassed
+    | facts.RollbackBegan
+    | facts.UndoStarted
+    | facts.UndoDone
+    | facts.UndoRetryScheduled
+    | facts.UndoLeft
+    | facts.NodeKept
+    | facts.Parked
+    | facts.AttemptsGranted
+    | facts.Unparked
+    | facts.RunEnded
+    | facts.Erased
+)
+"""Facts that hold no value."""
+
+
 def without_values(fact: Fact) -> Fact:
     """Return a fact of an erased run as it may be kept."""
+    if isinstance(fact, _Bare):
+        return fact
     match fact:
         case facts.RunStarted():
             # Parameters are named by the program, and the key is what finds the run again.
-            return replace(fact, inputs=dict.fromkeys(fact.inputs, _NOTHING), context={})
+            inputs = dict.fromkeys(fact.inputs, _NOTHING)
+            return replace(fact, inputs=inputs, context={}, subject=None)
         case (
             facts.NodeDone()
             | facts.NodeSkipped()
@@ -46,6 +83,8 @@ def without_values(fact: Fact) -> Fact:
             | facts.ItemsListed()
             | facts.RoundBegan()
             | facts.RoundDone()
+            | facts.ChildStarted()
+            | facts.ChildEnded()
         ):
             return _valueless(fact)
         case (
@@ -69,35 +108,6 @@ def without_values(fact: Fact) -> Fact:
             return replace(fact, settlement=settlement, reason="", misfit=misfit)
         case facts.NodeSettled():
             return replace(fact, settlement=_settlement(fact.settlement), reason="")
-        case (
-            facts.Claimed()
-            | facts.NodeStarted()
-            | facts.NodeDelayed()
-            | facts.RetryScheduled()
-            | facts.Guarded()
-            | facts.Chosen()
-            | facts.RoundGaveUp()
-            | facts.SleepBegan()
-            | facts.NodeStopped()
-            | facts.NodeGaveUp()
-            | facts.NodeStuck()
-            | facts.CompensateStarted()
-            | facts.CompensateRetryScheduled()
-            | facts.ControlAnswered()
-            | facts.DeadlinePassed()
-            | facts.RollbackBegan()
-            | facts.UndoStarted()
-            | facts.UndoDone()
-            | facts.UndoRetryScheduled()
-            | facts.UndoLeft()
-            | facts.NodeKept()
-            | facts.Parked()
-            | facts.AttemptsGranted()
-            | facts.Unparked()
-            | facts.RunEnded()
-            | facts.Erased()
-        ):
-            return fact
         case _:
             assert_never(fact)
 
@@ -109,10 +119,13 @@ _Valued = (
     | facts.ItemsListed
     | facts.RoundBegan
     | facts.RoundDone
+    | facts.ChildStarted
+    | facts.ChildEnded
 )
 
 
 def _valueless(fact: _Valued) -> _Valued:
+    """Return what a step recorded, or a round or a child was given or gave, without it."""
     match fact:
         case facts.NodeDone():
             return replace(fact, result=_NOTHING)
@@ -122,6 +135,11 @@ def _valueless(fact: _Valued) -> _Valued:
             return replace(fact, items=(_NOTHING,) * len(fact.items))
         case facts.Recorded() | facts.RoundBegan() | facts.RoundDone():
             return replace(fact, value=_NOTHING)
+        case facts.ChildStarted():
+            return replace(fact, inputs=dict.fromkeys(fact.inputs, _NOTHING))
+        case facts.ChildEnded():
+            failures = tuple(_named(failure) for failure in fact.failures)
+            return replace(fact, result=_NOTHING, failures=failures)
         case _:
             assert_never(fact)
 

@@ -12,9 +12,9 @@ import msgspec
 
 from makegood.decision import facts
 from makegood.decision.commands import Compensate, Start, Undo
-from makegood.decision.facts import ControlAnswer, ParkReason
+from makegood.decision.facts import Cause, ControlAnswer, EndStatus, ParkReason
 from makegood.decision.imagined import ImaginedRun
-from makegood.decision.state import IN_FLIGHT
+from makegood.decision.state import IN_FLIGHT, WITH_CHILD, Phase
 from makegood.definition.plan import Kind
 
 if TYPE_CHECKING:
@@ -93,9 +93,10 @@ def _preview(plan: Plan, history: Iterable[Fact], request: Request) -> UndoPrevi
     for fact in foreseen:
         match fact:
             case facts.UndoDone(node=path):
-                undo = state.graph[state.positions[path]].undo
-                assert undo is not None, "only what declares an undo is undone"
-                undos.append(ForeseenUndo(node=path, function=undo.function))
+                node = state.graph[state.positions[path]]
+                # A child is undone as one unit; what its steps come to is for it to say.
+                by = node.function if node.undo is None else node.undo.function
+                undos.append(ForeseenUndo(node=path, function=by))
             case facts.NodeKept(node=path):
                 why = state.graph[state.positions[path]].irreversible
                 kept.append(ForeseenKept(node=path, why=why))
@@ -111,6 +112,7 @@ def _awaited(state: RunState) -> tuple[str, ...]:
         node.path
         for index, (node, current) in enumerate(zip(state.graph, state.nodes, strict=True))
         if (current.phase in IN_FLIGHT and node.kind is not Kind.QUERY)
+        or current.phase in WITH_CHILD
         or (current.doubt and index in state.timers)
     )
 
@@ -129,6 +131,8 @@ def _foresee(run: ImaginedRun, request: Request) -> list[Fact]:
             run.take(*_ALL_WELL.local(run, local))
         elif run.work:
             run.take(_well(run, run.work.pop(0)))
+        elif run.state.family.children:
+            run.take(_child_well(run, run.state.family.children[0]))
         elif _is_open(run.state, request):
             is_due = run.turn_clock()
             assert is_due, "a run that is not settled waits for a body, or for time"
@@ -170,3 +174,17 @@ def _well(run: ImaginedRun, body: Body) -> Fact:
             return facts.UndoDone(path, run.now)
         case _:
             assert_never(body)
+
+
+def _child_well(run: ImaginedRun, index: int) -> Fact:
+    """Return how a child ends that is at work, or is told to go back: well."""
+    current = run.state.nodes[index]
+    assert current.child is not None, "it waits for a child"
+    is_at_work = current.phase is Phase.IN_CHILD
+    return facts.ChildEnded(
+        node=run.state.graph[index].path,
+        run=current.child,
+        status=EndStatus.COMPLETED if is_at_work else EndStatus.CANCELLED,
+        cause=None if is_at_work else Cause.REVERSED,
+        at=run.now,
+    )

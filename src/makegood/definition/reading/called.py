@@ -37,8 +37,8 @@ def unknown_call(value: object, name: str) -> str:
     # A workflow cannot be told by its class here, because its module stands on this one.
     if hasattr(value, "plan") and hasattr(value, "code"):
         return (
-            f"`{name}` is a workflow, which the body of another cannot call; call its steps here, "
-            "or start it from outside"
+            f"`{name}(…)` is a call, which only an engine starts; write step({name})(…) for a run "
+            "of its own that is a step of this one"
         )
     if inspect.iscoroutinefunction(value):
         return f"`{name}` is a plain function; write step({name})(…), or query({name})(…)"

@@ -66,6 +66,8 @@ class Signature:
     summary: str
     problems: tuple[str, ...]
     """What is wrong with it, each a sentence with its place."""
+    calls: bool = False
+    """Whether it may return a call instead, which `returns` then leaves out."""
 
     def parameter(self, name: str) -> Parameter | None:
         """Return the parameter of that name, if there is one."""

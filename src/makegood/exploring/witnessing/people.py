@@ -24,7 +24,8 @@ def read_of_people(witness: Witness, fact: Fact) -> None:
             asked = witness.asked_for.pop(post, None)
             witness.granted = asked if answer is ControlAnswer.ACCEPTED else None
         case facts.Unparked():
-            assert witness.granted is not None, "a person unparks a run, and nobody else"
+            is_moved = witness.granted is not None or witness.called.have_moved
+            assert is_moved, "a person unparks a run, or a child of it, and nobody else"
             assert witness.parked is not None
             witness.parked = None
             witness.claims = 0

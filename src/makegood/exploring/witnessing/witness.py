@@ -16,6 +16,7 @@ from makegood.decision.facts import (
 )
 from makegood.decision.happening import (
     of_attempts,
+    of_children,
     of_doubt,
     of_flow,
     of_people,
@@ -24,6 +25,7 @@ from makegood.decision.happening import (
 )
 from makegood.definition.plan import Kind
 from makegood.exploring.witnessing.atlas import Atlas
+from makegood.exploring.witnessing.children import Called, read_of_children
 from makegood.exploring.witnessing.people import read_of_people
 from makegood.values.instants import micros
 from makegood.values.verdict import (
@@ -48,6 +50,9 @@ _AFTER_PARKING = (
     facts.RetryRequested,
     facts.Unparked,
     facts.Claimed,
+    facts.ChildEnded,
+    facts.ChildMoved,
+    facts.ChildRefused,
 )
 
 
@@ -65,6 +70,7 @@ class Witness:
         self.running: set[str] = set()
         self.asking: set[str] = set()
         self.undoing: set[str] = set()
+        self.called = Called()
         self.interrupted: set[str] = set()
         self.completed: set[str] = set()
         self.unsettled: set[str] = set()
@@ -149,6 +155,7 @@ class Witness:
 
     def _parks(self, reason: ParkReason) -> None:
         self.parked = reason
+        self.called.have_moved = False
         assert not self.running | self.asking | self.undoing, "parked while something is at work"
         match reason:
             case ParkReason.UNDO_GAVE_UP:
@@ -161,6 +168,8 @@ class Witness:
                 assert not self.unrecorded, "it is parked in doubt, and something is unrecorded"
             case ParkReason.UNRECORDED:
                 assert self.unrecorded, "it is parked for what is unrecorded, and nothing is"
+            case ParkReason.CHILD_PARKED:
+                assert self.called.parked, "it is parked for a child, and none is parked"
             case ParkReason.POISON:
                 assert self.claims > CLAIMS_MAX, "it is parked as poison after too few claims"
             case ParkReason.FORWARD_USED_UP:
@@ -175,6 +184,7 @@ class Witness:
         assert not self.running | self.asking | self.undoing | self.unsettled, (
             "it ended while something was at work"
         )
+        assert not self.called.at_work, "it ended while a child was at work"
         assert fact.cause == self.rolling_back, "it ended for another cause than it went back for"
         if fact.status is EndStatus.COMPLETED:
             expected, done = self.atlas.expected(self.read_so_far), self.completed
@@ -241,7 +251,7 @@ class Witness:
         assert self.ended is None, "it began after the run had ended"
         assert path not in self.running | self.asking, f"{path} runs twice at once"
         assert path not in self.completed, f"{path} is done and runs again"
-        self._may_begin(path)
+        self.may_begin(path)
         goes_back = self.rolling_back is not None or self._failing_round(path) is not None
         if goes_back or (self.gave_up and not self.pivot_done):
             assert path in self.in_doubt or (
@@ -277,7 +287,7 @@ class Witness:
         self.unsettled.discard(path)
         self.in_doubt.discard(path)
         self.completed.add(path)
-        if node.kind in {Kind.STEP, Kind.LOCAL}:
+        if node.kind in {Kind.STEP, Kind.LOCAL, Kind.CHILD}:
             self.done.append(path)
             self.completions.append(path)
         if node.pivot:
@@ -290,15 +300,15 @@ class Witness:
         """Read what is about branches, rounds and sleeps."""
         match fact:
             case facts.Chosen(node=node, case=case):
-                self._may_begin(node)
+                self.may_begin(node)
                 assert node not in self.chosen, f"{node} chose twice"
                 self.chosen[node] = case
             case facts.SleepBegan(node=node, due=due):
-                self._may_begin(node)
+                self.may_begin(node)
                 assert node not in self.asleep, f"{node} fell asleep twice"
                 self.asleep[node] = due
             case facts.ItemsListed(node=node) | facts.RoundBegan(node=node):
-                self._may_begin(node)
+                self.may_begin(node)
             case facts.RoundFailed(node=node, round=number):
                 self._turns_back(f"{node}[{number}]/")
             case facts.RoundGaveUp(node=node, round=number):
@@ -329,7 +339,8 @@ class Witness:
         """Return the round that goes back and that a node is within, or None."""
         return next((each for each in self.failing if path.startswith(each)), None)
 
-    def _may_begin(self, path: str) -> None:
+    def may_begin(self, path: str) -> None:
+        """Check that what a node needs has ended."""
         for needed in self.atlas.needs(path):
             assert needed in self.completed, f"{path} ran before {needed} had ended"
         choice = self.atlas.choice(path)
@@ -373,6 +384,10 @@ class Witness:
                 beside = _within(self.backwards[node], self.undoing)
                 assert not beside, "two are undone at once"
                 self.undoing.add(node)
+                if self.called.is_done(node):
+                    # The child is told to go back, which is no attempt of the step's own undo.
+                    self.attempts[f"{node} undo"] = self.forgiven[f"{node} undo"] = attempt
+                    return
                 remedy = self._node(node).undo
                 assert remedy is not None, f"{node} declares no undo"
                 name = f"{node} undo"
@@ -384,7 +399,10 @@ class Witness:
                     self._sends(node, f"{node} undo", at)
             case facts.UndoDone(node=node):
                 self._may_go_back(node)
-                self.undoing.remove(node)
+                assert not self.called.is_done(node), f"the child of {node} is not undone"
+                is_child = self._node(node).undo is None and node in self.called.are_undone
+                assert is_child or node in self.undoing, f"the undo of {node} never began"
+                self.undoing.discard(node)
                 self.done.remove(node)
                 self.undone.append(node)
             case facts.UndoFailed(node=node, failure=failure):
@@ -399,6 +417,7 @@ class Witness:
             case facts.NodeKept(node=node):
                 self._may_go_back(node)
                 assert self._node(node).undo is None, f"{node} declares an undo"
+                assert node not in self.called.are_undone, f"the child of {node} is to be undone"
                 self.done.remove(node)
                 self.kept.append(node)
             case _:
@@ -416,7 +435,7 @@ class Witness:
 
     def _is_at_rest(self, prefix: str) -> None:
         """Check that nothing is at work or in doubt in the run, or in one of its rounds."""
-        assert not _within(prefix, self.running | self.asking), (
+        assert not _within(prefix, self.running | self.asking | self.called.at_work), (
             "an effect was undone while another was in flight"
         )
         assert not _within(prefix, self.unsettled | self.unrecorded | self.stuck), (
@@ -431,6 +450,7 @@ _READERS = {
         (of_people, read_of_people),
         (of_attempts, Witness.read_of_attempts),
         (of_flow, Witness.read_of_flow),
+        (of_children, read_of_children),
         (of_doubt, Witness.read_of_doubt),
         (of_undo, Witness.read_of_undo),
     )

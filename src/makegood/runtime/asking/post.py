@@ -8,6 +8,9 @@ import msgspec
 
 from makegood.decision.facts import (
     CancelRequested,
+    ChildEnded,
+    ChildMoved,
+    ChildRefused,
     RetryRequested,
     RunStarted,
     SettleRequested,
@@ -28,6 +31,7 @@ __all__ = [
     "RetryPost",
     "SettlePost",
     "StartPost",
+    "ToldPost",
     "UndoPost",
     "as_fact",
     "misfit_of",
@@ -48,11 +52,13 @@ class CancelPost(msgspec.Struct, frozen=True, tag="cancel"):
     reason: str
 
 
-class UndoPost(msgspec.Struct, frozen=True, tag="undo"):
+class UndoPost(msgspec.Struct, frozen=True, tag="undo", omit_defaults=True):
     """Undo the completed run."""
 
     actor: str
     reason: str
+    is_parents: bool = False
+    """Whether it is the parent of the run that says so."""
 
 
 class SettlePost(msgspec.Struct, frozen=True, tag="settle"):
@@ -62,6 +68,12 @@ class SettlePost(msgspec.Struct, frozen=True, tag="settle"):
     settlement: Settlement
     actor: str
     reason: str
+
+
+class ToldPost(msgspec.Struct, frozen=True, tag="told"):
+    """What a child says, as its parent is to record it."""
+
+    told: ChildEnded | ChildMoved | ChildRefused
 
 
 class RetryPost(msgspec.Struct, frozen=True, tag="retry"):
@@ -75,7 +87,7 @@ class RetryPost(msgspec.Struct, frozen=True, tag="retry"):
 Control = CancelPost | UndoPost | SettlePost | RetryPost
 """What a person may ask of a run; each is answered."""
 
-AnyPost = StartPost | Control
+AnyPost = StartPost | ToldPost | Control
 
 write_post = msgspec.json.Encoder().encode
 """Return a post's body as JSON."""
@@ -95,7 +107,11 @@ def as_fact(posted: Posted, plan: Plan, code: Code | None) -> Fact:
         case CancelPost():
             return CancelRequested(posted.n, post.actor, post.reason, posted.at)
         case UndoPost():
-            return UndoRequested(posted.n, post.actor, post.reason, posted.at)
+            return UndoRequested(
+                posted.n, post.actor, post.reason, posted.at, is_parents=post.is_parents
+            )
+        case ToldPost():
+            return post.told
         case SettlePost():
             return SettleRequested(
                 post=posted.n,

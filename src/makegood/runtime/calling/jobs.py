@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, assert_never
 from makegood.decision.commands import Compensate, Local, Start, Undo
 from makegood.definition.reading.fit import NONE, fits, type_name
 from makegood.errors import InvalidInput
+from makegood.runtime.calling.children import child_called
 from makegood.runtime.calling.failing import interrupted
 from makegood.runtime.calling.recording import Recording
 from makegood.runtime.ports import Invocation
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import timedelta
 
+    from makegood.decision.facts import ChildStarted
     from makegood.decision.state import RunState
+    from makegood.definition.call import Call
     from makegood.definition.code import Injection, NodeCode
     from makegood.definition.plan import Node
     from makegood.runtime.calling.perform import Arrival
@@ -204,6 +207,11 @@ class Job:
         if bound.recorded is not None:
             named[bound.recorded.name] = self._recorded(bound.recorded)
         return bound.function(*given, **named)
+
+    # Any: a call gives whatever its workflow declares.
+    def calls(self, call: Call[Any], now: Instant) -> ChildStarted:
+        """Return the fact that a run is called in the place of this one's result."""
+        return child_called(call, self.served, self._state, self.index, run=self.run, now=now)
 
     # Any: the arguments have the types that the user's functions declare.
     def _arguments(self) -> tuple[tuple[object, ...], dict[str, Any]]:

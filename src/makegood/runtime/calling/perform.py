@@ -15,8 +15,16 @@ import msgspec
 
 from makegood.decision import facts
 from makegood.decision.facts import Fact, Proceeded
+from makegood.definition.call import Call
 from makegood.definition.plan import Kind
-from makegood.errors import Declined, InvalidInput, OutcomeUnknown, StepTimeout, Unavailable
+from makegood.errors import (
+    Declined,
+    InvalidInput,
+    MakegoodError,
+    OutcomeUnknown,
+    StepTimeout,
+    Unavailable,
+)
 from makegood.journal.protocol import Statement
 from makegood.runtime.calling.failing import as_failure, classify, users_part
 from makegood.runtime.calling.timeouts import Timeouts
@@ -220,6 +228,8 @@ def outcome_of(job: Job, value: object, now: Instant) -> Arrival:
 
 def _done(job: Job, value: object, now: Instant) -> Arrival:
     path = job.path
+    if job.node.calls and isinstance(value, Call):
+        return _called(job, cast("Call[object]", value), now)
     try:
         result = job.code.result.write(value)
     except Exception as error:  # noqa: BLE001 - a user's value may do anything when it is asked
@@ -229,6 +239,15 @@ def _done(job: Job, value: object, now: Instant) -> Arrival:
         failure = as_failure(error, FailureKind.IN_DOUBT)
         return Arrival(path, facts.EffectUnrecorded(path, failure, now), error=error)
     return Arrival(path, facts.NodeDone(path, result, now), _writes(job))
+
+
+def _called(job: Job, call: Call[object], now: Instant) -> Arrival:
+    """Return the arrival of a body that returned a call: what it calls is its outcome."""
+    try:
+        return Arrival(job.path, job.calls(call, now), _writes(job))
+    except MakegoodError as error:
+        failure = as_failure(error, FailureKind.PERMANENT)
+        return Arrival(job.path, facts.NodeFailed(job.path, failure, now), error=error)
 
 
 def _writes(job: Job) -> tuple[Statement, ...]:

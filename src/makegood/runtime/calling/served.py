@@ -84,6 +84,19 @@ class Served:
         }
 
 
+# Any: as above.
+def _with_children(workflows: Sequence[Workflow[..., Any]]) -> list[Workflow[..., Any]]:
+    """Return the workflows and all that are steps of them, each once."""
+    found = {each.plan.fingerprint: each for each in workflows}
+    coming = [*workflows]
+    while coming:
+        for child in coming.pop().children():
+            if child.plan.fingerprint not in found:
+                found[child.plan.fingerprint] = child
+                coming.append(child)
+    return [*found.values()]
+
+
 def serve_all(
     workflows: Sequence[Workflow[..., Any]],  # Any: as above
     services: Mapping[type, object],
@@ -95,7 +108,7 @@ def serve_all(
         require_positive("runs_active_max", runs_active_max)
     served: list[Served] = []
     problems: list[str] = []
-    for workflow in workflows:
+    for workflow in _with_children(workflows):
         try:
             served.append(Served(workflow, services, runs_active_max=runs_active_max))
         except ServiceError as error:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from makegood.decision.commands import Evaluate
 from makegood.decision.evolve import evolve
+from makegood.runtime.calling.children import call_child
 from makegood.runtime.calling.evaluate import evaluate
 from makegood.values.limits import NODES_PER_RUN_MAX
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from makegood.runtime.calling.jobs import Direction
     from makegood.runtime.calling.served import Served
     from makegood.runtime.ports import Decide
+    from makegood.values.ids import RunId
     from makegood.values.instants import Instant
 
 __all__ = ["Errors", "decide_all"]
@@ -31,6 +33,7 @@ def decide_all(
     state: RunState,
     recorded: list[Fact],
     *,
+    run: RunId,
     now: Instant,
     chance: Chance,
     errors: Errors,
@@ -51,7 +54,7 @@ def decide_all(
         for command in decision.commands:
             if isinstance(command, Evaluate):
                 has_evaluated = True
-                _evaluate(served, state, command, recorded, now=now, errors=errors)
+                _evaluate(served, state, command, recorded, run=run, now=now, errors=errors)
             else:
                 commands.append(command)
         if decision.is_last or not (decision.facts or has_evaluated):
@@ -66,10 +69,14 @@ def _evaluate(
     command: Evaluate,
     recorded: list[Fact],
     *,
+    run: RunId,
     now: Instant,
     errors: Errors,
 ) -> None:
-    fact, error = evaluate(served.code, state, command, now)
+    if command.what == "call":
+        fact, error = call_child(served, state, command.node, run=run, now=now)
+    else:
+        fact, error = evaluate(served.code, state, command, now)
     evolve(state, fact)
     recorded.append(fact)
     if error is not None:

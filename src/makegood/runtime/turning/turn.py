@@ -267,6 +267,7 @@ class Turn:
             self.served,
             self.state,
             recorded,
+            run=self.run,
             now=now,
             chance=self._chance,
             errors=self.errors,

@@ -1,0 +1,60 @@
+"""Facts by what they are about, for whoever takes them apart one kind after another."""
+
+from __future__ import annotations
+
+from makegood.decision import facts
+
+__all__ = ["OfChildren", "OfFlow", "OfNode", "OfPeople", "OfRounds", "OfRun", "Outcome"]
+
+Outcome = (
+    facts.NodeDone
+    | facts.NodeFailed
+    | facts.EffectUnrecorded
+    | facts.VerdictGiven
+    | facts.CompensateFailed
+    | facts.UndoDone
+    | facts.UndoFailed
+)
+OfRounds = (
+    facts.ItemsListed | facts.RoundBegan | facts.RoundDone | facts.RoundFailed | facts.RoundGaveUp
+)
+OfFlow = facts.Chosen | facts.SleepBegan | OfRounds
+OfNode = (
+    OfFlow
+    | facts.Guarded
+    | facts.Recorded
+    | facts.NodeDelayed
+    | facts.NodeSkipped
+    | facts.NodeStopped
+    | facts.NodeGaveUp
+    | facts.NodeStuck
+    | facts.UndoLeft
+    | facts.NodeKept
+    | facts.NodeSettled
+)
+OfPeople = (
+    facts.CancelRequested
+    | facts.UndoRequested
+    | facts.SettleRequested
+    | facts.RetryRequested
+    | facts.ControlAnswered
+    | facts.AttemptsGranted
+    | facts.Unparked
+    | facts.Erased
+)
+OfRun = (
+    facts.RunStarted
+    | facts.Claimed
+    | facts.DeadlinePassed
+    | facts.RollbackBegan
+    | facts.Returned
+    | facts.Parked
+    | facts.RunEnded
+)
+OfChildren = (
+    facts.ChildStarted
+    | facts.ChildEnded
+    | facts.ChildMoved
+    | facts.ChildRefused
+    | facts.ChildCancelled
+)
