@@ -168,10 +168,15 @@ PUBLIC: dict[str, frozenset[str]] = {
     "makegood.testing": frozenset(
         {
             "AfterEffect",
+            "Exploration",
+            "Explored",
+            "Finding",
             "Returns",
             "Script",
             "Scripted",
             "TurnableClock",
+            "explore",
+            "explore_for_real",
             "finish",
             "run",
         }

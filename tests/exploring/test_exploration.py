@@ -8,11 +8,13 @@ import pytest
 
 from makegood.commerce.place_order import place_order
 from makegood.errors import InvalidInput
+from makegood.exploring.examples import Examples
 from makegood.exploring.exploration import Exploration, explore
+from makegood.exploring.setting import Setting
 from tests.exploring import shop
 
 if TYPE_CHECKING:
-    from makegood.exploring.world import Played
+    from makegood.exploring.survey import Explored
 
 UNKNOWN = "may or may not have happened: nobody can say"
 
@@ -131,11 +133,11 @@ def test_every_pair_holds_every_single_fault_and_more() -> None:
 def test_an_invariant_is_asked_of_every_world_and_told_with_the_shortest_story() -> None:
     asked = 0
 
-    def nobody_pays_for_nothing(world: Played) -> list[str]:
+    def nobody_pays_for_nothing(world: Explored) -> list[str]:
         nonlocal asked
         asked += 1
-        has_paid, has_goods = "pay" in world.outside.stands, "hold" in world.outside.stands
-        return ["paid, and nothing is held"] if has_paid and not has_goods else []
+        is_wrong = "pay" in world.stands and "hold" not in world.stands
+        return ["paid, and nothing is held"] if is_wrong else []
 
     found = explore(shop.order, invariants=[nobody_pays_for_nothing])
     [broken] = found.broken
@@ -145,15 +147,10 @@ def test_an_invariant_is_asked_of_every_world_and_told_with_the_shortest_story()
 
 
 def test_inputs_and_examples_are_used_where_they_are_given() -> None:
-    seen: set[bytes] = set()
-
-    def note(world: Played) -> list[str]:
-        seen.add(bytes(world.state.inputs["order"]))
-        return []
-
-    explore(shop.kept, inputs={"order": "A-17"}, invariants=[note])
-    explore(shop.kept, examples={str: "B-18"}, invariants=[note])
-    assert seen == {b'"A-17"', b'"B-18"'}
+    given = Setting(shop.kept, Examples(), {"order": "A-17"})
+    made = Setting(shop.kept, Examples({str: "B-18"}), {})
+    assert (bytes(given.inputs["order"]), bytes(made.inputs["order"])) == (b'"A-17"', b'"B-18"')
+    assert explore(shop.kept, inputs={"order": "A-17"}) == explore(shop.kept)
 
 
 def test_an_input_that_the_workflow_does_not_have_is_refused() -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from makegood.decision import facts
-from makegood.exploring.exploration import setting_of
+from makegood.exploring.examples import Examples
 from makegood.exploring.faults import Befalls, How
 from makegood.exploring.findings import broken_in
+from makegood.exploring.setting import Setting
 from makegood.exploring.world import Played, World, play
 from tests.exploring import shop
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from makegood.decision.facts import Fact
 
-SETTING = setting_of(shop.order)
+SETTING = Setting(shop.order, Examples(), {})
 NO = Befalls("tell", "do", How.FAILS)
 
 

@@ -56,6 +56,7 @@ from makegood import (
     sleep,
     step,
     switch,
+    testing,
     threaded,
     workflow,
 )
@@ -343,3 +344,19 @@ def treat(order_id: OrderId, method: Method, order_ids: list[OrderId], pause: ti
 
 def refuse() -> NoReturn:
     fail(Declined("never"))
+
+
+def is_paid_for(world: testing.Explored) -> list[str]:
+    return [] if "take" in world.stands else [f"{world.status}, and nothing is paid"]
+
+
+def explore_imagined() -> None:
+    found = testing.explore(look, inputs={"order_id": "1"}, invariants=[is_paid_for], pairs=True)
+    assert_type(found, testing.Exploration)
+    assert_type(found.left, tuple[testing.Finding, ...])
+    testing.explore(treat, examples={OrderId: "2", Order | None: None})
+
+
+async def explore_for_real() -> None:
+    found = await testing.explore_for_real(look(OrderId("1")), services=dict)
+    assert_type(found, testing.Exploration)

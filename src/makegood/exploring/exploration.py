@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from makegood.exploring.examples import Examples
+from makegood.exploring.report import as_text
 from makegood.exploring.setting import Setting
 from makegood.exploring.survey import survey
 from makegood.exploring.telling import causes_in_words, story_of
 from makegood.exploring.world import play
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from makegood.definition.plan import Plan
     from makegood.definition.workflow import Workflow
     from makegood.exploring.survey import Invariant, Seen
 
-__all__ = ["Exploration", "Finding", "explore"]
+__all__ = ["Exploration", "Finding", "explore", "gathered"]
 
 
 _ROUND = re.compile(r"\[[0-9]+\]")
@@ -68,6 +70,10 @@ class Exploration(msgspec.Struct, frozen=True, kw_only=True):
         """Whether nothing would be left behind and no promise broken."""
         return not self.left and not self.broken
 
+    def __str__(self) -> str:
+        """Return it as `makegood explore` writes it."""
+        return as_text(self)
+
 
 def explore(
     workflow: Workflow[..., Any],  # Any: whatever it takes and returns
@@ -87,22 +93,19 @@ def explore(
 
     Raises `InvalidInput` when an input does not fit, or no example of a type can be made.
     """
-    setting = setting_of(workflow, inputs=inputs, examples=examples)
-    return gathered(setting, survey(setting, pairs=pairs, invariants=invariants), pairs=pairs)
+    setting = Setting(workflow, Examples(examples), inputs or {})
+
+    def told(seen: Seen) -> tuple[str, ...]:
+        return story_of(setting.plan, play(setting, seen.world))
+
+    seen = survey(setting, pairs=pairs, invariants=invariants)
+    return gathered(setting.plan, seen, told, pairs=pairs)
 
 
-def setting_of(
-    workflow: Workflow[..., Any],  # Any: as above
-    *,
-    inputs: Mapping[str, object] | None = None,
-    examples: Mapping[Any, object] | None = None,
-) -> Setting:
-    """Return a workflow with examples of all that it carries."""
-    return Setting(workflow, Examples(examples), inputs or {})
-
-
-def gathered(setting: Setting, seen: Iterable[Seen], *, pairs: bool) -> Exploration:
-    """Put what was found in each world together, and tell the shortest story of each finding."""
+def gathered(
+    plan: Plan, seen: Iterable[Seen], told: Callable[[Seen], tuple[str, ...]], *, pairs: bool
+) -> Exploration:
+    """Put what was found in each world together; `told` tells what happens in one."""
     ends: Counter[str] = Counter()
     left, kept, broken = _Shortest(), _Shortest(), _Shortest()
     for each in seen:
@@ -113,16 +116,15 @@ def gathered(setting: Setting, seen: Iterable[Seen], *, pairs: bool) -> Explorat
             kept.add(item.node, item.what, each)
         for sentence in each.broken:
             broken.add("", sentence, each)
-    plan = setting.plan
     return Exploration(
         workflow=plan.workflow,
         fingerprint=plan.fingerprint,
         pairs=pairs,
         worlds=ends.total(),
         ends=dict(sorted(ends.items())),
-        left=left.findings(setting),
-        kept=kept.findings(setting),
-        broken=broken.findings(setting),
+        left=left.findings(told),
+        kept=kept.findings(told),
+        broken=broken.findings(told),
     )
 
 
@@ -141,22 +143,17 @@ class _Shortest:
         if shortest is None or _length(seen) < _length(shortest):
             self._shortest[what] = seen
 
-    def findings(self, setting: Setting) -> tuple[Finding, ...]:
+    def findings(self, told: Callable[[Seen], tuple[str, ...]]) -> tuple[Finding, ...]:
         return tuple(
-            self._finding(setting, node, what, worlds)
+            Finding(
+                node=node,
+                what=what,
+                worlds=worlds,
+                cause=causes_in_words(self._shortest[node, what].world),
+                story=told(self._shortest[node, what]),
+                held=self._shortest[node, what].held,
+            )
             for (node, what), worlds in self._worlds.items()
-        )
-
-    def _finding(self, setting: Setting, node: str, what: str, worlds: int) -> Finding:
-        seen = self._shortest[node, what]
-        played = play(setting, seen.world)
-        return Finding(
-            node=node,
-            what=what,
-            worlds=worlds,
-            cause=causes_in_words(seen.world),
-            story=story_of(setting.plan, played),
-            held=seen.held,
         )
 
 

@@ -8,7 +8,7 @@ played together with what leads to it, which is not counted as another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from makegood.decision.facts import EndStatus
 from makegood.exploring.faults import Befalls, Dies, Fault, How, Reversed, faults_of
 from makegood.exploring.findings import Left, broken_in, held_in, kept_in, left_in
+from makegood.exploring.telling import causes_in_words
 from makegood.exploring.world import Played, World, play
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from makegood.exploring.setting import Setting
 
-__all__ = ["Invariant", "Seen", "survey"]
+__all__ = ["Explored", "Invariant", "Seen", "survey"]
 
 WAYS_MAX = 1_000
 """How many ways without any fault are gone at most."""
@@ -45,7 +46,25 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """Promises that were broken, the engine's and the user's."""
 
 
-Invariant = Callable[[Played], Sequence[str]]
+class Explored(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one world, for an invariant to look at. Names are node paths."""
+
+    cause: tuple[str, ...]
+    """What goes wrong in it, in words."""
+    status: str
+    done: tuple[str, ...]
+    """What has happened and stands, as the run has it, in the order of completion."""
+    undone: tuple[str, ...]
+    kept: tuple[str, ...]
+    left: tuple[str, ...]
+    """What a person must settle."""
+    stands: frozenset[str] = frozenset()
+    """What stands outside, whatever the run has on record of it; of an imagined world only."""
+    services: Mapping[type, object] = {}
+    """What the steps were given; of a world only whose steps were really called."""
+
+
+Invariant = Callable[[Explored], Iterable[str]]
 """Says what is wrong with a world, in a sentence each."""
 
 
@@ -114,8 +133,10 @@ class _Survey:
     def seen(self, played: Played) -> Seen:
         plan, state = self.setting.plan, played.state
         broken = [*broken_in(plan, played, self.setting.atlas)]
-        for invariant in self.invariants:
-            broken += invariant(played)
+        if self.invariants:
+            explored = _explored(played)
+            for invariant in self.invariants:
+                broken += invariant(explored)
         return Seen(
             world=played.world,
             status=state.status,
@@ -125,6 +146,19 @@ class _Survey:
             kept=kept_in(state),
             broken=tuple(broken),
         )
+
+
+def _explored(played: Played) -> Explored:
+    state = played.state
+    return Explored(
+        cause=causes_in_words(played.world),
+        status=state.status,
+        done=tuple(state.graph[index].path for index in state.done_order),
+        undone=tuple(state.graph[index].path for index in state.undone_order),
+        kept=tuple(item.node for item in kept_in(state)),
+        left=tuple(state.graph[index].path for index in state.stuck),
+        stands=frozenset(played.outside.stands),
+    )
 
 
 def _possible(played: Played) -> Iterator[Fault]:

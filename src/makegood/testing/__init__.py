@@ -1,4 +1,4 @@
-"""Tools for users' tests: run a workflow in memory, script what fails, turn the clock.
+"""Tools for users' tests: run a workflow in memory, script what fails, turn the clock, explore.
 
 outcome = await testing.run(
 place_order("A-17", details, customer),
@@ -8,8 +8,24 @@ fail={"capture_payment": Declined("card expired")},
 assert outcome.undone == ["authorize_payment", "reserve_inventory"]
 """
 
+from makegood.exploring.exploration import Exploration, Finding, explore
+from makegood.exploring.survey import Explored
 from makegood.testing.clock import TurnableClock
+from makegood.testing.exploring import explore_for_real
 from makegood.testing.running import finish, run
 from makegood.testing.script import AfterEffect, Returns, Script, Scripted
 
-__all__ = ["AfterEffect", "Returns", "Script", "Scripted", "TurnableClock", "finish", "run"]
+__all__ = [
+    "AfterEffect",
+    "Exploration",
+    "Explored",
+    "Finding",
+    "Returns",
+    "Script",
+    "Scripted",
+    "TurnableClock",
+    "explore",
+    "explore_for_real",
+    "finish",
+    "run",
+]
