@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         InvalidInput,
         KeyConflict,
         MakegoodError,
+        NotAwaited,
         NotPaused,
         NotUndoable,
         OutcomeUnknown,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
         TooDeep,
         Unavailable,
         UnknownRun,
+        UnknownToken,
         UnreadableRun,
         WritesRefused,
     )
@@ -86,6 +88,7 @@ if TYPE_CHECKING:
     from makegood.runtime.run import Run
     from makegood.values.injectable import (
         Attempt,
+        CompletionToken,
         Deadline,
         IdempotencyKey,
         Record,
@@ -94,6 +97,7 @@ if TYPE_CHECKING:
         Writes,
         injected,
     )
+    from makegood.values.later import Later, later
     from makegood.values.rounds import Failed, Succeeded, Unneeded
     from makegood.values.verdict import (
         Abort,
@@ -118,6 +122,7 @@ __all__ = [
     "Carrier",
     "Chain",
     "Collect",
+    "CompletionToken",
     "Config",
     "ControlAnswer",
     "Deadline",
@@ -147,9 +152,11 @@ __all__ = [
     "ItHappened",
     "Kept",
     "KeyConflict",
+    "Later",
     "Lifting",
     "MakegoodError",
     "NodeReport",
+    "NotAwaited",
     "NotPaused",
     "NotUndoable",
     "Observer",
@@ -201,6 +208,7 @@ __all__ = [
     "UndoPreview",
     "UndoneByHand",
     "UnknownRun",
+    "UnknownToken",
     "Unneeded",
     "UnreadableRun",
     "Verdict",
@@ -213,6 +221,7 @@ __all__ = [
     "expect",
     "fail",
     "injected",
+    "later",
     "lint",
     "note",
     "pure",
@@ -273,6 +282,7 @@ _ROOMS = {
         "InvalidInput",
         "KeyConflict",
         "MakegoodError",
+        "NotAwaited",
         "NotPaused",
         "NotUndoable",
         "OutcomeUnknown",
@@ -295,6 +305,7 @@ _ROOMS = {
         "TooDeep",
         "Unavailable",
         "UnknownRun",
+        "UnknownToken",
         "UnreadableRun",
         "WritesRefused",
     ),
@@ -339,6 +350,7 @@ _ROOMS = {
     "makegood.runtime.run": ("Run",),
     "makegood.values.injectable": (
         "Attempt",
+        "CompletionToken",
         "Deadline",
         "IdempotencyKey",
         "Record",
@@ -346,6 +358,10 @@ _ROOMS = {
         "Transaction",
         "Writes",
         "injected",
+    ),
+    "makegood.values.later": (
+        "Later",
+        "later",
     ),
     "makegood.values.rounds": (
         "Failed",

@@ -18,6 +18,7 @@ __all__ = [
     "InvalidInput",
     "KeyConflict",
     "MakegoodError",
+    "NotAwaited",
     "NotPaused",
     "NotUndoable",
     "OutcomeUnknown",
@@ -40,6 +41,7 @@ __all__ = [
     "TooDeep",
     "Unavailable",
     "UnknownRun",
+    "UnknownToken",
     "UnreadableRun",
     "WritesRefused",
 ]
@@ -90,8 +92,20 @@ class UnknownRun(MakegoodError, LookupError):
     """No run with that id is in the journal."""
 
 
+class UnknownToken(MakegoodError, LookupError):
+    """No step was ever given that token, or not for what it does now."""
+
+
 class UnreadableRun(MakegoodError):
     """What is recorded of the run cannot be read: another version wrote it, or it is damaged."""
+
+
+class NotAwaited(MakegoodError):
+    """The step does not wait to be completed from outside; `state` says where it stands."""
+
+    def __init__(self, message: str, *, state: str) -> None:
+        super().__init__(message)
+        self.state: str = state
 
 
 class NotUndoable(MakegoodError):

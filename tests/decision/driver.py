@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 
 DONE = "done"
 HOLDS = "holds"
+LATER = "later"
+"""The result of the body is to come from outside."""
+WITHIN = timedelta(hours=1)
+"""How long an answer from outside is waited for."""
 SKIP = "skip"
 INSTEAD = "instead"
 """Its guard does not hold, and says what its result is."""
@@ -187,6 +191,29 @@ class Run:
         """Ask to undo in the turn in which these bodies end; return the answer."""
         return self.control(facts.UndoRequested, bodies)
 
+    def tell(
+        self,
+        path: str,
+        said: Failure | bytes = b"1",
+        *bodies: str,
+        number: int = 0,
+        misfit: str | None = None,
+    ) -> facts.ControlAnswer | None:
+        """Say from outside how a step ended, in the turn in which bodies end; return the answer."""
+        self.posts += 1
+        ended = [self.outcome_of(self.find(body)) for body in bodies]
+        given = facts.CompletionGiven(
+            post=self.posts,
+            node=path,
+            number=number,
+            result=NULL if isinstance(said, Failure) else Raw(said),
+            failure=said if isinstance(said, Failure) else None,
+            at=self.now,
+            misfit=misfit,
+        )
+        self.turn(given, *ended)
+        return self.state.answers.get(self.posts)
+
     def settle(
         self, path: str, settlement: Settlement, *, misfit: str | None = None
     ) -> facts.ControlAnswer | None:
@@ -324,6 +351,8 @@ class Run:
         match outcome:
             case Failure():
                 return facts.NodeFailed(path, outcome, self.now)
+            case "later":
+                return facts.CompletionAwaited(path, after(self.now, WITHIN), self.now)
             case "unrecorded" if self.state.graph[self.state.positions[path]].kind is Kind.STEP:
                 return facts.EffectUnrecorded(path, PERMANENT, self.now)
             case "unrecorded":

@@ -11,7 +11,7 @@ import pytest
 from msgspec import Raw
 
 from makegood.decision import facts
-from makegood.decision.evolve import evolve, expects, fold, fold_appends
+from makegood.decision.evolve import evolve, fold, fold_appends
 from makegood.decision.facts import Fact, read_facts, write_facts
 from makegood.decision.happening.groups import (
     OfChildren,
@@ -205,6 +205,29 @@ GOLDEN: list[tuple[Fact, str]] = [
         '{"type":"round_done","node":"lines","round":1,"value":7}',
     ),
     (
+        facts.CompletionAwaited("pay", AT, AT),
+        '{"type":"completion_awaited","node":"pay","due":1700000000000000,"at":1700000000000000}',
+    ),
+    (
+        facts.CompletionGiven(post=1, node="pay", number=0, result=Raw(b"7"), at=AT),
+        '{"type":"completion_given","post":1,"node":"pay","number":0,"result":7,'
+        '"at":1700000000000000}',
+    ),
+    (
+        facts.CompletionGiven(
+            post=1,
+            node="pay",
+            number=0,
+            failure=Failure(kind=FailureKind.PERMANENT, type="E"),
+            actor="eve",
+            at=AT,
+            misfit="no number",
+        ),
+        '{"type":"completion_given","post":1,"node":"pay","number":0,'
+        '"failure":{"kind":"permanent","type":"E"},"actor":"eve","at":1700000000000000,'
+        '"misfit":"no number"}',
+    ),
+    (
         facts.RoundFailed("lines", 1, Failure(kind=FailureKind.PERMANENT, type="E"), AT),
         '{"type":"round_failed","node":"lines","round":1,'
         '"failure":{"kind":"permanent","type":"E"},"at":1700000000000000}',
@@ -378,6 +401,9 @@ WORDS = {
         "it can only be settled",
         "it is undone with its parent",
         "what waits is its child run",
+        "said before",
+        "said otherwise",
+        "not awaited",
     ],
     FailureKind: ["transient", "declined", "permanent", "in_doubt"],
 }
@@ -425,55 +451,8 @@ def test_a_fact_cannot_be_changed() -> None:
         facts.Guarded("pay").node = "ship"  # type: ignore[misc]
 
 
-# Outcomes that nobody waits for -----------------------------------------------------------------
-
-PLAN = plan_of(step("pay", undo=True, compensate=True))
-OUTCOMES: dict[str, list[Fact]] = {
-    "body": [
-        facts.NodeDone("pay", Raw(b"1"), AT),
-        facts.NodeFailed("pay", FAILURE, AT),
-        facts.EffectUnrecorded("pay", FAILURE, AT),
-    ],
-    "ask": [
-        facts.VerdictGiven("pay", Abort(), AT),
-        facts.CompensateFailed("pay", FAILURE, AT),
-    ],
-    "undo": [facts.UndoDone("pay", AT), facts.UndoFailed("pay", FAILURE, AT)],
-}
-
-
-def at_work_on(what: str) -> Run:
-    run = Run(PLAN)
-    if what == "ask":
-        run.end("pay", outcome=Failure(kind=FailureKind.IN_DOUBT, type="E"))
-    if what == "undo":
-        run.play()
-        run.undo()
-    return run
-
-
-@pytest.mark.parametrize("what", OUTCOMES)
-def test_only_the_outcome_of_what_is_at_work_is_awaited(what: str) -> None:
-    run = at_work_on(what)
-
-    awaited = {
-        type(fact)
-        for outcomes in OUTCOMES.values()
-        for fact in outcomes
-        if expects(run.state, fact)
-    }
-
-    assert awaited == {type(fact) for fact in OUTCOMES[what]}
-
-
-def test_what_people_ask_is_always_awaited() -> None:
-    state = RunState(PLAN)
-
-    assert expects(state, facts.CancelRequested(1, "eve", "", AT))
-
-
 def test_evolve_returns_the_state_that_it_was_given() -> None:
-    state = RunState(PLAN)
+    state = RunState(plan_of(step("pay")))
 
     assert evolve(state, GOLDEN[0][0]) is state
     assert snapshot(state)["key"] == "order-1"

@@ -185,8 +185,13 @@ async def _answer(asking: Asking, ask: Ask) -> tuple[RunId, ControlAnswer | None
 
 def _refusal(answer: ControlAnswer) -> str:  # noqa: C901, PLR0911, PLR0912 - one for each answer
     match answer:
-        case ControlAnswer.ACCEPTED:
-            return "it is accepted"
+        case (
+            ControlAnswer.ACCEPTED
+            | ControlAnswer.SAID_BEFORE
+            | ControlAnswer.SAID_OTHERWISE
+            | ControlAnswer.NOT_AWAITED
+        ):
+            return f"it is {answer.value}"
         case ControlAnswer.TOO_LATE:
             return "it has ended"
         case ControlAnswer.ALREADY_UNDOING:

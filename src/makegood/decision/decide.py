@@ -17,6 +17,7 @@ from makegood.decision.direction import is_held_back, is_past_pivot, is_turning_
 from makegood.decision.doubt import settle
 from makegood.decision.facts import Cause, EndStatus, ParkReason, Rollback
 from makegood.decision.forward import begin
+from makegood.decision.people.completing import hear
 from makegood.decision.people.control import answer
 from makegood.decision.rollback import reason_to_park, roll_back, wind_back
 from makegood.decision.state import Phase
@@ -47,6 +48,10 @@ def decide(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
     """Say what is to be recorded and done next. It changes nothing and may be asked again."""
     if state.parked in _PARKED_FOR_CHILDREN and state.family.child_has_moved:
         return Decision((facts.Unparked(now),))
+    if state.given:
+        decision = hear(state, now)
+        if decision.facts:
+            return decision
     if not state.is_settled:
         decision = _settle(plan, state, now, chance)
         if not decision.facts and not decision.commands:

@@ -19,6 +19,7 @@ __all__ = ["is_held_back", "is_past_pivot", "is_pivot_open", "is_turning_back"]
 _OPEN = frozenset(
     {
         Phase.RUNNING,
+        Phase.AWAITING,
         Phase.INTERRUPTED,
         Phase.ASKING,
         Phase.ASK_FAILED,

@@ -7,6 +7,7 @@
 | the worker, in a step | yes | the same, but it counts as a claim and not as an attempt |
 | the worker, in a query | no | again |
 | a sleep | no | done |
+| the wait for an answer from outside | yes | as an attempt |
 | compensate: `Proceed` | cleared | done, with that result |
 | compensate: `RetryNow` | kept | again under the same key; used up: stuck in doubt, else give up |
 | compensate: `RetryFresh` | cleared | again under a new key; used up: give up |
@@ -57,6 +58,11 @@ __all__ = ["settle"]
 
 _NOTHING = Decision()
 _NULL = Raw(b"null")
+_UNANSWERED = Failure(
+    kind=FailureKind.IN_DOUBT,
+    type="makegood.errors.OutcomeUnknown",
+    message="nobody has said within the time given how it ended",
+)
 _WORTH_AGAIN = frozenset({FailureKind.TRANSIENT, FailureKind.IN_DOUBT})
 
 
@@ -71,6 +77,9 @@ def settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
     for index in sorted(state.todo + due):
         if state.nodes[index].phase is Phase.ASLEEP:
             added.append(facts.NodeDone(state.graph[index].path, _NULL, now))
+            continue
+        if state.nodes[index].phase is Phase.AWAITING:
+            added.append(facts.NodeFailed(state.graph[index].path, _UNANSWERED, now))
             continue
         case = _Case(state, index, now, chance)
         decision = case.decide(is_turning=is_turning or state.is_in_failing_round(index))

@@ -12,6 +12,7 @@ from makegood.decision import facts
 from makegood.decision.folds import (
     of_attempts,
     of_children,
+    of_completion,
     of_doubt,
     of_flow,
     of_people,
@@ -53,7 +54,11 @@ def expects(state: RunState, fact: Fact) -> bool:
     """Say whether an outcome is still awaited; a late or doubled one is dropped, never folded."""
     match fact:
         case (
-            facts.NodeDone() | facts.NodeFailed() | facts.EffectUnrecorded() | facts.ChildStarted()
+            facts.NodeDone()
+            | facts.NodeFailed()
+            | facts.EffectUnrecorded()
+            | facts.CompletionAwaited()
+            | facts.ChildStarted()
         ):
             phase = state.nodes[state.positions[fact.node]].phase
             return phase is Phase.RUNNING
@@ -73,6 +78,7 @@ _FOLDS: dict[type, Callable[[RunState, Any], None]] = {
     **of_attempts.FOLDS,
     **of_flow.FOLDS,
     **of_children.FOLDS,
+    **of_completion.FOLDS,
     **of_doubt.FOLDS,
     **of_undo.FOLDS,
     **of_people.FOLDS,

@@ -31,6 +31,7 @@ from makegood.decision.happening.of_children import (
     ChildStarted,
     Parent,
 )
+from makegood.decision.happening.of_completion import CompletionAwaited, CompletionGiven
 from makegood.decision.happening.of_doubt import (
     CompensateFailed,
     CompensateRetryScheduled,
@@ -99,6 +100,8 @@ __all__ = [
     "CompensateFailed",
     "CompensateRetryScheduled",
     "CompensateStarted",
+    "CompletionAwaited",
+    "CompletionGiven",
     "ControlAnswer",
     "ControlAnswered",
     "DeadlinePassed",
@@ -155,6 +158,8 @@ Fact = (
     | NodeStarted
     | NodeDelayed
     | Recorded
+    | CompletionAwaited
+    | CompletionGiven
     | NodeDone
     | NodeFailed
     | EffectUnrecorded
@@ -208,6 +213,7 @@ PROGRESS = frozenset(
         RunStarted,
         NodeDone,
         NodeFailed,
+        CompletionAwaited,
         EffectUnrecorded,
         VerdictGiven,
         CompensateFailed,

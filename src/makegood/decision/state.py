@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from makegood.decision.facts import (
         CancelRequested,
         Cause,
+        CompletionGiven,
         ControlAnswer,
         EndStatus,
         NodeSettled,
@@ -74,12 +75,13 @@ class Phase(IntEnum):
     CHILD_PARKED = 28  # Its child, which a person must move on.
     CHILD_UNDOING = 29  # The end of its child, which is told to go back.
     CHILD_UNDONE = 30  # The next decision: its child is undone, and now it is itself.
+    AWAITING = 31  # Somebody outside, or a due time.
 
 
 IN_FLIGHT = frozenset({Phase.RUNNING, Phase.ASKING, Phase.UNDOING})
 """Phases in which a body of the user's is at work."""
 
-TIMED = frozenset({Phase.RETRYING, Phase.ASK_AGAIN, Phase.UNDO_AGAIN, Phase.ASLEEP})
+TIMED = frozenset({Phase.RETRYING, Phase.ASK_AGAIN, Phase.UNDO_AGAIN, Phase.ASLEEP, Phase.AWAITING})
 """Phases that end when their time comes."""
 
 DECIDED = frozenset(
@@ -128,6 +130,7 @@ class NodeState:
         "phase",
         "place",
         "recorded",
+        "told",
         "undo_attempt",
         "undo_doubt",
         "undo_failure",
@@ -156,6 +159,8 @@ class NodeState:
         """What failed in its child besides the first failure, which is the node's own."""
         self.place: int = 0
         """Its place among all nodes with an effect, in the order of their completion."""
+        self.told: tuple[CompletionGiven, ...] = ()
+        """What was said from outside, and taken."""
         self.attempt: int = 0
         self.forgiven: int = 0
         """How many attempts its policy no longer counts: a person has granted fresh ones since."""
@@ -305,6 +310,7 @@ class RunState:
         "fact_count",
         "failing",
         "family",
+        "given",
         "graph",
         "halted",
         "has_waited",
@@ -388,6 +394,8 @@ class RunState:
         """What people have settled, in order."""
         self.requests: list[Request] = []
         """What people have asked for and not been answered."""
+        self.given: list[CompletionGiven] = []
+        """What was said from outside, and not been answered."""
         self.answers: dict[int, ControlAnswer] = {}
         self.rolling_back: Cause | None = None
         self.returned: Raw | Failure | None = None

@@ -18,6 +18,7 @@ from makegood.errors import InvalidInput
 from makegood.values.codec import Codec, NotCarried
 from makegood.values.injectable import (
     Attempt,
+    CompletionToken,
     Deadline,
     IdempotencyKey,
     Record,
@@ -68,7 +69,7 @@ ReadAll = Callable[[Inputs, Results], dict[str, Any]]
 Function = Callable[..., Any]
 
 _BUILT_IN: frozenset[object] = frozenset(
-    {IdempotencyKey, Attempt, Deadline, RunInfo, Writes, Transaction}
+    {IdempotencyKey, Attempt, CompletionToken, Deadline, RunInfo, Writes, Transaction}
 )
 
 

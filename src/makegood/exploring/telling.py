@@ -173,7 +173,7 @@ def _attempt(entry: Attempted) -> str:
             return f"{who} is interrupted: the worker dies."
         case Ending.STOPPED:
             return f"{who} is stopped: it is not wanted any more."
-        case Ending.AT_WORK:
+        case Ending.AT_WORK | Ending.AWAITING:
             return f"{who} is at work."
         case _:
             assert_never(entry.ending)

@@ -96,6 +96,7 @@ _ENDINGS: dict[Ending, tuple[str, Style]] = {
     Ending.UNRECORDED: ("?", Style.DOUBT),
     Ending.INTERRUPTED: ("≈", Style.DOUBT),
     Ending.STOPPED: ("⊘", Style.FAINT),
+    Ending.AWAITING: ("◷", Style.WORK),
 }
 
 _HAPPENINGS: dict[Happening, tuple[str, Style]] = {

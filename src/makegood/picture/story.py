@@ -69,6 +69,8 @@ class Ending(StrEnum):
     """Its worker died or gave up the run before the end was recorded."""
     STOPPED = "stopped"
     """It has no effect, and was not wanted any more."""
+    AWAITING = "awaiting"
+    """Its body has ended, and somebody outside is to say how it ended."""
 
 
 class Happening(StrEnum):
@@ -101,6 +103,8 @@ class Happening(StrEnum):
     UNDO_REQUESTED = "undo requested"
     SETTLE_REQUESTED = "settle requested"
     RETRY_REQUESTED = "retry requested"
+    COMPLETION_GIVEN = "completion given"
+    """Somebody outside has said how a step ended."""
     SETTLED = "settled"
     """By a person."""
     GRANTED = "granted"

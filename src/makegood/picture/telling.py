@@ -94,6 +94,7 @@ class Teller:
             case (
                 facts.NodeDone()
                 | facts.NodeFailed()
+                | facts.CompletionAwaited()
                 | facts.EffectUnrecorded()
                 | facts.VerdictGiven()
                 | facts.CompensateFailed()
@@ -132,6 +133,7 @@ class Teller:
                 | facts.UndoRequested()
                 | facts.SettleRequested()
                 | facts.RetryRequested()
+                | facts.CompletionGiven()
                 | facts.ControlAnswered()
                 | facts.AttemptsGranted()
                 | facts.Unparked()
@@ -192,6 +194,8 @@ class Teller:
                 self._end(fact.node, "do", Ending.DONE)
             case facts.NodeFailed():
                 self._end(fact.node, "do", _ending_of(fact.failure), failure=fact.failure)
+            case facts.CompletionAwaited():
+                self._end(fact.node, "do", Ending.AWAITING)
             case facts.EffectUnrecorded():
                 self._end(fact.node, "do", Ending.UNRECORDED, failure=fact.failure)
                 self.notes[fact.node] = "it happened, and its result is not on record"
@@ -239,26 +243,16 @@ class Teller:
     def _ended_well(self, node: Node) -> str:
         """Say what it means that a node without a body of its own has its result."""
         match node.kind:
-            case Kind.EXPECT:
-                return "holds"
             case Kind.NOTE:
-                said = words.noted(self.state.results[self.state.positions[node.path]])
-                self.notes[node.path] = said
-                return f"is {said}"
-            case Kind.SWITCH:
-                case = self.state.nodes[self.state.positions[node.path]].case
-                return f"the branch of {case} is done"
+                noted = words.noted(self.state.results[self.state.positions[node.path]])
+                self.notes[node.path] = noted
+                return f"is {noted}"
             case Kind.SLEEP:
                 took = as_datetime(self._now) - as_datetime(self._slept_from[node.path])
-                said = f"slept {words.slept(took)}"
-                self.notes[node.path] = said
-                return said
-            case Kind.EACH | Kind.REPEAT:
-                rounds = self.state.rounds[self.state.positions[node.path]]
-                failed = f", {len(rounds.failures):,} failed" if rounds.failures else ""
-                return f"{words.rounds(rounds.done)} done{failed}"
+                self.notes[node.path] = f"slept {words.slept(took)}"
+                return self.notes[node.path]
             case _:
-                return "computed"
+                return words.computed(node, self.state)
 
     def _tell_of_child(self, fact: OfChildren) -> None:
         path = fact.node
@@ -420,6 +414,10 @@ class Teller:
                 self._tell_request(Happening.SETTLE_REQUESTED, fact, wanted, fact.node)
             case facts.RetryRequested():
                 self._tell_request(Happening.RETRY_REQUESTED, fact, "try it again", fact.node)
+            case facts.CompletionGiven():
+                self._asked[fact.post] = len(self._entries)
+                said = words.completion(fact)
+                self._add(Happening.COMPLETION_GIVEN, said, fact.node, actor=fact.actor or None)
             case facts.ControlAnswered():
                 self._change(self._asked[fact.post], answer=fact.answer.value)
             case facts.AttemptsGranted():

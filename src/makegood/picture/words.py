@@ -14,6 +14,7 @@ from makegood.decision.facts import (
     ChildMoved,
     ChildRefused,
     ChildStarted,
+    CompletionGiven,
     Guarded,
     ItemsListed,
     NodeDelayed,
@@ -60,6 +61,8 @@ __all__ = [
     "allowed",
     "became",
     "cause",
+    "completion",
+    "computed",
     "end",
     "kept_because",
     "lasted",
@@ -172,6 +175,7 @@ REQUESTS = frozenset(
         Happening.UNDO_REQUESTED,
         Happening.SETTLE_REQUESTED,
         Happening.RETRY_REQUESTED,
+        Happening.COMPLETION_GIVEN,
     }
 )
 """What a person asks for, and is answered."""
@@ -210,6 +214,8 @@ def _ending(entry: Attempted) -> str:
             return f"had its effect after {took}, and its result cannot be recorded"
         case Ending.INTERRUPTED:
             return "interrupted: its worker died or gave up the run"
+        case Ending.AWAITING:
+            return f"over after {took}: its result is to come from outside"
         case Ending.STOPPED:
             return f"stopped after {took}: it is not wanted any more"
         case _:
@@ -364,6 +370,31 @@ def of_child(fact: OfChildren) -> str:
             assert_never(fact)
 
 
+def computed(node: Node, state: RunState) -> str:
+    """Say what it means that a node has its result which no body at work has given."""
+    index = state.positions[node.path]
+    match node.kind:
+        case Kind.EXPECT:
+            return "holds"
+        case Kind.SWITCH:
+            return f"the branch of {state.nodes[index].case} is done"
+        case Kind.EACH | Kind.REPEAT:
+            its = state.rounds[index]
+            failed = f", {len(its.failures):,} failed" if its.failures else ""
+            return f"{rounds(its.done)} done{failed}"
+        case Kind.STEP:
+            return "completed from outside"
+        case _:
+            return "computed"
+
+
+def completion(given: CompletionGiven) -> str:
+    """Say what somebody outside has said of a step."""
+    who = given.actor or "somebody outside"
+    how = "it is done" if given.failure is None else f"it failed, {given.failure}"
+    return f"{who} said that {how}"
+
+
 def uncomputed(node: Node) -> str:
     """Say what it means that something could not be computed, or did not hold."""
     match node.kind:
@@ -371,6 +402,8 @@ def uncomputed(node: Node) -> str:
             return "fails the run" if node.function == "fail" else "does not hold"
         case Kind.REPEAT | Kind.EACH:
             return "cannot go on"
+        case Kind.STEP:
+            return "not completed from outside"
         case _:
             return "cannot be computed"
 

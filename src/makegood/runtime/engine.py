@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from makegood.decision.decide import decide
@@ -24,6 +25,7 @@ from makegood.journal.protocol import (
     NewRun,
     Post,
 )
+from makegood.runtime.asking.completing import complete, fail
 from makegood.runtime.asking.post import StartPost, write_post
 from makegood.runtime.calling.served import Served, serve_all
 from makegood.runtime.clock import RandomIds, SystemClock
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
+    from makegood.decision.facts import ControlAnswer
     from makegood.definition.code import Code
     from makegood.definition.workflow import Call, Workflow
     from makegood.extension import Extension
@@ -60,6 +63,9 @@ if TYPE_CHECKING:
 __all__ = ["Engine", "parts_of"]
 
 R = TypeVar("R")
+
+ANSWERED_WITHIN = timedelta(seconds=10)
+"""How long an answer of the run's worker is waited for, unless somebody says otherwise."""
 
 
 class Engine:
@@ -309,6 +315,44 @@ class Engine:
         await self._shell.broke.wait()
         assert self._shell.failure is not None, "what broke has its reason"
         raise self._shell.failure
+
+    async def complete(
+        self,
+        token: str,
+        result: object,
+        *,
+        actor: str = "",
+        wait: timedelta = ANSWERED_WITHIN,
+    ) -> ControlAnswer | None:
+        """Say that the step which was given this token is done, with its result.
+
+        `accepted` means that it is recorded; `said before`, that the same was said with this token
+        already. None is returned when nobody has answered within `wait`, because the body has not
+        ended or no worker is there: what was said stands, and is taken later.
+
+        Raises `InvalidInput` for what is no token, or no result of the step, `UnknownToken` for
+        one that no step has, and `NotAwaited`, with the state of the step, when it was completed
+        otherwise or does not wait. Whoever may call this is for you to decide: check who asks.
+        """
+        shell, codes = self._parts()
+        return await complete(shell, codes, token, result, actor=actor, wait=wait)
+
+    async def fail(
+        self,
+        token: str,
+        error: Exception,
+        *,
+        actor: str = "",
+        wait: timedelta = ANSWERED_WITHIN,
+    ) -> ControlAnswer | None:
+        """Say that the step which was given this token failed; see `complete`.
+
+        The class of the error says how definite that is, as if the body had raised it: `Declined`
+        is a definite no, `Unavailable` is retried under the step's policy, with a new token,
+        `OutcomeUnknown` leaves it in doubt, and anything else has failed for good.
+        """
+        shell, codes = self._parts()
+        return await fail(shell, codes, token, error, actor=actor, wait=wait)
 
     # Inside --------------------------------------------------------------------------------------
 

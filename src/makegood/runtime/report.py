@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from makegood.decision.state import Phase
 from makegood.definition.plan import Kind
+from makegood.runtime.asking.completing import token_of
 from makegood.values.instants import as_datetime
 from makegood.values.verdict import ItDidNotHappen, ItHappened, Kept, UndoneByHand
 
@@ -46,6 +47,8 @@ class NodeReport:
     undo_failure: Failure | None
     child: str | None = None
     """The run that it has called."""
+    token: str | None = None
+    """By what somebody outside completes it, while it waits for that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +115,7 @@ def report_on(row: RunRow, state: RunState) -> RunReport:
         created_at=as_datetime(row.created_at),
         ended_at=None if row.ended_at is None else as_datetime(row.ended_at),
         nodes=tuple(
-            _on_node(node, current, state, index)
+            _on_node(node, current, state, index, row)
             for index, (node, current) in enumerate(zip(state.graph, state.nodes, strict=True))
         ),
         parent=None if state.family.parent is None else state.family.parent.run,
@@ -150,7 +153,9 @@ def _words(settlement: Settlement) -> str:
             assert_never(settlement)
 
 
-def _on_node(node: Node, current: NodeState, state: RunState, index: int) -> NodeReport:
+def _on_node(
+    node: Node, current: NodeState, state: RunState, index: int, row: RunRow
+) -> NodeReport:
     due, rounds = state.timers.get(index), state.rounds.get(index)
     return NodeReport(
         path=node.path,
@@ -166,6 +171,7 @@ def _on_node(node: Node, current: NodeState, state: RunState, index: int) -> Nod
         child=current.child,
         failure=current.failure,
         undo_failure=current.undo_failure,
+        token=token_of(row, state, index) if current.phase is Phase.AWAITING else None,
     )
 
 
@@ -188,10 +194,12 @@ def _line(node: NodeReport, width: int) -> str:
     if node.is_in_doubt:
         parts.append("in doubt")
     if node.due is not None:
-        is_asleep = node.kind == Kind.SLEEP
+        is_asleep = node.kind == Kind.SLEEP or node.token is not None
         parts.append(
             f"until {node.due:%Y-%m-%d %H:%M:%S}" if is_asleep else f"again at {node.due:%H:%M:%S}"
         )
+    if node.token is not None:
+        parts.append(f"to be completed with {node.token}")
     if node.case is not None:
         parts.append(f"case {node.case}")
     if node.rounds is not None:

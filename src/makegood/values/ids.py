@@ -18,11 +18,13 @@ __all__ = [
     "WorkerId",
     "child_key",
     "child_run",
+    "completion_token",
     "effect_key",
     "parse_engine",
     "parse_run_id",
     "parse_run_key",
     "parse_subject",
+    "run_of_token",
 ]
 
 RunId = NewType("RunId", str)
@@ -69,6 +71,36 @@ def child_run(key: str, now: Instant) -> RunId:
     high, low = chance >> 62, chance & ((1 << 62) - 1)
     whole = milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low
     return RunId(str(UUID(int=whole)))
+
+
+def completion_token(run: str, key: str, number: int) -> str:
+    """Return the token by which somebody outside says how a step ended: 65 characters.
+
+    It is made of the run's id, by which the run is found, and a hash of the step's idempotency key
+    and of how many answers were taken before. So nothing has to be stored before a body may hand
+    it out, and every attempt that the other side takes for one request gives the same token. It
+    says nothing about the key. Whoever has one, and knows how the workflow is built, could make
+    that of another step of the same run, but of no other run.
+    """
+    parts = (run, key, str(number))
+    digest = blake2b("\x1f".join(parts).encode(), digest_size=16, person=b"makegood.token")
+    return f"{UUID(run).hex}.{digest.hexdigest()}"
+
+
+def run_of_token(token: str) -> RunId:
+    """Return the run that a token is for; `InvalidInput` for what is none."""
+    run, dot, rest = token.partition(".")
+    try:
+        if dot and len(run) == len(rest) == _TOKEN_PART:
+            return RunId(str(UUID(run)))
+    except ValueError:
+        pass
+    message = f"{token[:80]!r} is no token; take the one that the step was given, as a whole"
+    raise InvalidInput(message)
+
+
+_TOKEN_PART = 32
+"""How many characters each half of a token has."""
 
 
 def parse_run_id(text: str) -> RunId:

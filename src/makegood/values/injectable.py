@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Attempt",
+    "CompletionToken",
     "Deadline",
     "IdempotencyKey",
     "Record",
@@ -44,6 +45,9 @@ injected: Any = _Injected()
 
 IdempotencyKey = NewType("IdempotencyKey", str)
 """The key of this effect: hand it to the other side. The same for every attempt."""
+
+CompletionToken = NewType("CompletionToken", str)
+"""By what somebody outside says how this step ended, when its body ends with `later(…)`."""
 
 Attempt = NewType("Attempt", int)
 """Which attempt this is, counted from 1."""

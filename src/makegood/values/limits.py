@@ -77,6 +77,9 @@ DEPTH_MAX = 100
 CHILD_FAILURES_MAX = 16
 """The most failures of a child run that are told to its parent, the first one first."""
 
+AWAITED_MAX = timedelta(days=366)
+"""The longest time that an answer from outside is waited for."""
+
 SLEEP_MAX = timedelta(days=3_660)
 """The longest time that a run may sleep."""
 

@@ -93,6 +93,14 @@ CHANGED: list[tuple[Fact, Fact]] = [
         facts.NodeSkipped("pay", facts.SkipReason.GUARD, AT),
     ),
     (facts.NodeFailed("pay", FAILURE, AT), facts.NodeFailed("pay", NAMED, AT)),
+    (
+        facts.CompletionGiven(post=1, node="pay", number=0, result=TOLD, actor="eve", at=AT),
+        facts.CompletionGiven(post=1, node="pay", number=0, actor="eve", at=AT),
+    ),
+    (
+        facts.CompletionGiven(post=1, node="pay", number=0, failure=FAILURE, misfit=CANARY, at=AT),
+        facts.CompletionGiven(post=1, node="pay", number=0, failure=NAMED, misfit="", at=AT),
+    ),
     (facts.RoundFailed("lines", 1, FAILURE, AT), facts.RoundFailed("lines", 1, NAMED, AT)),
     (facts.EffectUnrecorded("pay", FAILURE, AT), facts.EffectUnrecorded("pay", NAMED, AT)),
     (facts.CompensateFailed("pay", FAILURE, AT), facts.CompensateFailed("pay", NAMED, AT)),

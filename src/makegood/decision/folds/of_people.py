@@ -6,6 +6,7 @@ from bisect import insort
 from typing import TYPE_CHECKING, Any, assert_never
 
 from makegood.decision import facts
+from makegood.decision.facts import ControlAnswer
 from makegood.decision.folds.moving import at, complete, leave
 from makegood.decision.state import (
     Phase,
@@ -42,8 +43,18 @@ def _requested(state: RunState, fact: Request) -> None:
 def _control_answered(state: RunState, fact: facts.ControlAnswered) -> None:
     state.requests = [request for request in state.requests if request.post != fact.post]
     state.answers[fact.post] = fact.answer
+    if state.given:
+        _heard(state, fact)
     # Whoever took the run has lived to give the answer.
     state.claims = 0
+
+
+def _heard(state: RunState, fact: facts.ControlAnswered) -> None:
+    """Let go of an answer from outside; one that was taken has used its token up."""
+    for given in state.given:
+        if given.post == fact.post and fact.answer is ControlAnswer.ACCEPTED:
+            state.nodes[state.positions[given.node]].told += (given,)
+    state.given = [given for given in state.given if given.post != fact.post]
 
 
 def _node_settled(state: RunState, fact: facts.NodeSettled) -> None:

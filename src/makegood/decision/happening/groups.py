@@ -9,6 +9,7 @@ __all__ = ["OfChildren", "OfFlow", "OfNode", "OfPeople", "OfRounds", "OfRun", "O
 Outcome = (
     facts.NodeDone
     | facts.NodeFailed
+    | facts.CompletionAwaited
     | facts.EffectUnrecorded
     | facts.VerdictGiven
     | facts.CompensateFailed
@@ -37,6 +38,7 @@ OfPeople = (
     | facts.UndoRequested
     | facts.SettleRequested
     | facts.RetryRequested
+    | facts.CompletionGiven
     | facts.ControlAnswered
     | facts.AttemptsGranted
     | facts.Unparked

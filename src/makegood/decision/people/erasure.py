@@ -36,6 +36,7 @@ _NOTHING = NULL
 _Bare = (
     facts.Claimed
     | facts.NodeStarted
+    | facts.CompletionAwaited
     | facts.NodeDelayed
     | facts.RetryScheduled
     | facts.Guarded
@@ -85,6 +86,8 @@ def without_values(fact: Fact) -> Fact:
             | facts.RoundDone()
             | facts.ChildStarted()
             | facts.ChildEnded()
+            | facts.CompletionGiven()
+            | facts.Returned()
         ):
             return _valueless(fact)
         case (
@@ -97,9 +100,6 @@ def without_values(fact: Fact) -> Fact:
             return replace(fact, failure=_named(fact.failure))
         case facts.VerdictGiven():
             return replace(fact, verdict=_verdict(fact.verdict))
-        case facts.Returned():
-            failure = None if fact.failure is None else _named(fact.failure)
-            return facts.Returned(value=_NOTHING, failure=failure)
         case facts.CancelRequested() | facts.UndoRequested() | facts.RetryRequested():
             return replace(fact, reason="")
         case facts.SettleRequested():
@@ -121,6 +121,8 @@ _Valued = (
     | facts.RoundDone
     | facts.ChildStarted
     | facts.ChildEnded
+    | facts.CompletionGiven
+    | facts.Returned
 )
 
 
@@ -140,6 +142,13 @@ def _valueless(fact: _Valued) -> _Valued:
         case facts.ChildEnded():
             failures = tuple(_named(failure) for failure in fact.failures)
             return replace(fact, result=_NOTHING, failures=failures)
+        case facts.CompletionGiven():
+            failure = None if fact.failure is None else _named(fact.failure)
+            misfit = None if fact.misfit is None else ""
+            return replace(fact, result=_NOTHING, failure=failure, misfit=misfit)
+        case facts.Returned():
+            failure = None if fact.failure is None else _named(fact.failure)
+            return facts.Returned(value=_NOTHING, failure=failure)
         case _:
             assert_never(fact)
 

@@ -32,6 +32,8 @@ __all__ = ["ForeseenKept", "ForeseenUndo", "UndoPreview", "preview_cancel", "pre
 Request = facts.UndoRequested | facts.CancelRequested
 
 _NULL = msgspec.Raw(b"null")
+_NOBODYS = -1
+"""The post of an answer that nobody has given."""
 
 
 class ForeseenUndo(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +115,7 @@ def _awaited(state: RunState) -> tuple[str, ...]:
         for index, (node, current) in enumerate(zip(state.graph, state.nodes, strict=True))
         if (current.phase in IN_FLIGHT and node.kind is not Kind.QUERY)
         or current.phase in WITH_CHILD
+        or current.phase is Phase.AWAITING
         or (current.doubt and index in state.timers)
     )
 
@@ -133,10 +136,22 @@ def _foresee(run: ImaginedRun, request: Request) -> list[Fact]:
             run.take(_well(run, run.work.pop(0)))
         elif run.state.family.children:
             run.take(_child_well(run, run.state.family.children[0]))
+        elif awaited := _answered(run.state, run.now):
+            run.take(awaited)
         elif _is_open(run.state, request):
             is_due = run.turn_clock()
             assert is_due, "a run that is not settled waits for a body, or for time"
     return run.facts[before:]
+
+
+def _answered(state: RunState, now: Instant) -> Fact | None:
+    """Return how the first step ends that waits for somebody outside: well."""
+    for node, current in zip(state.graph, state.nodes, strict=True):
+        if current.phase is Phase.AWAITING:
+            return facts.CompletionGiven(
+                post=_NOBODYS, node=node.path, number=len(current.told), at=now
+            )
+    return None
 
 
 def _is_open(state: RunState, request: Request) -> bool:

@@ -22,6 +22,7 @@ from makegood.definition.reading.place import Place, caller_names, place_of
 from makegood.values.codec import uncarried
 from makegood.values.injectable import (
     Attempt,
+    CompletionToken,
     Deadline,
     IdempotencyKey,
     Record,
@@ -36,7 +37,9 @@ Function = Callable[..., object]
 MISSING: object = inspect.Parameter.empty
 """The default of a parameter that has none."""
 
-_ONLY_INJECTED: frozenset[object] = frozenset({IdempotencyKey, Attempt, Deadline, RunInfo})
+_ONLY_INJECTED: frozenset[object] = frozenset(
+    {IdempotencyKey, Attempt, CompletionToken, Deadline, RunInfo}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,13 +11,14 @@ from makegood.decision.facts import (
     ChildEnded,
     ChildMoved,
     ChildRefused,
+    CompletionGiven,
     RetryRequested,
     RunStarted,
     SettleRequested,
     UndoRequested,
 )
 from makegood.values.limits import ERROR_TEXT_CHARACTERS_MAX, PAYLOAD_BYTES_MAX
-from makegood.values.verdict import ItHappened, Settlement
+from makegood.values.verdict import Failure, ItHappened, Settlement
 
 if TYPE_CHECKING:
     from makegood.decision.facts import Fact
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CancelPost",
+    "CompletionPost",
     "Control",
     "RetryPost",
     "SettlePost",
@@ -34,6 +36,7 @@ __all__ = [
     "ToldPost",
     "UndoPost",
     "as_fact",
+    "misfit_in",
     "misfit_of",
     "write_post",
 ]
@@ -84,10 +87,23 @@ class RetryPost(msgspec.Struct, frozen=True, tag="retry"):
     reason: str
 
 
+class CompletionPost(msgspec.Struct, frozen=True, kw_only=True, tag="completion"):
+    """Say how a step ended that waits for somebody outside."""
+
+    node: str
+    number: int
+    """Which of the step's tokens it was said with."""
+    planned: int
+    """The number by which the plan and its code know the step."""
+    result: msgspec.Raw
+    failure: Failure | None = None
+    actor: str = ""
+
+
 Control = CancelPost | UndoPost | SettlePost | RetryPost
 """What a person may ask of a run; each is answered."""
 
-AnyPost = StartPost | ToldPost | Control
+AnyPost = StartPost | ToldPost | CompletionPost | Control
 
 write_post = msgspec.json.Encoder().encode
 """Return a post's body as JSON."""
@@ -124,6 +140,18 @@ def as_fact(posted: Posted, plan: Plan, code: Code | None) -> Fact:
             )
         case RetryPost():
             return RetryRequested(posted.n, post.node, post.actor, post.reason, posted.at)
+        case CompletionPost():
+            is_result = post.failure is None
+            return CompletionGiven(
+                post=posted.n,
+                node=post.node,
+                number=post.number,
+                result=post.result,
+                failure=post.failure,
+                actor=post.actor,
+                at=posted.at,
+                misfit=misfit_in(code, post.planned, post.result) if is_result else None,
+            )
         case _:
             assert_never(post)
 
@@ -136,10 +164,15 @@ def misfit_of(node: str, settlement: Settlement, plan: Plan, code: Code | None) 
     size = len(bytes(settlement.result))
     if size > PAYLOAD_BYTES_MAX:
         return f"it has {size:,} bytes as JSON; at most {PAYLOAD_BYTES_MAX:,} are allowed"
-    if code is None:
+    return misfit_in(code, index, settlement.result)
+
+
+def misfit_in(code: Code | None, number: int, result: msgspec.Raw) -> str | None:
+    """Say why a result is none of the node with this number; None when it may be."""
+    if code is None or number not in code.nodes:
         return None
     try:
-        code.nodes[index].result.read(settlement.result)
+        code.nodes[number].result.read(result)
     except Exception as error:  # noqa: BLE001 - the user's type is made here, which may do anything
         return str(error)[:ERROR_TEXT_CHARACTERS_MAX].encode(errors="backslashreplace").decode()
     return None

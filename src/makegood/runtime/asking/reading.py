@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from makegood.decision.state import RunState
     from makegood.definition.code import Code
     from makegood.journal.protocol import History
-    from makegood.runtime.asking.post import Control
+    from makegood.runtime.asking.post import CompletionPost, Control
     from makegood.runtime.shell import Shell
     from makegood.values.ids import RunId
     from makegood.values.instants import Instant
@@ -44,7 +44,7 @@ __all__ = [
 async def ask(
     shell: Shell,
     run: RunId,
-    control: Control,
+    control: Control | CompletionPost,
     *,
     until: Instant | None = None,
     is_joined: bool = False,

@@ -11,9 +11,10 @@ from makegood.runtime.calling.children import child_called
 from makegood.runtime.calling.failing import interrupted
 from makegood.runtime.calling.recording import Recording
 from makegood.runtime.ports import Invocation
-from makegood.values.ids import effect_key
+from makegood.values.ids import completion_token, effect_key
 from makegood.values.injectable import (
     Attempt,
+    CompletionToken,
     Deadline,
     IdempotencyKey,
     RunInfo,
@@ -251,6 +252,9 @@ class Job:
         """Return what the runtime itself fills in for an annotation."""
         if wants is IdempotencyKey:
             return self._effect_key()
+        if wants is CompletionToken:
+            number = len(self._state.nodes[self.index].told)
+            return completion_token(self.run, self._effect_key(), number)
         if wants is Attempt:
             return self.attempt
         if wants is Deadline:

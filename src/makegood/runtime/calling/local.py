@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from makegood.decision import facts
 from makegood.decision.facts import write_facts
+from makegood.errors import InvalidInput
 from makegood.runtime.calling.perform import Arrival, failed, outcome_of
+from makegood.values.later import Later
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Generator
@@ -47,7 +49,11 @@ class LocalBody:
         return write_facts(self._with_start(arrival))
 
     async def _called(self) -> object:
-        return await self._job.call(self._shell.interceptors)
+        try:
+            return await self._job.call(self._shell.interceptors)
+        except Later as said:
+            message = f"`{self._job.path}` calls later(…), which no local step may"
+            raise InvalidInput(message) from said
 
     def failed(self, error: Exception) -> bytes:
         """Return its start and its failure as facts."""

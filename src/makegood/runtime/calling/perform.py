@@ -31,6 +31,7 @@ from makegood.runtime.calling.timeouts import Timeouts
 from makegood.runtime.calling.writing import Collected
 from makegood.runtime.telemetry import log
 from makegood.values.instants import Instant, after
+from makegood.values.later import Later
 from makegood.values.verdict import Abort, FailureKind, Proceed, RetryFresh, RetryNow, Undecided
 
 if TYPE_CHECKING:
@@ -151,6 +152,8 @@ class Performer:
             if job.is_stopped or (self._is_closed and not job.timed_out):
                 raise
             arrival = failed(job, self._cancelled(job, error), self._clock.now())
+        except Later as said:
+            arrival = _awaiting(job, said, self._clock.now())
         except (SystemExit, KeyboardInterrupt, GeneratorExit):
             # The process ends, or the loop: what became of the body is not known.
             raise
@@ -248,6 +251,16 @@ def _called(job: Job, call: Call[object], now: Instant) -> Arrival:
     except MakegoodError as error:
         failure = as_failure(error, FailureKind.PERMANENT)
         return Arrival(job.path, facts.NodeFailed(job.path, failure, now), error=error)
+
+
+def _awaiting(job: Job, said: Later, now: Instant) -> Arrival:
+    """Return the arrival of a body whose result comes from outside."""
+    if job.direction == "do" and job.node.kind is Kind.STEP:
+        awaited = facts.CompletionAwaited(job.path, after(now, said.within), now)
+        return Arrival(job.path, awaited, _writes(job))
+    message = f"the {job.direction} of `{job.path}` calls later(…), which only a step's body may"
+    is_step = _effect_of(job) is Kind.STEP
+    return failed(job, OutcomeUnknown(message) if is_step else InvalidInput(message), now)
 
 
 def _writes(job: Job) -> tuple[Statement, ...]:

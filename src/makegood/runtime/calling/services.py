@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from makegood.errors import ServiceError
 from makegood.values.injectable import (
     Attempt,
+    CompletionToken,
     Deadline,
     IdempotencyKey,
     RunInfo,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["PROVIDED", "find_services"]
 
 PROVIDED: frozenset[object] = frozenset(
-    {Attempt, Deadline, IdempotencyKey, RunInfo, Transaction, Writes}
+    {Attempt, CompletionToken, Deadline, IdempotencyKey, RunInfo, Transaction, Writes}
 )
 """What the runtime fills in by itself."""
 

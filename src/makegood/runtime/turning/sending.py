@@ -110,7 +110,7 @@ def unwritten(arrival: Arrival, reason: str, now: Instant) -> Arrival:
     error = WritesRefused(reason)
     failure = as_failure(error, FailureKind.PERMANENT)
     match arrival.fact:
-        case facts.NodeDone(node=node):
+        case facts.NodeDone(node=node) | facts.CompletionAwaited(node=node):
             fact: Fact = facts.EffectUnrecorded(node, failure, now)
         case facts.UndoDone(node=node):
             fact = facts.UndoFailed(node, failure, now)
