@@ -14,6 +14,7 @@ import msgspec
 from benchmarks.claim.measuring import measure_claims
 from benchmarks.cold import measure_cold
 from benchmarks.command import options_given
+from benchmarks.explored import measure_exploring
 from benchmarks.fill.filled import RUNS_MIN
 from benchmarks.flow.rounds import measure_rounds
 from benchmarks.flow.sizes import measure_sizes
@@ -93,6 +94,8 @@ def _measure(options: Options, folder: Path, store: Store) -> Figures:
             with store_of("memory", folder) as memory:
                 stores = {"memory": memory, options.journal: store}
                 return measure_rounds(stores, items=options.items, repeat=options.repeat)
+        case "explore":
+            return measure_exploring(repeat=options.repeat)
         case "plans":
             return measure_sizes(options.sizes, steps=options.steps, repeat=options.repeat)
         case _:

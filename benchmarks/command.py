@@ -56,6 +56,7 @@ def options_given(description: str | None) -> Options:
     _add_claim(workloads.add_parser("claim", help="a backlog of due runs, and those who claim"))
     _add_each(workloads.add_parser("each", help="a round of an each, beside a plain step"))
     _add_plans(workloads.add_parser("plans", help="a turn, by the size of its plan"))
+    _add_explore(workloads.add_parser("explore", help="every failure of an order, imagined"))
     options = parser.parse_args(namespace=Options())
     if options.store is not None and options.journal != "postgres":
         parser.error("--store names a PostgreSQL server: it goes with --journal postgres")
@@ -136,6 +137,11 @@ def _add_plans(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps", type=_positive, default=4_000, help="steps that each size carries out"
     )
+    _add_common(parser, repeat=5)
+
+
+def _add_explore(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser, "memory")
     _add_common(parser, repeat=5)
 
 

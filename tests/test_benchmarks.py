@@ -185,6 +185,15 @@ def test_a_round_is_measured_beside_a_plain_step(tmp_path: Path) -> None:
 
 
 @pytest.mark.real
+def test_exploring_is_measured_by_the_worlds_that_it_plays(tmp_path: Path) -> None:
+    figures = msgspec.json.decode(run_benchmark(tmp_path, "explore", "--repeat", "1"))
+
+    assert figures["explored"] == "place_order"
+    assert 100 < figures["singles_worlds"] < figures["pairs_worlds"] / 10
+    assert min(figures["singles_worlds_per_second"], figures["pairs_worlds_per_second"]) > 0
+
+
+@pytest.mark.real
 def test_a_turn_is_measured_for_plans_of_several_sizes(tmp_path: Path) -> None:
     small = ("--sizes", "2", "8", "--steps", "16", "--repeat", "1")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from makegood.definition.plan import Plan
 
 ONE = Raw(b"1")
+TIMEOUT = timedelta(seconds=30)
 SHOP = plan_of(step("pay", undo=True), local("book", "pay"), step("mail", "book"))
 
 
@@ -84,7 +86,7 @@ def test_what_an_append_would_have_held_is_lost_with_its_worker() -> None:
     run.end(run.work[0], done(run))
     assert appends_of(run)[1:] == [["Claimed", "NodeStarted"]]
     assert run.now == after(START_AT, DOWN)
-    assert run.work == [Start(0, 1, 0, run.work[0].until)]  # type: ignore[union-attr] # a start
+    assert run.work == [Start(0, 1, 0, after(run.now, TIMEOUT))]
     assert played(run).state.ended is EndStatus.COMPLETED
 
 
@@ -123,7 +125,7 @@ def test_time_passes_to_what_is_due_next_and_no_further() -> None:
     due = run.state.timers[0]
     assert run.pass_time()
     assert run.now == due
-    assert run.work == [Start(0, 2, 0, run.work[0].until)]  # type: ignore[union-attr] # a start
+    assert run.work == [Start(0, 2, 0, after(run.now, TIMEOUT))]
     assert not run.pass_time()
 
 

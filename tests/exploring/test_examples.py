@@ -159,7 +159,8 @@ def test_an_example_is_the_plainest_that_there_is(kind: Any, text: str) -> None:
 
 def test_what_the_user_gives_for_a_type_stands_wherever_the_type_does() -> None:
     examples = Examples({Sku: Sku("CD-7"), Color: Color.BLUE})
-    assert bytes(examples.raw(codec_of(Sku), "x")) == b'"CD-7"'
+    kind: Any = Sku
+    assert bytes(examples.raw(codec_of(kind), "x")) == b'"CD-7"'
     line = examples.raw(codec_of(list[Line]), "x")
     assert bytes(line) == b'[{"type":"line","sku":"CD-7","quantity":10}]'
     assert bytes(examples.raw(codec_of(Gift), "x")) == b'{"type":"gift","wrappedIn":"blue"}'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,8 @@ from makegood.exploring.examples import Examples
 from makegood.exploring.faults import Befalls, How
 from makegood.exploring.findings import broken_in
 from makegood.exploring.setting import Setting
-from makegood.exploring.world import Played, World, play
+from makegood.exploring.world import STARTS_AT, Played, World, play
+from makegood.values.instants import after
 from tests.exploring import shop
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from makegood.decision.facts import Fact
 
 SETTING = Setting(shop.order, Examples(), {})
+NOW = after(STARTS_AT, timedelta(minutes=1))
 NO = Befalls("tell", "do", How.FAILS)
 
 
@@ -52,8 +55,7 @@ def test_undoing_out_of_order_is_found() -> None:
 def test_undoing_while_something_is_in_doubt_is_found() -> None:
     world = played(Befalls("tell", "do", How.LOST_BEFORE))
     at = next(i for i, fact in enumerate(world.facts) if isinstance(fact, facts.NodeFailed))
-    now = world.facts[at].at  # type: ignore[union-attr] # it is a failure
-    back = [facts.RollbackBegan(facts.Cause.ERROR, now), facts.UndoStarted("pay", 1, now)]
+    back = [facts.RollbackBegan(facts.Cause.ERROR, NOW), facts.UndoStarted("pay", 1, NOW)]
     [sentence] = broken(with_facts(world, [*world.facts[: at + 1], *back]))
     assert sentence == ("UndoStarted pay: an effect was undone while another was in doubt")
 

@@ -121,10 +121,8 @@ class Outside:
                 return facts.VerdictGiven(path, proceeded, now)
             case Abort() | RetryFresh() as verdict:
                 return facts.VerdictGiven(path, verdict, now)
-            case None:
+            case _:
                 return facts.VerdictGiven(path, RetryNow() if current.doubt else Abort(), now)
-            case never:
-                assert_never(never)
 
     def _undo_ends(self, run: ImaginedRun, path: str, way: Way | None) -> Fact:
         if way is None or way.has_effect:
