@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from makegood.commerce.place_order import place_order
+from makegood.definition.plan import Kind
 from makegood.errors import InvalidInput
 from makegood.exploring.examples import Examples
 from makegood.exploring.exploration import Exploration, explore
@@ -98,6 +101,24 @@ def test_rounds_that_fail_by_themselves_keep_every_promise() -> None:
     found = explore(shop.parcels)
     assert found.broken == ()
     assert "each[…]/hold still stands: release gave up" in left(found)
+
+
+def test_a_run_that_is_called_is_explored_as_one_unit() -> None:
+    plan = shop.order.plan
+    called = tuple(
+        replace(node, kind=Kind.CHILD, undo=None, compensate=None) if node.path == "pay" else node
+        for node in plan.nodes
+    )
+    calling = dataclasses.replace(shop.order, plan=replace(plan, nodes=called))
+    found = explore(calling, pairs=True)
+    assert found.broken == ()
+    assert {each.what: each.cause for each in found.left if each.node == "pay"} == {
+        "waits for a person: it is a run of its own": ("pay waits for a person",),
+        "still stands: it is a run of its own, and could not be undone": (
+            "tell definitely fails",
+            "the undo of pay waits for a person",
+        ),
+    }
 
 
 def test_what_cannot_be_computed_from_an_example_is_an_example_too() -> None:

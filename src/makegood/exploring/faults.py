@@ -70,6 +70,7 @@ class How(StrEnum):
     LATE_AFTER = "times out every time, though it happens"
     CANNOT_TELL = "cannot tell what happened"
     FINDS_NOTHING = "finds that nothing happened, and gives it up"
+    PARKS = "waits for a person"
     BARS = "finds that nothing happened, and has it done again under a new key"
 
 
@@ -83,6 +84,8 @@ class Way(msgspec.Struct, frozen=True):
     """Whether the effect takes place all the same."""
     takes_its_time: bool = False
     """Whether the timeout has to run out first."""
+    is_parked: bool = False
+    """Whether a child run comes to a stop at which only a person moves it on."""
 
 
 WAYS: dict[How, Way] = {
@@ -100,6 +103,7 @@ WAYS: dict[How, Way] = {
     How.LATE_AFTER_ONCE: Way(LATE, is_once=True, has_effect=True, takes_its_time=True),
     How.LATE_BEFORE: Way(LATE, takes_its_time=True),
     How.LATE_AFTER: Way(LATE, has_effect=True, takes_its_time=True),
+    How.PARKS: Way(LOST, is_parked=True),
     How.CANNOT_TELL: Way(UNDECIDED),
     How.FINDS_NOTHING: Way(NOTHING_LEFT),
     How.BARS: Way(PROVEN),
@@ -142,7 +146,9 @@ def ways_of(node: Node, direction: Direction) -> Sequence[How]:
         case "compensate":
             return _ASKED
         case "undo":
-            assert node.undo is not None, "what is undone declares an undo"
+            if node.undo is None:
+                assert node.kind is Kind.CHILD, "what is undone declares an undo, or is a run"
+                return (How.PARKS,)
             return _SIMPLY if node.undo.local else (*_SIMPLY, *_IN_DOUBT)
         case "do":
             return _ways_forward(node)
@@ -166,10 +172,13 @@ def _ways_forward(node: Node) -> Sequence[How]:
             return _SIMPLY
         case Kind.PURE:
             return (How.CANNOT,)
+        case Kind.CHILD:
+            # What goes wrong within it is explored with its own workflow.
+            return How.FAILS, How.PARKS
         case Kind.NOTE:
             # What cannot be noted is noted as that.
             return ()
-        case Kind.EXPECT | Kind.SWITCH | Kind.SLEEP | Kind.EACH | Kind.REPEAT | Kind.CHILD:
+        case Kind.EXPECT | Kind.SWITCH | Kind.SLEEP | Kind.EACH | Kind.REPEAT:
             # What they come to is a choice, and each of its outcomes is explored by itself.
             return ()
         case _:

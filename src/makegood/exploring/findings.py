@@ -102,8 +102,11 @@ def _unseen(played: Played) -> Iterator[str]:
 def _how(state: RunState, index: int) -> str:
     node, current = state.graph[index], state.nodes[index]
     match current.phase:
+        case Phase.CHILD_PARKED:
+            return "waits for a person: it is a run of its own"
         case Phase.LEFT:
-            assert node.undo is not None, "what is left was to be undone"
+            if node.undo is None:
+                return "still stands: it is a run of its own, and could not be undone"
             if current.undo_doubt:
                 return f"may or may not stand: {node.undo.function} gave no answer"
             return f"still stands: {node.undo.function} gave up"

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, assert_never
 
 from makegood.decision import facts
 from makegood.decision.commands import Compensate, Start, Undo
-from makegood.decision.facts import SkipReason
+from makegood.decision.facts import Cause, EndStatus, ParkReason, SkipReason
+from makegood.decision.state import Phase
 from makegood.definition.plan import Kind
 from makegood.errors import InvalidInput
 from makegood.exploring.choices import case_of, guard_of, items_of, rounds_of
@@ -21,6 +22,7 @@ from makegood.exploring.faults import WAYS, Befalls
 from makegood.runtime.calling.evaluate import evaluate
 from makegood.runtime.calling.failing import as_failure
 from makegood.values.codec import NULL
+from makegood.values.ids import RunId
 from makegood.values.instants import after
 from makegood.values.verdict import Abort, Failure, FailureKind, RetryFresh, RetryNow, Undecided
 
@@ -30,9 +32,11 @@ if TYPE_CHECKING:
     from makegood.decision.commands import Evaluate, Local
     from makegood.decision.facts import Fact
     from makegood.decision.imagined import Body, ImaginedRun
+    from makegood.definition.plan import Node
     from makegood.exploring.choices import Choice
     from makegood.exploring.faults import Direction, Way
     from makegood.exploring.setting import Setting
+    from makegood.values.instants import Instant
 
 __all__ = ["Outside"]
 
@@ -103,8 +107,7 @@ class Outside:
             self.stands.setdefault(node.path, set()).add(body.generation)
         if way is None:
             return facts.NodeDone(node.path, self._setting.result(run.state, body.node), run.now)
-        assert isinstance(way.failure, Failure), "a compensate alone gives a verdict"
-        return facts.NodeFailed(node.path, way.failure, run.now)
+        return facts.NodeFailed(node.path, _failure_of(way), run.now)
 
     def _answers(self, run: ImaginedRun, body: Compensate, way: Way | None) -> Fact:
         """Let a compensate answer truly what it finds under the present key."""
@@ -129,8 +132,36 @@ class Outside:
             self.stands.pop(path, None)
         if way is None:
             return facts.UndoDone(path, run.now)
-        assert isinstance(way.failure, Failure), "a compensate alone gives a verdict"
-        return facts.UndoFailed(path, way.failure, run.now)
+        return facts.UndoFailed(path, _failure_of(way), run.now)
+
+    # What other runs say ------------------------------------------------------------------------
+
+    def child_says(self, run: ImaginedRun, index: int) -> Fact:
+        """Let the run that a node has called, and that is waited for, say how it stands."""
+        node, current = run.state.graph[index], run.state.nodes[index]
+        child = current.child
+        assert child is not None, "a node that waits for a child has called it"
+        is_undone = current.phase is Phase.CHILD_UNDOING
+        way = self._strikes(node.path, "undo" if is_undone else "do")
+        if way is not None and way.is_parked:
+            reason = ParkReason.UNDO_GAVE_UP if is_undone else ParkReason.IN_DOUBT
+            return facts.ChildMoved(node=node.path, run=child, reason=reason, at=run.now)
+        status, cause = EndStatus.COMPLETED, None
+        if is_undone:
+            status, cause = EndStatus.CANCELLED, Cause.REVERSED
+        elif current.child_is_cancelled:
+            status, cause = EndStatus.CANCELLED, Cause.CANCELLED
+        elif way is not None:
+            status, cause = EndStatus.FAILED, Cause.ERROR
+        return facts.ChildEnded(
+            node=node.path,
+            run=child,
+            status=status,
+            cause=cause,
+            result=self._setting.result(run.state, index),
+            failures=() if way is None else (_failure_of(way),),
+            at=run.now,
+        )
 
     # What is done within an append ---------------------------------------------------------------
 
@@ -146,9 +177,8 @@ class Outside:
             done = facts.UndoDone(path, now)
         if way is None:
             return started, done
-        assert isinstance(way.failure, Failure), "a compensate alone gives a verdict"
         failed = facts.NodeFailed if command.direction == "do" else facts.UndoFailed
-        return started, failed(path, way.failure, now)
+        return started, failed(path, _failure_of(way), now)
 
     # What is computed ---------------------------------------------------------------------------
 
@@ -171,11 +201,12 @@ class Outside:
                 return facts.ItemsListed(path, (item,) * many)
             case "until":
                 return self._after_round(run, command)
+            case "call":
+                return _called(node, now)
             case "value":
                 way = self._strikes(path, "do")
                 if way is not None:
-                    assert isinstance(way.failure, Failure), "a compensate alone gives a verdict"
-                    return facts.NodeFailed(path, way.failure, now)
+                    return facts.NodeFailed(path, _failure_of(way), now)
                 return self._from_examples(run, command)
             case _:
                 return self._from_examples(run, command)
@@ -248,6 +279,25 @@ class Outside:
                 return facts.SleepBegan(path, after(now, NAP))
             case _:
                 return facts.NodeDone(path, setting.result(run.state, command.node), now)
+
+
+def _called(node: Node, now: Instant) -> Fact:
+    """Return that a node calls another run, of which nothing but its end is imagined."""
+    return facts.ChildStarted(
+        node=node.path,
+        run=RunId("imagined"),
+        workflow=node.function,
+        fingerprint="",
+        key=node.path,
+        input_hash="",
+        inputs={},
+        at=now,
+    )
+
+
+def _failure_of(way: Way) -> Failure:
+    assert isinstance(way.failure, Failure), "a compensate alone gives a verdict"
+    return way.failure
 
 
 def direction_of(body: Body) -> Direction:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Setting"]
 
-_WITH_BODY = frozenset({Kind.STEP, Kind.QUERY, Kind.LOCAL})
+_GIVING = frozenset({Kind.STEP, Kind.QUERY, Kind.LOCAL, Kind.CHILD})
 
 
 class Setting:
@@ -72,7 +72,7 @@ class Setting:
 
     def _make_results(self, nodes: Sequence[Node], first: int) -> None:
         for place, node in enumerate(nodes, start=first):
-            if node.kind in _WITH_BODY:
+            if node.kind in _GIVING:
                 self._result(place, node.function)
             if node.kind is Kind.EACH:
                 self._of_rounds(place, "given")

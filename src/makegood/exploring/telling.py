@@ -34,6 +34,7 @@ _TOLD = {
     Happening.CHOSEN: "{node} {text}.",
     Happening.ROUNDS: "{node} {text}.",
     Happening.ASLEEP: "{node} sleeps.",
+    Happening.CHILD: "{node}: {text}.",
     Happening.FAILED: "{node} {text}.",
     Happening.SKIPPED: "{node} is {text}.",
     Happening.STUCK: "{node}: {text}.",

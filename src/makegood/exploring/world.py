@@ -67,6 +67,8 @@ def play(setting: Setting, world: World) -> Played:
         if run.work:
             body = next((each for each in run.work if not outside.is_slow(run, each)), run.work[0])
             run.end(body, outside.ends(run, body))
+        elif run.state.family.children:
+            run.turn(outside.child_says(run, run.state.family.children[0]))
         elif not run.pass_time():
             if not is_to_be_reversed or run.state.ended is not EndStatus.COMPLETED:
                 break
