@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from makegood.definition.chain import Chain, Done, chain
     from makegood.definition.flow.branching import switch
     from makegood.definition.flow.failing import expect, fail
+    from makegood.definition.flow.hooking import Hook, hook
     from makegood.definition.flow.looping import Collect, Quorum, each, repeat
     from makegood.definition.flow.noting import note
     from makegood.definition.flow.sleeping import sleep
@@ -144,6 +145,7 @@ __all__ = [
     "Halt",
     "HaltKind",
     "HaltPreview",
+    "Hook",
     "IdempotencyKey",
     "Interceptor",
     "InvalidInput",
@@ -220,6 +222,7 @@ __all__ = [
     "each",
     "expect",
     "fail",
+    "hook",
     "injected",
     "later",
     "lint",
@@ -250,6 +253,10 @@ _ROOMS = {
     "makegood.definition.flow.failing": (
         "expect",
         "fail",
+    ),
+    "makegood.definition.flow.hooking": (
+        "Hook",
+        "hook",
     ),
     "makegood.definition.flow.looping": (
         "Collect",

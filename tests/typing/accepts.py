@@ -48,6 +48,7 @@ from makegood import (
     each,
     expect,
     fail,
+    hook,
     injected,
     note,
     pure,
@@ -193,6 +194,9 @@ def sell(order_id: OrderId, comment: str = "") -> tuple[Receipt, OrderId]:
     assert_type(order, Order)
     expect(order.is_gift, Declined("no gift"), name="gift")
     note("order", (order, {"id": order_id}, 7))
+    screened = hook("screen", order, returns=Payment)
+    assert_type(screened, Payment | None)
+    gift.after(hook("before", order))(order)
     held = hold(order)
     assert_type(held, int)
     payment = take.after(held)(order, note=comment)
@@ -218,6 +222,7 @@ def look(order_id: OrderId) -> Order:
 as_workflow: Workflow[[OrderId], Order] = look
 assert_type(look(OrderId("1")), Call[Order])
 assert_type(sell(OrderId("1"), comment="x"), Call[tuple[Receipt, OrderId]])
+assert_type(sell.bind(screen=take)(OrderId("1")), Call[tuple[Receipt, OrderId]])
 
 as_query: Query[[OrderId], Order] = query(find_without_attempt)
 as_step: Step[[OrderId], Order | None] = step(find_without_attempt, optional=True)

@@ -21,6 +21,7 @@ from makegood import (
     each,
     expect,
     fail,
+    hook,
     injected,
     note,
     pure,
@@ -135,6 +136,8 @@ def wrong(order_id: str, flag: str) -> Payment:
     take.when(order.is_gift, otherwise=order)(order)  # refused: an order is no payment
     expect(order.total, ValueError())  # refused: a number is no flag
     expect(order.is_gift, "not a gift")  # refused: a text is no error
+    take(hook("screen", order, returns=Order))  # refused: what is bound may be nothing
+    find(hook("before", order))  # refused: a hook gives nothing that it does not declare
     note(order)  # refused: a note has a name
     take(note("order", order))  # refused: a note gives nothing
     pure(size)(order.totl)  # refused: there is no such attribute

@@ -10,7 +10,7 @@ read before it is run, and everything that is not in its grammar is found at onc
     value      = a result, an input, a part of one | a constant | a tuple, list or dict of values
     call       = a definition, wired by .named, .after and .when, called with values
                | switch(value, {constant: branch, …}, default=branch) | sleep(…) | fail(…)
-               | note(name, value)
+               | note(name, value) | hook(name, value, …)
                | each(value, round) | repeat(round, value, until=…)
     branch     = a lambda of a value | the name of a part; a round is one with a parameter
     definition = step(…), query(…), pure(…), or a name for one
@@ -33,6 +33,7 @@ from typing import assert_never
 
 from makegood.definition.flow.branching import switch
 from makegood.definition.flow.failing import expect, fail
+from makegood.definition.flow.hooking import hook
 from makegood.definition.flow.looping import each, repeat
 from makegood.definition.flow.noting import note
 from makegood.definition.flow.sleeping import Sleep
@@ -380,7 +381,7 @@ class _Reading:
         if value is each or value is repeat:
             return self._rounds(call)
         given = self._given(call)
-        if isinstance(value, Step | Query | Pure | Sleep) or value is fail:
+        if isinstance(value, Step | Query | Pure | Sleep) or value is fail or value is hook:
             return Result()
         if value is expect or value is note:
             return Written()

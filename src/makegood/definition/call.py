@@ -22,19 +22,22 @@ from typing import (
 
 from makegood.definition.reading.binding import bind
 from makegood.definition.reading.fit import UNKNOWN, members, type_name
-from makegood.errors import InvalidInput, PayloadTooLarge
+from makegood.definition.reading.place import caller
+from makegood.errors import DefinitionError, InvalidInput, PayloadTooLarge
 from makegood.values.codec import Codec, writes_json
 from makegood.values.limits import PAYLOAD_BYTES_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from msgspec import Raw
 
     from makegood.definition.code import Code
+    from makegood.definition.flow.hooking import Hook
     from makegood.definition.lint.finding import Finding
     from makegood.definition.plan import Plan
     from makegood.definition.reading.signature import Parameter, Signature
+    from makegood.definition.step import Query, Step
 
 __all__ = ["Call", "Door", "Workflow", "uncalled"]
 
@@ -57,6 +60,10 @@ class Workflow(Generic[P, R]):
     findings: tuple[Finding, ...]
     """What looks wrong, and which of it is allowed for a reason; see `lint`."""
     door: Door
+    hooks: tuple[Hook, ...] = ()
+    """Where its body leaves room for steps, in the order of the body; see `bind`."""
+    rebound: Callable[[Mapping[str, object]], Workflow[P, R]] | None = None
+    """Declares it once more with these in its hooks; None for a chain, which has none."""
 
     @property
     def name(self) -> str:
@@ -67,6 +74,21 @@ class Workflow(Generic[P, R]):
         """Return a call with these inputs; raise `InvalidInput` when they do not fit."""
         given, input_hash = self.door.admit(args, kwargs)
         return Call(workflow=cast("Workflow[..., R]", self), input=given, input_hash=input_hash)
+
+    # Any: a step takes and returns whatever it declares; whether it fits is found out here.
+    def bind(self, **handlers: Step[..., Any] | Query[..., Any]) -> Workflow[P, R]:
+        """Return this workflow with steps in its hooks, by their names; this one stays as it is.
+
+        Each hook takes one step, which is then a node like any other: it is recorded, retried and
+        undone, and the new workflow has a fingerprint of its own. Serve the one or the other.
+
+        Raises `DefinitionError` for a hook that there is not, one that has a step already, and a
+        step that does not fit.
+        """
+        if self.rebound is None:
+            message = f"{caller()}: `{self.name}` is a chain, which has no hooks; add a link to it"
+            raise DefinitionError(message)
+        return self.rebound(handlers)
 
     # Any: each takes and returns whatever it declares.
     def children(self) -> tuple[Workflow[..., Any], ...]:

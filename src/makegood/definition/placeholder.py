@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 
 import msgspec
 
-from makegood.definition.plan import BLOCK_SPAN, FromInput, FromNode, FromRound
+from makegood.definition.plan import BLOCK_SPAN, Constant, FromInput, FromNode, FromRound
 from makegood.definition.reading.parts import NoSuchPart, attribute_of, item_of
 from makegood.definition.reading.place import caller
 from makegood.errors import DefinitionError
@@ -33,17 +33,19 @@ class Reference:
 
     trace: object
     """The declaration that it belongs to."""
-    source: FromInput | FromNode | FromRound
+    source: FromInput | FromNode | FromRound | Constant
     type: TypeForm
     text: str
     """How messages call it, such as `order.total`."""
     whole: Read
     """Reads the input or result that it is, or is a part of."""
+    behind: int | None = None
+    """A node that it comes after though it takes nothing of it: what is bound to a hook."""
 
     @property
     def node(self) -> int | None:
         """The number of the node that it comes from; None for an input, and for an item."""
-        return self.source.node if isinstance(self.source, FromNode) else None
+        return self.source.node if isinstance(self.source, FromNode) else self.behind
 
     @property
     def block(self) -> int:
@@ -51,6 +53,8 @@ class Reference:
         match self.source:
             case FromInput():
                 return 0
+            case Constant():
+                return 0 if self.behind is None else self.behind // BLOCK_SPAN
             case FromNode(node=node):
                 return node // BLOCK_SPAN
             case FromRound(block=block):
@@ -125,6 +129,7 @@ class Placeholder:
             message = f"{caller()}: `{reference.text}{text}` does not exist: {error}"
             raise DefinitionError(message) from None
         source = reference.source
+        assert not isinstance(source, Constant), "None has no parts"
         path = (*source.path, part)
         return Placeholder(
             Reference(

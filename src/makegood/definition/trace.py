@@ -49,9 +49,18 @@ from makegood.values.limits import NODES_PER_PLAN_MAX
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from makegood.definition.flow.hooking import Hook
     from makegood.definition.reading.signature import Parameter
 
-__all__ = ["NOTHING_INSTEAD", "UNWIRED", "Trace", "Traced", "Wiring", "current_trace", "guarded"]
+__all__ = [
+    "NOTHING_INSTEAD",
+    "UNWIRED",
+    "Trace",
+    "Traced",
+    "Wiring",
+    "current_trace",
+    "guarded",
+]
 
 _current: ContextVar[Trace | None] = ContextVar("makegood_trace", default=None)
 
@@ -92,8 +101,13 @@ def guarded(wiring: Wiring, flag: object, otherwise: object) -> Wiring:
 class Trace:
     """What a body has asked for so far."""
 
-    def __init__(self, workflow: str) -> None:
+    def __init__(self, workflow: str, bound: Mapping[str, Recipe] | None = None) -> None:
         self.workflow: str = workflow
+        self.bound = bound or {}
+        """What is bound to its hooks, by their names."""
+        self.hooks: dict[str, Hook] = {}
+        self.offered: set[str] = set()
+        """The inputs that its hooks are given."""
         self.origins: dict[int, Origin] = {}
         """Where each node came from, by its number."""
         self.frame = Frame()
@@ -184,7 +198,8 @@ class Trace:
             self._take_pivot(path)
         needs: set[int] = set()
         arguments, readers = self._arguments(path, recipe, args, kwargs, needs)
-        needs.update(self._waited_for(path, result) for result in wiring.after)
+        behind = (self._waited_for(path, result) for result in wiring.after)
+        needs.update(number for number in behind if number is not None)
         guard = self._guard(path, wiring.when, needs)
         kind = recipe.signature.returns
         otherwise = self._otherwise(path, kind, wiring.otherwise, needs)
@@ -360,7 +375,7 @@ class Trace:
             needs.add(reference.node)
         self._require_in_sight(reference, where)
         read = reference.whole
-        if reference.source.path:
+        if not isinstance(reference.source, Constant) and reference.source.path:
             read = read_inside(read, reference.source.path, f"`{reference.text}` for {where}")
         return Traced(source=reference.source, type=reference.type, read=read)
 
@@ -428,7 +443,7 @@ class Trace:
             raise DefinitionError(message)
         return given
 
-    def _waited_for(self, path: str, result: object) -> int:
+    def _waited_for(self, path: str, result: object) -> int | None:
         if not is_placeholder(result):
             message = (
                 f"{caller()}: `{path}`.after(…) is given {result!r:.80}; give it the result of "
@@ -437,7 +452,7 @@ class Trace:
             raise DefinitionError(message)
         self.placed(result, f"`{path}`.after(…)")
         node = reveal(result).node
-        if node is None:
+        if node is None and not isinstance(reveal(result).source, Constant):
             message = (
                 f"{caller()}: `{path}`.after(…) is given the input `{reveal(result).text}`, "
                 "which is there from the start; give it the result of a step"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 import msgspec
@@ -11,6 +12,7 @@ from makegood.definition.body import read_body
 from makegood.definition.call import Call, Door, Workflow
 from makegood.definition.code import Code
 from makegood.definition.flow.frame import fed
+from makegood.definition.flow.hooking import handlers_of
 from makegood.definition.lint.linting import findings_of
 from makegood.definition.lint.rules import misallowed
 from makegood.definition.lint.subject import Subject
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import timedelta
 
+    from makegood.definition.recipe import Recipe
 
 __all__ = ["Call", "Workflow", "workflow", "workflow_of"]
 
@@ -71,6 +74,7 @@ def _declare(
     deadline: timedelta | None,
     strict: bool,
     allow: Mapping[str, str],
+    bound: Mapping[str, Recipe] | None = None,
 ) -> Workflow[P, R]:
     signature = read_signature(function)
     problems = [*signature.problems, *signature.uncarried()]
@@ -78,10 +82,16 @@ def _declare(
     problems += read_body(function)
     if problems:
         raise DefinitionError(*problems)
-    trace = Trace(signature.name)
+    trace = Trace(signature.name, bound)
     returned = trace.run(function, signature.parameters)
     made = workflow_of(signature, trace, returned, deadline=deadline, strict=strict, allow=allow)
-    return cast("Workflow[P, R]", made)
+
+    def rebound(handlers: Mapping[str, object]) -> Workflow[P, R]:
+        found = handlers_of(signature.name, made.hooks, handlers)
+        together = {**(bound or {}), **found}
+        return _declare(function, deadline=deadline, strict=strict, allow=allow, bound=together)
+
+    return replace(cast("Workflow[P, R]", made), rebound=rebound)
 
 
 # Any: the signature says at run time what the workflow takes and returns.
@@ -100,7 +110,9 @@ def workflow_of(
         raise DefinitionError(*problems)
     door = _door(signature)
     plan = _plan(signature, trace, returned, deadline=deadline, strict=strict)
-    subject = Subject(plan=plan, place=signature.place, origins=trace.origins)
+    subject = Subject(
+        plan=plan, place=signature.place, origins=trace.origins, offered=trace.offered
+    )
     findings = findings_of(subject, allow)
     problems = [*_wrong_result(signature, returned), *_empty(signature, trace)]
     if strict:
@@ -112,7 +124,14 @@ def workflow_of(
         result=returned.read,
         result_codec=codec_of(signature.returns),
     )
-    return Workflow(plan=plan, code=code, signature=signature, findings=findings, door=door)
+    return Workflow(
+        plan=plan,
+        code=code,
+        signature=signature,
+        findings=findings,
+        door=door,
+        hooks=tuple(trace.hooks.values()),
+    )
 
 
 def _unfit(

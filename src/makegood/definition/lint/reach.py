@@ -36,6 +36,7 @@ def is_unused(subject: Subject) -> Iterator[Found]:
     plan = subject.plan
     used = {source.name for whole in _taken_by(plan.nodes) for source in _within(whole)}
     used.update(source.name for source in _within(plan.returns))
+    used.update(subject.offered)
     for item in plan.inputs:
         if item.name not in used:
             yield Found(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from makegood.definition.plan import BLOCK_SPAN, Kind, Node, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from makegood.definition.reading.fit import TypeForm
     from makegood.definition.reading.place import Place
@@ -66,6 +66,8 @@ class Subject:
     """Where its body begins."""
     origins: Mapping[int, Origin]
     """By the numbers of the nodes."""
+    offered: Collection[str] = ()
+    """The inputs that its hooks are given, whether anything is bound to them or not."""
 
     @cached_property
     def nodes(self) -> tuple[Seen, ...]:
