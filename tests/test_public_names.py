@@ -13,6 +13,7 @@ PUBLIC: dict[str, frozenset[str]] = {
         {
             "Abort",
             "Attempt",
+            "Breaker",
             "Call",
             "Carrier",
             "Chain",
@@ -69,6 +70,7 @@ PUBLIC: dict[str, frozenset[str]] = {
             "Query",
             "Quorum",
             "QuorumMissed",
+            "Rate",
             "Record",
             "RemoteError",
             "Retry",
@@ -84,6 +86,7 @@ PUBLIC: dict[str, frozenset[str]] = {
             "RunParked",
             "RunReport",
             "RunRow",
+            "Service",
             "ServiceError",
             "Settled",
             "Settlement",

@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from makegood.runtime.operator import Operator, ParkedRun, RunHistory, Stuck
     from makegood.runtime.outcome import Outcome
     from makegood.runtime.ports import Carrier, Event, Executor, Interceptor, Invocation, Observer
+    from makegood.runtime.protecting.policy import Breaker, Rate, Service
     from makegood.runtime.report import (
         NodeReport,
         RunReport,
@@ -119,6 +120,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Abort",
     "Attempt",
+    "Breaker",
     "Call",
     "Carrier",
     "Chain",
@@ -175,6 +177,7 @@ __all__ = [
     "Query",
     "Quorum",
     "QuorumMissed",
+    "Rate",
     "Record",
     "RemoteError",
     "Retry",
@@ -190,6 +193,7 @@ __all__ = [
     "RunParked",
     "RunReport",
     "RunRow",
+    "Service",
     "ServiceError",
     "Settled",
     "Settlement",
@@ -348,6 +352,11 @@ _ROOMS = {
         "Interceptor",
         "Invocation",
         "Observer",
+    ),
+    "makegood.runtime.protecting.policy": (
+        "Breaker",
+        "Rate",
+        "Service",
     ),
     "makegood.runtime.report": (
         "NodeReport",

@@ -44,3 +44,15 @@ def test_the_story_says_which_service_is_waited_for_and_until_when() -> None:
     assert isinstance(waiting, Happened)
     assert (waiting.what, waiting.node) == (Happening.DELAYED, "pay")
     assert story_of(story, "pay").standing is Standing.WAITING
+
+
+def test_what_had_no_turn_before_its_engine_closed_is_told_as_stopped() -> None:
+    run = Run(plan_of(step("pay", services=("Bank",))))
+    run.work.clear()
+    run.turn(facts.NodeDelayed("pay", "do", 1, "Bank", run.now, run.now))
+
+    assert lines(told(run))[1:] == [
+        "+0 pay: attempt 1 stopped after 0 ms: it is not wanted any more",
+        "+0 pay: it had no turn at Bank before its engine closed",
+        "+0 pay: attempt 1 is at work",
+    ]

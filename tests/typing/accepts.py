@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from makegood import (
     Abort,
     Attempt,
+    Breaker,
     Call,
     Chain,
     Collect,
@@ -30,11 +31,13 @@ from makegood import (
     Pure,
     Query,
     Quorum,
+    Rate,
     Record,
     Retry,
     RetryNow,
     Run,
     RunInfo,
+    Service,
     Step,
     Succeeded,
     Transaction,
@@ -365,3 +368,9 @@ def explore_imagined() -> None:
 async def explore_for_real() -> None:
     found = await testing.explore_for_real(look(OrderId("1")), services=dict)
     assert_type(found, testing.Exploration)
+
+
+def protected(gateway: Gateway) -> dict[type, object]:
+    service = Service(gateway, at_once=20, rate=Rate(100), breaker=Breaker(failures=3))
+    assert_type(service, Service[Gateway])
+    return {Gateway: service}

@@ -11,12 +11,15 @@ import sqlalchemy.orm
 
 from makegood import (
     Abort,
+    Breaker,
     Engine,
     Failure,
     IdempotencyKey,
     Proceed,
+    Rate,
     Record,
     Retry,
+    Service,
     chain,
     each,
     expect,
@@ -117,6 +120,9 @@ step(charge, timeout=30)  # refused: a timeout is a timedelta
 step(charge, retry=3)  # refused: a retry is a Retry
 query(find_order, undo=cancel)  # refused: a query has nothing to undo
 Retry(on=int)  # refused: int is no exception
+Breaker(5)  # refused: failures are named
+Rate(100, per=1)  # refused: a time is a timedelta
+Service("gateway", rate=100)  # refused: a rate is a Rate
 Retry(3)  # refused: attempts are named
 Retry(delay=1.5)  # refused: a delay is a timedelta
 

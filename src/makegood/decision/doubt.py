@@ -68,7 +68,7 @@ _WORTH_AGAIN = frozenset({FailureKind.TRANSIENT, FailureKind.IN_DOUBT})
 
 def settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decision:
     """Decide about every node whose outcome or due time calls for it, in the order of the plan."""
-    due = [index for index, instant in state.timers.items() if instant <= now]
+    due = state.due_at(now)
     if not state.todo and not due:
         return _NOTHING
     is_turning = is_turning_back(plan, state)

@@ -19,7 +19,7 @@ from makegood.decision.folds import (
     of_run,
     of_undo,
 )
-from makegood.decision.state import IN_FLIGHT, Phase, RunState
+from makegood.decision.state import AT_WORK, IN_FLIGHT, Phase, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -66,6 +66,9 @@ def expects(state: RunState, fact: Fact) -> bool:
             return state.nodes[state.positions[fact.node]].phase is Phase.ASKING
         case facts.UndoDone() | facts.UndoFailed():
             return state.nodes[state.positions[fact.node]].phase is Phase.UNDOING
+        case facts.NodeDelayed():
+            # As an outcome: what waited for its turn at a service is handed back.
+            return state.nodes[state.positions[fact.node]].phase is AT_WORK[fact.direction]
         case facts.Recorded():
             return state.nodes[state.positions[fact.node]].phase in IN_FLIGHT
         case _:

@@ -30,7 +30,7 @@ def begin(state: RunState, now: Instant) -> Decision:
     else begins. A child begins like a step, though what it is given is computed here.
     """
     # What is due and still waits here has definitely failed: doubt is settled before.
-    due = [index for index, instant in state.timers.items() if instant <= now]
+    due = state.due_at(now)
     if not state.ready and not due:
         return _NOTHING
     added: list[Fact] = []

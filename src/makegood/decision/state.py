@@ -78,7 +78,14 @@ class Phase(IntEnum):
     AWAITING = 31  # Somebody outside, or a due time.
 
 
-IN_FLIGHT = frozenset({Phase.RUNNING, Phase.ASKING, Phase.UNDOING})
+AT_WORK: dict[str, Phase] = {
+    "do": Phase.RUNNING,
+    "compensate": Phase.ASKING,
+    "undo": Phase.UNDOING,
+}
+"""The phase in which each body of a node's is at work."""
+
+IN_FLIGHT = frozenset(AT_WORK.values())
 """Phases in which a body of the user's is at work."""
 
 TIMED = frozenset({Phase.RETRYING, Phase.ASK_AGAIN, Phase.UNDO_AGAIN, Phase.ASLEEP, Phase.AWAITING})
@@ -112,6 +119,7 @@ class NodeState:
         "answered_at",
         "asked",
         "attempt",
+        "awaits",
         "began_at",
         "case",
         "child",
@@ -178,6 +186,8 @@ class NodeState:
         """The last failure of its body, or that its worker died."""
         self.next_attempt: int | None = None
         """Which attempt of its body, undo or compensate is begun next, where one was delayed."""
+        self.awaits: str | None = None
+        """The service for whose halt it was delayed."""
         self.recorded: Raw | None = None
         """What its `Record` stored last, under the present key."""
         self.asked: int = 0
@@ -404,6 +414,17 @@ class RunState:
         self.ended_at: Instant | None = None
         self.cause: Cause | None = None
         self.rollback: Rollback | None = None
+
+    def due_at(self, now: Instant) -> list[int]:
+        """Return the nodes whose time has come, and those whose service is halted no more."""
+        return [
+            index
+            for index, instant in self.timers.items()
+            if instant <= now or self._is_let_go(self.nodes[index].awaits)
+        ]
+
+    def _is_let_go(self, awaited: str | None) -> bool:
+        return awaited is not None and awaited not in self.halted
 
     def inputs_of(self, index: int) -> Mapping[str, Raw]:
         """Return the inputs that a node can see: the run's, and those of its rounds."""

@@ -277,7 +277,7 @@ class Teller:
         path = fact.node
         match fact:
             case facts.Guarded() | facts.NodeDelayed() | facts.Recorded():
-                self._add(*words.on_the_way(fact), path)
+                self._tell_on_the_way(fact)
             case (
                 facts.Chosen()
                 | facts.SleepBegan()
@@ -299,11 +299,9 @@ class Teller:
                 else:
                     is_alone = self.state.is_in_failing_round(self.state.positions[path])
                     whole = "its round" if is_alone else "the run"
-                    text = f"not tried again: {whole} goes back"
-                    self._conclude(path, Happening.STOPPED, text)
+                    self._conclude(path, Happening.STOPPED, f"not tried again: {whole} goes back")
             case facts.NodeGaveUp():
-                text = "definitely failed: nothing of it is left"
-                self._conclude(path, Happening.GAVE_UP, text)
+                self._conclude(path, Happening.GAVE_UP, "definitely failed: nothing of it is left")
             case facts.NodeStuck():
                 why = "nobody can say whether it happened"
                 text = f"{why}, and nothing more can be asked or tried"
@@ -323,6 +321,11 @@ class Teller:
                 self._tell_settlement(fact)
             case _:
                 assert_never(fact)
+
+    def _tell_on_the_way(self, fact: facts.Guarded | facts.NodeDelayed | facts.Recorded) -> None:
+        if isinstance(fact, facts.NodeDelayed) and (fact.node, fact.direction) in self._at_work:
+            self._end(fact.node, fact.direction, Ending.STOPPED)
+        self._add(*words.on_the_way(fact), fact.node)
 
     def _tell_of_flow(self, fact: OfFlow) -> None:
         path = fact.node

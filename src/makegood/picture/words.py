@@ -132,6 +132,9 @@ def on_the_way(fact: Guarded | NodeDelayed | Recorded) -> tuple[Happening, str]:
             return Happening.RECORDED, "stored what its undo will need"
         case NodeDelayed():
             what = {"do": "it", "undo": "its undo", "compensate": "its compensate"}[fact.direction]
+            if fact.due <= fact.at:
+                said = f"{what} had no turn at {fact.service} before its engine closed"
+                return Happening.DELAYED, said
             again = moment(as_datetime(fact.due), as_datetime(fact.at))
             said = f"{fact.service} is halted: {what} is not begun; looked at again at {again}"
             return Happening.DELAYED, said

@@ -76,7 +76,8 @@ class Engine:
     back, so that the next engine goes on where this one stopped.
 
     `journal` is an address (`sqlite:///orders.journal`, `memory://`) or a journal. `services`
-    are found by the annotated type of `injected` parameters. With `work=False` the engine only
+    are found by the annotated type of `injected` parameters; a `Service` around one of them says
+    how it is protected. With `work=False` the engine only
     starts, asks and reads; another process does the work. `name` is what people call the engine
     when they halt it; several engines may share one.
 
@@ -103,7 +104,6 @@ class Engine:
         ids: Ids | None = None,
         decide: Decide = decide,
     ) -> None:
-        self._services = dict(services or {})
         self._extensions = tuple(extensions)
         self._works = work
         self._served: dict[str, Served] = {}
@@ -119,6 +119,7 @@ class Engine:
             interceptors=interceptors,
             carriers=carriers,
             decide=decide,
+            services=services or {},
         )
         self._worker = Worker(self._shell, self._served)
         self._shell.on_ring(self._worker.ring)
@@ -150,7 +151,12 @@ class Engine:
     def is_at_rest(self) -> bool:
         """Whether no body is at work here and no append is in flight: only time moves on."""
         shell = self._shell
-        asking = (self._worker.is_asking, self._relay.is_asking, shell.waiting.is_asking)
+        asking = (
+            self._worker.is_asking,
+            self._relay.is_asking,
+            shell.waiting.is_asking,
+            shell.guards.is_asking,
+        )
         is_answer_owed = any(asking) or shell.questions > 0
         if is_answer_owed or shell.performer.at_work > 0:
             return False
@@ -186,12 +192,14 @@ class Engine:
         try:
             await self._worker.stop()
             shell.is_draining = True
+            shell.performer.hand_back()
             await shell.settle()
             await shell.performer.close()
             await shell.settle()
             await self._relay.stop()
             await shell.hand_back()
         finally:
+            await shell.guards.close()
             await shell.waiting.close()
             await shell.journal.close()
 
@@ -213,7 +221,7 @@ class Engine:
 
         Raises `ServiceError` when a service that they need is missing or ambiguous.
         """
-        served = serve_all(workflows, self._services, runs_active_max=runs_active_max)
+        served = serve_all(workflows, self._shell.guards.services, runs_active_max=runs_active_max)
         names = {item.name: item.plan.fingerprint for item in self._served.values()}
         for item in served:
             if names.setdefault(item.name, item.plan.fingerprint) != item.plan.fingerprint:

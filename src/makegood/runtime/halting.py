@@ -65,9 +65,11 @@ class Halts:
         """Say whether nothing at all may go on here."""
         return self._of(HaltKind.ENGINE, self._engine) or self._of(HaltKind.ENGINE, EVERY_ENGINE)
 
-    def holds_service(self, name: str) -> bool:
-        """Say whether nothing may be begun that is given a service."""
-        return self._of(HaltKind.SERVICE, name)
+    def of_services(self) -> tuple[Halt, ...]:
+        """Return the newest halt of every service, whether it stands or not."""
+        if not self.known:
+            return ()
+        return tuple(halt for halt in self.known if halt.kind is HaltKind.SERVICE)
 
     def _of(self, kind: HaltKind, name: str) -> bool:
         now = self._now()

@@ -15,11 +15,12 @@ from makegood.runtime.calling.perform import Performer
 from makegood.runtime.clock import pause
 from makegood.runtime.halting import Halts
 from makegood.runtime.observing.carrying import Carriers
+from makegood.runtime.protecting.guard import Guards
 from makegood.runtime.telemetry import Telemetry, log
 from makegood.values.instants import after
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from makegood.definition.plan import Plan
     from makegood.journal.protocol import Append, History, Journal
@@ -57,6 +58,7 @@ class Shell:
         interceptors: Sequence[Interceptor],
         carriers: Sequence[Carrier],
         decide: Decide,
+        services: Mapping[type, object],
     ) -> None:
         self.journal = journal
         self.decide = decide
@@ -78,6 +80,8 @@ class Shell:
         """How many answers the journal owes to callers."""
         self.halts = Halts(journal, engine=name, now=clock.now, age_max=config.poll_max)
         """What is halted on the store."""
+        self.guards = Guards(self, services)
+        """The services, and what may be begun of them."""
         self.is_draining = False
         """The engine is closing: outcomes are still recorded, nothing new is decided."""
         self.failure: StoreError | None = None
@@ -144,6 +148,11 @@ class Shell:
         """Tell whoever claims runs here to look at once."""
         if self._doorbell is not None:
             self._doorbell()
+
+    def look_up(self) -> None:
+        """Let the runs that are held here know that what is halted has changed."""
+        for turn in list(self.active.values()):
+            turn.look_up()
 
     async def answer(self, question: Awaitable[T]) -> T:
         """Await an answer of the journal, and be no longer at rest until it is there."""

@@ -209,8 +209,7 @@ class Worker:
         if standing == self._halted:
             return
         self._halted = standing
-        for turn in list(self._shell.active.values()):
-            turn.look_up()
+        self._shell.look_up()
 
     async def _lease(self, room: Mapping[str, int], limit: int) -> Leases:
         """Claim what is due, as far as there is room, and wake those that were posted to."""

@@ -80,6 +80,26 @@ def test_a_halt_that_is_made_longer_is_waited_for_again() -> None:
     assert (run.at_work, run.node("pay").attempt) == (["pay"], 1)
 
 
+def test_a_halt_that_is_lifted_early_is_waited_for_no_longer() -> None:
+    run = Run(
+        plan_of(
+            step("hold", undo=True, services=BANK),
+            step("pay", "hold", services=BANK, compensate=True),
+        ),
+        {"pay": [IN_DOUBT]},
+    )
+    for expected in ("pay", "pay ask", "hold undo"):
+        halted(run, HOUR)
+        run.end(run.work[0])
+        assert (run.at_work, run.waits) == ([], HOUR)
+
+        run.halts.clear()
+        run.turn()
+
+        assert run.at_work == [expected]
+    assert run.now == START_AT
+
+
 def test_a_retry_waits_too_and_no_attempt_is_used() -> None:
     run = Run(plan_of(step("pay", services=BANK)), {"pay": [TRANSIENT, TRANSIENT, DONE]})
     run.end("pay")
@@ -212,6 +232,35 @@ def test_the_deadline_of_the_run_passes_all_the_same() -> None:
     run.pass_time()
 
     assert (run.state.status, run.state.cause) == ("failed", facts.Cause.DEADLINE)
+
+
+@pytest.mark.parametrize("is_turning", [False, True])
+def test_what_had_its_intent_and_no_turn_is_handed_back_in_no_doubt(
+    is_turning: bool,  # noqa: FBT001 - one of two ways
+) -> None:
+    run = Run(plan_of(step("hold"), step("pay")), {"hold": [DECLINED]})
+    handed_back = facts.NodeDelayed("pay", "do", 1, "Bank", run.now, run.now)
+    if is_turning:
+        run.end("hold")
+
+    run.work = [body for body in run.work if run.name_of(body) != "pay"]
+    run.turn(handed_back)
+
+    assert not run.node("pay").doubt
+    if is_turning:
+        assert (run.state.status, run.names(facts.NodeStopped)) == ("failed", ["pay"])
+    else:
+        assert (run.at_work, run.node("pay").attempt) == (["hold", "pay"], 1)
+
+
+def test_what_is_handed_back_after_its_end_is_dropped() -> None:
+    run = Run(plan_of(step("pay")))
+    run.end("pay")
+    stored = len(run.history)
+
+    run.turn(facts.NodeDelayed("pay", "do", 1, "Bank", run.now, run.now))
+
+    assert (len(run.history), run.state.status) == (stored, "completed")
 
 
 def test_the_wait_is_folded_from_its_fact_alone() -> None:

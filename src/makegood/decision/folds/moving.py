@@ -42,7 +42,7 @@ def at(state: RunState, path: str) -> tuple[int, NodeState]:
 def leave(state: RunState, index: int, node: NodeState) -> None:
     """Take the node off the worklist of the phase that it leaves."""
     phase = node.phase
-    node.next_attempt = None
+    node.next_attempt = node.awaits = None
     if phase in IN_FLIGHT:
         state.in_flight -= 1
     elif phase is Phase.READY:

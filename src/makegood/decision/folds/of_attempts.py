@@ -45,6 +45,7 @@ def _node_delayed(state: RunState, fact: facts.NodeDelayed) -> None:
     leave(state, index, node)
     node.phase = _DELAYED[fact.direction]
     node.next_attempt = fact.attempt
+    node.awaits = fact.service
     state.timers[index] = fact.due
 
 

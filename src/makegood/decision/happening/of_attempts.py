@@ -44,7 +44,11 @@ class Recorded(msgspec.Struct, frozen=True, tag="recorded", gc=False):
 
 
 class NodeDelayed(msgspec.Struct, frozen=True, tag="node_delayed", gc=False):
-    """Its body, its undo or its compensate is not begun: a service that it is given is halted."""
+    """Its body, its undo or its compensate is not begun: a service that it is given is halted.
+
+    Or it had its intent, waited for its turn at the service, and was not begun when its engine
+    closed.
+    """
 
     node: str
     direction: Literal["do", "undo", "compensate"]

@@ -93,4 +93,5 @@ def _check_name(kind: HaltKind, name: str) -> None:
 async def _tell(shell: Shell) -> None:
     """Let this engine see it at once; others look within their poll."""
     await shell.answer(shell.halts.look_now())
+    shell.look_up()
     shell.ring_worker()

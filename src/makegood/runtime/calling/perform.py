@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from makegood.runtime.calling.jobs import Job
     from makegood.runtime.config import Config
     from makegood.runtime.ports import Clock, Interceptor
+    from makegood.runtime.protecting.gate import Gate
 
 __all__ = ["Arrival", "Performer", "failed", "outcome_of"]
 
@@ -70,6 +71,8 @@ class Performer:
         self._at_work: set[Job] = set()
         self._queue: deque[tuple[Job, Instant]] = deque()
         """What waits for room, and since when."""
+        self._gates: dict[Gate, str] = {}
+        """Where something has waited, and the name of the service behind it."""
         self._stopping: set[asyncio.Task[None]] = set()
         """Bodies whose outcome is no longer wanted and that have not ended yet."""
         self._is_closed = False
@@ -88,14 +91,23 @@ class Performer:
     def begin(self, job: Job, deliver: Callable[[Arrival], None]) -> None:
         """Run a job as soon as there is room for it, and deliver its arrival."""
         job.deliver = deliver
-        if len(self._at_work) < self._config.steps_at_once_max and not self._is_closed:
-            self._launch(job)
-        else:
-            self._queue.append((job, self._clock.now()))
+        self._admit(job, self._clock.now())
+
+    def hand_back(self) -> None:
+        """Report what waits for its turn at a service as not begun: it is in no doubt."""
+        now = self._clock.now()
+        for gate, service in self._gates.items():
+            waiting, gate.waiting = gate.waiting, {}
+            for job in waiting:
+                wait = facts.NodeDelayed(job.path, job.direction, job.attempt, service, now, now)
+                self._report(job, Arrival(job.path, wait))
 
     def stop(self, job: Job) -> None:
         """Cancel a job whose outcome is no longer wanted."""
         job.is_stopped = job.is_reported = True
+        for guard in job.bound.guards:
+            if guard.gate is not None:
+                guard.gate.waiting.pop(job, None)
         if job.task is not None:
             job.task.cancel()
             self._stopping.add(job.task)
@@ -107,6 +119,8 @@ class Performer:
         """Begin nothing more, cancel what is still at work, and wait until that has ended."""
         self._is_closed = True
         self._queue.clear()
+        for gate in self._gates:
+            gate.close()
         late = {job.task for job in self._at_work if job.task is not None}
         for task in late:
             task.cancel()
@@ -117,6 +131,45 @@ class Performer:
             if deaf:
                 log.warning("%d bodies ignore their cancellation and are left behind", len(deaf))
         self._timeouts.close()
+
+    def _admit(self, job: Job, since: Instant) -> None:
+        """Run a job that waits since then, or let it wait on: in the engine or at a gate."""
+        now = self._clock.now()
+        if len(self._at_work) >= self._config.steps_at_once_max or self._is_closed:
+            self._queue.append((job, since))
+            return
+        gates = [(guard.gate, guard) for guard in job.bound.guards if guard.gate is not None]
+        for gate, guard in gates:
+            if not gate.is_open(now):
+                self._gates[gate] = guard.names[0]
+                gate.waiting[job] = since
+                self._arm(gate, now)
+                return
+        for gate, _guard in gates:
+            gate.enter(now)
+        if job.until is not None:
+            # Time spent waiting is not the body's: it would be cancelled at once.
+            job.until = Instant(job.until + now - since)
+        self._launch(job)
+
+    def _arm(self, gate: Gate, now: Instant) -> None:
+        """See to it that somebody looks when a gate's rate lets the next one in."""
+        opens = gate.opens_at(now)
+        if opens is not None and gate.timer is None:
+            gate.timer = self._clock.call_at(opens, lambda: self._ring(gate))
+
+    def _ring(self, gate: Gate) -> None:
+        gate.timer = None
+        self._let_in(gate)
+
+    def _let_in(self, gate: Gate) -> None:
+        """Let those in that wait at a gate, in order, as far as it is open."""
+        now = self._clock.now()
+        while gate.waiting and gate.is_open(now):
+            job = next(iter(gate.waiting))
+            self._admit(job, gate.waiting.pop(job))
+        if gate.waiting:
+            self._arm(gate, now)
 
     def _launch(self, job: Job) -> None:
         self._at_work.add(job)
@@ -135,15 +188,14 @@ class Performer:
             return
         self._at_work.remove(job)
         self._timeouts.clear(job)
-        while self._queue:
+        for guard in job.bound.guards:
+            if guard.gate is not None:
+                guard.gate.leave()
+                self._let_in(guard.gate)
+        while self._queue and len(self._at_work) < self._config.steps_at_once_max:
             waiting, since = self._queue.popleft()
-            if waiting.is_stopped:
-                continue
-            if waiting.until is not None:
-                # Time spent in the queue is not the body's: it would be cancelled at once.
-                waiting.until = Instant(waiting.until + self._clock.now() - since)
-            self._launch(waiting)
-            return
+            if not waiting.is_stopped:
+                self._admit(waiting, since)
 
     async def _work(self, job: Job) -> None:
         try:
@@ -171,6 +223,8 @@ class Performer:
         if not job.is_reported:
             job.is_reported = True
             assert job.deliver is not None
+            for guard in job.bound.guards:
+                guard.ends(arrival.fact)
             job.deliver(arrival)
 
     def _cancelled(self, job: Job, error: BaseException) -> Exception:

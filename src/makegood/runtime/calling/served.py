@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from makegood.definition.reading.fit import type_name
 from makegood.errors import ServiceError
 from makegood.runtime.calling.services import find_services
 from makegood.runtime.config import require_positive
+from makegood.runtime.protecting.guard import Guard
 from makegood.values.injectable import (
     Writes,
 )
@@ -23,7 +25,16 @@ __all__ = ["Bound", "Served", "serve_all"]
 class Bound:
     """A user's function with the services that it is given."""
 
-    __slots__ = ("function", "record", "recorded", "retry_on", "services", "told", "writes")
+    __slots__ = (
+        "function",
+        "guards",
+        "record",
+        "recorded",
+        "retry_on",
+        "services",
+        "told",
+        "writes",
+    )
 
     def __init__(
         self,
@@ -34,7 +45,18 @@ class Bound:
     ) -> None:
         self.function = function
         self.retry_on = retry_on
-        self.services = {item.name: services[item.wants] for item in injections if item.is_service}
+        self.services: dict[str, object] = {}
+        guards: list[Guard] = []
+        for item in injections:
+            if item.is_service:
+                service = services[item.wants]
+                if isinstance(service, Guard):
+                    service.known_as(type_name(item.wants))
+                    guards.append(service)
+                    service = service.value
+                self.services[item.name] = service
+        self.guards = tuple(dict.fromkeys(guards))
+        """What protects the services that it is given."""
         self.told = tuple(
             (item.name, item.wants)
             for item in injections

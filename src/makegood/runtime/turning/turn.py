@@ -262,7 +262,8 @@ class Turn:
 
     def _decide(self, recorded: list[Fact], now: Instant) -> list[Command]:
         self._decided_at = now
-        return decide_all(
+        self.state.halted = self._shell.guards.halted(self.run, now)
+        commands = decide_all(
             self._shell.decide,
             self.served,
             self.state,
@@ -272,6 +273,8 @@ class Turn:
             chance=self._chance,
             errors=self.errors,
         )
+        self._shell.guards.begin(self.state.graph, commands, now)
+        return commands
 
     # The append ------------------------------------------------------------------------------
 
