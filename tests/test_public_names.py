@@ -21,6 +21,8 @@ PUBLIC: dict[str, frozenset[str]] = {
             "CompletionToken",
             "Config",
             "ControlAnswer",
+            "ControlPreview",
+            "ControlRefused",
             "Deadline",
             "Declined",
             "DefinitionError",
@@ -136,6 +138,7 @@ PUBLIC: dict[str, frozenset[str]] = {
     ),
     "makegood.errors": frozenset(
         {
+            "ControlRefused",
             "Declined",
             "DefinitionError",
             "EngineClosed",

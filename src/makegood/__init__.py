@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from makegood.decision.facts import ControlAnswer
+    from makegood.decision.people.foresight import ControlPreview
     from makegood.decision.people.preview import ForeseenKept, ForeseenUndo, UndoPreview
     from makegood.definition.chain import Chain, Done, chain
     from makegood.definition.flow.branching import switch
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     )
     from makegood.definition.workflow import Call, Workflow, workflow
     from makegood.errors import (
+        ControlRefused,
         Declined,
         DefinitionError,
         EngineClosed,
@@ -128,6 +130,8 @@ __all__ = [
     "CompletionToken",
     "Config",
     "ControlAnswer",
+    "ControlPreview",
+    "ControlRefused",
     "Deadline",
     "Declined",
     "DefinitionError",
@@ -243,6 +247,7 @@ __all__ = [
 
 _ROOMS = {
     "makegood.decision.facts": ("ControlAnswer",),
+    "makegood.decision.people.foresight": ("ControlPreview",),
     "makegood.decision.people.preview": (
         "ForeseenKept",
         "ForeseenUndo",
@@ -287,6 +292,7 @@ _ROOMS = {
         "workflow",
     ),
     "makegood.errors": (
+        "ControlRefused",
         "Declined",
         "DefinitionError",
         "EngineClosed",

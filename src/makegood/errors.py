@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 __all__ = [
+    "ControlRefused",
     "Declined",
     "DefinitionError",
     "EngineClosed",
@@ -110,6 +111,14 @@ class NotAwaited(MakegoodError):
 
 class NotUndoable(MakegoodError):
     """The run cannot be undone or cancelled as it stands; the message says why."""
+
+
+class ControlRefused(MakegoodError):
+    """What was asked of the run cannot be done as it stands; `answer` says why, in a word."""
+
+    def __init__(self, message: str, *, answer: str) -> None:
+        super().__init__(message)
+        self.answer: str = answer
 
 
 class NotPaused(MakegoodError):

@@ -76,7 +76,13 @@ def test_a_run_that_nothing_will_wake_is_found(
     change(store, "UPDATE makegood_run SET wake_at = NULL WHERE id = ?", run_id(5))
     assert found(store, capsys) == (
         FOUND,
-        {"unwoken": [run_id(5)], "stranded": [], "parked": [run_id(4), run_id(3)]},
+        {
+            "unwoken": [run_id(5)],
+            "stranded": [],
+            "parked": [run_id(4), run_id(3)],
+            "paused": [],
+            "halts": [],
+        },
     )
 
 

@@ -53,6 +53,7 @@ CALLS = "calls"
 """A step has returned a call."""
 AGAIN = "again"
 """A repeat is not over yet."""
+GIVEN = Raw(b'"given"')
 NAP = timedelta(minutes=3)
 """How long a sleep takes."""
 TRANSIENT = Failure(kind=FailureKind.TRANSIENT, type="makegood.errors.Unavailable")
@@ -65,6 +66,9 @@ PROCEED = Proceed(result=None)
 Given = RetryNow | Abort | Undecided | RetryFresh | Proceed[None]
 Outcome = Failure | Given | str
 Body = Start | Compensate | Undo
+OfTheRun = (
+    facts.CancelRequested | facts.UndoRequested | facts.PauseRequested | facts.ResumeRequested
+)
 
 START_AT = Instant(1_700_000_000_000_000)
 
@@ -184,11 +188,9 @@ class Run:
         self.turn(facts.Claimed(self.claims, self.now))
 
     def cancel(self, *bodies: str) -> facts.ControlAnswer | None:
-        """Ask to cancel in the turn in which these bodies end; return the answer."""
         return self.control(facts.CancelRequested, bodies)
 
     def undo(self, *bodies: str) -> facts.ControlAnswer | None:
-        """Ask to undo in the turn in which these bodies end; return the answer."""
         return self.control(facts.UndoRequested, bodies)
 
     def tell(
@@ -219,11 +221,8 @@ class Run:
     ) -> facts.ControlAnswer | None:
         """Say what became of a node; return the answer."""
         self.posts += 1
-        self.turn(
-            facts.SettleRequested(
-                self.posts, path, settlement, "eve", "asked the bank", self.now, misfit
-            )
-        )
+        asked = (self.posts, path, settlement, "eve", "asked the bank", self.now, misfit)
+        self.turn(facts.SettleRequested(*asked))
         return self.state.answers.get(self.posts)
 
     def retry(self, path: str | None = None) -> facts.ControlAnswer | None:
@@ -232,9 +231,26 @@ class Run:
         self.turn(facts.RetryRequested(self.posts, path, "eve", "it is up again", self.now))
         return self.state.answers.get(self.posts)
 
+    def pause(self, *bodies: str) -> facts.ControlAnswer | None:
+        return self.control(facts.PauseRequested, bodies)
+
+    def resume(self, *bodies: str) -> facts.ControlAnswer | None:
+        return self.control(facts.ResumeRequested, bodies)
+
+    def skip(self, path: str) -> facts.ControlAnswer | None:
+        self.posts += 1
+        self.turn(facts.SkipRequested(self.posts, path, "eve", "by hand", self.now))
+        return self.state.answers.get(self.posts)
+
+    def set_result(self, path: str, misfit: str | None = None) -> facts.ControlAnswer | None:
+        self.posts += 1
+        asked = (self.posts, path, GIVEN, "eve", "by hand", self.now, misfit)
+        self.turn(facts.SetResultRequested(*asked))
+        return self.state.answers.get(self.posts)
+
     def control(
         self,
-        request: type[facts.CancelRequested | facts.UndoRequested],
+        request: type[OfTheRun],
         bodies: Sequence[str] = (),
     ) -> facts.ControlAnswer | None:
         self.posts += 1

@@ -38,6 +38,7 @@ from makegood.values.verdict import (
     UndoneByHand,
 )
 from tests.decision.driver import Run, snapshot
+from tests.decision.people.golden import GOLDEN_OF_CONTROL
 from tests.decision.plans import plan_of, step
 
 AT = Instant(1_700_000_000_000_000)
@@ -359,6 +360,7 @@ GOLDEN: list[tuple[Fact, str]] = [
         '{"type":"attempts_granted","node":null,"at":1700000000000000}',
     ),
     (facts.Unparked(AT), '{"type":"unparked","at":1700000000000000}'),
+    *GOLDEN_OF_CONTROL,
     (
         facts.RunEnded(facts.EndStatus.COMPLETED, None, facts.Rollback.NONE, AT),
         '{"type":"run_ended","status":"completed","cause":null,"rollback":"none",'
@@ -384,7 +386,7 @@ WORDS = {
         "forward retries used up after the pivot",
         "a child run is parked",
     ],
-    facts.SkipReason: ["guard", "optional", "in doubt"],
+    facts.SkipReason: ["guard", "optional", "in doubt", "person"],
     facts.ControlAnswer: [
         "accepted",
         "too late",
@@ -404,6 +406,13 @@ WORDS = {
         "said before",
         "said otherwise",
         "not awaited",
+        "already paused",
+        "not paused",
+        "it has no body",
+        "the node has ended",
+        "at work",
+        "in doubt",
+        "its result is needed",
     ],
     FailureKind: ["transient", "declined", "permanent", "in_doubt"],
 }

@@ -149,6 +149,10 @@ moves = st.lists(
         st.tuples(st.just("undo"), st.just([]), st.integers(0, 1)),
         st.tuples(st.just("settle"), st.permutations(range(6)), st.integers(0, 5)),
         st.tuples(st.just("retry"), st.permutations(range(6)), st.integers(0, 5)),
+        st.tuples(st.just("pause"), st.just([]), st.integers(0, 1)),
+        st.tuples(st.just("resume"), st.just([]), st.integers(0, 1)),
+        st.tuples(st.just("skip"), st.permutations(range(6)), st.just(0)),
+        st.tuples(st.just("set result"), st.permutations(range(6)), st.integers(0, 5)),
     ),
     max_size=12,
 )
@@ -157,6 +161,8 @@ people = st.lists(
         st.tuples(st.just("settle"), st.permutations(range(6)), st.integers(0, 5)),
         st.tuples(st.just("retry"), st.permutations(range(6)), st.integers(0, 5)),
         st.tuples(st.just("undo"), st.just([]), st.just(0)),
+        st.tuples(st.just("skip"), st.permutations(range(6)), st.just(0)),
+        st.tuples(st.just("set result"), st.permutations(range(6)), st.just(0)),
         st.tuples(st.just("end"), st.permutations(range(3)), st.integers(1, 3)),
         st.tuples(st.just("time"), st.just([]), st.just(0)),
         st.tuples(st.just("late"), st.just([]), st.sampled_from([1, 10, 60 * 24])),
@@ -203,6 +209,14 @@ class WatchedRun(Run):
         stored = [fact for each in self.history for fact in read_facts(write_facts(each))]
         assert stored == self.recorded
         assert snapshot(fold(self.plan, stored)) == snapshot(self.state)
+
+    def play(self) -> WatchedRun:
+        """Play it to its rest, and let it go on where somebody has paused it."""
+        super().play()
+        if self.state.is_paused:
+            assert self.resume() is ControlAnswer.ACCEPTED
+            super().play()
+        return self
 
     def turn(self, *arrivals: Fact) -> None:
         before = len(self.work)
@@ -252,10 +266,23 @@ class WatchedRun(Run):
                 self.undo(*self.at_work[:number])
             case "late":
                 self.wait(number * MINUTE)
+            case _:
+                self.do_as_person(move, order, number)
+
+    def do_as_person(self, move: str, order: Sequence[int], number: int) -> None:
+        match move:
             case "settle":
                 self.settle(self.somewhere(order), SETTLEMENTS[number], misfit=MISFITS[number])
             case "retry":
                 self.retry(self.somewhere(order) if number % 3 else None)
+            case "pause":
+                self.pause(*self.at_work[:number])
+            case "resume":
+                self.resume(*self.at_work[:number])
+            case "skip":
+                self.skip(self.somewhere(order))
+            case "set result":
+                self.set_result(self.somewhere(order), misfit=MISFITS[number])
             case _:
                 pass
 

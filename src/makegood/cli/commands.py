@@ -68,7 +68,15 @@ Duration = Annotated[timedelta | None, Parameter(metavar="DURATION", validator=_
 Flag = Annotated[bool, Parameter(show_default=False)]
 
 Status = Literal[
-    "running", "waiting", "undoing", "parked", "completed", "failed", "cancelled", "erased"
+    "running",
+    "waiting",
+    "paused",
+    "undoing",
+    "parked",
+    "completed",
+    "failed",
+    "cancelled",
+    "erased",
 ]
 Cause = Literal["error", "deadline", "cancelled", "reversed"]
 

@@ -6,11 +6,12 @@ import asyncio
 import getpass
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, NamedTuple, assert_never
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from makegood import ControlAnswer, InvalidInput
+from makegood.cli.asking.refusals import refusal_of
 from makegood.cli.status import DONE, ERROR, UNANSWERED
 from makegood.cli.store import opened
 from makegood.cli.writing import json_of, look_of, write
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Asking",
     "actor_of",
+    "agrees",
     "cancel",
     "preview_undo",
     "retry",
     "settle",
     "settlement",
+    "tell",
     "undo",
 ]
 
@@ -70,7 +73,7 @@ def cancel(asking: Asking) -> int:
         return await operator.cancel(run, actor=actor, reason=asking.reason, wait=asking.wait)
 
     accepted = "is cancelled: nothing more is begun, and what it did is being undone"
-    return _tell(asking, "cancel", ask, accepted=accepted)
+    return tell(asking, "cancel", ask, accepted=accepted)
 
 
 def undo(asking: Asking, *, is_agreed: bool) -> int:
@@ -89,10 +92,10 @@ def undo(asking: Asking, *, is_agreed: bool) -> int:
         status = preview_undo(asking.store, asking.run, as_json=False)
         if status is not DONE:
             return status
-        if not _agrees():
+        if not agrees("undo it?"):
             write("nothing was asked of the run")
             return ERROR
-    return _tell(asking, "undo", ask, accepted="is being undone, the last step first")
+    return tell(asking, "undo", ask, accepted="is being undone, the last step first")
 
 
 def settle(asking: Asking, node: str, settlement: Settlement) -> int:
@@ -103,7 +106,7 @@ def settle(asking: Asking, node: str, settlement: Settlement) -> int:
             run, node, settlement, actor=actor, reason=asking.reason, wait=asking.wait
         )
 
-    return _tell(asking, "settle", ask, accepted=f"goes on: `{visible(node)}` is settled")
+    return tell(asking, "settle", ask, accepted=f"goes on: `{visible(node)}` is settled")
 
 
 def retry(asking: Asking, node: str | None) -> int:
@@ -113,7 +116,7 @@ def retry(asking: Asking, node: str | None) -> int:
         return await operator.retry(run, node, actor=actor, reason=asking.reason, wait=asking.wait)
 
     what = "what gave up" if node is None else f"`{visible(node)}`"
-    return _tell(asking, "retry", ask, accepted=f"goes on: {what} is tried again")
+    return tell(asking, "retry", ask, accepted=f"goes on: {what} is tried again")
 
 
 def settlement(
@@ -151,7 +154,7 @@ Ask = Callable[["Operator", "RunId", str], Awaitable[ControlAnswer | None]]
 """How the request is made: of a run, by an actor."""
 
 
-def _tell(asking: Asking, asked: str, ask: Ask, *, accepted: str) -> int:
+def tell(asking: Asking, asked: str, ask: Ask, *, accepted: str) -> int:
     """Ask, write what became of it in one sentence, and return the exit status."""
     run, answer = asyncio.run(_answer(asking, ask))
     name = visible(asking.run)
@@ -166,7 +169,7 @@ def _tell(asking: Asking, asked: str, ask: Ask, *, accepted: str) -> int:
             status, sentence = DONE, f"{name} {accepted}"
         case _:
             status = ERROR
-            sentence = f"the request to {asked} {name} is refused: {_refusal(answer)}"
+            sentence = f"the request to {asked} {name} is refused: {refusal_of(answer)}"
     if asking.as_json:
         write(json_of(Said(run=run, asked=asked, answer=answer, says=sentence)))
     elif status == ERROR:
@@ -183,50 +186,6 @@ async def _answer(asking: Asking, ask: Ask) -> tuple[RunId, ControlAnswer | None
         return run, await ask(its.operator, run, actor)
 
 
-def _refusal(answer: ControlAnswer) -> str:  # noqa: C901, PLR0911, PLR0912 - one for each answer
-    match answer:
-        case (
-            ControlAnswer.ACCEPTED
-            | ControlAnswer.SAID_BEFORE
-            | ControlAnswer.SAID_OTHERWISE
-            | ControlAnswer.NOT_AWAITED
-        ):
-            return f"it is {answer.value}"
-        case ControlAnswer.TOO_LATE:
-            return "it has ended"
-        case ControlAnswer.ALREADY_UNDOING:
-            return "it is going back already"
-        case ControlAnswer.PAST_PIVOT:
-            return "it is past its pivot and only goes forward"
-        case ControlAnswer.NOT_COMPLETED:
-            return "only a completed run can be undone; cancel one that is under way"
-        case ControlAnswer.PARKED:
-            return "it is parked; settle or retry what is left first"
-        case ControlAnswer.NOT_PARKED:
-            return "it is not parked, so nothing of it waits for a person"
-        case ControlAnswer.UNKNOWN_NODE:
-            return "it has no such node; `makegood show` names them"
-        case ControlAnswer.NOT_WAITED_FOR:
-            return "that is not what it waits for; `makegood show` says what is"
-        case ControlAnswer.DOES_NOT_FIT:
-            return (
-                "--undone and --kept are for an undo that gave up, --happened and "
-                "--did-not-happen for everything else"
-            )
-        case ControlAnswer.NOT_A_RESULT:
-            return "the result given is not of the type that the node returns"
-        case ControlAnswer.KEY_EXPIRED:
-            return "the other side may not know its key any more, so it can only be settled"
-        case ControlAnswer.IS_A_CHILD:
-            return "another run has called it, and it is undone as a part of that; undo that one"
-        case ControlAnswer.SETTLE_THE_CHILD:
-            return "what waits is the run that it has called; settle or retry that one"
-        case ControlAnswer.ONLY_SETTLED:
-            return "it did happen, and trying it again would double it; settle it"
-        case _:
-            assert_never(answer)
-
-
 # What an undo would do ------------------------------------------------------------------------
 
 
@@ -237,7 +196,7 @@ async def _preview(store: str, run: str) -> UndoPreview:
 
 def _foreseen(run: str, preview: UndoPreview, look: Look) -> Iterator[str]:
     if not preview.is_possible:
-        yield f"an undo of {run} would be refused: {_refusal(preview.answer)}"
+        yield f"an undo of {run} would be refused: {refusal_of(preview.answer)}"
         return
     if preview.undos:
         yield f"an undo of {run} takes back, in this order:"
@@ -256,9 +215,9 @@ def _foreseen(run: str, preview: UndoPreview, look: Look) -> Iterator[str]:
         yield from (f"      {line}" for line in others)
 
 
-def _agrees() -> bool:
+def agrees(question: str) -> bool:
     """Ask a person; no answer is a no."""
-    sys.stdout.write("undo it? [y/N] ")
+    sys.stdout.write(f"{question} [y/N] ")
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 

@@ -15,11 +15,12 @@ from makegood.cli.workflows import workflows_of
 from makegood.cli.writing import json_of, look_of, table, write
 from makegood.picture.marks import Style
 from makegood.picture.typeset import visible
+from makegood.values.instants import as_datetime
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from makegood import ParkedRun, RunRow, Stuck
+    from makegood import Halt, ParkedRun, RunRow, Stuck
     from makegood.cli.writing import Look
 
 __all__ = ["stuck"]
@@ -48,6 +49,8 @@ def _as_json(found: Stuck) -> str:
             "unwoken": [listed(row) for row in found.unwoken],
             "stranded": [listed(row) for row in found.stranded],
             "parked": parked,
+            "paused": [listed(row) for row in found.paused],
+            "halts": found.halts,
         }
     )
 
@@ -61,6 +64,21 @@ def _as_text(found: Stuck, look: Look) -> Iterator[str]:
     if found.parked:
         head = ("began (UTC)", "reason", "run", "what is left")
         yield from table(head, [_parked_line(each) for each in found.parked], look)
+    if found.paused:
+        yield look.ink(f"paused, to wait for a person: {len(found.paused)}", Style.DOUBT)
+        yield from listing(found.paused, look)
+    if found.halts:
+        yield look.ink(f"halted, so that nothing of it goes on: {len(found.halts)}", Style.DOUBT)
+        head = ("since (UTC)", "what", "by", "why")
+        yield from table(head, [_halt_line(each) for each in found.halts], look)
+
+
+def _halt_line(halt: Halt) -> tuple[str, ...]:
+    since = f"{as_datetime(halt.at):%Y-%m-%d %H:%M:%S}"
+    what = f"{halt.kind.value} {visible(halt.name)}"
+    if halt.until is not None:
+        what += f", until {as_datetime(halt.until):%Y-%m-%d %H:%M:%S}"
+    return since, what, visible(halt.actor), visible(halt.reason)
 
 
 def _group(name: str, rows: Sequence[RunRow], look: Look) -> Iterator[str]:

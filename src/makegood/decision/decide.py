@@ -5,6 +5,9 @@ called again until nothing is added. What has just ended and what doubt makes du
 first, then whether the run has arrived or turns back, then what people ask, and only then does
 anything new start. So a completion beats a control that arrived in the same turn, whatever the
 order of arrival.
+
+While a run is paused only people are answered. Outcomes are folded, and decided about when it goes
+on; what falls due meanwhile, its deadline too, is found then to have passed.
 """
 
 from __future__ import annotations
@@ -52,7 +55,7 @@ def decide(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
         decision = hear(state, now)
         if decision.facts:
             return decision
-    if not state.is_settled:
+    if not state.is_settled and not state.is_paused:
         decision = _settle(plan, state, now, chance)
         if not decision.facts and not decision.commands:
             decision = _arrive_or_turn(plan, state, now)
@@ -62,7 +65,7 @@ def decide(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
         decision = answer(plan, state, now)
         if decision.facts:
             return decision
-    if state.is_settled:
+    if state.is_settled or state.is_paused:
         return _NOTHING
     if state.rolling_back is not None:
         return roll_back(state, now)

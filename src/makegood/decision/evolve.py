@@ -13,6 +13,7 @@ from makegood.decision.folds import (
     of_attempts,
     of_children,
     of_completion,
+    of_control,
     of_doubt,
     of_flow,
     of_people,
@@ -85,4 +86,5 @@ _FOLDS: dict[type, Callable[[RunState, Any], None]] = {
     **of_doubt.FOLDS,
     **of_undo.FOLDS,
     **of_people.FOLDS,
+    **of_control.FOLDS,
 }

@@ -32,6 +32,16 @@ from makegood.decision.happening.of_children import (
     Parent,
 )
 from makegood.decision.happening.of_completion import CompletionAwaited, CompletionGiven
+from makegood.decision.happening.of_control import (
+    Paused,
+    PauseRequested,
+    ResultGranted,
+    Resumed,
+    ResumeRequested,
+    SetResultRequested,
+    SkipGranted,
+    SkipRequested,
+)
 from makegood.decision.happening.of_doubt import (
     CompensateFailed,
     CompensateRetryScheduled,
@@ -124,8 +134,14 @@ __all__ = [
     "Parent",
     "ParkReason",
     "Parked",
+    "PauseRequested",
+    "Paused",
     "Proceeded",
     "Recorded",
+    "Request",
+    "ResultGranted",
+    "ResumeRequested",
+    "Resumed",
     "RetryRequested",
     "RetryScheduled",
     "Returned",
@@ -137,8 +153,11 @@ __all__ = [
     "RoundGaveUp",
     "RunEnded",
     "RunStarted",
+    "SetResultRequested",
     "SettleRequested",
+    "SkipGranted",
     "SkipReason",
+    "SkipRequested",
     "SleepBegan",
     "UndoDone",
     "UndoFailed",
@@ -203,6 +222,14 @@ Fact = (
     | NodeSettled
     | AttemptsGranted
     | Unparked
+    | PauseRequested
+    | ResumeRequested
+    | SkipRequested
+    | SetResultRequested
+    | Paused
+    | Resumed
+    | SkipGranted
+    | ResultGranted
     | RunEnded
     | Erased
 )
@@ -231,6 +258,17 @@ PROGRESS = frozenset(
     }
 )
 """What shows that a run does not end every worker that takes it."""
+Request = (
+    CancelRequested
+    | UndoRequested
+    | SettleRequested
+    | RetryRequested
+    | PauseRequested
+    | ResumeRequested
+    | SkipRequested
+    | SetResultRequested
+)
+"""What people ask of a run; each is answered by a `ControlAnswered` of its post."""
 
 write_facts = msgspec.json.Encoder().encode
 """Return facts as a JSON array."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, assert_never
 
 from makegood.decision import facts
 from makegood.decision.commands import Decision, Evaluate, Local, Start
+from makegood.decision.people.steering import end_as_granted
 from makegood.decision.retry import delayed
 from makegood.definition.plan import Kind
 from makegood.values.instants import after
@@ -25,20 +26,25 @@ _NOTHING = Decision()
 def begin(state: RunState, now: Instant) -> Decision:
     """Begin every node that may begin, in the order of the plan.
 
-    Whatever is computed comes first, for it may fail the run: nothing starts beside a demand that
-    does not hold. A local body takes an append of its own, so one is given at a time, when nothing
-    else begins. A child begins like a step, though what it is given is computed here.
+    What a person has said of them comes first. Then whatever is computed, for it may fail the run:
+    nothing starts beside a demand that does not hold. A local body takes an append of its own, so
+    one is given at a time, when nothing else begins. A child begins like a step, though what it
+    is given is computed here.
     """
     # What is due and still waits here has definitely failed: doubt is settled before.
     due = state.due_at(now)
     if not state.ready and not due:
         return _NOTHING
+    turn = sorted(state.ready + due)
+    granted = end_as_granted(state, turn, now)
+    if granted:
+        return Decision(granted)
     added: list[Fact] = []
     commands: list[Command] = []
     computed: list[Evaluate] = []
     called: list[Evaluate] = []
     local: Local | None = None
-    for index in sorted(state.ready + due):
+    for index in turn:
         node, current = state.graph[index], state.nodes[index]
         if node.when is not None and not current.guarded:
             computed.append(Evaluate(index, "guard"))

@@ -18,25 +18,22 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from makegood.decision.facts import (
-        CancelRequested,
         Cause,
         CompletionGiven,
         ControlAnswer,
         EndStatus,
         NodeSettled,
         ParkReason,
-        RetryRequested,
+        Request,
+        ResultGranted,
         Rollback,
-        SettleRequested,
-        UndoRequested,
+        SkipGranted,
     )
     from makegood.decision.happening.of_children import Parent
     from makegood.definition.plan import Block, Node, Plan
     from makegood.values.ids import RunId
     from makegood.values.instants import Instant
     from makegood.values.verdict import Abort, Failure, RetryFresh, RetryNow, Undecided
-
-    Request = CancelRequested | UndoRequested | SettleRequested | RetryRequested
 
 __all__ = ["Family", "NodeState", "Phase", "Results", "Rounds", "RunState", "Scope"]
 
@@ -132,6 +129,7 @@ class NodeState:
         "first_at",
         "forgiven",
         "generation",
+        "granted",
         "granted_at",
         "guarded",
         "next_attempt",
@@ -174,6 +172,8 @@ class NodeState:
         """How many attempts its policy no longer counts: a person has granted fresh ones since."""
         self.granted_at: Instant | None = None
         """When a person has granted fresh attempts."""
+        self.granted: SkipGranted | ResultGranted | None = None
+        """What a person has said becomes of it instead of its body."""
         self.generation: int = 0
         self.began_at: Instant | None = None
         """The first intent."""
@@ -326,6 +326,7 @@ class RunState:
         "has_waited",
         "in_flight",
         "inputs",
+        "is_paused",
         "key",
         "nodes",
         "parked",
@@ -407,6 +408,8 @@ class RunState:
         self.given: list[CompletionGiven] = []
         """What was said from outside, and not been answered."""
         self.answers: dict[int, ControlAnswer] = {}
+        self.is_paused: bool = False
+        """Nothing is begun or decided, but that people are answered."""
         self.rolling_back: Cause | None = None
         self.returned: Raw | Failure | None = None
         self.parked: ParkReason | None = None
@@ -467,6 +470,8 @@ class RunState:
             return self.ended.value
         if self.parked is not None:
             return "parked"
+        if self.is_paused:
+            return "paused"
         if self.rolling_back is not None:
             return "undoing"
         if self.in_flight == 0 and (self.timers or self.family.children):
@@ -483,7 +488,7 @@ class RunState:
 
         What fell due before and was not begun waits for something else than time.
         """
-        if self.is_settled or (not self.timers and self.deadline is None):
+        if self.is_settled or self.is_paused or (not self.timers and self.deadline is None):
             return None
         due = [instant for instant in self.timers.values() if instant > now]
         if self.deadline is not None and self.rolling_back is None and self.deadline > now:

@@ -54,6 +54,8 @@ class SkipReason(StrEnum):
     """It failed, and is optional."""
     IN_DOUBT = "in doubt"
     """It is optional and nobody can say whether it happened."""
+    PERSON = "person"
+    """A person had it skipped."""
 
 
 class ControlAnswer(StrEnum):
@@ -91,3 +93,15 @@ class ControlAnswer(StrEnum):
     """Something else was said with this token, and taken."""
     NOT_AWAITED = "not awaited"
     """The step does not wait for anybody outside."""
+    ALREADY_PAUSED = "already paused"
+    NOT_PAUSED = "not paused"
+    """There is nothing to resume."""
+    NO_BODY = "it has no body"
+    """Only what has a body of its own is skipped or given a result."""
+    NODE_ENDED = "the node has ended"
+    AT_WORK = "at work"
+    """The node's body is at work, and its outcome is on the way."""
+    IN_DOUBT = "in doubt"
+    """The node may have had its effect: that is settled first."""
+    NEEDED = "its result is needed"
+    """Others are wired to what the node gives, and cannot do with None."""

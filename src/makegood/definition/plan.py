@@ -7,12 +7,17 @@ functions of a plan live beside it, in `makegood.definition.code`.
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 __all__ = [
     "BLOCK_SPAN",
@@ -280,6 +285,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Where each path stands in `nodes`."""
         return {node.path: index for index, node in enumerate(self.nodes)}
 
+    def number_of(self, path: str) -> int | None:
+        """Return the number of the node that has this path in a run, be it in a round of a block.
+
+        None where no node of any run has it.
+        """
+        return self._numbers.get(_ROUND.sub("[]/", path))
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return dict(_numbered(self.nodes, "", 0))
+
     @cached_property
     def branches(self) -> dict[tuple[int, str], tuple[int, ...]]:
         """The nodes that stand in each branch itself, by the switch and the case."""
@@ -303,6 +319,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def __repr__(self) -> str:
         return f"<Plan {self.workflow} {self.fingerprint}: {len(self.nodes)} nodes>"
+
+
+_ROUND = re.compile(r"\[\d+\]/")
+"""What stands in a path between a block and a node of one of its rounds."""
+
+
+def _numbered(nodes: Sequence[Node], prefix: str, base: int) -> Iterator[tuple[str, int]]:
+    """Give the paths of nodes and of those in their blocks, whatever the round, and numbers."""
+    for place, node in enumerate(nodes):
+        path = prefix + node.path
+        yield path, base + place
+        if node.block is not None:
+            yield from _numbered(node.block.nodes, f"{path}[]/", node.block.number * BLOCK_SPAN)
 
 
 def fingerprint_of(plan: Plan) -> str:

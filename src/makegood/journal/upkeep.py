@@ -157,7 +157,7 @@ async def forgotten(journal: Journal) -> tuple[RunRow, ...]:
     found = {
         row.run: row
         async for row in every_row(journal, unfinished)
-        if row.status != "parked" and row.owner is None
+        if row.status not in {"parked", "paused"} and row.owner is None
     }
     async for row in every_row(journal, posted):
         if row.owner is None:

@@ -130,4 +130,5 @@ _STATUSES = {
     "erased": Style.FAINT,
     "undoing": Style.BACK,
     "parked": Style.DOUBT,
+    "paused": Style.DOUBT,
 }

@@ -11,7 +11,7 @@ from makegood.decision.state import Phase
 from makegood.picture import words
 from makegood.picture.graph import resolved
 from makegood.picture.story import NodeStory, RoundStory, Standing, Timeline
-from makegood.picture.telling import Teller
+from makegood.picture.telling.teller import Teller
 from makegood.runtime.report import STOPPED, report_on
 from makegood.values.instants import as_datetime
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
+from makegood.decision import facts
 from makegood.decision.facts import (
     Cause,
     ChildCancelled,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
     from msgspec import Raw
 
+    from makegood.decision.facts import Request
     from makegood.decision.happening.groups import OfChildren, OfRounds
     from makegood.decision.state import RunState
     from makegood.definition.plan import Node
@@ -80,6 +82,7 @@ __all__ = [
     "trouble",
     "uncomputed",
     "verdict",
+    "wanted",
 ]
 
 _UNITS = (("d", "days"), ("h", "hours"), ("min", "minutes"), ("s", "seconds"))
@@ -179,6 +182,10 @@ REQUESTS = frozenset(
         Happening.SETTLE_REQUESTED,
         Happening.RETRY_REQUESTED,
         Happening.COMPLETION_GIVEN,
+        Happening.PAUSE_REQUESTED,
+        Happening.RESUME_REQUESTED,
+        Happening.SKIP_REQUESTED,
+        Happening.SET_RESULT_REQUESTED,
     }
 )
 """What a person asks for, and is answered."""
@@ -293,6 +300,30 @@ def settlement(given: Settlement) -> str:
             return "it stays as it is"
         case _:
             assert_never(given)
+
+
+def wanted(request: Request) -> tuple[Happening, str]:
+    """Say what somebody asks for, after "asked to"."""
+    match request:
+        case facts.CancelRequested():
+            return Happening.CANCEL_REQUESTED, "cancel it"
+        case facts.UndoRequested():
+            return Happening.UNDO_REQUESTED, "undo it"
+        case facts.SettleRequested():
+            found = settlement(request.settlement)
+            return Happening.SETTLE_REQUESTED, f"settle it, {found}"
+        case facts.RetryRequested():
+            return Happening.RETRY_REQUESTED, "try it again"
+        case facts.PauseRequested():
+            return Happening.PAUSE_REQUESTED, "pause it"
+        case facts.ResumeRequested():
+            return Happening.RESUME_REQUESTED, "resume it"
+        case facts.SkipRequested():
+            return Happening.SKIP_REQUESTED, "skip it"
+        case facts.SetResultRequested():
+            return Happening.SET_RESULT_REQUESTED, "give it a result"
+        case _:
+            assert_never(request)
 
 
 def cause(why: Cause) -> str:
@@ -420,6 +451,8 @@ def skipped_because(why: SkipReason) -> str:
             return "it failed, and is optional"
         case SkipReason.IN_DOUBT:
             return "nobody can say whether it happened, and it is optional"
+        case SkipReason.PERSON:
+            return "a person had it skipped"
         case _:
             assert_never(why)
 

@@ -7,21 +7,29 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from makegood.decision.facts import Fact
+from makegood.decision.facts import Fact, Request
 from makegood.decision.people.control import waited_for
+from makegood.decision.people.foresight import ControlPreview, preview_request
 from makegood.decision.people.preview import UndoPreview, preview_cancel, preview_undo
 from makegood.definition.plan import Plan
 from makegood.errors import InvalidInput, UnknownRun, UnreadableRun
-from makegood.journal.protocol import Filter, RunRow
+from makegood.journal.halting import Halt
+from makegood.journal.protocol import Filter, Posted, RunRow
 from makegood.journal.upkeep import every_row, forgotten
 from makegood.runtime.asking.halting import halt, lift, preview_halt, standing
 from makegood.runtime.asking.keeping import erase, prune
 from makegood.runtime.asking.post import (
     CancelPost,
+    PausePost,
+    ResumePost,
     RetryPost,
+    SetResultPost,
     SettlePost,
+    SkipPost,
     UndoPost,
+    as_fact,
     misfit_of,
+    write_post,
 )
 from makegood.runtime.asking.reading import (
     ask,
@@ -47,7 +55,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from makegood.decision.facts import ControlAnswer
-    from makegood.journal.halting import Halt, HaltKind
+    from makegood.journal.halting import HaltKind
     from makegood.runtime.asking.halting import HaltPreview
     from makegood.runtime.asking.keeping import ErasureReport
     from makegood.runtime.asking.post import Control
@@ -103,6 +111,10 @@ class Stuck(msgspec.Struct, frozen=True, kw_only=True):
     stranded: tuple[RunRow, ...]
     """Unfinished, and nobody can carry them on: their plan is not in the journal, or not among
     those that are served. A parked run may be stranded too."""
+    paused: tuple[RunRow, ...] = ()
+    """Somebody has paused them."""
+    halts: tuple[Halt, ...] = ()
+    """What is halted on the store: nothing of that goes on."""
 
 
 class Operator:
@@ -172,6 +184,35 @@ class Operator:
         remembered = await self.history(run)
         return preview_cancel(remembered.plan, remembered.facts, shell.clock.now())
 
+    async def preview_pause(self, run: str) -> ControlPreview:
+        """Say what a pause of the run would come to, without asking for it."""
+        return await self._preview(run, PausePost("", ""))
+
+    async def preview_resume(self, run: str) -> ControlPreview:
+        """Say what a resume of the run would come to, without asking for it."""
+        return await self._preview(run, ResumePost("", ""))
+
+    async def preview_skip(self, run: str, node: str) -> ControlPreview:
+        """Say what skipping a node would come to, without asking for it."""
+        return await self._preview(run, SkipPost(node, "", ""))
+
+    async def preview_set_result(self, run: str, node: str, result: msgspec.Raw) -> ControlPreview:
+        """Say what giving a node this result, as JSON, would come to, without asking for it.
+
+        Raises `InvalidInput` for the result, as `set_result` does.
+        """
+        await self._check_result(run, node, result)
+        return await self._preview(run, SetResultPost(node, result, "", ""))
+
+    async def _preview(self, run: str, control: Control) -> ControlPreview:
+        shell, codes = parts_of(self._engine)
+        remembered = await self.history(run)
+        posted = Posted(0, write_post(control), shell.clock.now())
+        code = codes.get(remembered.plan.fingerprint)
+        request = as_fact(posted, remembered.plan, code)
+        assert isinstance(request, Request), "a control becomes a request"
+        return preview_request(remembered.plan, remembered.facts, request)
+
     async def stuck(self, *, served: Collection[str] | None = None) -> Stuck:
         """Return the runs that do not get on by themselves, the newest first.
 
@@ -180,15 +221,24 @@ class Operator:
         """
         shell, _codes = parts_of(self._engine)
         parked: list[ParkedRun] = []
+        paused: list[RunRow] = []
         stranded: list[RunRow] = []
         async for row in every_row(shell.journal, Filter(unfinished=True, limit=PAGE_RUNS_MAX)):
             if row.status == "parked":
                 parked.append(await _parked(shell, row))
+            if row.status == "paused":
+                paused.append(row)
             is_served = served is None or row.fingerprint in served
             if not is_served or await plan_of(shell, row.fingerprint) is None:
                 stranded.append(row)
         unwoken = await forgotten(shell.journal)
-        return Stuck(unwoken=unwoken, parked=tuple(parked), stranded=tuple(stranded))
+        return Stuck(
+            unwoken=unwoken,
+            parked=tuple(parked),
+            paused=tuple(paused),
+            halts=await standing(shell),
+            stranded=tuple(stranded),
+        )
 
     # Keeping ------------------------------------------------------------------------------------
 
@@ -302,16 +352,8 @@ class Operator:
         type that the node declares, where this engine serves the workflow; else the worker that
         takes the request looks at it.
         """
-        shell, codes = parts_of(self._engine)
         if isinstance(settlement, ItHappened):
-            _check_json(settlement)
-            row = (await history_of(shell, parse_run_id(run))).row
-            plan = await plan_of(shell, row.fingerprint)
-            code = codes.get(row.fingerprint)
-            misfit = None if plan is None else misfit_of(node, settlement, plan, code)
-            if misfit is not None:
-                message = f"the result given is none of `{node}`: {misfit}"
-                raise InvalidInput(message)
+            await self._check_result(run, node, settlement.result)
         return await self._ask(run, SettlePost(node, settlement, actor, reason), wait)
 
     async def retry(
@@ -331,12 +373,68 @@ class Operator:
         """
         return await self._ask(run, RetryPost(node, actor, reason), wait)
 
+    async def pause(
+        self, run: str, *, actor: str, reason: str, wait: timedelta
+    ) -> ControlAnswer | None:
+        """Ask that nothing more is begun of the run, as `Run.pause` does."""
+        return await self._ask(run, PausePost(actor, reason), wait)
+
+    async def resume(
+        self, run: str, *, actor: str, reason: str, wait: timedelta
+    ) -> ControlAnswer | None:
+        """Ask the paused run to go on, as `Run.resume` does."""
+        return await self._ask(run, ResumePost(actor, reason), wait)
+
+    async def skip(
+        self, run: str, node: str, *, actor: str, reason: str, wait: timedelta
+    ) -> ControlAnswer | None:
+        """Ask for a node to be skipped: its body is not begun, and it gives None.
+
+        It must not be in doubt, nor at work, nor have ended; and nobody may need what it gives,
+        unless it is declared `optional` or with `.when`, so that whoever is wired to it takes
+        None. A node past the pivot that gave up is skipped too, and the run goes on.
+        """
+        return await self._ask(run, SkipPost(node, actor, reason), wait)
+
+    async def set_result(
+        self,
+        run: str,
+        node: str,
+        result: msgspec.Raw,
+        *,
+        actor: str,
+        reason: str,
+        wait: timedelta,
+    ) -> ControlAnswer | None:
+        """Ask for a node to have this result, as JSON, instead of what its body would return.
+
+        The same nodes as for `skip`, whoever needs what they give. When the run goes back the
+        node is undone with this result, as if its body had returned it. What is in doubt is
+        settled instead. Raises `InvalidInput` for a result that is no JSON, too large, or not of
+        the type that the node declares, as `settle` does.
+        """
+        await self._check_result(run, node, result)
+        return await self._ask(run, SetResultPost(node, result, actor, reason), wait)
+
+    async def _check_result(self, run: str, node: str, result: msgspec.Raw) -> None:
+        """Refuse what is no JSON, or none of the node's where this engine knows its type."""
+        shell, codes = parts_of(self._engine)
+        _check_json(result)
+        row = (await history_of(shell, parse_run_id(run))).row
+        plan = await plan_of(shell, row.fingerprint)
+        code = codes.get(row.fingerprint)
+        misfit = None if plan is None else misfit_of(node, result, plan, code)
+        if misfit is not None:
+            message = f"the result given is none of `{node}`: {misfit}"
+            raise InvalidInput(message)
+
     async def _ask(self, run: str, control: Control, wait: timedelta) -> ControlAnswer | None:
         shell, _codes = parts_of(self._engine)
         _check_text("actor", control.actor, ACTOR_CHARACTERS_MAX)
         _check_text("reason", control.reason, REASON_CHARACTERS_MAX)
-        if isinstance(control, SettlePost | RetryPost) and control.node is not None:
-            _check_text("node", control.node, PATH_CHARACTERS_MAX)
+        node: str | None = getattr(control, "node", None)
+        if node is not None:
+            _check_text("node", node, PATH_CHARACTERS_MAX)
         return await ask(shell, parse_run_id(run), control, until=after(shell.clock.now(), wait))
 
 
@@ -351,9 +449,9 @@ async def _parked(shell: Shell, row: RunRow) -> ParkedRun:
     return ParkedRun(row=row, left=left)
 
 
-def _check_json(settlement: ItHappened) -> None:
+def _check_json(result: msgspec.Raw) -> None:
     try:
-        msgspec.json.decode(settlement.result)
+        msgspec.json.decode(result)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         message = f"the result given is no JSON: {error}"
         raise InvalidInput(message) from error

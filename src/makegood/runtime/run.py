@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from makegood.decision.facts import ControlAnswer
-from makegood.errors import NotUndoable, PastPivot, StoreBusy
-from makegood.runtime.asking.post import CancelPost, UndoPost
+from makegood.errors import ControlRefused, NotUndoable, PastPivot, StoreBusy
+from makegood.runtime.asking.post import CancelPost, PausePost, ResumePost, UndoPost
 from makegood.runtime.asking.reading import (
     ask,
     facts_of,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from makegood.definition.code import Code
     from makegood.definition.plan import Plan
     from makegood.journal.protocol import History
+    from makegood.runtime.asking.post import Control
     from makegood.runtime.ports import Event
     from makegood.runtime.shell import Shell
     from makegood.runtime.turning.deciding import Errors
@@ -144,6 +145,20 @@ class Run(Generic[R]):
             raise NotUndoable(message)
         return answer
 
+    async def pause(self, *, actor: str = "caller", reason: str = "") -> None:
+        """Let nothing more be begun of the run, forward or back, until it is resumed.
+
+        What is at work ends and is recorded. Retries and sleeps wait, and the deadline goes on
+        counting: what has passed by the time of the resume is found then. A cancel resumes the
+        run, for it can only go back when it goes on. Raises `ControlRefused` when it is paused
+        already, is parked, or has ended.
+        """
+        await self._ask_or_refuse(PausePost(actor, reason), "paused")
+
+    async def resume(self, *, actor: str = "caller", reason: str = "") -> None:
+        """Let the paused run go on where it was; `ControlRefused` when it is not paused."""
+        await self._ask_or_refuse(ResumePost(actor, reason), "resumed")
+
     async def undo(self, *, actor: str = "caller", reason: str = "") -> Outcome[R]:
         """Undo the completed run, once, and return how that ended.
 
@@ -155,8 +170,14 @@ class Run(Generic[R]):
             raise NotUndoable(message)
         return await self.outcome()
 
-    async def _ask(self, control: CancelPost | UndoPost) -> ControlAnswer:
-        """Ask for the run to go back, and wait for the answer as long as it takes."""
+    async def _ask_or_refuse(self, control: PausePost | ResumePost, what: str) -> None:
+        answer = await self._ask(control)
+        if answer is not ControlAnswer.ACCEPTED:
+            message = f"run {self.id} cannot be {what}: {answer.value}"
+            raise ControlRefused(message, answer=answer.value)
+
+    async def _ask(self, control: Control) -> ControlAnswer:
+        """Ask something of the run, and wait for the answer as long as it takes."""
         self._turn = None
         answer = await ask(self._shell, self.id, control, is_joined=self._is_joined)
         assert answer is not None, "without a deadline there is an answer"

@@ -130,6 +130,27 @@ CHANGED: list[tuple[Fact, Fact]] = [
         facts.SettleRequested(1, "pay", Kept(), "eve", CANARY, AT),
         facts.SettleRequested(1, "pay", Kept(), "eve", "", AT),
     ),
+    (facts.PauseRequested(1, "eve", CANARY, AT), facts.PauseRequested(1, "eve", "", AT)),
+    (facts.ResumeRequested(1, "eve", CANARY, AT), facts.ResumeRequested(1, "eve", "", AT)),
+    (
+        facts.SkipRequested(1, "pay", "eve", CANARY, AT),
+        facts.SkipRequested(1, "pay", "eve", "", AT),
+    ),
+    (
+        facts.SetResultRequested(1, "pay", TOLD, "eve", CANARY, AT, misfit=CANARY),
+        facts.SetResultRequested(1, "pay", NOTHING, "eve", "", AT, misfit=""),
+    ),
+    (
+        facts.SetResultRequested(1, "pay", TOLD, "eve", CANARY, AT),
+        facts.SetResultRequested(1, "pay", NOTHING, "eve", "", AT),
+    ),
+    (facts.Paused("eve", CANARY, AT), facts.Paused("eve", "", AT)),
+    (facts.Resumed("eve", CANARY, AT), facts.Resumed("eve", "", AT)),
+    (facts.SkipGranted("pay", "eve", CANARY, AT), facts.SkipGranted("pay", "eve", "", AT)),
+    (
+        facts.ResultGranted("pay", TOLD, "eve", CANARY, AT),
+        facts.ResultGranted("pay", NOTHING, "eve", "", AT),
+    ),
     (
         facts.NodeSettled("pay", ItHappened(TOLD), "eve", CANARY, AT),
         facts.NodeSettled("pay", ItHappened(NOTHING), "eve", "", AT),

@@ -23,7 +23,7 @@ from makegood.values.verdict import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from makegood.decision.state import Request
+    from makegood.decision.facts import Request
 
 __all__ = ["FOLDS"]
 

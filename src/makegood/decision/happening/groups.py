@@ -34,14 +34,15 @@ OfNode = (
     | facts.NodeSettled
 )
 OfPeople = (
-    facts.CancelRequested
-    | facts.UndoRequested
-    | facts.SettleRequested
-    | facts.RetryRequested
-    | facts.CompletionGiven
+    facts.Request
     | facts.ControlAnswered
+    | facts.CompletionGiven
     | facts.AttemptsGranted
     | facts.Unparked
+    | facts.Paused
+    | facts.Resumed
+    | facts.SkipGranted
+    | facts.ResultGranted
     | facts.Erased
 )
 OfRun = (

@@ -11,6 +11,9 @@
 | a child that is parked | refused: settle what it waits for | refused: try that again |
 | a child that could not be undone | undone by hand, kept | told again to go back |
 
+A run that is paused goes on where it was when it is resumed; a cancel that is accepted resumes it,
+for it can only go back when it goes on. What may be said of single nodes stands in `steering`.
+
 What is tried again has its whole policy again, as if it had never been tried; doubt stays doubt,
 and a key is as old as it is. A settlement or a retry that is accepted unparks the run, and the
 ordinary rules go on: the run may be parked again at once for what else it waits for.
@@ -24,6 +27,7 @@ from makegood.decision import facts
 from makegood.decision.commands import Decision
 from makegood.decision.direction import is_past_pivot, is_pivot_open
 from makegood.decision.facts import Cause, ControlAnswer, EndStatus, ParkReason
+from makegood.decision.people.steering import answer_to_set_result, answer_to_skip
 from makegood.decision.retry import is_key_known
 from makegood.decision.state import Phase
 from makegood.values.verdict import Failure, ItDidNotHappen, ItHappened, Kept, UndoneByHand
@@ -47,12 +51,23 @@ def answer(plan: Plan, state: RunState, now: Instant) -> Decision:
         match request:
             case facts.CancelRequested():
                 given = _answer_to_cancel(plan, state, now)
+                if state.is_paused and (given is None or given[0] is ControlAnswer.ACCEPTED):
+                    # It goes back, or waits for its pivot first, and neither happens in a pause.
+                    return Decision((facts.Resumed(request.actor, request.reason, now),))
             case facts.UndoRequested():
                 given = _answer_to_undo(plan, state, request, now)
             case facts.SettleRequested():
                 given = _answer_to_settle(plan, state, request, now)
             case facts.RetryRequested():
                 given = _answer_to_retry(plan, state, request, now)
+            case facts.PauseRequested():
+                given = _answer_to_pause(state, request, now)
+            case facts.ResumeRequested():
+                given = _answer_to_resume(state, request, now)
+            case facts.SkipRequested():
+                given = answer_to_skip(plan, state, request, now)
+            case facts.SetResultRequested():
+                given = answer_to_set_result(plan, state, request, now)
             case _:
                 assert_never(request)
         if given is not None:
@@ -99,6 +114,25 @@ def _answer_to_undo(
     if is_past_pivot(plan, state):
         return _refused(ControlAnswer.PAST_PIVOT)
     return _accepted(facts.RollbackBegan(Cause.REVERSED, now))
+
+
+# Holding up ---------------------------------------------------------------------------------
+
+
+def _answer_to_pause(state: RunState, request: facts.PauseRequested, now: Instant) -> _Answer:
+    if state.ended is not None:
+        return _refused(ControlAnswer.TOO_LATE)
+    if state.parked is not None:
+        return _refused(ControlAnswer.PARKED)
+    if state.is_paused:
+        return _refused(ControlAnswer.ALREADY_PAUSED)
+    return _accepted(facts.Paused(request.actor, request.reason, now))
+
+
+def _answer_to_resume(state: RunState, request: facts.ResumeRequested, now: Instant) -> _Answer:
+    if not state.is_paused:
+        return _refused(ControlAnswer.NOT_PAUSED)
+    return _accepted(facts.Resumed(request.actor, request.reason, now))
 
 
 # Settling -----------------------------------------------------------------------------------

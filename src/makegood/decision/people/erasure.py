@@ -72,6 +72,8 @@ def without_values(fact: Fact) -> Fact:
     """Return a fact of an erased run as it may be kept."""
     if isinstance(fact, _Bare):
         return fact
+    if isinstance(fact, facts.Request):
+        return _request(fact)
     match fact:
         case facts.RunStarted():
             # Parameters are named by the program, and the key is what finds the run again.
@@ -100,14 +102,14 @@ def without_values(fact: Fact) -> Fact:
             return replace(fact, failure=_named(fact.failure))
         case facts.VerdictGiven():
             return replace(fact, verdict=_verdict(fact.verdict))
-        case facts.CancelRequested() | facts.UndoRequested() | facts.RetryRequested():
-            return replace(fact, reason="")
-        case facts.SettleRequested():
-            misfit = None if fact.misfit is None else ""
-            settlement = _settlement(fact.settlement)
-            return replace(fact, settlement=settlement, reason="", misfit=misfit)
-        case facts.NodeSettled():
-            return replace(fact, settlement=_settlement(fact.settlement), reason="")
+        case (
+            facts.NodeSettled()
+            | facts.Paused()
+            | facts.Resumed()
+            | facts.SkipGranted()
+            | facts.ResultGranted()
+        ):
+            return _word_of_a_person(fact)
         case _:
             assert_never(fact)
 
@@ -151,6 +153,36 @@ def _valueless(fact: _Valued) -> _Valued:
             return facts.Returned(value=_NOTHING, failure=failure)
         case _:
             assert_never(fact)
+
+
+def _request(fact: facts.Request) -> facts.Request:
+    """Return what somebody has asked for: neither why, nor with which value."""
+    match fact:
+        case facts.SettleRequested():
+            misfit = None if fact.misfit is None else ""
+            settlement = _settlement(fact.settlement)
+            return replace(fact, settlement=settlement, reason="", misfit=misfit)
+        case facts.SetResultRequested():
+            misfit = None if fact.misfit is None else ""
+            return replace(fact, result=_NOTHING, reason="", misfit=misfit)
+        case _:
+            return replace(fact, reason="")
+
+
+def _word_of_a_person(
+    fact: facts.NodeSettled
+    | facts.Paused
+    | facts.Resumed
+    | facts.SkipGranted
+    | facts.ResultGranted,
+) -> Fact:
+    match fact:
+        case facts.NodeSettled():
+            return replace(fact, settlement=_settlement(fact.settlement), reason="")
+        case facts.ResultGranted():
+            return replace(fact, result=_NOTHING, reason="")
+        case _:
+            return replace(fact, reason="")
 
 
 def _named(failure: Failure) -> Failure:

@@ -12,13 +12,20 @@ if TYPE_CHECKING:
     from makegood.decision.facts import Fact
     from makegood.exploring.witnessing.witness import Witness
 
-__all__ = ["read_of_people"]
+__all__ = ["read_of_control", "read_of_people"]
 
 
 def read_of_people(witness: Witness, fact: Fact) -> None:
     """Read what people ask of a run, and what they are answered."""
     match fact:
-        case facts.SettleRequested(post=post) | facts.RetryRequested(post=post):
+        case (
+            facts.SettleRequested(post=post)
+            | facts.RetryRequested(post=post)
+            | facts.PauseRequested(post=post)
+            | facts.ResumeRequested(post=post)
+            | facts.SkipRequested(post=post)
+            | facts.SetResultRequested(post=post)
+        ):
             witness.asked_for[post] = fact
         case facts.ControlAnswered(post=post, answer=answer):
             asked = witness.asked_for.pop(post, None)
@@ -46,6 +53,37 @@ def read_of_people(witness: Witness, fact: Fact) -> None:
             _may_try_again(witness, node)
         case _:
             pass
+
+
+def read_of_control(witness: Witness, fact: Fact) -> None:
+    """Read that people hold a run up, and say what becomes of a node."""
+    match fact:
+        case facts.Paused():
+            assert isinstance(witness.granted, facts.PauseRequested), "nobody has paused it"
+            assert not witness.is_paused, "it is paused twice"
+            witness.is_paused = True
+        case facts.Resumed():
+            assert witness.is_paused, "it goes on, and was not paused"
+            witness.is_paused = False
+        case facts.SkipGranted():
+            assert isinstance(witness.granted, facts.SkipRequested), "nobody has it skipped"
+            _is_granted(witness, fact)
+        case facts.ResultGranted(result=result):
+            asked = witness.granted
+            assert isinstance(asked, facts.SetResultRequested), "nobody has given a result"
+            assert (asked.result, asked.misfit) == (result, None), "another result was given"
+            _is_granted(witness, fact)
+        case _:
+            read_of_people(witness, fact)
+
+
+def _is_granted(witness: Witness, fact: facts.SkipGranted | facts.ResultGranted) -> None:
+    path = fact.node
+    assert path not in witness.in_doubt, f"{path} is in doubt and was not settled"
+    is_open = witness.running | witness.asking | witness.completed | witness.unrecorded
+    assert path not in is_open, f"{path} is at work or has ended"
+    witness.gave_up = [each for each in witness.gave_up if each != path]
+    witness.granted_to[path] = fact
 
 
 def _is_settled(witness: Witness, fact: facts.NodeSettled) -> None:

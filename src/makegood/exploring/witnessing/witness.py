@@ -17,6 +17,7 @@ from makegood.decision.facts import (
 from makegood.decision.happening import (
     of_attempts,
     of_children,
+    of_control,
     of_doubt,
     of_flow,
     of_people,
@@ -26,7 +27,7 @@ from makegood.decision.happening import (
 from makegood.definition.plan import Kind
 from makegood.exploring.witnessing.atlas import Atlas
 from makegood.exploring.witnessing.children import Called, read_of_children
-from makegood.exploring.witnessing.people import read_of_people
+from makegood.exploring.witnessing.people import read_of_control, read_of_people
 from makegood.values.instants import micros
 from makegood.values.verdict import (
     Abort,
@@ -49,11 +50,31 @@ _AFTER_PARKING = (
     facts.SettleRequested,
     facts.RetryRequested,
     facts.Unparked,
+    facts.PauseRequested,
+    facts.ResumeRequested,
+    facts.SkipRequested,
+    facts.SetResultRequested,
+    facts.SkipGranted,
+    facts.ResultGranted,
     facts.Claimed,
     facts.ChildEnded,
     facts.ChildMoved,
     facts.ChildRefused,
 )
+_BEGINS = (
+    facts.NodeStarted,
+    facts.CompensateStarted,
+    facts.UndoStarted,
+    facts.SleepBegan,
+    facts.Chosen,
+    facts.ItemsListed,
+    facts.RoundBegan,
+    facts.RollbackBegan,
+    facts.DeadlinePassed,
+    facts.Parked,
+    facts.RunEnded,
+)
+"""What does not come about while a run is paused."""
 
 
 __all__ = ["Witness"]
@@ -109,11 +130,15 @@ class Witness:
         self.pivot_done = False
         self.rolling_back: Cause | None = None
         self.parked: ParkReason | None = None
+        self.is_paused = False
+        self.granted_to: dict[str, facts.SkipGranted | facts.ResultGranted] = {}
+        """What people have said becomes of nodes."""
         self.ended: facts.RunEnded | None = None
 
     def read(self, fact: Fact) -> None:
         """Take one durable fact; fail if it breaks a promise."""
         assert self.parked is None or isinstance(fact, _AFTER_PARKING)
+        assert not (self.is_paused and isinstance(fact, _BEGINS)), "something began in a pause"
         self.read_so_far.append(fact)
         _READERS[type(fact)](self, fact)
 
@@ -224,6 +249,8 @@ class Witness:
                 assert reason is not SkipReason.OPTIONAL or node not in self.in_doubt, (
                     "what is in doubt was skipped as failed"
                 )
+                is_granted = isinstance(self.granted_to.get(node), facts.SkipGranted)
+                assert is_granted == (reason is SkipReason.PERSON), "it was skipped by nobody"
                 self.unsettled.discard(node)
                 self.completed.add(node)
             case facts.RetryScheduled(node=node):
@@ -251,6 +278,7 @@ class Witness:
         assert self.ended is None, "it began after the run had ended"
         assert path not in self.running | self.asking, f"{path} runs twice at once"
         assert path not in self.completed, f"{path} is done and runs again"
+        assert path not in self.granted_to, f"{path} runs although a person has said otherwise"
         self.may_begin(path)
         goes_back = self.rolling_back is not None or self._failing_round(path) is not None
         if goes_back or (self.gave_up and not self.pivot_done):
@@ -448,6 +476,7 @@ _READERS = {
     for room, read in (
         (of_run, Witness.read_of_run),
         (of_people, read_of_people),
+        (of_control, read_of_control),
         (of_attempts, Witness.read_of_attempts),
         (of_flow, Witness.read_of_flow),
         (of_children, read_of_children),

@@ -12,9 +12,13 @@ from makegood.decision.facts import (
     ChildMoved,
     ChildRefused,
     CompletionGiven,
+    PauseRequested,
+    ResumeRequested,
     RetryRequested,
     RunStarted,
+    SetResultRequested,
     SettleRequested,
+    SkipRequested,
     UndoRequested,
 )
 from makegood.values.limits import ERROR_TEXT_CHARACTERS_MAX, PAYLOAD_BYTES_MAX
@@ -30,8 +34,12 @@ __all__ = [
     "CancelPost",
     "CompletionPost",
     "Control",
+    "PausePost",
+    "ResumePost",
     "RetryPost",
+    "SetResultPost",
     "SettlePost",
+    "SkipPost",
     "StartPost",
     "ToldPost",
     "UndoPost",
@@ -100,7 +108,47 @@ class CompletionPost(msgspec.Struct, frozen=True, kw_only=True, tag="completion"
     actor: str = ""
 
 
-Control = CancelPost | UndoPost | SettlePost | RetryPost
+class PausePost(msgspec.Struct, frozen=True, tag="pause"):
+    """Begin nothing more of the run."""
+
+    actor: str
+    reason: str
+
+
+class ResumePost(msgspec.Struct, frozen=True, tag="resume"):
+    """Go on with the paused run."""
+
+    actor: str
+    reason: str
+
+
+class SkipPost(msgspec.Struct, frozen=True, tag="skip"):
+    """Skip a node."""
+
+    node: str
+    actor: str
+    reason: str
+
+
+class SetResultPost(msgspec.Struct, frozen=True, tag="set_result"):
+    """Give a node its result, instead of its body."""
+
+    node: str
+    result: msgspec.Raw
+    actor: str
+    reason: str
+
+
+Control = (
+    CancelPost
+    | UndoPost
+    | SettlePost
+    | RetryPost
+    | PausePost
+    | ResumePost
+    | SkipPost
+    | SetResultPost
+)
 """What a person may ask of a run; each is answered."""
 
 AnyPost = StartPost | ToldPost | CompletionPost | Control
@@ -114,7 +162,7 @@ _decoder: msgspec.json.Decoder[AnyPost] = msgspec.json.Decoder(AnyPost)
 def as_fact(posted: Posted, plan: Plan, code: Code | None) -> Fact:
     """Return the fact that a post becomes when the run's holder takes it.
 
-    Without the code it is not known whether the result in a settlement is one of the node's.
+    Without the code it is not known whether a result that is given is one of the node's.
     """
     post = _decoder.decode(posted.body)
     match post:
@@ -129,6 +177,9 @@ def as_fact(posted: Posted, plan: Plan, code: Code | None) -> Fact:
         case ToldPost():
             return post.told
         case SettlePost():
+            misfit = None
+            if isinstance(post.settlement, ItHappened):
+                misfit = misfit_of(post.node, post.settlement.result, plan, code)
             return SettleRequested(
                 post=posted.n,
                 node=post.node,
@@ -136,7 +187,7 @@ def as_fact(posted: Posted, plan: Plan, code: Code | None) -> Fact:
                 actor=post.actor,
                 reason=post.reason,
                 at=posted.at,
-                misfit=misfit_of(post.node, post.settlement, plan, code),
+                misfit=misfit,
             )
         case RetryPost():
             return RetryRequested(posted.n, post.node, post.actor, post.reason, posted.at)
@@ -152,19 +203,48 @@ def as_fact(posted: Posted, plan: Plan, code: Code | None) -> Fact:
                 at=posted.at,
                 misfit=misfit_in(code, post.planned, post.result) if is_result else None,
             )
+        case PausePost() | ResumePost() | SkipPost() | SetResultPost():
+            return _holding(posted, post, plan, code)
         case _:
             assert_never(post)
 
 
-def misfit_of(node: str, settlement: Settlement, plan: Plan, code: Code | None) -> str | None:
-    """Say why the result that a settlement gives is none of the node's; None when it may be."""
-    index = plan.positions.get(node)
-    if not isinstance(settlement, ItHappened) or index is None:
+def _holding(
+    posted: Posted,
+    post: PausePost | ResumePost | SkipPost | SetResultPost,
+    plan: Plan,
+    code: Code | None,
+) -> Fact:
+    match post:
+        case PausePost():
+            return PauseRequested(posted.n, post.actor, post.reason, posted.at)
+        case ResumePost():
+            return ResumeRequested(posted.n, post.actor, post.reason, posted.at)
+        case SkipPost():
+            return SkipRequested(posted.n, post.node, post.actor, post.reason, posted.at)
+        case SetResultPost():
+            return SetResultRequested(
+                post=posted.n,
+                node=post.node,
+                result=post.result,
+                actor=post.actor,
+                reason=post.reason,
+                at=posted.at,
+                misfit=misfit_of(post.node, post.result, plan, code),
+            )
+        case _:
+            assert_never(post)
+
+
+def misfit_of(node: str, result: msgspec.Raw, plan: Plan, code: Code | None) -> str | None:
+    """Say why a result that is given is none of the node's; None when it may be."""
+    number = plan.number_of(node)
+    if number is None:
         return None
-    size = len(bytes(settlement.result))
+    size = len(bytes(result))
     if size > PAYLOAD_BYTES_MAX:
         return f"it has {size:,} bytes as JSON; at most {PAYLOAD_BYTES_MAX:,} are allowed"
-    return misfit_in(code, index, settlement.result)
+    return misfit_in(code, number, result)
 
 
 def misfit_in(code: Code | None, number: int, result: msgspec.Raw) -> str | None:

@@ -80,6 +80,8 @@ def whether_to_release(
         return True, None
     if is_busy or state.in_flight:
         return False, None
+    if state.is_paused:
+        return True, None
     if is_draining:
         return True, now
     due = state.next_due(now)

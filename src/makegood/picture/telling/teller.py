@@ -13,10 +13,12 @@ from msgspec.structs import replace
 from makegood.decision import facts
 from makegood.decision.evolve import evolve
 from makegood.decision.facts import EndStatus
+from makegood.decision.happening.groups import OfPeople
 from makegood.decision.state import WITH_CHILD, Phase, RunState
 from makegood.definition.plan import Kind
 from makegood.picture import words
 from makegood.picture.story import Attempted, Ending, Entry, Happened, Happening
+from makegood.picture.telling.of_people import of_people
 from makegood.values.ids import effect_key
 from makegood.values.instants import as_datetime
 from makegood.values.verdict import FailureKind, ItDidNotHappen, ItHappened, Kept, UndoneByHand
@@ -27,11 +29,9 @@ if TYPE_CHECKING:
         OfChildren,
         OfFlow,
         OfNode,
-        OfPeople,
         OfRun,
         Outcome,
     )
-    from makegood.decision.state import Request
     from makegood.definition.plan import Node, Plan
     from makegood.journal.protocol import RunRow
     from makegood.values.instants import Instant
@@ -84,6 +84,9 @@ class Teller:
             self._tell_doubt(each)
 
     def _tell(self, fact: Fact) -> None:
+        if isinstance(fact, OfPeople):
+            self._tell_of_people(fact)
+            return
         match fact:
             case facts.NodeStarted():
                 self._begin(fact.node, "do", fact.attempt)
@@ -128,18 +131,6 @@ class Teller:
                 | facts.NodeSettled()
             ):
                 self._tell_of_node(fact)
-            case (
-                facts.CancelRequested()
-                | facts.UndoRequested()
-                | facts.SettleRequested()
-                | facts.RetryRequested()
-                | facts.CompletionGiven()
-                | facts.ControlAnswered()
-                | facts.AttemptsGranted()
-                | facts.Unparked()
-                | facts.Erased()
-            ):
-                self._tell_of_people(fact)
             case (
                 facts.ChildStarted()
                 | facts.ChildEnded()
@@ -407,42 +398,15 @@ class Teller:
     # People -------------------------------------------------------------------------------------
 
     def _tell_of_people(self, fact: OfPeople) -> None:
-        match fact:
-            case facts.CancelRequested():
-                self._tell_request(Happening.CANCEL_REQUESTED, fact, "cancel it")
-            case facts.UndoRequested():
-                self._tell_request(Happening.UNDO_REQUESTED, fact, "undo it")
-            case facts.SettleRequested():
-                wanted = f"settle it, {words.settlement(fact.settlement)}"
-                self._tell_request(Happening.SETTLE_REQUESTED, fact, wanted, fact.node)
-            case facts.RetryRequested():
-                self._tell_request(Happening.RETRY_REQUESTED, fact, "try it again", fact.node)
-            case facts.CompletionGiven():
-                self._asked[fact.post] = len(self._entries)
-                said = words.completion(fact)
-                self._add(Happening.COMPLETION_GIVEN, said, fact.node, actor=fact.actor or None)
-            case facts.ControlAnswered():
-                self._change(self._asked[fact.post], answer=fact.answer.value)
-            case facts.AttemptsGranted():
-                again = "has all its attempts again"
-                text = again if fact.node else "its value is to be built again"
-                self._add(Happening.GRANTED, text, fact.node)
-                self.notes.pop(fact.node or "", None)
-            case facts.Unparked():
-                self._add(Happening.UNPARKED, "no longer parked")
-            case facts.Erased(actor=actor, reason=reason):
-                text = f"erased by {actor} ({reason}): no value is on record any more"
-                self._add(Happening.ERASED, text, actor=actor, reason=reason)
-            case _:
-                assert_never(fact)
-
-    def _tell_request(
-        self, what: Happening, fact: Request, wanted: str, path: str | None = None
-    ) -> None:
-        self._asked[fact.post] = len(self._entries)
-        reason = f" ({fact.reason})" if fact.reason else ""
-        text = f"{fact.actor} asked to {wanted}{reason}"
-        self._add(what, text, path, actor=fact.actor, reason=fact.reason)
+        if isinstance(fact, facts.ControlAnswered):
+            self._change(self._asked[fact.post], answer=fact.answer.value)
+            return
+        told = of_people(fact)
+        if isinstance(fact, facts.Request | facts.CompletionGiven):
+            self._asked[fact.post] = len(self._entries)
+        if isinstance(fact, facts.AttemptsGranted):
+            self.notes.pop(fact.node or "", None)
+        self._add(told.what, told.text, told.node, actor=told.actor, reason=told.reason)
 
     # The run ------------------------------------------------------------------------------------
 

@@ -1,0 +1,96 @@
+"""How people hold a run up, and say what becomes of a node instead of its body."""
+
+from __future__ import annotations
+
+import msgspec
+
+from makegood.values.instants import Instant
+
+__all__ = [
+    "PauseRequested",
+    "Paused",
+    "ResultGranted",
+    "ResumeRequested",
+    "Resumed",
+    "SetResultRequested",
+    "SkipGranted",
+    "SkipRequested",
+]
+
+
+class PauseRequested(msgspec.Struct, frozen=True, tag="pause_requested", gc=False):
+    """Somebody wants nothing more begun of the run."""
+
+    post: int
+    actor: str
+    reason: str
+    at: Instant
+
+
+class ResumeRequested(msgspec.Struct, frozen=True, tag="resume_requested", gc=False):
+    """Somebody wants the paused run to go on."""
+
+    post: int
+    actor: str
+    reason: str
+    at: Instant
+
+
+class SkipRequested(msgspec.Struct, frozen=True, tag="skip_requested", gc=False):
+    """Somebody wants a node skipped."""
+
+    post: int
+    node: str
+    actor: str
+    reason: str
+    at: Instant
+
+
+class SetResultRequested(
+    msgspec.Struct, frozen=True, tag="set_result_requested", omit_defaults=True
+):
+    """Somebody gives a node its result, instead of its body."""
+
+    post: int
+    node: str
+    result: msgspec.Raw
+    actor: str
+    reason: str
+    at: Instant
+    misfit: str | None = None
+    """Why the result given is none of the node's, as whoever took the request found."""
+
+
+class Paused(msgspec.Struct, frozen=True, tag="paused", gc=False):
+    """Nothing more is begun of the run; what is at work ends and is recorded."""
+
+    actor: str
+    reason: str
+    at: Instant
+
+
+class Resumed(msgspec.Struct, frozen=True, tag="resumed", gc=False):
+    """The run goes on where it was paused."""
+
+    actor: str
+    reason: str
+    at: Instant
+
+
+class SkipGranted(msgspec.Struct, frozen=True, tag="skip_granted", gc=False):
+    """The node is skipped when its turn comes; its body is not begun any more."""
+
+    node: str
+    actor: str
+    reason: str
+    at: Instant
+
+
+class ResultGranted(msgspec.Struct, frozen=True, tag="result_granted"):
+    """The node has this result when its turn comes; its body is not begun any more."""
+
+    node: str
+    result: msgspec.Raw
+    actor: str
+    reason: str
+    at: Instant
