@@ -367,7 +367,7 @@ class Run:
         match outcome:
             case Failure():
                 return facts.NodeFailed(path, outcome, self.now)
-            case "later":
+            case "later" if self.state.graph[self.state.positions[path]].kind is Kind.STEP:
                 return facts.CompletionAwaited(path, after(self.now, WITHIN), self.now)
             case "unrecorded" if self.state.graph[self.state.positions[path]].kind is Kind.STEP:
                 return facts.EffectUnrecorded(path, PERMANENT, self.now)

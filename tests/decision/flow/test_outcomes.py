@@ -80,9 +80,10 @@ def test_nothing_of_a_round_that_turns_back_begins_any_more() -> None:
 
 def test_what_is_ready_in_a_round_is_dropped_when_another_node_fails_it() -> None:
     lines = each_("lines", block=(pure("p"), step("send", "p"), PACK), keeps=True)
-    run = Run(plan_of(lines), {"lines[0]/p": [PERMANENT], "lines items": ["1"]}).play()
+    run = Run(plan_of(lines), {"lines[0]/p": [PERMANENT]}).play()
 
-    assert (run.state.status, run.names(facts.NodeStarted)) == ("completed", [])
+    assert run.state.status == "completed"
+    assert not any(path.startswith("lines[0]") for path in run.names(facts.NodeStarted))
 
 
 def test_effects_at_work_in_a_round_are_awaited_and_then_undone() -> None:
@@ -215,6 +216,16 @@ def test_a_round_that_nobody_can_say_of_parks_the_run_and_is_settled(
     assert [*run.state.rounds[0].failures] == [0]
 
 
+def test_nothing_of_a_round_is_undone_while_a_person_is_to_say_what_happened_in_it() -> None:
+    pay = step("pay", undo=True, key_valid_for=None, attempts=1)
+    run = Run(
+        plan_of(each_("lines", block=(PACK, pay, step("send")), keeps=True)),
+        {"lines items": ["1"], "lines[0]/pay": [IN_DOUBT], "lines[0]/send": [DECLINED]},
+    ).play()
+
+    assert (run.state.parked, run.undone) == (ParkReason.IN_DOUBT, [])
+
+
 def test_a_run_that_fails_takes_the_rounds_along_that_turn_back() -> None:
     lines = each_("lines", block=(PACK, step("send", "pack")), keeps=True)
     run = Run(plan_of(lines, step("pay", undo=True), step("book", "pay")))
@@ -290,6 +301,18 @@ def test_a_round_that_turns_back_takes_the_rounds_along_that_turned_back_within_
     run.play()
     assert run.undone == ["outer[0]/inner[0]/sew", "outer[0]/pack"]
     assert run.names(facts.RoundGaveUp) == ["outer"]
+
+
+def test_what_a_round_within_has_given_up_is_counted_once() -> None:
+    missed = each_("missed", block=(step("sew"),), returns="sew", quorum=1)
+    run = Run(
+        plan_of(each_("outer", block=(missed,), keeps=True), step("ship", "outer")),
+        {"outer items": ["1"], "outer[0]/missed[0]/sew": [DECLINED], "outer[0]/missed items": ["2"]}
+        | {"outer[0]/missed[1]/sew": [DECLINED]},
+    ).play()
+
+    assert run.state.status == "completed"
+    assert run.names(facts.NodeDone) == ["outer", "ship"]
 
 
 def test_no_further_round_begins_within_a_round_that_turns_back() -> None:

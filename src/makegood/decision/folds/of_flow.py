@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Any
 from makegood.decision import facts
 from makegood.decision.folds.growing import fail_round, take_rounds
 from makegood.decision.folds.moving import at, drop, go_round, leave, meet
-from makegood.decision.state import (
-    Phase,
-    RunState,
-)
+from makegood.decision.state import Phase, RunState, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,12 +83,25 @@ def _round_gave_up(state: RunState, fact: facts.RoundGaveUp) -> None:
     scope = rounds.scopes[fact.round]
     assert scope.failed is not None, "a round turns back because of a failure"
     state.failing.remove(scope)
-    state.unended -= sum(
-        state.nodes[each].phase not in _COUNTED for each in state.nodes_within(scope)
-    )
+    state.unended -= _unended_in(state, scope)
     rounds.failures[fact.round] = scope.failed
     rounds.ended += 1
     go_round(state, index)
+
+
+def _unended_in(state: RunState, scope: Scope) -> int:
+    """Return how many nodes of a round are counted as unended, and never end now.
+
+    Those of rounds within it that were given up before are not counted any more.
+    """
+    number = 0
+    for index in range(scope.base, scope.base + len(scope.block.nodes)):
+        number += state.nodes[index].phase not in _COUNTED
+        rounds = state.rounds.get(index)
+        if rounds is not None:
+            going_on = (inner for inner in rounds.scopes if inner.number not in rounds.failures)
+            number += sum(_unended_in(state, inner) for inner in going_on)
+    return number
 
 
 _COUNTED = frozenset({Phase.DONE, Phase.SKIPPED, Phase.UNDONE, Phase.KEPT})
