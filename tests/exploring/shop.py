@@ -161,6 +161,13 @@ def rounds(order: str, *, is_open: bool) -> list[str]:
 
 
 @workflow
+def beside(order: str) -> bool:
+    """Hold and pay at once, then tell."""
+    goods, payment = held(order), paid(order)
+    return told.after(goods, payment)(order)
+
+
+@workflow
 def computing(order: str) -> float:
     """Compute what cannot be computed from every value."""
     return pure(inverse)(paid(order))

@@ -15,7 +15,7 @@ from makegood.definition.plan import BLOCK_SPAN, FromNode, FromRound, Kind
 if TYPE_CHECKING:
     from makegood.definition.plan import Node, Source
 
-__all__ = ["Choice", "Option", "case_of", "guard_of", "items_of", "rounds_of"]
+__all__ = ["LAST_FIRST", "Choice", "Option", "case_of", "guard_of", "items_of", "rounds_of"]
 
 ITEMS = ("1", "0", "2")
 """How many items an each goes over; the first is how it goes where nothing else is said."""
@@ -39,6 +39,10 @@ class Choice(msgspec.Struct, frozen=True):
     """The same for everything that reads the same value."""
     options: tuple[Option, ...]
     """The first is how it goes where nothing else is said."""
+
+
+LAST_FIRST = Option("order", "last first", "of what is at work at once the last begun ends first")
+"""How what is at work at once ends, where it does not end in the order in which it began."""
 
 
 def guard_of(node: Node, path: str) -> Choice:

@@ -93,7 +93,10 @@ class Examples:
         except _Impossible as error:
             why = str(error)
         shown = type_name(kind)
-        message = f"no example of `{name}: {shown}` can be made: {why}; give one for its type"
+        message = (
+            f"no example of `{name}: {shown}` can be made: {why}; give one, as "
+            f"examples={{{shown}: …}}, or with --examples"
+        )
         raise InvalidInput(message)
 
     def _of(

@@ -231,7 +231,7 @@ class Outside:
         return self._taken[key]
 
     def _choose(self, choice: Choice) -> str:
-        self.choices[choice.key] = choice
+        self.choices.setdefault(choice.key, choice)
         taken = self._taken.get(choice.key)
         if taken not in {option.taken for option in choice.options}:
             taken = choice.options[0].taken

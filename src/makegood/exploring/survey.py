@@ -1,6 +1,7 @@
 """Which worlds are there, and what is found in each? Every single fault, or every pair as well.
 
-The ways that a run can go without any fault come first: each option of each choice, one at a time.
+The ways that a run can go without any fault come first: each option of each choice, one at a time,
+and what is at work at once ending the other way round.
 In every one of them each fault that can befall it is played by itself. An undo is called only after
 something else has failed, and a compensate only about something in doubt; so a fault of theirs is
 played together with what leads to it, which is not counted as another.
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from makegood.decision.facts import EndStatus
+from makegood.exploring.choices import LAST_FIRST
 from makegood.exploring.faults import Befalls, Dies, Fault, How, Reversed, faults_of
 from makegood.exploring.findings import Left, broken_in, held_in, kept_in, left_in
 from makegood.exploring.telling import causes_in_words
@@ -109,6 +111,8 @@ class _Survey:
             world, known = waiting.pop(0)
             way = play(self.setting, world)
             yield way
+            if way.is_parallel and not world.taken:
+                waiting.append((World((LAST_FIRST,)), frozenset(way.outside.choices)))
             choices = way.outside.choices
             for key, choice in choices.items():
                 if key in known:

@@ -10,7 +10,7 @@ import msgspec
 from makegood.decision import facts
 from makegood.decision.facts import EndStatus
 from makegood.decision.imagined import ImaginedRun
-from makegood.exploring.choices import Option
+from makegood.exploring.choices import LAST_FIRST, Option
 from makegood.exploring.faults import Befalls, Dies, Fault, Reversed
 from makegood.exploring.outside import Outside
 from makegood.values.instants import Instant, after
@@ -48,6 +48,8 @@ class Played:
     state: RunState
     outside: Outside
     is_at_rest: bool
+    is_parallel: bool
+    """Whether several bodies were at work at once."""
 
 
 def play(setting: Setting, world: World) -> Played:
@@ -62,10 +64,13 @@ def play(setting: Setting, world: World) -> Played:
     )
     run = ImaginedRun(setting.plan, outside, STARTS_AT, deaths=deaths)
     run.turn(_started(setting))
+    is_parallel, is_last_first = False, LAST_FIRST in world.taken
     is_to_be_reversed = any(isinstance(fault, Reversed) for fault in world.faults)
     for _ in range(EVENTS_MAX):
         if run.work:
-            body = next((each for each in run.work if not outside.is_slow(run, each)), run.work[0])
+            work = run.work[::-1] if is_last_first else run.work
+            is_parallel = is_parallel or len(work) > 1
+            body = next((each for each in work if not outside.is_slow(run, each)), work[0])
             run.end(body, outside.ends(run, body))
         elif run.state.family.children:
             run.turn(outside.child_says(run, run.state.family.children[0]))
@@ -81,6 +86,7 @@ def play(setting: Setting, world: World) -> Played:
         state=run.state,
         outside=outside,
         is_at_rest=run.state.is_settled and not run.work,
+        is_parallel=is_parallel,
     )
 
 

@@ -16,6 +16,8 @@ from tests.exploring import shop
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from makegood.testing import Explored
+
 PLACE_ORDER = "makegood.commerce.place_order:place_order"
 
 EXAMPLES = {str: "A-17"}
@@ -56,6 +58,18 @@ def test_examples_are_taken_from_where_they_are_said_to_be(
         "--examples tests.cli.checking.test_exploring:NO_EXAMPLES is no dict; "
         "name one as {OrderId: OrderId('A-17')}\n"
     )
+
+
+def unhappy(world: Explored) -> list[str]:
+    return ["nobody is told"] if "tell" not in world.stands else []
+
+
+def test_an_invariant_is_asked_where_it_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["explore", "tests.exploring.shop:kept", "--invariant"]
+    assert main([*words, "tests.cli.checking.test_exploring:unhappy"]) == ERROR
+    assert "BROKEN  nobody is told" in capsys.readouterr().out
+    assert main([*words, "tests.cli.checking.test_exploring:NO_EXAMPLES"]) == MISTAKE
+    assert "is no function; name one that takes an Explored" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ def explore(
     *,
     pairs: Flag = False,
     examples: Annotated[str | None, Parameter(metavar="PLACE")] = None,
+    invariant: Annotated[tuple[str, ...], Parameter(metavar="PLACE", show_default=False)] = (),
     json: Json = False,
 ) -> int:
     """Find what a workflow would leave behind, whatever goes wrong.
@@ -56,7 +57,9 @@ def explore(
         Every pair of these too.
     examples
         Where values are for types that no example can be made of: module:dict.
+    invariant
+        A function that says what is wrong with a world, as module:function; may be repeated.
     """
     from makegood.cli.checking import exploring as room
 
-    return room.explore(place, examples=examples, pairs=pairs, as_json=json)
+    return room.explore(place, examples=examples, invariants=invariant, pairs=pairs, as_json=json)
