@@ -85,7 +85,7 @@ def test_what_extensions_declare_is_offered_as_they_declare_it() -> None:
 
 def test_runs_are_filtered_by_the_words_of_the_decision_core() -> None:
     ends = {end.value for end in facts.EndStatus}
-    assert set(get_args(Status)) == {"running", "waiting", "undoing", "parked"} | ends
+    assert set(get_args(Status)) == {"running", "waiting", "paused", "undoing", "parked"} | ends
     assert set(get_args(Cause)) == {cause.value for cause in facts.Cause}
 
 
