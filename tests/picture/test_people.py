@@ -11,9 +11,9 @@ from makegood.decision import facts
 from makegood.decision.facts import ParkReason
 from makegood.picture import Happened, Happening, Standing
 from makegood.values.verdict import ItDidNotHappen, ItHappened, Kept, UndoneByHand
-from tests.decision.driver import START_AT, Run
+from tests.decision.driver import DONE, PERMANENT, START_AT, Run
 from tests.decision.people import parked
-from tests.decision.plans import plan_of, step
+from tests.decision.plans import plan_of, pure, step
 from tests.picture.told import lines, story_of, told
 
 if TYPE_CHECKING:
@@ -182,3 +182,39 @@ def test_what_a_person_has_tried_again_is_told_and_no_longer_left() -> None:
         "+0 failed, a step definitely failed: what was done is undone",
     ]
     assert story_of(timeline, "pay").note == ""
+
+
+def test_what_a_person_holds_up_and_steers_is_told_with_who_and_why() -> None:
+    run = Run(plan_of(step("hold"), step("pay", "hold"), step("ship", "pay")))
+    run.pause()
+    run.skip("pay")
+    run.set_result("ship")
+    run.skip("nothing")
+    run.end("hold")
+    run.resume()
+
+    said = [
+        f"{each.node or ''}: {each.text}"
+        for each in told(run).story
+        if isinstance(each, Happened) and each.actor is not None
+    ]
+    assert said == [
+        ": eve asked to pause it (why not): accepted",
+        ": paused by eve (why not)",
+        "pay: eve asked to skip it (by hand): accepted",
+        "pay: is skipped by eve (by hand)",
+        "ship: eve asked to give it a result (by hand): accepted",
+        "ship: is given its result by eve (by hand)",
+        "nothing: eve asked to skip it (by hand): no such node",
+        ": eve asked to resume it (why not): accepted",
+        ": resumed by eve (why not)",
+    ]
+    assert story_of(told(run), "pay").note == "a person had it skipped"
+
+
+def test_a_value_that_is_to_be_computed_again_past_the_pivot_is_told() -> None:
+    plan = plan_of(step("pay", pivot=True), pure("count", "pay"))
+    run = Run(plan, {"count": [PERMANENT, DONE]}).play()
+    run.retry("count")
+
+    assert told(run).status == "completed"

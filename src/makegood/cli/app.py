@@ -59,6 +59,18 @@ COMMANDS = (
     Offer("undo", "makegood.cli.commands:undo", "Have a completed run undone, after a preview."),
     Offer("settle", "makegood.cli.commands:settle", "Say what a parked run cannot find out."),
     Offer("retry", "makegood.cli.commands:retry", "Have a parked run try again."),
+    Offer(
+        "pause",
+        "makegood.cli.asking.commands:pause",
+        "Have nothing more begun of a run, a workflow, an engine or a service.",
+    ),
+    Offer("resume", "makegood.cli.asking.commands:resume", "Have what was paused or halted go on."),
+    Offer("skip", "makegood.cli.asking.commands:skip", "Have a node of a run skipped."),
+    Offer(
+        "set-result",
+        "makegood.cli.asking.commands:set_result",
+        "Give a node its result, instead of its body.",
+    ),
     Offer("worker", "makegood.cli.commands:worker", "Carry out runs until it is told to stop."),
     Offer(
         "db status",

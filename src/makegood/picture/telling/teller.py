@@ -110,7 +110,9 @@ class Teller:
                 | facts.CompensateRetryScheduled()
                 | facts.UndoRetryScheduled()
             ):
-                self._change(self._latest[fact.node], again_at=as_datetime(fact.due))
+                # A value has no attempts, and is computed again when a person wants that.
+                if fact.node in self._latest:
+                    self._change(self._latest[fact.node], again_at=as_datetime(fact.due))
             case (
                 facts.Guarded()
                 | facts.Recorded()
