@@ -208,6 +208,7 @@ PUBLIC: dict[str, frozenset[str]] = {
             "Standing",
             "Timeline",
             "mermaid",
+            "chart",
             "svg",
             "text",
             "timeline",

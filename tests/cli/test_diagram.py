@@ -9,7 +9,7 @@ import pytest
 
 from makegood.cli.app import main
 from makegood.cli.status import DONE, MISTAKE
-from makegood.picture import mermaid, svg, text
+from makegood.picture import chart, mermaid, svg, text
 from tests.cli.shop import place_order, run_id
 from tests.cli.test_show import timeline_of
 
@@ -53,15 +53,21 @@ def test_a_drawing_is_written_to_a_file(
     assert capsys.readouterr().out == ""
 
 
+def test_a_run_is_drawn_along_its_time(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diagram", run_id(3), "--store", store, "--format", "chart"]) == DONE
+    assert capsys.readouterr().out == chart(asyncio.run(timeline_of(store, run_id(3))))
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (["place_order", "--format", "chart"], "a chart shows a run along its time"),
         (["nothing"], "the journal has no workflow 'nothing'"),
         (["place_order@0123456789abcdef"], "the journal has no workflow 'place_order@0123456789a"),
         ([f"another@{FINGERPRINT}"], "the journal has no workflow 'another@"),
         (["place_order/order-9"], "no run 'place_order/order-9' is in the journal"),
         (["nothing", "--app", APP], f"--app {APP} has no workflow 'nothing'; it has place_order"),
-        (["place_order", "--format", "jpeg"], 'Choose from: "mermaid", "text", "svg"'),
+        (["place_order", "--format", "jpeg"], 'Choose from: "mermaid", "text", "svg", "chart"'),
         (["place_order", "--output", "/no/folder/x"], "/no/folder/x cannot be written: No such"),
     ],
 )

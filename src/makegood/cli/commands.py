@@ -165,7 +165,9 @@ def diagram(
     *,
     store: Store | None = None,
     app: App = None,
-    form: Annotated[Literal["mermaid", "text", "svg"], Parameter(name="--format")] = "text",
+    form: Annotated[
+        Literal["mermaid", "text", "svg", "chart"], Parameter(name="--format")
+    ] = "text",
     output: Path | None = None,
 ) -> int:
     """Draw a workflow, or a run as it was executed.

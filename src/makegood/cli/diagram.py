@@ -15,7 +15,7 @@ from makegood.cli.store import opened
 from makegood.cli.workflows import workflows_of
 from makegood.cli.writing import Look, look_of, write
 from makegood.definition.plan import Plan
-from makegood.picture import mermaid, svg, text
+from makegood.picture import chart, mermaid, svg, text
 from makegood.values.ids import parse_run_id
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Format", "diagram"]
 
-Format = Literal["mermaid", "text", "svg"]
+Format = Literal["mermaid", "text", "svg", "chart"]
 
 
 def diagram(
@@ -55,6 +55,11 @@ def _draw(drawn: Plan | Timeline, form: Format, look: Look) -> str:
             return text(drawn, color=look.is_coloured, width=look.width)
         case "svg":
             return svg(drawn)
+        case "chart":
+            if isinstance(drawn, Plan):
+                message = f"a chart shows a run along its time, and `{drawn.workflow}` is none"
+                raise InvalidInput(f"{message}; name one of its runs")
+            return chart(drawn)
         case _:
             assert_never(form)
 

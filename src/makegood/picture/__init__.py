@@ -1,5 +1,6 @@
 """Plans and runs drawn for people: as text, as SVG, as Mermaid; and the story of a run as data."""
 
+from makegood.picture.chart.drawing import chart
 from makegood.picture.mermaid import mermaid
 from makegood.picture.story import (
     Attempted,
@@ -24,6 +25,7 @@ __all__ = [
     "NodeStory",
     "Standing",
     "Timeline",
+    "chart",
     "mermaid",
     "svg",
     "text",

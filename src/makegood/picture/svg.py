@@ -43,6 +43,8 @@ from makegood.picture.paint import (
 )
 from makegood.picture.story import Standing, Timeline
 from makegood.picture.typeset import FONTS, cut, shortened, text_width, visible
+from makegood.picture.typeset import number as _n
+from makegood.picture.typeset import safe as _safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -400,16 +402,6 @@ def _towards(corner: Point, other: Point) -> Point:
         corner[0] + (other[0] - corner[0]) * part,
         corner[1] + (other[1] - corner[1]) * part,
     )
-
-
-def _n(value: float) -> str:
-    """Return a number as short as a picture needs it."""
-    return f"{round(value, 1):g}"
-
-
-def _safe(text: str) -> str:
-    """Return text of several lines in which nothing means anything to XML."""
-    return "\n".join(escape(visible(line)) for line in text.split("\n"))
 
 
 def _title(plan: Plan, run: Timeline | None) -> str:

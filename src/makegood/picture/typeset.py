@@ -7,12 +7,24 @@ reorders others, and neither is allowed here: they are written as Python writes 
 from __future__ import annotations
 
 import unicodedata
+from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FONTS", "cells", "cut", "padded", "shortened", "text_width", "visible", "wrapped"]
+__all__ = [
+    "FONTS",
+    "cells",
+    "cut",
+    "number",
+    "padded",
+    "safe",
+    "shortened",
+    "text_width",
+    "visible",
+    "wrapped",
+]
 
 # A picture is drawn in whatever font its viewer has. These widths are those of DejaVu Sans, rounded
 # up, which is among the widest of the fonts that systems bring for their own texts: text may take
@@ -57,6 +69,16 @@ def _shown(character: str) -> str:
     if character.isspace():
         return " "
     return character.encode("unicode_escape").decode("ascii")
+
+
+def safe(text: str) -> str:
+    """Return text of several lines in which nothing means anything to XML."""
+    return "\n".join(escape(visible(line)) for line in text.split("\n"))
+
+
+def number(value: float) -> str:
+    """Return a number as short as a picture needs it."""
+    return f"{round(value, 1):g}"
 
 
 def cells(text: str) -> int:

@@ -1,0 +1,1 @@
+"""What a run looks like along its time, with its waits cut."""
