@@ -27,6 +27,7 @@ from makegood import (
 )
 
 ENOUGH = 3
+MINUTE = timedelta(minutes=1)
 
 
 class Secret(msgspec.Struct, frozen=True):
@@ -187,3 +188,14 @@ def parcels(order: str) -> int:
     last = paid.named("last").after(collected)(order)
     told.named("end").after(last)(order)
     return last
+
+
+bound = step(pay, pivot=True, key_valid_for=timedelta(seconds=10), timeout=MINUTE)
+
+
+@workflow
+def forward(order: str) -> bool:
+    """Pay, and from there on only go forward; the bank forgets its keys soon."""
+    goods = held(order)
+    payment = bound.after(goods)(order)
+    return told.after(payment)(order)

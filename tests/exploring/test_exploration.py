@@ -176,6 +176,12 @@ def test_every_pair_holds_every_single_fault_and_more() -> None:
     assert left(pairs).keys() >= left(singles).keys()
 
 
+def test_more_worlds_than_are_to_be_played_are_left_out_and_that_is_said() -> None:
+    found = explore(shop.order, worlds_max=20)
+    assert (found.worlds, found.is_cut) == (20, True)
+    assert "There are more worlds" in str(found)
+
+
 def test_an_invariant_is_asked_of_every_world_and_told_with_the_shortest_story() -> None:
     asked = 0
 

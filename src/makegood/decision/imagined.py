@@ -8,6 +8,7 @@ well; an exploration imagines everything that can go wrong, the worker's death i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, assert_never
 
@@ -22,12 +23,13 @@ from makegood.values.instants import after
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from makegood.decision.commands import Decision
     from makegood.decision.facts import Fact
     from makegood.decision.state import RunState
     from makegood.definition.plan import Plan
     from makegood.values.instants import Instant
 
-__all__ = ["Body", "Death", "Imagination", "ImaginedRun"]
+__all__ = ["Body", "Death", "Decide", "Imagination", "ImaginedRun"]
 
 Body = Start | Compensate | Undo
 """Something that is at work until it ends."""
@@ -50,6 +52,9 @@ class Imagination(Protocol):
         ...
 
 
+Decide = Callable[["Plan", "RunState", "Instant", Chance], "Decision"]
+"""The decision core, or what stands in for it where a rule of it is taken away."""
+
 Death = tuple[int, bool]
 """The append, counted from 0, at which the worker dies, and whether that append is lost."""
 
@@ -58,6 +63,7 @@ class ImaginedRun:
     """One run, what is on record of it, and what is at work."""
 
     __slots__ = (
+        "_decide",
         "_imagination",
         "_wanted",
         "appends",
@@ -80,6 +86,7 @@ class ImaginedRun:
         history: Iterable[Fact] = (),
         deaths: frozenset[Death] = frozenset(),
         chance: Chance = _CHANCE,
+        decide: Decide = decide,
     ) -> None:
         self.plan = plan
         self.now = now
@@ -93,6 +100,7 @@ class ImaginedRun:
         """What is at work, the first begun first."""
         self.claims = self.state.claims
         self.deaths = deaths
+        self._decide = decide
         self._imagination = imagination
         self._wanted: list[Body | Stop | Local] = []
 
@@ -154,7 +162,7 @@ class ImaginedRun:
 
     def ask(self) -> bool:
         """Ask the core once; say whether there may be more to ask."""
-        decision = decide(self.plan, self.state, self.now, self.chance)
+        decision = self._decide(self.plan, self.state, self.now, self.chance)
         for fact in decision.facts:
             self._fold(fact)
         has_added = bool(decision.facts)

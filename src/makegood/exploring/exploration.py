@@ -22,10 +22,14 @@ if TYPE_CHECKING:
     from makegood.definition.workflow import Workflow
     from makegood.exploring.survey import Invariant, Seen
 
-__all__ = ["Exploration", "Finding", "explore", "gathered"]
+__all__ = ["WORLDS_MAX", "Exploration", "Finding", "explore", "gathered"]
 
 
 _ROUND = re.compile(r"\[[0-9]+\]")
+
+
+WORLDS_MAX = 200_000
+"""How many worlds are played, unless more are asked for: some minutes' worth."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +60,8 @@ class Exploration(msgspec.Struct, frozen=True, kw_only=True):
     pairs: bool
     """Whether every pair of faults was played, and not only every one by itself."""
     worlds: int
+    is_cut: bool = False
+    """Whether there are more worlds than were to be played."""
     ends: dict[str, int]
     """How many of them ended in each status."""
     left: tuple[Finding, ...]
@@ -67,8 +73,8 @@ class Exploration(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing would be left behind and no promise broken."""
-        return not self.left and not self.broken
+        """Whether nothing would be left behind and no promise broken, in any world there is."""
+        return not (self.left or self.broken or self.is_cut)
 
     def __str__(self) -> str:
         """Return it as `makegood explore` writes it."""
@@ -82,6 +88,7 @@ def explore(
     examples: Mapping[Any, object] | None = None,
     pairs: bool = False,
     invariants: Sequence[Invariant] = (),
+    worlds_max: int = WORLDS_MAX,
 ) -> Exploration:
     """Play a workflow in every world in which one thing goes wrong, and say what it leaves.
 
@@ -89,7 +96,8 @@ def explore(
     it does is a fault or none. Functions that only compute are called with those. `inputs` are
     those of the run by name, `examples` are values by their types; all others are made from the
     types alone. `pairs` plays every pair of faults too. Each of the `invariants` is given a world
-    and returns a sentence for everything that is wrong in it.
+    and returns a sentence for everything that is wrong in it. After `worlds_max` worlds it ends,
+    and says so.
 
     Raises `InvalidInput` when an input does not fit, or no example of a type can be made.
     """
@@ -99,16 +107,25 @@ def explore(
         return story_of(setting.plan, play(setting, seen.world))
 
     seen = survey(setting, pairs=pairs, invariants=invariants)
-    return gathered(setting.plan, seen, told, pairs=pairs)
+    return gathered(setting.plan, seen, told, pairs=pairs, worlds_max=worlds_max)
 
 
 def gathered(
-    plan: Plan, seen: Iterable[Seen], told: Callable[[Seen], tuple[str, ...]], *, pairs: bool
+    plan: Plan,
+    seen: Iterable[Seen],
+    told: Callable[[Seen], tuple[str, ...]],
+    *,
+    pairs: bool,
+    worlds_max: int = WORLDS_MAX,
 ) -> Exploration:
     """Put what was found in each world together; `told` tells what happens in one."""
     ends: Counter[str] = Counter()
     left, kept, broken = _Shortest(), _Shortest(), _Shortest()
-    for each in seen:
+    is_cut = False
+    for number, each in enumerate(seen):
+        if number >= worlds_max:
+            is_cut = True
+            break
         ends[each.status] += 1
         for item in each.left:
             left.add(item.node, item.what, each)
@@ -121,6 +138,7 @@ def gathered(
         fingerprint=plan.fingerprint,
         pairs=pairs,
         worlds=ends.total(),
+        is_cut=is_cut,
         ends=dict(sorted(ends.items())),
         left=left.findings(told),
         kept=kept.findings(told),

@@ -24,6 +24,7 @@ __all__ = [
     "Reversed",
     "Way",
     "faults_of",
+    "may_follow",
     "ways_of",
 ]
 
@@ -159,6 +160,16 @@ def ways_of(node: Node, direction: Direction) -> Sequence[How]:
 def faults_of(node: Node, path: str, direction: Direction) -> list[Befalls]:
     """Return every fault that can befall a function of a node."""
     return [Befalls(path, direction, how) for how in ways_of(node, direction)]
+
+
+def may_follow(first: Befalls, then: Befalls) -> bool:
+    """Say whether a function can be befallen by one thing once and by another ever after.
+
+    What has happened is not denied afterwards: the other side keeps its word.
+    """
+    once, ever = WAYS[first.how], WAYS[then.how]
+    is_denied = once.has_effect and then.how is How.FAILS
+    return once.is_once and not ever.is_once and not is_denied
 
 
 def _ways_forward(node: Node) -> Sequence[How]:

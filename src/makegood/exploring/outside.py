@@ -59,9 +59,9 @@ class Outside:
     ) -> None:
         self._setting = setting
         self._taken = dict(taken)
-        self._ways: dict[tuple[str, Direction], Way] = {
-            (each.node, each.direction): WAYS[each.how] for each in befalls
-        }
+        self._ways: dict[tuple[str, Direction], list[Way]] = {}
+        for each in befalls:
+            self._ways.setdefault((each.node, each.direction), []).append(WAYS[each.how])
         self.met: dict[tuple[str, Direction], None] = {}
         """The functions that were called, in the order of their first call."""
         self.choices: dict[str, Choice] = {}
@@ -73,7 +73,7 @@ class Outside:
 
     def is_slow(self, run: ImaginedRun, body: Body) -> bool:
         """Say whether a body takes its time, so that others beside it end first."""
-        way = self._ways.get((run.state.graph[body.node].path, direction_of(body)))
+        way = self._next(run.state.graph[body.node].path, direction_of(body))
         return way is not None and way.takes_its_time
 
     def ends(self, run: ImaginedRun, body: Body) -> Fact:
@@ -96,10 +96,17 @@ class Outside:
 
     def _strikes(self, path: str, direction: Direction) -> Way | None:
         """Return what befalls this call."""
-        is_first = (path, direction) not in self.met
+        way = self._next(path, direction)
         self.met[path, direction] = None
-        way = self._ways.get((path, direction))
-        return None if way is None or (way.is_once and not is_first) else way
+        return way
+
+    def _next(self, path: str, direction: Direction) -> Way | None:
+        """Return what befalls the next call: what strikes once strikes the first time."""
+        ways = self._ways.get((path, direction))
+        if ways is None:
+            return None
+        is_first = (path, direction) not in self.met
+        return next((way for way in ways if is_first or not way.is_once), None)
 
     def _body_ends(self, run: ImaginedRun, body: Start, way: Way | None) -> Fact:
         node = run.state.graph[body.node]

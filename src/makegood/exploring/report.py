@@ -37,6 +37,9 @@ class _Page:
         yield from self.paragraph(head, Style.STRONG)
         ends = ", ".join(f"{many:,} {status}" for status, many in found.ends.items())
         yield from self.paragraph(f"How they end: {ends}.")
+        if found.is_cut:
+            text = "There are more worlds: these are the first, and say nothing of the others."
+            yield from self.paragraph(text, Style.BAD)
         yield ""
         yield from self.promises(found)
         yield from self.table(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from makegood.decision.decide import decide
 from makegood.definition.plan import BLOCK_SPAN, Kind
 from makegood.errors import InvalidInput
 from makegood.exploring.witnessing.atlas import Atlas
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from msgspec import Raw
 
+    from makegood.decision.imagined import Decide
     from makegood.decision.state import RunState
     from makegood.definition.call import Door
     from makegood.definition.code import NodeCode
@@ -37,8 +39,11 @@ class Setting:
         workflow: Workflow[..., Any],  # Any: whatever it takes and returns
         examples: Examples,
         inputs: Mapping[str, object],
+        *,
+        decide: Decide = decide,
     ) -> None:
         self.workflow = workflow
+        self.decide = decide
         self.plan = workflow.plan
         self.atlas = Atlas(workflow.plan)
         self.inputs: dict[str, Raw] = _started_with(workflow.door, examples, inputs)

@@ -16,7 +16,7 @@ import msgspec
 
 from makegood.decision.facts import EndStatus
 from makegood.exploring.choices import LAST_FIRST
-from makegood.exploring.faults import Befalls, Dies, Fault, How, Reversed, faults_of
+from makegood.exploring.faults import Befalls, Dies, Fault, How, Reversed, faults_of, may_follow
 from makegood.exploring.findings import Left, broken_in, held_in, kept_in, left_in
 from makegood.exploring.telling import causes_in_words
 from makegood.exploring.world import Played, World, play
@@ -168,12 +168,12 @@ def _explored(played: Played) -> Explored:
 def _possible(played: Played) -> Iterator[Fault]:
     """Give every fault that could befall this run besides those that did."""
     state = played.state
-    struck = {
-        (each.node, each.direction) for each in played.world.faults if isinstance(each, Befalls)
-    }
+    befallen = [each for each in played.world.faults if isinstance(each, Befalls)]
     for path, direction in played.outside.met:
-        if (path, direction) not in struck:
-            yield from faults_of(state.graph[state.positions[path]], path, direction)
+        before = [each for each in befallen if (each.node, each.direction) == (path, direction)]
+        for fault in faults_of(state.graph[state.positions[path]], path, direction):
+            if not before or (len(before) == 1 and may_follow(before[0], fault)):
+                yield fault
     for number in range(played.appends):
         # Before the first append there is no run whose worker could die.
         if number:

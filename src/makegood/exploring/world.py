@@ -62,7 +62,7 @@ def play(setting: Setting, world: World) -> Played:
     deaths = frozenset(
         (fault.append, fault.is_lost) for fault in world.faults if isinstance(fault, Dies)
     )
-    run = ImaginedRun(setting.plan, outside, STARTS_AT, deaths=deaths)
+    run = ImaginedRun(setting.plan, outside, STARTS_AT, deaths=deaths, decide=setting.decide)
     run.turn(_started(setting))
     is_parallel, is_last_first = False, LAST_FIRST in world.taken
     is_to_be_reversed = any(isinstance(fault, Reversed) for fault in world.faults)

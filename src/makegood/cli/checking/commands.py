@@ -35,6 +35,12 @@ def lint(place: Program, /, *, allowed: Flag = False, json: Json = False) -> int
     return room.lint(place, is_told_allowed=allowed, as_json=json)
 
 
+def _require_some(_type: object, worlds: int) -> None:
+    if worlds < 1:
+        message = "Give 1 or more."
+        raise ValueError(message)
+
+
 def explore(
     place: Annotated[
         str, Parameter(name="MODULE:WORKFLOW", help="Where the workflow is, and its name there.")
@@ -44,6 +50,7 @@ def explore(
     pairs: Flag = False,
     examples: Annotated[str | None, Parameter(metavar="PLACE")] = None,
     invariant: Annotated[tuple[str, ...], Parameter(metavar="PLACE", show_default=False)] = (),
+    worlds_max: Annotated[int, Parameter(metavar="WORLDS", validator=_require_some)] = 200_000,
     json: Json = False,
 ) -> int:
     """Find what a workflow would leave behind, whatever goes wrong.
@@ -59,7 +66,16 @@ def explore(
         Where values are for types that no example can be made of: module:dict.
     invariant
         A function that says what is wrong with a world, as module:function; may be repeated.
+    worlds_max
+        After how many worlds it ends.
     """
     from makegood.cli.checking import exploring as room
 
-    return room.explore(place, examples=examples, invariants=invariant, pairs=pairs, as_json=json)
+    return room.explore(
+        place,
+        examples=examples,
+        invariants=invariant,
+        pairs=pairs,
+        worlds_max=worlds_max,
+        as_json=json,
+    )

@@ -20,7 +20,13 @@ __all__ = ["explore"]
 
 
 def explore(
-    place: str, *, examples: str | None, invariants: Sequence[str], pairs: bool, as_json: bool
+    place: str,
+    *,
+    examples: str | None,
+    invariants: Sequence[str],
+    pairs: bool,
+    worlds_max: int,
+    as_json: bool,
 ) -> int:
     """Write what is found in every world of a workflow."""
     found = exploration_of(
@@ -28,6 +34,7 @@ def explore(
         examples=_examples_at(examples),
         invariants=[_invariant_at(each) for each in invariants],
         pairs=pairs,
+        worlds_max=worlds_max,
     )
     look = look_of(sys.stdout)
     write(json_of(found) if as_json else as_text(found, color=look.is_coloured, width=look.width))
