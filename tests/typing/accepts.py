@@ -374,3 +374,36 @@ def protected(gateway: Gateway) -> dict[type, object]:
     service = Service(gateway, at_once=20, rate=Rate(100), breaker=Breaker(failures=3))
     assert_type(service, Service[Gateway])
     return {Gateway: service}
+
+
+# Workflows as steps, and steps that return a call.
+
+
+async def find_again(order_id: OrderId) -> Call[Order]:
+    return look(order_id)
+
+
+async def find_maybe(order_id: OrderId, *, attempt: Attempt = injected) -> Order | Call[Order]:
+    return look(order_id)
+
+
+async def forget_order(order: Order) -> None:
+    """Take an order back."""
+
+
+as_child: Step[[OrderId], Order] = step(look)
+as_optional_child: Step[[OrderId], Order | None] = step(look, name="maybe", optional=True)
+as_call: Step[[OrderId], Order] = step(find_again, undo=forget_order)
+as_optional_call: Step[[OrderId], Order | None] = step(find_again, optional=True)
+as_either: Step[[OrderId], Order] = step(find_maybe, undo=forget_order)
+
+
+@workflow
+def look_twice(order_id: OrderId) -> tuple[Order, Order, Order]:
+    first = step(look, timeout_total=timedelta(hours=1))(order_id)
+    assert_type(first, Order)
+    second = step(find_again).after(first)(order_id)
+    assert_type(second, Order)
+    third = step(find_maybe)(order_id=order_id)
+    assert_type(third, Order)
+    return first, second, third

@@ -12,6 +12,7 @@ import sqlalchemy.orm
 from makegood import (
     Abort,
     Breaker,
+    Call,
     Engine,
     Failure,
     IdempotencyKey,
@@ -222,3 +223,25 @@ paid.workflow(returning=lambda wish: wish)  # refused: it takes what is done, to
 paid.workflow(deadline=60)  # refused: a deadline is a timedelta
 paid.workflow()("1")  # refused: a text is no wish
 paid("1")  # refused: a chain is no workflow yet
+
+
+@workflow
+def look(order_id: str) -> Order:
+    return find(order_id)
+
+
+async def look_again(order_id: str) -> Call[Order]:
+    return look(order_id)
+
+
+async def look_maybe(order_id: str) -> Order | Call[Order]:
+    return look(order_id)
+
+
+step(look)(7)  # refused: a number is no order id
+step(look)()  # refused: the order id is missing
+step(look, undo=cancel)  # refused: a child is undone as one unit
+step(look, timeout=timedelta(seconds=3))  # refused: a child has no attempts
+step(look_again, undo=refund)  # refused: the undo takes a payment, not an order
+step(look_maybe, undo=refund)  # refused: what is called gives an order
+query(look)  # refused: a workflow does something

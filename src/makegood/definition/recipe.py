@@ -14,6 +14,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
+from makegood.definition.call import uncalled
 from makegood.definition.code import BodyCode, CompensateCode, Injection, RemedyCode
 from makegood.definition.lint.rules import misallowed
 from makegood.definition.plan import Backoff, Kind, Node, Remedy
@@ -259,9 +260,14 @@ def _read(function: Function, what: str, name: str | None) -> tuple[Signature, l
     if not callable(given):
         message = f"{caller()}: {what}({given!r}) is given no function; give it one"
         raise DefinitionError(message)
-    signature = read_signature(function)
+    signature = uncalled(read_signature(function))
     why = misnamed(signature.name if name is None else name)
     problems = [*signature.problems, *signature.uncarried()]
+    if signature.calls and what != "step":
+        problems.append(
+            f"{signature.place}: the {what} `{signature.name}` returns a call, but only a step has "
+            "one run in its place; declare it as step(…)"
+        )
     return signature, problems + _at([why] if why else [])
 
 
@@ -339,6 +345,8 @@ def _local_problems(signature: Signature, policy: StepPolicy) -> list[str]:
         found.append(f"{where}it is one commit with its result; return what its undo needs")
     if policy.compensate:
         found.append(f"{where}it is never in doubt; remove compensate=")
+    if signature.calls:
+        found.append(f"{where}it returns no call; let a step after it return the call")
     if policy.key_valid_for is not KEY_VALID_FOR:
         found.append(f"{where}no other side knows its key; remove key_valid_for=")
     return found
@@ -370,6 +378,7 @@ def _step_node(
         summary=signature.summary,
         record=None if record is None else type_name(record),
         services=_services(signature.injections),
+        calls=signature.calls,
     )
 
 

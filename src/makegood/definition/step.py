@@ -20,6 +20,8 @@ from typing import (
     overload,
 )
 
+from makegood.definition.call import Call, Workflow
+from makegood.definition.flow.nesting import child_recipe
 from makegood.definition.recipe import (
     COMPENSATE_RETRY,
     COMPENSATE_TIMEOUT,
@@ -179,7 +181,29 @@ class Pure(Generic[P, R]):
 
 @overload
 def step(
-    function: Callable[P, Awaitable[R]],
+    function: Workflow[P, R],
+    /,
+    *,
+    name: str | None = None,
+    timeout_total: timedelta | None = None,
+    optional: Literal[False] = False,
+    pivot: bool = False,
+    allow: Mapping[str, str] = NOTHING,
+) -> Step[P, R]: ...
+@overload
+def step(
+    function: Workflow[P, R],
+    /,
+    *,
+    name: str | None = None,
+    timeout_total: timedelta | None = None,
+    optional: Literal[True],
+    pivot: bool = False,
+    allow: Mapping[str, str] = NOTHING,
+) -> Step[P, R | None]: ...
+@overload
+def step(
+    function: Callable[P, Awaitable[Call[R]]],
     /,
     *,
     name: str | None = None,
@@ -200,7 +224,49 @@ def step(
 ) -> Step[P, R]: ...
 @overload
 def step(
-    function: Callable[P, Awaitable[R]],
+    function: Callable[P, Awaitable[Call[R]]],
+    /,
+    *,
+    name: str | None = None,
+    undo: Callable[[R], Awaitable[object]] | None = None,
+    undo_retry: Retry = UNDO_RETRY,
+    undo_timeout: timedelta = UNDO_TIMEOUT,
+    compensate: Callable[Concatenate[Failure, ...], Awaitable[Verdict[R]]] | None = None,
+    compensate_retry: Retry = COMPENSATE_RETRY,
+    compensate_timeout: timedelta = COMPENSATE_TIMEOUT,
+    retry: Retry = RETRY,
+    timeout: timedelta = TIMEOUT,
+    timeout_total: timedelta | None = None,
+    key_valid_for: timedelta | None = KEY_VALID_FOR,
+    irreversible: str | None = None,
+    optional: Literal[True],
+    pivot: bool = False,
+    allow: Mapping[str, str] = NOTHING,
+) -> Step[P, R | None]: ...
+@overload
+def step(
+    function: Callable[P, Awaitable[R | Call[R]]],
+    /,
+    *,
+    name: str | None = None,
+    undo: Callable[[R], Awaitable[object]] | None = None,
+    undo_retry: Retry = UNDO_RETRY,
+    undo_timeout: timedelta = UNDO_TIMEOUT,
+    compensate: Callable[Concatenate[Failure, ...], Awaitable[Verdict[R]]] | None = None,
+    compensate_retry: Retry = COMPENSATE_RETRY,
+    compensate_timeout: timedelta = COMPENSATE_TIMEOUT,
+    retry: Retry = RETRY,
+    timeout: timedelta = TIMEOUT,
+    timeout_total: timedelta | None = None,
+    key_valid_for: timedelta | None = KEY_VALID_FOR,
+    irreversible: str | None = None,
+    optional: Literal[False] = False,
+    pivot: bool = False,
+    allow: Mapping[str, str] = NOTHING,
+) -> Step[P, R]: ...
+@overload
+def step(
+    function: Callable[P, Awaitable[R | Call[R]]],
     /,
     *,
     name: str | None = None,
@@ -221,7 +287,7 @@ def step(
 ) -> Step[P, R | None]: ...
 # Any: the overloads above say what is taken and returned.
 def step(
-    function: Callable[..., Any],
+    function: Callable[..., Any] | Workflow[..., Any],
     /,
     *,
     name: str | None = None,
@@ -250,6 +316,10 @@ def step(
     An `optional` step that fails gives None. After the `pivot` the run only goes forward.
     `allow` says why something is meant that `lint` finds wrong, by the rule's code: a reason each.
 
+    A workflow is a step, too: it is carried out as a child run, which is undone as one unit, and
+    takes only `name`, `timeout_total`, `optional`, `pivot` and `allow`. A function that returns a
+    `Call` has that run in its place: what it comes to is the result of the step.
+
     A function that takes a `Transaction` makes a local step, which is never in doubt; it takes
     neither services nor `Writes`, and has no compensate.
 
@@ -272,6 +342,8 @@ def step(
         pivot=pivot,
         allow=allow,
     )
+    if isinstance(function, Workflow):
+        return Step(child_recipe(function, policy))
     return Step(step_recipe(function, policy))
 
 

@@ -314,7 +314,8 @@ class Journal(KeepsHalts, KeepsLetters, Protocol):
     18. `query` reads the application's own tables, and cannot write.
     19. `settled` names those of the given runs that move no more by themselves: they ended or are
         parked, or are not there.
-    20. `plan` returns a stored plan; `keep_plan` stores one, once, and must precede its runs.
+    20. `plan` returns a stored plan; `keep_plan` stores one, once, before any of its runs does
+        anything: a run that another one starts has its plan stored by whoever takes it first.
 
     **Keeping**
     21. `prune` removes the facts of at most `limit` runs that ended before the moment given.

@@ -15,7 +15,7 @@ from makegood.definition.plan import Plan
 from makegood.errors import InvalidInput, UnknownRun, UnreadableRun
 from makegood.journal.halting import Halt
 from makegood.journal.protocol import Filter, Posted, RunRow
-from makegood.journal.upkeep import every_row, forgotten
+from makegood.journal.upkeep import every_row
 from makegood.runtime.asking.halting import halt, lift, preview_halt, standing
 from makegood.runtime.asking.keeping import erase, prune
 from makegood.runtime.asking.post import (
@@ -40,6 +40,7 @@ from makegood.runtime.asking.reading import (
     required_plan,
     state_of,
 )
+from makegood.runtime.asking.waking import unwoken_runs
 from makegood.runtime.engine import parts_of
 from makegood.values.ids import RunId, parse_run_id, parse_subject
 from makegood.values.instants import after
@@ -231,7 +232,7 @@ class Operator:
             is_served = served is None or row.fingerprint in served
             if not is_served or await plan_of(shell, row.fingerprint) is None:
                 stranded.append(row)
-        unwoken = await forgotten(shell.journal)
+        unwoken = await unwoken_runs(shell.journal)
         return Stuck(
             unwoken=unwoken,
             parked=tuple(parked),

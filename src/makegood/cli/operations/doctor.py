@@ -11,9 +11,10 @@ from makegood.cli.status import DONE, FOUND
 from makegood.cli.store import address_of, opened
 from makegood.cli.writing import json_of, look_of, write
 from makegood.journal.address import open_upkeep
-from makegood.journal.upkeep import Bounds, Check, Health, every_row, forgotten, mail_check
+from makegood.journal.upkeep import Bounds, Check, Health, every_row, mail_check
 from makegood.picture.marks import Style
 from makegood.picture.typeset import padded, visible
+from makegood.runtime.asking.waking import unwoken_runs
 from makegood.runtime.clock import SystemClock
 from makegood.values.limits import PAGE_RUNS_MAX
 
@@ -53,7 +54,7 @@ async def _mail(journal: Journal) -> Check:
 
 async def audited(journal: Journal) -> Check:
     """Judge whether anything will wake each run that has not ended; parked ones wait for people."""
-    lost = await forgotten(journal)
+    lost = await unwoken_runs(journal)
     wanted = Filter(statuses=frozenset({"parked"}), limit=PAGE_RUNS_MAX)
     parked = len([row.run async for row in every_row(journal, wanted)])
     waiting = f"; {parked:,} parked, to wait for a person" if parked else ""

@@ -41,6 +41,7 @@ from makegood.runtime.calling.recording import acknowledge
 from makegood.runtime.telemetry import log
 from makegood.runtime.turning.bodies import Bodies
 from makegood.runtime.turning.deciding import decide_all
+from makegood.runtime.turning.outgoing import outgoing_of
 from makegood.runtime.turning.sending import (
     Sent,
     fold_local,
@@ -312,6 +313,7 @@ class Turn:
             progress=local is not None or is_progress(recorded),
             writes=writes,
             local=local,
+            outgoing=outgoing_of(self.state, self.run, recorded, now),
         )
 
     def _send(self, sent: Sent) -> None:
