@@ -420,6 +420,8 @@ class RunState:
 
     def due_at(self, now: Instant) -> list[int]:
         """Return the nodes whose time has come, and those whose service is halted no more."""
+        if not self.timers:
+            return []
         return [
             index
             for index, instant in self.timers.items()

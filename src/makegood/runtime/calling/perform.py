@@ -91,7 +91,10 @@ class Performer:
     def begin(self, job: Job, deliver: Callable[[Arrival], None]) -> None:
         """Run a job as soon as there is room for it, and deliver its arrival."""
         job.deliver = deliver
-        self._admit(job, self._clock.now())
+        if job.bound.guards or self._is_full:
+            self._admit(job, self._clock.now())
+        else:
+            self._launch(job)
 
     def hand_back(self) -> None:
         """Report what waits for its turn at a service as not begun: it is in no doubt."""
@@ -132,10 +135,15 @@ class Performer:
                 log.warning("%d bodies ignore their cancellation and are left behind", len(deaf))
         self._timeouts.close()
 
+    @property
+    def _is_full(self) -> bool:
+        """Whether nothing more is begun, because of what is at work or because it ends."""
+        return len(self._at_work) >= self._config.steps_at_once_max or self._is_closed
+
     def _admit(self, job: Job, since: Instant) -> None:
         """Run a job that waits since then, or let it wait on: in the engine or at a gate."""
         now = self._clock.now()
-        if len(self._at_work) >= self._config.steps_at_once_max or self._is_closed:
+        if self._is_full:
             self._queue.append((job, since))
             return
         gates = [(guard.gate, guard) for guard in job.bound.guards if guard.gate is not None]

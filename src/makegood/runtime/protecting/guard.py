@@ -87,6 +87,8 @@ class Guards:
 
     def halted(self, run: RunId, now: Instant) -> Mapping[str, Instant]:
         """Return the services that nothing of a run is begun of, and when it looks again."""
+        if not (self._circuits or self._shell.halts.known):
+            return _NOTHING
         found = {
             halt.name: _ends(halt, now)
             for halt in self._shell.halts.of_services()
