@@ -31,6 +31,9 @@ DOWN, LOST, BUG = (
 )
 
 
+NO_TURN = facts.NodeDelayed("pay", "do", 1, "Bank", T0, T0)
+
+
 def circuit() -> Circuit:
     return Circuit(Breaker(failures=3, open_for=OPEN_FOR))
 
@@ -55,6 +58,7 @@ def halt(actor: str = BREAKER, *, at: Instant = T0, lifted: Lifting | None = Non
         ([DOWN, DOWN, ANSWER, DOWN, DOWN, DOWN], [False] * 5 + [True]),
         ([DOWN, DOWN, NO, DOWN, DOWN], [False] * 5),
         ([DOWN, BUG, DOWN, BUG, DOWN], [False] * 4 + [True]),
+        ([DOWN, DOWN, NO_TURN, DOWN], [False] * 3 + [True]),
     ],
 )
 def test_it_opens_after_so_many_failures_in_a_row(calls: list[Fact], opens: list[bool]) -> None:

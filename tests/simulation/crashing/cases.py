@@ -1,10 +1,12 @@
-"""Which sagas are crashed: seven, each once to its good end and once so late that all is undone."""
+"""Which sagas are crashed: eight, each once to its good end and once so late that all is undone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from makegood import Breaker, Rate, Service
 from makegood.commerce import place_order
 from makegood.commerce.extension import commerce
 from makegood.payments import PaymentDetails
@@ -57,6 +59,13 @@ def _asking_desk(way: Asking) -> dict[type, object]:
     return {Desk: Desk(way)}
 
 
+def _guarded_desk(way: Asking) -> dict[type, object]:
+    """Return a desk that is halted after two failures, and asked by one step at a time."""
+    breaker = Breaker(failures=2, open_for=timedelta(seconds=3))
+    rate = Rate(2, per=timedelta(seconds=1))
+    return {Desk: Service(Desk(way), breaker=breaker, rate=rate, at_once=1)}
+
+
 def _both(
     name: str,
     call: Call[Any],  # Any: as above.
@@ -66,6 +75,7 @@ def _both(
     last: Mapping[str, Sequence[Answer]],
     closed: Mapping[str, int] | None = None,
     extensions: Sequence[Extension] = (),
+    services: Callable[[Asking], dict[type, object]] = _asking_desk,
 ) -> tuple[Case, Case]:
     """Return a saga in both directions; `last` is answered besides where it is to fail."""
 
@@ -88,7 +98,7 @@ def _both(
             ends="completed",
             call=call,
             outside=good,
-            services=_asking_desk,
+            services=services,
             extensions=extensions,
         ),
         Case(
@@ -96,7 +106,7 @@ def _both(
             ends="undone",
             call=call,
             outside=bad,
-            services=_asking_desk,
+            services=services,
             extensions=extensions,
         ),
     )
@@ -172,6 +182,18 @@ CASES: tuple[Case, ...] = (
         does="lease keys",
         answers={"lease": [Answer.LOST], "undo lease": [Answer.BUSY]},
         last={"keys": [Answer.DECLINED] * 9},
+    ),
+    *_both(
+        "guarded_travel",
+        travel("Eve"),
+        does="seat ticket room voucher charge",
+        answers={
+            "seat": [Answer.BUSY, Answer.LOST],
+            "voucher": [Answer.BUSY],
+            "undo ticket": [Answer.BUSY, Answer.BUSY],
+        },
+        last={"charge": [Answer.DECLINED] * 9},
+        services=_guarded_desk,
     ),
 )
 """Every case, by saga and direction."""

@@ -53,6 +53,7 @@ def test_the_sagas_have_what_an_order_has_not() -> None:
     seen = {type(fact) for case in CASES for fact in play(case).facts}
     assert seen >= {
         facts.Guarded,
+        facts.NodeDelayed,
         facts.Recorded,
         facts.RetryScheduled,
         facts.UndoRetryScheduled,

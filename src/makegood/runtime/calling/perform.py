@@ -200,7 +200,7 @@ class Performer:
             if guard.gate is not None:
                 guard.gate.leave()
                 self._let_in(guard.gate)
-        while self._queue and len(self._at_work) < self._config.steps_at_once_max:
+        while self._queue and not self._is_full:
             waiting, since = self._queue.popleft()
             if not waiting.is_stopped:
                 self._admit(waiting, since)
@@ -215,7 +215,9 @@ class Performer:
         except Later as said:
             arrival = _awaiting(job, said, self._clock.now())
         except (SystemExit, KeyboardInterrupt, GeneratorExit):
-            # The process ends, or the loop: what became of the body is not known.
+            # The process ends, or the loop: what became of the body is not known, and nothing that
+            # waits for its room may begin.
+            self._is_closed = True
             raise
         except BaseException as error:  # noqa: BLE001 - a user's function ends here
             # Our own frames would hold the arrival, which holds the error: a cycle to collect.

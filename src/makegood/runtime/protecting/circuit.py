@@ -107,5 +107,8 @@ def _says(fact: Fact) -> bool | None:
                 return False
             # Any other exception may be a mistake of the program's own.
             return True if kind is FailureKind.DECLINED else None
+        case facts.NodeDelayed():
+            # It had no turn, and nothing was asked.
+            return None
         case _:
             return True
