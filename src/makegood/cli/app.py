@@ -71,6 +71,16 @@ COMMANDS = (
         "makegood.cli.asking.commands:set_result",
         "Give a node its result, instead of its body.",
     ),
+    Offer(
+        "complete",
+        "makegood.cli.outside.commands:complete",
+        "Say that a step which waits for somebody outside is done.",
+    ),
+    Offer(
+        "fail",
+        "makegood.cli.outside.commands:fail",
+        "Say that a step which waits for somebody outside failed.",
+    ),
     Offer("worker", "makegood.cli.commands:worker", "Carry out runs until it is told to stop."),
     Offer(
         "db status",

@@ -119,8 +119,12 @@ def _node_story(report: NodeReport, index: int, teller: Teller) -> NodeStory:
         child=report.child,
         failure=report.failure,
         undo_failure=report.undo_failure,
-        note=teller.notes.get(report.path) or _note(teller.state, index),
+        note=_completed_with(report) or teller.notes.get(report.path) or _note(teller.state, index),
     )
+
+
+def _completed_with(report: NodeReport) -> str:
+    return "" if report.token is None else f"to be completed with {report.token}"
 
 
 def _standing(report: NodeReport, current: NodeState) -> Standing:

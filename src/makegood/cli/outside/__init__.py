@@ -1,0 +1,1 @@
+"""Commands by which the outside tells runs what they wait for."""
