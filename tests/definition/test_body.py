@@ -78,8 +78,12 @@ BODIES = {
         "write pure(is_big)(…)",
     ),
     "class of results": (
-        "    hold(order)\n    return Letter(order.id)  # wrong\n",
-        'pure(Letter, name="letter")(…)',
+        "    return UUID(order.id)  # wrong\n",
+        '`UUID` is given results; write pure(UUID, name="uuid")(…)',
+    ),
+    "a record of results that is passed on": (
+        "    post(Letter(order.id))  # wrong\n",
+        "is given results inside of a value; build it with pure(…)",
     ),
     "method of a class": (
         "    hold(order, float.fromhex('1'))  # wrong\n",
@@ -108,6 +112,7 @@ def test_a_body_refuses_what_is_no_call(declare: Declare, name: str) -> None:
     body, remedy = BODIES[name]
 
     sentences = declare.refused(
+        "from uuid import UUID\n"
         "LIMITS = {'eu': 5}\n"
         "@workflow\n"
         "def wrong(order_id: OrderId) -> Any:\n"
@@ -165,6 +170,7 @@ def test_a_body_may_hold_everything_in_the_grammar(declare: Declare) -> None:
         "class Size(Enum):\n"
         "    SMALL = 'small'\n"
         "async def wait(order: Order, size: Size, at_most: timedelta, limit: int) -> Hold: ...\n"
+        "from uuid import UUID\n"
         "LIMITS = {'eu': 5}\n"
         "@workflow\n"
         "def right(order_id: OrderId, name: str = 'x') -> dict[str, Any]:\n"

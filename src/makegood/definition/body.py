@@ -7,7 +7,7 @@ read before it is run, and everything that is not in its grammar is found at onc
     body       = [docstring] statement* [return]
     statement  = name "=" value | name ":" type "=" value | call | part | "pass"
     part       = "def" name "(" ")" ":" body
-    value      = a result, an input, a part of one | a constant | a tuple, list or dict of values
+    value      = a result, an input, a part of one | a constant | a tuple, list, dict or record
     call       = a definition, wired by .named, .after and .when, called with values
                | switch(value, {constant: branch, …}, default=branch) | sleep(…) | fail(…)
                | note(name, value) | hook(name, value, …)
@@ -50,6 +50,7 @@ from makegood.definition.reading.meaning import (
     Written,
     Wrong,
 )
+from makegood.definition.reading.parts import is_record
 from makegood.definition.reading.place import Place, caller, place_of
 from makegood.definition.reading.refusals import EXPRESSIONS, STATEMENTS
 from makegood.definition.reading.signature import name_of
@@ -472,6 +473,8 @@ class _Reading:
         if is_class(value):
             if isinstance(given, Written):
                 return Written()
+            if is_record(value):
+                return Shape()
             return self._problem(call, f"`{name}` is given results; write {as_pure(value, name)}")
         return self._problem(call, unknown_call(value, name))
 

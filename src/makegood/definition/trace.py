@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -24,7 +24,7 @@ from makegood.definition.code import (
     read_result,
 )
 from makegood.definition.flow.frame import Frame, fed
-from makegood.definition.flow.returning import returned
+from makegood.definition.flow.returning import holds_placeholder, returned
 from makegood.definition.flow.traced import Framed, Traced
 from makegood.definition.lint.subject import Origin
 from makegood.definition.placeholder import Placeholder, Reference, is_placeholder, reveal
@@ -463,7 +463,7 @@ class Trace:
 
 def constant_of(value: object, kind: TypeForm, where: str) -> Traced:
     """Return a constant, proven to be written and read back as the declared type."""
-    if _holds_placeholder(value):
+    if holds_placeholder(value):
         message = f"{caller()}: {where} is given results inside of a value; build it with pure(…)"
         raise DefinitionError(message)
     try:
@@ -474,16 +474,6 @@ def constant_of(value: object, kind: TypeForm, where: str) -> Traced:
         message = f"{caller()}: {where} is given a constant that does not fit: {error}"
         raise DefinitionError(message) from None
     return Traced(source=Constant(text), type=kind, read=read_constant(raw, codec))
-
-
-def _holds_placeholder(value: object) -> bool:
-    if is_placeholder(value):
-        return True
-    if isinstance(value, dict):
-        return any(map(_holds_placeholder, cast("dict[object, object]", value).values()))
-    return isinstance(value, list | tuple) and any(
-        map(_holds_placeholder, cast("list[object]", value))
-    )
 
 
 def _misfit(given: object, wanted: object) -> str:

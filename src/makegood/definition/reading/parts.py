@@ -6,17 +6,20 @@ is allowed and has an unknown type; what they rule out is a `NoSuchPart` with th
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import typing
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from enum import Enum
 from functools import cached_property
-from typing import NewType, cast, get_args, get_origin
+from typing import Any, NewType, TypeGuard, cast, get_args, get_origin
+
+import msgspec
 
 from makegood.definition.reading.fit import NONE, UNKNOWN, TypeForm, fits, members, plain, type_name
 
-__all__ = ["NoSuchPart", "attribute_of", "fields_of", "item_of"]
+__all__ = ["NoSuchPart", "attribute_of", "fields_of", "is_record", "item_of", "parts_of"]
 
 
 class NoSuchPart(Exception):
@@ -39,6 +42,22 @@ def fields_of(kind: type) -> dict[str, TypeForm]:
         return typing.get_type_hints(kind, include_extras=True)
     except (NameError, TypeError, AttributeError):
         return {}
+
+
+def is_record(kind: object) -> TypeGuard[type]:
+    """Say whether a class has named fields that its values are made of, and nothing checks them."""
+    if not isinstance(kind, type):
+        return False
+    is_named = issubclass(kind, tuple) and hasattr(kind, "_fields")
+    return dataclasses.is_dataclass(kind) or issubclass(kind, msgspec.Struct) or is_named
+
+
+def parts_of(value: object) -> dict[str, object]:
+    """Return the fields of a record as they are."""
+    names = getattr(value, "_fields", None) or getattr(value, "__struct_fields__", None)
+    if names is None:
+        names = [field.name for field in dataclasses.fields(cast("Any", value))]
+    return {name: getattr(value, name) for name in names}
 
 
 def _of_every_member(kind: object, part: typing.Callable[[object], object]) -> object:
