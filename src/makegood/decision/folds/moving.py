@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["at", "complete", "drop", "go_round", "leave", "meet", "release"]
 
+_STANDING_STILL = frozenset({Phase.ASLEEP, Phase.AWAITING})
+"""Phases in which a run waits for what may be long in coming, and not for its next attempt."""
+
 _EFFECTFUL = frozenset({Kind.STEP, Kind.LOCAL, Kind.CHILD})
 
 
@@ -49,7 +52,7 @@ def leave(state: RunState, index: int, node: NodeState) -> None:
         state.ready.remove(index)
     elif phase in TIMED:
         del state.timers[index]
-        if phase is Phase.ASLEEP:
+        if phase in _STANDING_STILL:
             state.has_waited = True
     elif phase in WITH_CHILD:
         state.family.children.remove(index)

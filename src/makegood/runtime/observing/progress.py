@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from makegood.decision.state import IN_FLIGHT, LEFT_TO_A_PERSON, TIMED, Phase
+from makegood.decision.state import IN_FLIGHT, LEFT_TO_A_PERSON, TIMED, WITH_CHILD, Phase
 from makegood.values.instants import as_datetime
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Progress:
     done: int
     """How many nodes stand done or were skipped: they need nothing more on the way forward."""
     running: int
-    """How many nodes have a function of yours at work."""
+    """How many nodes have a function of yours at work, or a child run."""
     waiting: int
     """How many nodes wait for a time to come: a sleep, or the next attempt."""
     stuck: int
@@ -70,7 +70,7 @@ def progress_of(row: RunRow, state: RunState, appends: Sequence[Sequence[Fact]])
         workflow=row.workflow,
         status=row.status,
         done=sum(phase in _DONE for phase in phases),
-        running=sum(phase in IN_FLIGHT for phase in phases),
+        running=sum(phase in IN_FLIGHT or phase in WITH_CHILD for phase in phases),
         waiting=sum(phase in TIMED for phase in phases),
         stuck=sum(phase in LEFT_TO_A_PERSON for phase in phases),
         undone=phases.count(Phase.UNDONE),
