@@ -5,7 +5,7 @@ This module knows nothing of plans, journals or engines; every other layer raise
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, overload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +46,8 @@ __all__ = [
     "UnreadableRun",
     "WritesRefused",
 ]
+
+E = TypeVar("E", bound=BaseException)
 
 
 class MakegoodError(Exception):
@@ -207,12 +209,43 @@ class RemoteError(MakegoodError):
 
 
 class RunEnded(MakegoodError):
-    """A run did not give its result. `errors` has the original error first, then each undo's."""
+    """A run did not give its result. `errors` has the original error first, then each undo's.
+
+    What failed in a run that it had called stands at the place of the step that called it.
+    """
 
     def __init__(self, message: str, *, run: str, errors: Sequence[BaseException] = ()) -> None:
         super().__init__(message)
         self.run: str = run
         self.errors: tuple[BaseException, ...] = tuple(errors)
+
+    @overload
+    def find(self, kind: type[E]) -> E | RemoteError | None: ...
+    @overload
+    def find(self, kind: str) -> BaseException | None: ...
+    def find(self, kind: type[BaseException] | str) -> BaseException | None:
+        """Return the first error of a class, given as that or by its name; None: there is none.
+
+        One that was raised in another process is a `RemoteError`, and is found by the name of its
+        class, or of one that is derived from the class given and known here.
+        """
+        return next(iter(self.find_all(kind)), None)
+
+    @overload
+    def find_all(self, kind: type[E]) -> tuple[E | RemoteError, ...]: ...
+    @overload
+    def find_all(self, kind: str) -> tuple[BaseException, ...]: ...
+    def find_all(self, kind: type[BaseException] | str) -> tuple[BaseException, ...]:
+        """Return every error of a class, as `find` does, in their order."""
+        if isinstance(kind, str):
+            return tuple(error for error in self.errors if kind in _names_of(error))
+        names = {_name_of(each) for each in _derived(kind)}
+        return tuple(
+            error
+            for error in self.errors
+            if isinstance(error, kind)
+            or (isinstance(error, RemoteError) and error.type_name in names)
+        )
 
 
 class RunFailed(RunEnded):
@@ -240,3 +273,23 @@ class RunParked(RunEnded):
     ) -> None:
         super().__init__(message, run=run, errors=errors)
         self.left: tuple[str, ...] = tuple(left)
+
+
+def _names_of(error: BaseException) -> set[str]:
+    """Return the names by which an error is found: qualified, and the class's own."""
+    if isinstance(error, RemoteError):
+        return {error.type_name, error.type_name.rpartition(".")[2]}
+    kinds = type(error).__mro__
+    return {_name_of(kind) for kind in kinds} | {kind.__name__ for kind in kinds}
+
+
+def _name_of(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _derived(kind: type[BaseException]) -> list[type[BaseException]]:
+    """Return a class and all that are derived from it and known in this process."""
+    found = [kind]
+    for each in found:
+        found += each.__subclasses__()
+    return found

@@ -197,4 +197,5 @@ class Run(Generic[R]):
     # Any: the code knows the type of the value, the checker knows it by `R`.
     def _build(self, plan: Plan, state: RunState) -> Outcome[Any]:
         code = self._codes.get(plan.fingerprint)
-        return build_outcome(self.id, plan, state, code=code, errors=self._errors)
+        errors = self._shell.raised.of(self.id) | self._errors
+        return build_outcome(self.id, plan, state, code=code, errors=errors)

@@ -17,6 +17,7 @@ from makegood.runtime.halting import Halts
 from makegood.runtime.observing.carrying import Carriers
 from makegood.runtime.protecting.guard import Guards
 from makegood.runtime.telemetry import Telemetry, log
+from makegood.runtime.turning.raising import Raised
 from makegood.values.instants import after
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ class Shell:
         """Why the engine can write no more."""
         self.broke = asyncio.Event()
         """Set when there is a failure."""
+        self.raised = Raised()
+        """What was raised in the runs that were held here."""
         self.kept: set[str] = set()
         """Fingerprints of the plans that are known to be in the journal."""
         self.plans: dict[str, Plan] = {}
@@ -127,6 +130,7 @@ class Shell:
         if self.active.get(turn.run) is not turn:
             return
         del self.active[turn.run]
+        self.raised.keep(turn.run, turn.errors)
         self._held[turn.served.plan.fingerprint] -= 1
         self.telemetry.ring(turn.run)
         if self._room_bell is not None:

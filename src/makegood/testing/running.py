@@ -56,7 +56,7 @@ async def run(
         services=services,
         extensions=extensions,
         observers=observers,
-        interceptors=[Script(fail, call.workflow.plan)] if fail else (),
+        interceptors=[Script(fail, call.workflow)] if fail else (),
         # Nothing happens behind the engine's back, so the clock jumps from due time to due time.
         config=Config(release_after=None, poll_min=_SELDOM, poll_max=_SELDOM),
         clock=clock,

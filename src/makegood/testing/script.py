@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from makegood.definition.plan import Kind
 from makegood.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from makegood.definition.call import Workflow
     from makegood.definition.plan import Node, Plan
     from makegood.runtime.ports import Invocation
 
@@ -40,13 +41,19 @@ class Script:
     """An interceptor that makes functions do what a test says.
 
     Keys are node paths, or a node path with `.undo` or `.compensate` behind it; a node of a round
-    is `each[0]/pack_line`, whether or not there will be such a round. One scripted
-    outcome holds for every attempt; a sequence gives one for each, and then the function is
-    called as it is.
+    is `each[0]/pack_line`, whether or not there will be such a round, and a node of a workflow that
+    is called has the name of that before it: `pack_order/pick`. One scripted outcome holds for
+    every attempt; a sequence gives one for each, and then the function is called as it is.
     """
 
-    def __init__(self, fail: Mapping[str, Scripted | Sequence[Scripted]], plan: Plan) -> None:
-        known = _keys(plan)
+    def __init__(
+        self,
+        fail: Mapping[str, Scripted | Sequence[Scripted]],
+        workflow: Workflow[..., Any],  # Any: whatever it returns
+    ) -> None:
+        plan = workflow.plan
+        known = [*_keys(plan), *_called(workflow, {plan.workflow})]
+        self._workflow = plan.workflow
         for key in fail:
             if _ROUND.sub(_ANY_ROUND, key) not in known:
                 raise InvalidInput(_unknown(key, known, plan))
@@ -58,6 +65,8 @@ class Script:
     ) -> object:
         """Do what the script says for this call."""
         key = invocation.path
+        if invocation.workflow != self._workflow:
+            key = f"{invocation.workflow}/{key}"
         if invocation.direction != "do":
             key = f"{key}.{invocation.direction}"
         waiting = self._next.get(key)
@@ -106,6 +115,16 @@ def _keys(plan: Plan) -> list[str]:
         if node.compensate is not None:
             keys.append(f"{path}.compensate")
     return keys
+
+
+# Any: as above.
+def _called(workflow: Workflow[..., Any], seen: set[str]) -> Iterator[str]:
+    """Yield what can be scripted of the workflows that are called, and of those that they call."""
+    for child in workflow.children():
+        if child.name not in seen:
+            seen.add(child.name)
+            yield from (f"{child.name}/{key}" for key in _keys(child.plan))
+            yield from _called(child, seen)
 
 
 def _nodes(nodes: Sequence[Node], prefix: str) -> dict[str, Node]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from makegood import Config, Declined, NotUndoable, Operator, RunFailed
+from makegood import Config, Declined, NotUndoable, Operator, RemoteError, RunFailed
 from makegood.values.limits import DEPTH_MAX
 from tests.runtime.children.shop import (
     countdown,
@@ -71,7 +71,8 @@ async def test_a_child_may_be_carried_out_by_another_engine(world: World) -> Non
 
 
 async def test_a_child_that_fails_goes_back_by_itself_and_fails_its_parent(stored: World) -> None:
-    stored.outside.planned["wrap pick o done"] = [Declined("no paper")]
+    declined = Declined("no paper")
+    stored.outside.planned["wrap pick o done"] = [declined]
     engine = await stored.engine(sell)
     started = await engine.start(sell("o"))
 
@@ -85,6 +86,8 @@ async def test_a_child_that_fails_goes_back_by_itself_and_fails_its_parent(store
         "undo charge o done",
     ]
     assert "Declined: no paper" in str(raised.value)
+    assert raised.value.__cause__ is declined
+    assert raised.value.find(Declined) is declined
 
 
 async def test_an_optional_child_that_fails_gives_nothing(world: World) -> None:
@@ -313,3 +316,30 @@ async def test_a_run_whose_child_is_gone_is_found_by_whoever_looks_for_stuck_run
     [lost] = (await Operator(await world.engine(work=False)).stuck()).unwoken
 
     assert lost.run == started.id
+
+
+class NoMoney(Declined):
+    """Nothing is left."""
+
+
+async def test_errors_are_found_by_their_class_through_all_runs_that_were_called(
+    world: World,
+) -> None:
+    engine = await world.engine(first)
+    world.outside.planned["pick o"] = [NoMoney("empty")]
+    started = await engine.start(first("o"))
+    elsewhere = await world.engine(work=False)
+
+    raised: list[RunFailed] = []
+    for run in (started, elsewhere.run(started.id)):
+        with pytest.raises(RunFailed) as caught:
+            await world.finish(engine, run.result())
+        raised.append(caught.value)
+
+    here, there = raised
+    assert [type(error) for error in here.find_all(Declined)] == [NoMoney]
+    assert [type(error) for error in there.find_all(Declined)] == [RemoteError]
+    assert here.find("NoMoney") is here.find(NoMoney)
+    assert there.find("tests.runtime.children.test_children.NoMoney") is there.errors[0]
+    assert (here.find(OSError), there.find(OSError)) == (None, None)
+    assert (here.find("builtins.OSError"), there.find_all("OSError")) == (None, ())

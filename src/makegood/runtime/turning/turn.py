@@ -245,6 +245,7 @@ class Turn:
             evolve(state, arrival.fact)
             recorded.append(arrival.fact)
             writes += arrival.writes
+        self._shell.raised.hand_over(asked, self.errors)
         for fact in asked:
             evolve(state, fact)
             recorded.append(fact)
