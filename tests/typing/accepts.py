@@ -293,6 +293,8 @@ assert_type(
     wished.then(large.named("x"), using=lambda _, done: done["find_order"]), Chain[Wish, bool]
 )
 assert_type(wished.then(rung), Chain[Wish, bool])
+assert_type(wished.beside(rung), Chain[Wish, bool])
+assert_type(paid.beside(gift, using=lambda _, done: done[find]), Chain[Wish, str | None])
 sent = paid.then(posted, using=lambda wish, done: (done[find], done[take], wish.note))
 assert_type(sent, Chain[Wish, str])
 by_name = paid.then(posted, using=lambda _, done: {"order": done.find_order, "copies": 2})

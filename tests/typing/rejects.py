@@ -211,6 +211,8 @@ chain("wish", find, using=lambda wish: wish)  # refused: nothing says what the c
 chain("wish", find, takes=Wish, using=lambda wish: wish.cents)  # refused: a number is no order id
 chain("wish", find, takes=Wish, using=lambda wish: wish.price)  # refused: there is no price
 wished.then(take)  # refused: nothing says what it is given
+wished.beside(take)  # refused: nor here
+wished.beside(take, using=lambda wish, _: wish.order_id)  # refused: a text is no order
 wished.then(charge, using=lambda _, done: done[find])  # refused: a function is no step
 wished.then(take, using=lambda wish, _: wish.order_id)  # refused: a text is no order
 wished.then(take, using=lambda wish: wish)  # refused: a using takes what is done, too

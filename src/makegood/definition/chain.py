@@ -123,6 +123,8 @@ class Link:
 
     recipe: Recipe
     result: Placeholder
+    is_beside: bool
+    """Whether it happens at the same time as the link before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
@@ -136,6 +138,10 @@ class Chain(Generic[T, R]):
     trace: Trace
     """What has been asked for. Whoever adds to it adds to a fork of it."""
     links: Mapping[str, Link]
+    group: tuple[str, ...] = ()
+    """The links that were added last, and happen at the same time."""
+    before: tuple[str, ...] = ()
+    """What all of the group wait for."""
 
     @property
     def name(self) -> str:
@@ -172,13 +178,38 @@ class Chain(Generic[T, R]):
 
         Raises `DefinitionError` with the place and the remedy.
         """
-        definition = _definition(step)
-        trace = self.trace.fork()
-        if using is None:
-            _takes_nothing(definition.recipe)
-            return _linked(self, trace, definition, ())
-        given = _passed("using", using, input=self._input(trace), done=Done(trace, self.links))
-        return _linked(self, trace, definition, given)
+        return _added(self, step, using, is_beside=False)
+
+    @overload
+    def beside(self, step: OfNone[S], /) -> Chain[T, S]: ...
+    @overload
+    def beside(self, step: OfOne[A, S], /, *, using: Callable[[T, Done], A]) -> Chain[T, S]: ...
+    @overload
+    def beside(
+        self, step: OfTwo[A, B, S], /, *, using: Callable[[T, Done], tuple[A, B]]
+    ) -> Chain[T, S]: ...
+    @overload
+    def beside(
+        self, step: OfThree[A, B, C, S], /, *, using: Callable[[T, Done], tuple[A, B, C]]
+    ) -> Chain[T, S]: ...
+    @overload
+    def beside(
+        self, step: OfSeveral[S, *Ts], /, *, using: Callable[[T, Done], tuple[*Ts]]
+    ) -> Chain[T, S]: ...
+    @overload
+    def beside(
+        self, step: OfNames[S], /, *, using: Callable[[T, Done], dict[str, object]]
+    ) -> Chain[T, S]: ...
+    # Any: the overloads above say what is taken and returned.
+    def beside(self, step: Any, /, *, using: Callable[..., Any] | None = None) -> Chain[T, Any]:
+        """Return a chain with one more step, at the same time as the one that was added last.
+
+        It waits for what that one waits for, and what is added by the next `.then` waits for both.
+        `using` is that of `.then`, but sees only what is done before both.
+
+        Raises `DefinitionError` with the place and the remedy.
+        """
+        return _added(self, step, using, is_beside=True)
 
     @overload
     def workflow(
@@ -222,7 +253,7 @@ class Chain(Generic[T, R]):
             value = _last(self, trace)
         else:
             done = Done(trace, self.links)
-            value = _passed("returning", returning, input=self._input(trace), done=done)
+            value = _passed("returning", returning, input=_input(self, trace), done=done)
         returned = trace.returned(value)
         signature = replace(self.signature, returns=returned.type)
         if found := signature.uncarried():
@@ -231,12 +262,12 @@ class Chain(Generic[T, R]):
             signature, trace, returned, deadline=deadline, strict=strict, allow=allow
         )
 
-    def _input(self, trace: Trace) -> Placeholder:
-        return trace.input(self.signature.parameters[0])
-
     def __repr__(self) -> str:
         takes = type_name(self.signature.parameters[0].type)
-        return f"<chain {self.name}({takes}): {' → '.join(self.links)}>"
+        links = "".join(
+            f"{' + ' if link.is_beside else ' → '}{name}" for name, link in self.links.items()
+        )
+        return f"<chain {self.name}({takes}): {links.removeprefix(' → ')}>"
 
 
 @overload
@@ -311,7 +342,8 @@ def chain(
     given: object = trace.input(signature.parameters[0])
     if using is not None:
         given = _passed("using", using, input=given)
-    return _linked(Chain(signature=signature, trace=trace, links={}), trace, definition, given)
+    begun: Chain[Any, Any] = Chain(signature=signature, trace=trace, links={})
+    return _linked(begun, trace, definition, given, is_beside=False)
 
 
 def _expect_name(name: object) -> None:
@@ -382,17 +414,45 @@ def _passed(option: str, function: object, **values: object) -> object:
     return function(*values.values())
 
 
+def _added(
+    chain: Chain[T, Any], step: object, using: Callable[..., Any] | None, *, is_beside: bool
+) -> Chain[T, Any]:
+    """Return the chain with one more step, after or beside what was added last."""
+    definition = _definition(step)
+    trace = chain.trace.fork()
+    if using is None:
+        _takes_nothing(definition.recipe)
+        return _linked(chain, trace, definition, (), is_beside=is_beside)
+    open_links = chain.group if is_beside else ()
+    done = {name: link for name, link in chain.links.items() if name not in open_links}
+    given = _passed("using", using, input=_input(chain, trace), done=Done(trace, done))
+    return _linked(chain, trace, definition, given, is_beside=is_beside)
+
+
 def _linked(
-    chain: Chain[Any, Any], trace: Trace, definition: Definition, given: object
+    chain: Chain[Any, Any],
+    trace: Trace,
+    definition: Definition,
+    given: object,
+    *,
+    is_beside: bool,
 ) -> Chain[Any, Any]:
     """Return the chain with one more link, in a trace that is its own."""
     recipe, wiring = definition.recipe, definition.wiring
     args, kwargs = _arguments(wiring.name or recipe.node.path, given)
-    if chain.links:
-        wiring = replace(wiring, after=(*wiring.after, _last(chain, trace)))
+    before = chain.before if is_beside else chain.group
+    waited_for = (trace.adopt(chain.links[name].result) for name in before)
+    wiring = replace(wiring, after=(*wiring.after, *waited_for))
     result = trace.add(recipe, wiring, args, kwargs)
-    links = {**chain.links, trace.nodes[-1].path: Link(recipe=recipe, result=result)}
-    return replace(chain, trace=trace, links=links)
+    path = trace.nodes[-1].path
+    link = Link(recipe=recipe, result=result, is_beside=is_beside)
+    group = (*chain.group, path) if is_beside else (path,)
+    links = {**chain.links, path: link}
+    return replace(chain, trace=trace, links=links, group=group, before=before)
+
+
+def _input(chain: Chain[Any, Any], trace: Trace) -> Placeholder:
+    return trace.input(chain.signature.parameters[0])
 
 
 def _last(chain: Chain[Any, Any], trace: Trace) -> Placeholder:
