@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from makegood.definition.flow.failing import expect, fail
     from makegood.definition.flow.hooking import Hook, hook
     from makegood.definition.flow.looping import Collect, Quorum, each, repeat
+    from makegood.definition.flow.messaging import send, wait
     from makegood.definition.flow.noting import note
     from makegood.definition.flow.sleeping import sleep
     from makegood.definition.lint.finding import Finding
@@ -65,15 +66,18 @@ if TYPE_CHECKING:
         StoreRefused,
         TooDeep,
         Unavailable,
+        UnknownMessage,
         UnknownRun,
         UnknownToken,
         UnreadableRun,
+        WaitTimedOut,
         WritesRefused,
     )
     from makegood.journal.halting import Halt, HaltKind, Lifting
     from makegood.journal.protocol import Filter, Page, RunRow
     from makegood.runtime.asking.halting import HaltPreview
     from makegood.runtime.asking.keeping import ErasureReport
+    from makegood.runtime.asking.messages import KeptMessage, Messages, SentMessage, WaitingRun
     from makegood.runtime.calling.threads import threaded
     from makegood.runtime.config import Config
     from makegood.runtime.engine import Engine
@@ -159,10 +163,12 @@ __all__ = [
     "ItDidNotHappen",
     "ItHappened",
     "Kept",
+    "KeptMessage",
     "KeyConflict",
     "Later",
     "Lifting",
     "MakegoodError",
+    "Messages",
     "NodeReport",
     "NotAwaited",
     "NotPaused",
@@ -197,6 +203,7 @@ __all__ = [
     "RunParked",
     "RunReport",
     "RunRow",
+    "SentMessage",
     "Service",
     "ServiceError",
     "Settled",
@@ -217,11 +224,14 @@ __all__ = [
     "Undecided",
     "UndoPreview",
     "UndoneByHand",
+    "UnknownMessage",
     "UnknownRun",
     "UnknownToken",
     "Unneeded",
     "UnreadableRun",
     "Verdict",
+    "WaitTimedOut",
+    "WaitingRun",
     "Workflow",
     "Writes",
     "WritesRefused",
@@ -238,10 +248,12 @@ __all__ = [
     "pure",
     "query",
     "repeat",
+    "send",
     "sleep",
     "step",
     "switch",
     "threaded",
+    "wait",
     "workflow",
 ]
 
@@ -274,6 +286,7 @@ _ROOMS = {
         "repeat",
     ),
     "makegood.definition.flow.noting": ("note",),
+    "makegood.definition.flow.messaging": ("send", "wait"),
     "makegood.definition.flow.sleeping": ("sleep",),
     "makegood.definition.lint.finding": ("Finding",),
     "makegood.definition.lint.linting": ("lint",),
@@ -321,9 +334,11 @@ _ROOMS = {
         "StoreRefused",
         "TooDeep",
         "Unavailable",
+        "UnknownMessage",
         "UnknownRun",
         "UnknownToken",
         "UnreadableRun",
+        "WaitTimedOut",
         "WritesRefused",
     ),
     "makegood.journal.halting": (
@@ -336,6 +351,7 @@ _ROOMS = {
         "Page",
         "RunRow",
     ),
+    "makegood.runtime.asking.messages": ("KeptMessage", "Messages", "SentMessage", "WaitingRun"),
     "makegood.runtime.asking.halting": ("HaltPreview",),
     "makegood.runtime.asking.keeping": ("ErasureReport",),
     "makegood.runtime.calling.threads": ("threaded",),

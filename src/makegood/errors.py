@@ -41,9 +41,11 @@ __all__ = [
     "StoreRefused",
     "TooDeep",
     "Unavailable",
+    "UnknownMessage",
     "UnknownRun",
     "UnknownToken",
     "UnreadableRun",
+    "WaitTimedOut",
     "WritesRefused",
 ]
 
@@ -89,6 +91,10 @@ class KeyConflict(MakegoodError):
 
 class TooDeep(MakegoodError):
     """A workflow is called within more runs than may stand in one another; it was not begun."""
+
+
+class UnknownMessage(InvalidInput):
+    """No workflow that is served waits for a message of this class; nothing was sent."""
 
 
 class UnknownRun(MakegoodError, LookupError):
@@ -147,6 +153,10 @@ class Unavailable(MakegoodError):
 
 class StepTimeout(Unavailable):
     """An attempt of something without outside effect took longer than its timeout."""
+
+
+class WaitTimedOut(MakegoodError):
+    """The message that a run has waited for did not come in time."""
 
 
 class Declined(MakegoodError):

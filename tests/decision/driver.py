@@ -17,7 +17,7 @@ from makegood.decision.commands import Compensate, Evaluate, Local, Start, Stop,
 from makegood.decision.decide import decide
 from makegood.decision.evolve import evolve, expects, fold
 from makegood.decision.retry import Chance
-from makegood.decision.state import Family, NodeState, Rounds, RunState, Scope
+from makegood.decision.state import Family, Mailbox, NodeState, Rounds, RunState, Scope
 from makegood.definition.plan import Kind
 from makegood.values.codec import NULL
 from makegood.values.ids import RunId
@@ -31,6 +31,7 @@ from makegood.values.verdict import (
     RetryNow,
     Undecided,
 )
+from tests.decision.flow.messaging import of_message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,12 +51,10 @@ SKIP = "skip"
 INSTEAD = "instead"
 """Its guard does not hold, and says what its result is."""
 CALLS = "calls"
-"""A step has returned a call."""
 AGAIN = "again"
 """A repeat is not over yet."""
 GIVEN = Raw(b'"given"')
 NAP = timedelta(minutes=3)
-"""How long a sleep takes."""
 TRANSIENT = Failure(kind=FailureKind.TRANSIENT, type="makegood.errors.Unavailable")
 DECLINED = Failure(kind=FailureKind.DECLINED, type="makegood.errors.Declined")
 PERMANENT = Failure(kind=FailureKind.PERMANENT, type="builtins.ValueError")
@@ -444,6 +443,8 @@ class Run:
                 return facts.Chosen(path, case)
             case "due":
                 return facts.SleepBegan(path, after(self.now, NAP))
+            case "wait" | "letter":
+                return of_message(node, command.what, path, outcome, self.now)
             case "call":
                 return self.calls(path)
             case "items":
@@ -482,7 +483,7 @@ def snapshot(state: RunState) -> dict[str, object]:
 
 def _copied(value: object) -> object:
     match value:
-        case Rounds() | Scope() | Family():
+        case Rounds() | Scope() | Family() | Mailbox():
             return {
                 name: _copied(getattr(value, name))
                 for name in type(value).__slots__

@@ -138,6 +138,15 @@ def sleep_(path: str, *after: str) -> Sketch:
     return Sketch(_flow(Kind.SLEEP, path), after)
 
 
+def wait_(path: str, *after: str, optional: bool = False) -> Sketch:
+    node = msgspec.structs.replace(_flow(Kind.WAIT, path), function="Shipped", optional=optional)
+    return Sketch(node, after)
+
+
+def send_(path: str, *after: str) -> Sketch:
+    return Sketch(msgspec.structs.replace(_flow(Kind.SEND, path), function="Shipped"), after)
+
+
 def each_(
     path: str,
     *after: str,

@@ -16,6 +16,7 @@ from makegood.decision.facts import Fact, read_facts, write_facts
 from makegood.decision.happening.groups import (
     OfChildren,
     OfFlow,
+    OfMail,
     OfNode,
     OfPeople,
     OfRun,
@@ -129,6 +130,25 @@ GOLDEN: list[tuple[Fact, str]] = [
     ),
     (facts.Guarded("pay"), '{"type":"guarded","node":"pay"}'),
     (facts.Chosen("how", "card"), '{"type":"chosen","node":"how","case":"card"}'),
+    (
+        facts.WaitBegan("wait", "shop.Shipped", "k", AT, AT),
+        '{"type":"wait_began","node":"wait","message":"shop.Shipped","key":"k",'
+        '"due":1700000000000000,"at":1700000000000000}',
+    ),
+    (
+        facts.WaitRefused("wait", AT),
+        '{"type":"wait_refused","node":"wait","at":1700000000000000}',
+    ),
+    (
+        facts.MessageCame("7", "shop.Shipped", "k", Raw(b"1"), AT, AT),
+        '{"type":"message_came","id":"7","message":"shop.Shipped","key":"k","value":1,'
+        '"until":1700000000000000,"at":1700000000000000}',
+    ),
+    (
+        facts.MessageSent("send", "shop.Shipped", "k", Raw(b"1"), "now", AT, AT),
+        '{"type":"message_sent","node":"send","message":"shop.Shipped","key":"k","value":1,'
+        '"on":"now","until":1700000000000000,"at":1700000000000000}',
+    ),
     (
         facts.SleepBegan("nap", AT),
         '{"type":"sleep_began","node":"nap","due":1700000000000000}',
@@ -433,7 +453,7 @@ def test_every_fact_has_its_stored_shape_written_down() -> None:
 
 
 def test_every_fact_is_about_one_thing_or_begins_an_attempt_or_says_when_it_is_due() -> None:
-    groups = (OfChildren, OfNode, OfPeople, OfRun, Outcome)
+    groups = (OfChildren, OfMail, OfNode, OfPeople, OfRun, Outcome)
     grouped = [kind for group in groups for kind in get_args(group)]
     begins = {facts.NodeStarted, facts.CompensateStarted, facts.UndoStarted}
     due = {facts.RetryScheduled, facts.CompensateRetryScheduled, facts.UndoRetryScheduled}

@@ -57,11 +57,13 @@ from makegood import (
     pure,
     query,
     repeat,
+    send,
     sleep,
     step,
     switch,
     testing,
     threaded,
+    wait,
     workflow,
 )
 
@@ -349,6 +351,12 @@ def treat(order_id: OrderId, method: Method, order_ids: list[OrderId], pause: ti
     again = repeat(add, 0, times_max=3, until=is_enough)
     assert_type(again, int)
     sleep(timedelta(days=1))
+    shipped = wait.after(again)(Wish, key=order_id, within=pause)
+    assert_type(shipped, Wish)
+    perhaps = wait.named("perhaps")(Wish, key=order_id, within=pause, optional=True)
+    assert_type(perhaps, Wish | None)
+    assert_type(wait.named("ever")(Wish, key=order_id, forever=True), Wish)
+    send.after(shipped)(shipped, key=order_id, keep=timedelta(days=2), on="success")
     return again
 
 

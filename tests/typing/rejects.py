@@ -34,7 +34,11 @@ from makegood import (
     sleep,
     step,
     switch,
+    wait,
     workflow,
+)
+from makegood import (
+    send as mail,
 )
 
 
@@ -191,6 +195,11 @@ def astray(order: Order, lines: list[str], flag: bool) -> None:  # noqa: FBT001 
     repeat(pure(str.strip), "1")  # refused: nothing bounds it
     sleep(60)  # refused: a duration is a timedelta
     sleep(until=timedelta(1))  # refused: a duration is no moment
+    wait(Wish, key="1")  # refused: it has neither an end nor none
+    wait(Wish, key="1", forever=True, optional=True)  # refused: it is never given up
+    wait(Wish, key=1, forever=True)  # refused: a key is a text
+    take(wait(Wish, key="1", forever=True))  # refused: a wish is no order
+    mail(Wish("1", 1), key="1", on="failure")  # refused: there is no such moment
     fail("no")  # refused: a text is no error
 
 

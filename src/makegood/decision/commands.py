@@ -62,7 +62,8 @@ class Evaluate(msgspec.Struct, frozen=True, gc=False):
     first the `case`, and when the chosen branch has ended its `branch`; of a sleep, when it is
     `due`. Of an each it is its `items`, then what a `round` gives, then the `list` of that; of a
     repeat the value to `start` with, and after every round whether to go on (`until`). Of a child
-    it is the `call` of it, with its inputs.
+    it is the `call` of it, with its inputs; of a `wait` what it waits for, and until when; and of
+    what is sent the `letter`.
     """
 
     node: int
@@ -80,6 +81,8 @@ class Evaluate(msgspec.Struct, frozen=True, gc=False):
         "start",
         "until",
         "call",
+        "wait",
+        "letter",
         "result",
     ]
     round: int = 0

@@ -43,7 +43,7 @@ _NOTHING = Decision()
 _PARKED_FOR_CHILDREN = frozenset({ParkReason.CHILD_PARKED, ParkReason.UNDO_GAVE_UP})
 """What a run is no longer parked for when a child moves again."""
 
-_NOTHING_FOLLOWS = frozenset({Phase.RETRYING, Phase.ASLEEP})
+_NOTHING_FOLLOWS = frozenset({Phase.RETRYING, Phase.ASLEEP, Phase.LISTENING})
 """Phases whose due time begins nothing while the run is held where it is."""
 
 
@@ -92,7 +92,7 @@ def _is_poison(state: RunState, now: Instant) -> bool:
     return bool(
         state.todo
         or state.ready
-        or not (state.timers or state.family.children)
+        or not (state.timers or state.family.children or state.mailbox.waits)
         or any(due <= now and _is_local(state, i) for i, due in state.timers.items())
     )
 
@@ -153,7 +153,8 @@ def _go_forward(plan: Plan, state: RunState, now: Instant) -> Decision:
         decision = begin(state, now)
         if decision.facts or decision.commands:
             return decision
-    if state.in_flight or state.family.children or _is_time_awaited(state, is_held=is_held):
+    is_heard = bool(state.family.children) or (bool(state.mailbox.waits) and not is_held)
+    if state.in_flight or is_heard or _is_time_awaited(state, is_held=is_held):
         return _NOTHING
     reason = reason_to_park(state)
     if reason is None and state.unwilling:

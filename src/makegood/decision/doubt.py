@@ -8,6 +8,7 @@
 | the worker, in a query | no | again |
 | a sleep | no | done |
 | the wait for an answer from outside | yes | as an attempt |
+| the time of a wait | no | give up |
 | compensate: `Proceed` | cleared | done, with that result |
 | compensate: `RetryNow` | kept | again under the same key; used up: stuck in doubt, else give up |
 | compensate: `RetryFresh` | cleared | again under a new key; used up: give up |
@@ -63,6 +64,7 @@ _UNANSWERED = Failure(
     type="makegood.errors.OutcomeUnknown",
     message="nobody has said within the time given how it ended",
 )
+_WAITING = frozenset({Phase.ASLEEP, Phase.LISTENING})
 _WORTH_AGAIN = frozenset({FailureKind.TRANSIENT, FailureKind.IN_DOUBT})
 
 
@@ -75,8 +77,8 @@ def settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
     added: list[Fact] = []
     commands: list[Command] = []
     for index in sorted(state.todo + due):
-        if state.nodes[index].phase is Phase.ASLEEP:
-            added.append(facts.NodeDone(state.graph[index].path, _NULL, now))
+        if state.nodes[index].phase in _WAITING:
+            added.append(_waited(state, index, now))
             continue
         if state.nodes[index].phase is Phase.AWAITING:
             added.append(facts.NodeFailed(state.graph[index].path, _UNANSWERED, now))
@@ -86,6 +88,17 @@ def settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
         added += decision.facts
         commands += decision.commands
     return Decision(tuple(added), tuple(commands))
+
+
+def _waited(state: RunState, index: int, now: Instant) -> Fact:
+    """Return what comes of a node that has done nothing but wait, and whose time is over."""
+    path, awaited = state.graph[index].path, state.nodes[index].message
+    if awaited is None:
+        return facts.NodeDone(path, _NULL, now)
+    message, key = awaited
+    text = f"no {message} with the key {key!r} came in time"
+    failure = Failure(kind=FailureKind.PERMANENT, type="makegood.errors.WaitTimedOut", message=text)
+    return facts.NodeFailed(path, failure, now)
 
 
 class _Case:

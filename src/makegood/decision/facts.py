@@ -58,6 +58,12 @@ from makegood.decision.happening.of_flow import (
     RoundGaveUp,
     SleepBegan,
 )
+from makegood.decision.happening.of_mail import (
+    MessageCame,
+    MessageSent,
+    WaitBegan,
+    WaitRefused,
+)
 from makegood.decision.happening.of_people import (
     AttemptsGranted,
     CancelRequested,
@@ -121,6 +127,8 @@ __all__ = [
     "Fact",
     "Guarded",
     "ItemsListed",
+    "MessageCame",
+    "MessageSent",
     "NodeDelayed",
     "NodeDone",
     "NodeFailed",
@@ -167,6 +175,8 @@ __all__ = [
     "UndoStarted",
     "Unparked",
     "VerdictGiven",
+    "WaitBegan",
+    "WaitRefused",
     "read_facts",
     "write_facts",
 ]
@@ -191,6 +201,10 @@ Fact = (
     | ChildMoved
     | ChildRefused
     | ChildCancelled
+    | WaitBegan
+    | WaitRefused
+    | MessageCame
+    | MessageSent
     | ItemsListed
     | RoundBegan
     | RoundDone
@@ -242,6 +256,8 @@ PROGRESS = frozenset(
         NodeFailed,
         CompletionAwaited,
         EffectUnrecorded,
+        WaitRefused,
+        MessageCame,
         VerdictGiven,
         CompensateFailed,
         ControlAnswered,

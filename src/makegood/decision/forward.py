@@ -43,6 +43,7 @@ def begin(state: RunState, now: Instant) -> Decision:
     commands: list[Command] = []
     computed: list[Evaluate] = []
     called: list[Evaluate] = []
+    sent: list[Evaluate] = []
     local: Local | None = None
     for index in turn:
         node, current = state.graph[index], state.nodes[index]
@@ -55,8 +56,10 @@ def begin(state: RunState, now: Instant) -> Decision:
                 started = start(state, index, now, attempt=attempt)
                 added += started.facts
                 commands += started.commands
-            case Kind.PURE | Kind.NOTE | Kind.EXPECT | Kind.SWITCH | Kind.SLEEP:
+            case Kind.PURE | Kind.NOTE | Kind.EXPECT | Kind.SWITCH | Kind.SLEEP | Kind.WAIT:
                 computed.append(Evaluate(index, _computed_of(node.kind, current)))
+            case Kind.SEND:
+                sent.append(Evaluate(index, "letter"))
             case Kind.EACH | Kind.REPEAT:
                 computed.append(_next_of_rounds(state, index, node))
             case Kind.CHILD:
@@ -65,8 +68,9 @@ def begin(state: RunState, now: Instant) -> Decision:
                 local = local or Local(index, current.attempt + 1, "do")
             case _:
                 assert_never(node.kind)
-    if computed:
-        return Decision(commands=tuple(computed))
+    if computed or sent:
+        # What is sent cannot be unsent, so it waits until nothing more may fail beside it.
+        return Decision(commands=tuple(computed or sent))
     if local is not None and not commands and not called:
         return Decision(commands=(local,))
     commands += called
@@ -74,8 +78,9 @@ def begin(state: RunState, now: Instant) -> Decision:
 
 
 def _computed_of(
-    kind: Literal[Kind.PURE, Kind.NOTE, Kind.EXPECT, Kind.SWITCH, Kind.SLEEP], current: NodeState
-) -> Literal["value", "note", "expect", "case", "branch", "due"]:
+    kind: Literal[Kind.PURE, Kind.NOTE, Kind.EXPECT, Kind.SWITCH, Kind.SLEEP, Kind.WAIT],
+    current: NodeState,
+) -> Literal["value", "note", "expect", "case", "branch", "due", "wait"]:
     """Say what is computed of a node that is neither called nor goes round."""
     match kind:
         case Kind.PURE:
@@ -88,6 +93,8 @@ def _computed_of(
             return "case" if current.case is None else "branch"
         case Kind.SLEEP:
             return "due"
+        case Kind.WAIT:
+            return "wait"
         case _:
             assert_never(kind)
 

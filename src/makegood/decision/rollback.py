@@ -36,13 +36,14 @@ if TYPE_CHECKING:
 __all__ = ["reason_to_park", "roll_back", "wind_back"]
 
 _NOTHING = Decision()
+_ONLY_WAITING = frozenset({Phase.ASLEEP, Phase.LISTENING})
 _UNRESOLVED = frozenset({Phase.STUCK, Phase.UNRECORDED, Phase.CHILD_PARKED})
 _AWAITED = IN_FLIGHT | TIMED | WITH_CHILD
 
 
 def roll_back(state: RunState, now: Instant) -> Decision:
     """Say what the rollback does next."""
-    if state.in_flight or state.timers or state.family.children:
+    if state.in_flight or state.timers or state.family.children or state.mailbox.waits:
         return _stop(state, range(len(state.nodes)), now)
     reason = _reason_of(state, state.stuck) if state.stuck else None
     if reason is not None and reason is not ParkReason.UNDO_GAVE_UP:
@@ -99,7 +100,7 @@ def _reason_of(state: RunState, stuck: Iterable[int]) -> ParkReason | None:
 
 
 def _stop(state: RunState, indices: Iterable[int], now: Instant) -> Decision:
-    """Stop what has no effect, and drop sleeps and retries of what definitely did not happen."""
+    """Stop what has no effect and what waits, and what is tried again though nothing happened."""
     added: list[Fact] = []
     commands: list[Command] = []
     for index in indices:
@@ -107,7 +108,7 @@ def _stop(state: RunState, indices: Iterable[int], now: Instant) -> Decision:
         if current.phase is Phase.RUNNING and node.kind is Kind.QUERY:
             added.append(facts.NodeStopped(node.path, now))
             commands.append(Stop(index))
-        elif current.phase is Phase.ASLEEP or (
+        elif current.phase in _ONLY_WAITING or (
             current.phase is Phase.RETRYING and not current.doubt
         ):
             added.append(facts.NodeStopped(node.path, now))

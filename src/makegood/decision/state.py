@@ -7,9 +7,17 @@ has changed and not what the plan holds.
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from makegood.decision.standing.phases import (
+    AT_WORK,
+    DECIDED,
+    IN_FLIGHT,
+    LEFT_TO_A_PERSON,
+    TIMED,
+    WITH_CHILD,
+    Phase,
+)
 from makegood.definition.plan import BLOCK_SPAN
 
 if TYPE_CHECKING:
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
         CompletionGiven,
         ControlAnswer,
         EndStatus,
+        MessageSent,
         NodeSettled,
         ParkReason,
         Request,
@@ -35,78 +44,22 @@ if TYPE_CHECKING:
     from makegood.values.instants import Instant
     from makegood.values.verdict import Abort, Failure, RetryFresh, RetryNow, Undecided
 
-__all__ = ["Family", "NodeState", "Phase", "Results", "Rounds", "RunState", "Scope"]
-
-
-class Phase(IntEnum):
-    """Where a node stands. The comment says who moves it on."""
-
-    IDLE = 0  # The nodes that it needs.
-    READY = 1  # The next decision.
-    RUNNING = 2  # The outcome of its body.
-    FAILED = 3  # The next decision: an attempt failed.
-    INTERRUPTED = 4  # The next decision: its worker died or gave up the run.
-    RETRYING = 5  # A due time.
-    ASKING = 6  # The outcome of its compensate.
-    ASK_FAILED = 7  # The next decision: its compensate raised.
-    ASK_INTERRUPTED = 8  # The next decision: the worker of its compensate died.
-    ANSWERED = 9  # The next decision: its compensate gave a verdict.
-    ASK_AGAIN = 10  # A due time.
-    DONE = 11  # Nobody, or a rollback.
-    SKIPPED = 12  # Nobody.
-    STOPPED = 13  # Nobody: it never happened, and is not wanted any more.
-    GAVE_UP = 14  # Nobody: a definite failure. Past the pivot a person.
-    STUCK = 15  # A person: in doubt.
-    UNRECORDED = 16  # A person: it happened, and its result is not on record.
-    UNDOING = 17  # The outcome of its undo.
-    UNDO_FAILED = 18  # The next decision: an attempt to undo failed.
-    UNDO_INTERRUPTED = 19  # The next decision: the worker of its undo died.
-    UNDO_AGAIN = 20  # A due time.
-    UNDONE = 21  # Nobody.
-    KEPT = 22  # Nobody: it declares no undo, or a person accepts that it stays.
-    LEFT = 23  # A person: its undo gave up.
-    CHOSEN = 24  # The nodes of the branch that was chosen.
-    ASLEEP = 25  # A due time.
-    IN_ROUNDS = 26  # The nodes of its rounds.
-    IN_CHILD = 27  # The end of its child.
-    CHILD_PARKED = 28  # Its child, which a person must move on.
-    CHILD_UNDOING = 29  # The end of its child, which is told to go back.
-    CHILD_UNDONE = 30  # The next decision: its child is undone, and now it is itself.
-    AWAITING = 31  # Somebody outside, or a due time.
-
-
-AT_WORK: dict[str, Phase] = {
-    "do": Phase.RUNNING,
-    "compensate": Phase.ASKING,
-    "undo": Phase.UNDOING,
-}
-"""The phase in which each body of a node's is at work."""
-
-IN_FLIGHT = frozenset(AT_WORK.values())
-"""Phases in which a body of the user's is at work."""
-
-TIMED = frozenset({Phase.RETRYING, Phase.ASK_AGAIN, Phase.UNDO_AGAIN, Phase.ASLEEP, Phase.AWAITING})
-"""Phases that end when their time comes."""
-
-DECIDED = frozenset(
-    {
-        Phase.FAILED,
-        Phase.INTERRUPTED,
-        Phase.ASK_FAILED,
-        Phase.ASK_INTERRUPTED,
-        Phase.ANSWERED,
-        Phase.UNDO_FAILED,
-        Phase.UNDO_INTERRUPTED,
-        Phase.CHILD_UNDONE,
-    }
-)
-"""Phases that the next decision ends."""
-
-LEFT_TO_A_PERSON = frozenset({Phase.STUCK, Phase.UNRECORDED, Phase.LEFT, Phase.CHILD_PARKED})
-"""Phases that a person ends."""
-
-WITH_CHILD = frozenset({Phase.IN_CHILD, Phase.CHILD_UNDOING})
-"""Phases that end when a child says something."""
+__all__ = [
+    "AT_WORK",
+    "DECIDED",
+    "IN_FLIGHT",
+    "LEFT_TO_A_PERSON",
+    "TIMED",
+    "WITH_CHILD",
+    "Family",
+    "Mailbox",
+    "NodeState",
+    "Phase",
+    "Results",
+    "Rounds",
+    "RunState",
+    "Scope",
+]
 
 
 class NodeState:
@@ -132,6 +85,7 @@ class NodeState:
         "granted",
         "granted_at",
         "guarded",
+        "message",
         "next_attempt",
         "phase",
         "place",
@@ -163,6 +117,8 @@ class NodeState:
         self.child_is_undone: bool = False
         self.child_failures: tuple[Failure, ...] = ()
         """What failed in its child besides the first failure, which is the node's own."""
+        self.message: tuple[str, str] | None = None
+        """The class and the key of the message that it waits for, or has waited for."""
         self.place: int = 0
         """Its place among all nodes with an effect, in the order of their completion."""
         self.told: tuple[CompletionGiven, ...] = ()
@@ -302,6 +258,20 @@ class Family:
         """Which of the requests are the parent's, by the numbers of their posts."""
 
 
+class Mailbox:
+    """What a run waits for, what it was given too late, and what it holds back."""
+
+    __slots__ = ("held_back", "unwanted", "waits")
+
+    def __init__(self) -> None:
+        self.waits: dict[tuple[str, str], list[int]] = {}
+        """Nodes that wait for a message, by its class and key, the first one first."""
+        self.unwanted: set[str] = set()
+        """The ids of messages for which the run did not wait any more when they came."""
+        self.held_back: list[MessageSent] = []
+        """What goes out when the run completes, and not before."""
+
+
 class RunState:
     """What a run's facts add up to."""
 
@@ -328,6 +298,7 @@ class RunState:
         "inputs",
         "is_paused",
         "key",
+        "mailbox",
         "nodes",
         "parked",
         "positions",
@@ -387,6 +358,8 @@ class RunState:
         """Nodes about whose last outcome something must be decided."""
         self.timers: dict[int, Instant] = {}
         """Nodes that wait for a due time."""
+        self.mailbox = Mailbox()
+        """What the run waits for, was given and holds back."""
         self.in_flight: int = 0
         """How many bodies are at work."""
         self.unended: int = len(plan.nodes)
@@ -476,7 +449,7 @@ class RunState:
             return "paused"
         if self.rolling_back is not None:
             return "undoing"
-        if self.in_flight == 0 and (self.timers or self.family.children):
+        if self.in_flight == 0 and (self.timers or self.mailbox.waits or self.family.children):
             return "waiting"
         return "running"
 

@@ -11,6 +11,7 @@ read before it is run, and everything that is not in its grammar is found at onc
     call       = a definition, wired by .named, .after and .when, called with values
                | switch(value, {constant: branch, …}, default=branch) | sleep(…) | fail(…)
                | note(name, value) | hook(name, value, …)
+               | wait(class, key=value) | send(value, key=value)
                | each(value, round) | repeat(round, value, until=…)
     branch     = a lambda of a value | the name of a part; a round is one with a parameter
     definition = step(…), query(…), pure(…), or a name for one
@@ -35,6 +36,7 @@ from makegood.definition.flow.branching import switch
 from makegood.definition.flow.failing import expect, fail
 from makegood.definition.flow.hooking import hook
 from makegood.definition.flow.looping import each, repeat
+from makegood.definition.flow.messaging import Send, Wait
 from makegood.definition.flow.noting import note
 from makegood.definition.flow.sleeping import Sleep
 from makegood.definition.reading.called import as_pure, is_class, taken_together, unknown_call
@@ -105,6 +107,7 @@ def _read(function: Function, *, is_passing: bool) -> list[str]:
 
 _WIRING = frozenset({"named", "after", "when"})
 _FACTORIES: tuple[object, ...] = (step, query, pure)
+_WIRED = (Step, Query, Pure, Sleep, Wait, Send)
 
 
 @dataclass(slots=True)
@@ -271,7 +274,7 @@ class _Reading:
                 assert_never(whole)
 
     def _attribute_of(self, expression: ast.Attribute, value: object, name: str) -> Meaning:
-        if isinstance(value, Step | Query | Pure | Sleep):
+        if isinstance(value, _WIRED):
             if name in _WIRING:
                 return Wiring()
             if self.is_passing:
@@ -382,7 +385,7 @@ class _Reading:
         if value is each or value is repeat:
             return self._rounds(call)
         given = self._given(call)
-        if isinstance(value, Step | Query | Pure | Sleep) or value is fail or value is hook:
+        if isinstance(value, _WIRED) or value is fail or value is hook:
             return Result()
         if value is expect or value is note:
             return Written()

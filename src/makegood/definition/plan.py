@@ -40,6 +40,7 @@ __all__ = [
     "Remedy",
     "Source",
     "fingerprint_of",
+    "numbered_nodes",
 ]
 
 BLOCK_SPAN = 10_000
@@ -77,6 +78,10 @@ class Kind(StrEnum):
     """A value that says which of several branches is to happen; its result is that branch's."""
     SLEEP = "sleep"
     """A time that must have come."""
+    WAIT = "wait"
+    """A message that must have come; its function is the name of the message's class."""
+    SEND = "send"
+    """A message that goes out; its function is the name of the message's class."""
     EACH = "each"
     """A block of nodes that is to happen for each of several items; its result is a list."""
     REPEAT = "repeat"
@@ -294,7 +299,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
-        return dict(_numbered(self.nodes, "", 0))
+        return {path: number for path, number, _node in _numbered(self.nodes, "", 0)}
 
     @cached_property
     def branches(self) -> dict[tuple[int, str], tuple[int, ...]]:
@@ -325,11 +330,17 @@ _ROUND = re.compile(r"\[\d+\]/")
 """What stands in a path between a block and a node of one of its rounds."""
 
 
-def _numbered(nodes: Sequence[Node], prefix: str, base: int) -> Iterator[tuple[str, int]]:
-    """Give the paths of nodes and of those in their blocks, whatever the round, and numbers."""
+def numbered_nodes(plan: Plan) -> Iterator[tuple[int, Node]]:
+    """Give every node of a plan, those of its blocks too, with the number that its code has."""
+    for _path, number, node in _numbered(plan.nodes, "", 0):
+        yield number, node
+
+
+def _numbered(nodes: Sequence[Node], prefix: str, base: int) -> Iterator[tuple[str, int, Node]]:
+    """Give nodes and those in their blocks, whatever the round, with their paths and numbers."""
     for place, node in enumerate(nodes):
         path = prefix + node.path
-        yield path, base + place
+        yield path, base + place, node
         if node.block is not None:
             yield from _numbered(node.block.nodes, f"{path}[]/", node.block.number * BLOCK_SPAN)
 
@@ -375,6 +386,8 @@ def _shape_of(node: Node) -> tuple[object, ...]:
             else ()
         ),
         *([["record", node.record]] if node.record else ()),
+        # Which messages it is about: the type alone is no address.
+        *([node.function] if node.kind in {Kind.WAIT, Kind.SEND} else ()),
         *([(block.done_min, block.is_quorum)] if block and block.keeps_failures else ()),
         # Which workflow it is, and by the above what that takes and gives; not what it does.
         *([node.function] if node.kind is Kind.CHILD else ()),

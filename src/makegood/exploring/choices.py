@@ -10,12 +10,21 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from makegood.definition.plan import BLOCK_SPAN, FromNode, FromRound, Kind
+from makegood.definition.plan import BLOCK_SPAN, Constant, FromNode, FromRound, Kind
 
 if TYPE_CHECKING:
     from makegood.definition.plan import Node, Source
 
-__all__ = ["LAST_FIRST", "Choice", "Option", "case_of", "guard_of", "items_of", "rounds_of"]
+__all__ = [
+    "LAST_FIRST",
+    "Choice",
+    "Option",
+    "case_of",
+    "guard_of",
+    "items_of",
+    "message_of",
+    "rounds_of",
+]
 
 ITEMS = ("1", "0", "2")
 """How many items an each goes over; the first is how it goes where nothing else is said."""
@@ -93,6 +102,17 @@ def rounds_of(node: Node, path: str) -> Choice:
     }
     several = ROUNDS if node.block.rounds_max > 1 else ("1", "never")
     return Choice(key, tuple(Option(key, each, texts[each]) for each in several))
+
+
+def message_of(node: Node, path: str) -> Choice:
+    """Return the choice of a wait; one that is never given up has only one way to end."""
+    key = f"{path} message"
+    comes = Option(key, "comes", f"the message for {path} comes")
+    within = next(item.source for item in node.arguments if item.name == "within")
+    if within == Constant("null"):
+        return Choice(key, (comes,))
+    never = Option(key, "never", f"the message for {path} never comes")
+    return Choice(key, (comes, never))
 
 
 def _key(source: Source | None, path: str) -> str:

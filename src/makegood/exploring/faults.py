@@ -189,7 +189,9 @@ def _ways_forward(node: Node) -> Sequence[How]:
         case Kind.NOTE:
             # What cannot be noted is noted as that.
             return ()
-        case Kind.EXPECT | Kind.SWITCH | Kind.SLEEP | Kind.EACH | Kind.REPEAT:
+        case (
+            Kind.EXPECT | Kind.SWITCH | Kind.SLEEP | Kind.WAIT | Kind.SEND | Kind.EACH | Kind.REPEAT
+        ):
             # What they come to is a choice, and each of its outcomes is explored by itself.
             return ()
         case _:

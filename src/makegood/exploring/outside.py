@@ -17,7 +17,7 @@ from makegood.decision.facts import Cause, EndStatus, ParkReason, SkipReason
 from makegood.decision.state import Phase
 from makegood.definition.plan import Kind
 from makegood.errors import InvalidInput
-from makegood.exploring.choices import case_of, guard_of, items_of, rounds_of
+from makegood.exploring.choices import case_of, guard_of, items_of, message_of, rounds_of
 from makegood.exploring.faults import WAYS, Befalls
 from makegood.runtime.calling.evaluate import evaluate
 from makegood.runtime.calling.failing import as_failure
@@ -266,6 +266,11 @@ class Outside:
 
     def _from_examples(self, run: ImaginedRun, command: Evaluate) -> Fact:
         """Compute with the user's own functions; what fails on examples gives an example."""
+        if command.what == "wait":
+            node = run.state.graph[command.node]
+            if self._choose(message_of(node, node.path)) == "comes":
+                result = self._setting.result(run.state, command.node)
+                return facts.NodeDone(node.path, result, run.now)
         fact, error = evaluate(self._setting.workflow.code, run.state, command, run.now)
         if error is None or command.what in _FAILS_RIGHTLY:
             return fact
@@ -275,7 +280,8 @@ class Outside:
         setting, now = self._setting, run.now
         if command.node < 0:
             return facts.Returned(value=setting.value())
-        path = run.state.graph[command.node].path
+        node = run.state.graph[command.node]
+        path = node.path
         match command.what:
             case "start":
                 return facts.RoundBegan(path, setting.given(run.state, command.node))
@@ -284,6 +290,8 @@ class Outside:
                 return facts.RoundDone(path, command.round, value)
             case "due":
                 return facts.SleepBegan(path, after(now, NAP))
+            case "wait":
+                return facts.WaitBegan(path, node.function, path, after(now, NAP), now)
             case _:
                 return facts.NodeDone(path, setting.result(run.state, command.node), now)
 

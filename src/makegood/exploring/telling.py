@@ -35,6 +35,8 @@ _TOLD = {
     Happening.ROUNDS: "{node} {text}.",
     Happening.ASLEEP: "{node} sleeps.",
     Happening.CHILD: "{node}: {text}.",
+    Happening.AWAITING: "{node} {text}.",
+    Happening.SENT: "{node} {text}.",
     Happening.FAILED: "{node} {text}.",
     Happening.SKIPPED: "{node} is {text}.",
     Happening.STUCK: "{node}: {text}.",

@@ -32,6 +32,7 @@ from makegood.definition.plan import (
 )
 from makegood.picture import words
 from makegood.picture.story import Standing, Timeline
+from makegood.picture.telling.of_mail import awaited, sent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -402,6 +403,10 @@ def called(node: Node) -> str:
         case Kind.SLEEP:
             given = (item for item in node.arguments if item.source != Constant("null"))
             return ", ".join(_slept(item.name, item.source) for item in given)
+        case Kind.WAIT:
+            return awaited(node)
+        case Kind.SEND:
+            return sent(node)
         case Kind.EACH | Kind.REPEAT:
             return "" if node.block is None else _rounds(node.kind, node.block)
         case Kind.CHILD:

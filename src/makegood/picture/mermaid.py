@@ -68,6 +68,8 @@ _SHAPES: dict[Kind, tuple[str, str]] = {
     Kind.NOTE: ("(", ")"),
     Kind.SWITCH: ("{{", "}}"),
     Kind.SLEEP: (">", "]"),
+    Kind.WAIT: (">", "]"),
+    Kind.SEND: ("[/", "/]"),
     Kind.EACH: ("[/", "\\]"),
     Kind.REPEAT: ("[\\", "/]"),
     Kind.CHILD: ("[/", "/]"),
@@ -83,6 +85,8 @@ _STYLES = (
     "classDef note fill:#fdf2f8,stroke:#db2777,color:#500724",
     "classDef switch fill:#ffedd5,stroke:#ea580c,color:#431407",
     "classDef sleep fill:#cffafe,stroke:#0891b2,color:#083344",
+    "classDef wait fill:#cffafe,stroke:#0891b2,color:#083344",
+    "classDef send fill:#dbeafe,stroke:#2563eb,color:#172554",
     "classDef each fill:#f3e8ff,stroke:#9333ea,color:#3b0764",
     "classDef repeat fill:#f3e8ff,stroke:#9333ea,color:#3b0764",
     "classDef child fill:#ede9fe,stroke:#7c3aed,color:#2e1065",
@@ -92,7 +96,18 @@ _STYLES = (
 )
 
 
-_OF_FLOW = frozenset({Kind.NOTE, Kind.SWITCH, Kind.SLEEP, Kind.EACH, Kind.REPEAT, Kind.CHILD})
+_OF_FLOW = frozenset(
+    {
+        Kind.NOTE,
+        Kind.SWITCH,
+        Kind.SLEEP,
+        Kind.WAIT,
+        Kind.SEND,
+        Kind.EACH,
+        Kind.REPEAT,
+        Kind.CHILD,
+    }
+)
 
 _WITHOUT_FUNCTION = frozenset({Kind.EXPECT}) | _OF_FLOW - {Kind.CHILD}
 """Kinds whose nodes call no function of the user's that has a name."""

@@ -47,6 +47,8 @@ KINDS: dict[Kind, Paint] = {
     Kind.EXPECT: Paint("#fff7ed", "#ea580c", "#9a3412"),
     Kind.SWITCH: Paint("#fff7ed", "#ea580c", "#9a3412"),
     Kind.SLEEP: Paint("#ecfeff", "#0891b2", "#155e75"),
+    Kind.WAIT: Paint("#ecfeff", "#0891b2", "#155e75"),
+    Kind.SEND: Paint("#eff6ff", "#2563eb", "#1d4ed8"),
     Kind.EACH: Paint("#faf5ff", "#9333ea", "#6b21a8"),
     Kind.REPEAT: Paint("#faf5ff", "#9333ea", "#6b21a8"),
     Kind.CHILD: Paint("#f5f3ff", "#7c3aed", "#5b21b6"),

@@ -249,7 +249,7 @@ def became(node: Node, story: NodeStory, seen_from: datetime) -> Iterator[str]:
     if story.is_in_doubt and story.standing is not Standing.IN_DOUBT:
         yield "in doubt"
     if story.due is not None:
-        until = "until" if node.kind is Kind.SLEEP else "again at"
+        until = "until" if node.kind in {Kind.SLEEP, Kind.WAIT} else "again at"
         yield f"{until} {moment(story.due, seen_from)}"
     if story.child is not None:
         yield f"run {story.child}"
@@ -438,6 +438,8 @@ def uncomputed(node: Node) -> str:
             return "cannot go on"
         case Kind.STEP:
             return "not completed from outside"
+        case Kind.WAIT:
+            return "is given up"
         case _:
             return "cannot be computed"
 

@@ -26,6 +26,7 @@ from makegood.journal.protocol import (
     Post,
 )
 from makegood.runtime.asking.completing import complete, fail
+from makegood.runtime.asking.messages import SentMessage, send_message
 from makegood.runtime.asking.post import StartPost, write_post
 from makegood.runtime.calling.served import Served, serve_all
 from makegood.runtime.clock import RandomIds, SystemClock
@@ -38,6 +39,7 @@ from makegood.runtime.worker import Worker
 from makegood.values.ids import RunId, parse_engine, parse_run_id, parse_run_key, parse_subject
 from makegood.values.instants import after
 from makegood.values.limits import PAGE_RUNS_MAX
+from makegood.values.messages import KEEP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -288,6 +290,27 @@ class Engine:
             )
             raise KeyConflict(message)
         return Run(shell, verdict.run, codes=self._codes, is_joined=is_joined)
+
+    async def send(
+        self,
+        message: object,
+        *,
+        key: str,
+        keep: timedelta = KEEP,
+        id: str | None = None,
+    ) -> SentMessage:
+        """Send a message, durably, to the run that waits for its class and this key, now or later.
+
+        It is given to one run, and once. Where none waits for it yet it is kept for `keep`, at most
+        366 days; `Operator.messages` shows it, also when nobody has waited for it by then. Sent
+        again under the same `id`, as a webhook may be, it is the same message and is dropped.
+
+        Raises `UnknownMessage` when workflows are served here and none of them waits for the
+        message's class, and `InvalidInput` for a value that is no message.
+        """
+        self._check_open()
+        served = [served.plan for served in self._served.values()]
+        return await send_message(self._shell, served, message, key=key, keep=keep, id=id)
 
     def run(self, run_id: RunId | str) -> Run[object]:
         """Return a handle on a run by its id; whether it exists shows when it is used."""

@@ -18,6 +18,7 @@ from makegood.journal.protocol import Filter, Posted, RunRow
 from makegood.journal.upkeep import every_row
 from makegood.runtime.asking.halting import halt, lift, preview_halt, standing
 from makegood.runtime.asking.keeping import erase, prune
+from makegood.runtime.asking.messages import Messages, messages_in
 from makegood.runtime.asking.post import (
     CancelPost,
     PausePost,
@@ -240,6 +241,11 @@ class Operator:
             halts=await standing(shell),
             stranded=tuple(stranded),
         )
+
+    async def messages(self) -> Messages:
+        """Return which messages were given to nobody, and which runs wait for one."""
+        shell, _codes = parts_of(self._engine)
+        return await messages_in(shell)
 
     # Keeping ------------------------------------------------------------------------------------
 

@@ -194,7 +194,7 @@ def _line(node: NodeReport, width: int) -> str:
     if node.is_in_doubt:
         parts.append("in doubt")
     if node.due is not None:
-        is_asleep = node.kind == Kind.SLEEP or node.token is not None
+        is_asleep = node.kind in {Kind.SLEEP, Kind.WAIT} or node.token is not None
         parts.append(
             f"until {node.due:%Y-%m-%d %H:%M:%S}" if is_asleep else f"again at {node.due:%H:%M:%S}"
         )

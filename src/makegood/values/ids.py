@@ -21,6 +21,7 @@ __all__ = [
     "completion_token",
     "effect_key",
     "parse_engine",
+    "parse_message_key",
     "parse_run_id",
     "parse_run_key",
     "parse_subject",
@@ -120,6 +121,11 @@ def parse_run_key(key: str) -> str:
 def parse_subject(subject: str) -> str:
     """Return whom a run is about, as a caller names them; what is no key is no subject either."""
     return _parse_name("subject", subject, remedy="name whom the run is about, or nobody at all")
+
+
+def parse_message_key(key: str) -> str:
+    """Return the key of a message, which is as that of a run."""
+    return _parse_name("key of a message", key, remedy="name what the message is about")
 
 
 def parse_engine(name: str) -> str:

@@ -13,7 +13,9 @@ __all__ = [
     "DEPTH_MAX",
     "ERROR_TEXT_CHARACTERS_MAX",
     "ITEMS_MAX",
+    "KEEP_MAX",
     "KEY_BYTES_MAX",
+    "MESSAGES_SHOWN_MAX",
     "NODES_PER_PLAN_MAX",
     "NODES_PER_RUN_MAX",
     "PAGE_RUNS_MAX",
@@ -60,6 +62,9 @@ alone, so that one that kills its workers is told from those that were beside it
 DELIVERED_AT_ONCE_MAX = 100
 """How much of what runs say to others is delivered in one transaction."""
 
+MESSAGES_SHOWN_MAX = 1_000
+"""The most messages that a listing shows, and the most runs that wait for one."""
+
 UNDELIVERED_SEEN_MAX = 10_000
 """How much of what is on its way somebody who looks after a store is shown."""
 
@@ -79,6 +84,9 @@ CHILD_FAILURES_MAX = 16
 
 AWAITED_MAX = timedelta(days=366)
 """The longest time that an answer from outside is waited for."""
+
+KEEP_MAX = timedelta(days=366)
+"""The longest time that a message is kept for somebody who does not wait for it yet."""
 
 SLEEP_MAX = timedelta(days=3_660)
 """The longest time that a run may sleep."""

@@ -75,6 +75,18 @@ CHANGED: list[tuple[Fact, Fact]] = [
     ),
     (CALLED, replace(CALLED, inputs={"name": NOTHING})),
     (
+        facts.MessageCame("7", "shop.Shipped", "k", TOLD, AT, AT, CANARY),
+        facts.MessageCame("7", "shop.Shipped", "k", NOTHING, AT, AT, ""),
+    ),
+    (
+        facts.MessageCame("7", "shop.Shipped", "k", TOLD, AT, AT),
+        facts.MessageCame("7", "shop.Shipped", "k", NOTHING, AT, AT),
+    ),
+    (
+        facts.MessageSent("send", "shop.Shipped", "k", TOLD, "now", AT, AT),
+        facts.MessageSent("send", "shop.Shipped", "k", NOTHING, "now", AT, AT),
+    ),
+    (
         facts.ChildEnded(
             node="ship", run=RUN, status=EndStatus.FAILED, result=TOLD, failures=(FAILURE,), at=AT
         ),

@@ -56,12 +56,24 @@ def leave(state: RunState, index: int, node: NodeState) -> None:
             state.has_waited = True
     elif phase in WITH_CHILD:
         state.family.children.remove(index)
+    elif phase is Phase.LISTENING:
+        _wait_no_more(state, index, node)
     elif phase in DECIDED:
         state.todo.remove(index)
     elif phase in LEFT_TO_A_PERSON:
         state.stuck.remove(index)
     elif phase is Phase.GAVE_UP:
         state.unwilling.remove(index)
+
+
+def _wait_no_more(state: RunState, index: int, node: NodeState) -> None:
+    assert node.message is not None, "it waits for something"
+    waiting = state.mailbox.waits[node.message]
+    waiting.remove(index)
+    if not waiting:
+        del state.mailbox.waits[node.message]
+    state.timers.pop(index, None)
+    state.has_waited = True
 
 
 def complete(state: RunState, index: int, result: Raw) -> None:

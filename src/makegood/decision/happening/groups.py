@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from makegood.decision import facts
 
-__all__ = ["OfChildren", "OfFlow", "OfNode", "OfPeople", "OfRounds", "OfRun", "Outcome"]
+__all__ = ["OfChildren", "OfFlow", "OfMail", "OfNode", "OfPeople", "OfRounds", "OfRun", "Outcome"]
 
 Outcome = (
     facts.NodeDone
@@ -61,3 +61,4 @@ OfChildren = (
     | facts.ChildRefused
     | facts.ChildCancelled
 )
+OfMail = facts.WaitBegan | facts.WaitRefused | facts.MessageCame | facts.MessageSent

@@ -42,6 +42,8 @@ _Bare = (
     | facts.Guarded
     | facts.Chosen
     | facts.SleepBegan
+    | facts.WaitBegan
+    | facts.WaitRefused
     | facts.ChildMoved
     | facts.ChildRefused
     | facts.ChildCancelled
@@ -90,6 +92,8 @@ def without_values(fact: Fact) -> Fact:
             | facts.ChildEnded()
             | facts.CompletionGiven()
             | facts.Returned()
+            | facts.MessageCame()
+            | facts.MessageSent()
         ):
             return _valueless(fact)
         case (
@@ -125,6 +129,8 @@ _Valued = (
     | facts.ChildEnded
     | facts.CompletionGiven
     | facts.Returned
+    | facts.MessageCame
+    | facts.MessageSent
 )
 
 
@@ -137,7 +143,7 @@ def _valueless(fact: _Valued) -> _Valued:
             return replace(fact, instead=_NOTHING)
         case facts.ItemsListed():
             return replace(fact, items=(_NOTHING,) * len(fact.items))
-        case facts.Recorded() | facts.RoundBegan() | facts.RoundDone():
+        case facts.Recorded() | facts.RoundBegan() | facts.RoundDone() | facts.MessageSent():
             return replace(fact, value=_NOTHING)
         case facts.ChildStarted():
             return replace(fact, inputs=dict.fromkeys(fact.inputs, _NOTHING))
@@ -151,6 +157,9 @@ def _valueless(fact: _Valued) -> _Valued:
         case facts.Returned():
             failure = None if fact.failure is None else _named(fact.failure)
             return facts.Returned(value=_NOTHING, failure=failure)
+        case facts.MessageCame():
+            # Where it has no misfit it has none afterwards, and so the same is made of it.
+            return replace(fact, value=_NOTHING, misfit=None if fact.misfit is None else "")
         case _:
             assert_never(fact)
 

@@ -13,11 +13,12 @@ from msgspec.structs import replace
 from makegood.decision import facts
 from makegood.decision.evolve import evolve
 from makegood.decision.facts import EndStatus
-from makegood.decision.happening.groups import OfPeople
+from makegood.decision.happening.groups import OfMail, OfPeople
 from makegood.decision.state import WITH_CHILD, Phase, RunState
 from makegood.definition.plan import Kind
 from makegood.picture import words
 from makegood.picture.story import Attempted, Ending, Entry, Happened, Happening
+from makegood.picture.telling.of_mail import of_mail, told_of
 from makegood.picture.telling.of_people import of_people
 from makegood.values.ids import effect_key
 from makegood.values.instants import as_datetime
@@ -86,6 +87,9 @@ class Teller:
     def _tell(self, fact: Fact) -> None:
         if isinstance(fact, OfPeople):
             self._tell_of_people(fact)
+            return
+        if isinstance(fact, OfMail):
+            self._tell_of_mail(fact)
             return
         match fact:
             case facts.NodeStarted():
@@ -338,6 +342,14 @@ class Teller:
                 if text:
                     self._add(Happening.ROUNDS, text, path)
 
+    def _tell_of_mail(self, fact: OfMail) -> None:
+        path = told_of(fact, self.state, self.ended)
+        what, text = of_mail(fact, is_wanted=path is not None)
+        self._add(what, text, path)
+        if path is not None and not isinstance(fact, facts.WaitBegan):
+            self.ended[path] = self._now
+            self.notes[path] = text
+
     def _note_dropped(self, switch: int, chosen: str) -> None:
         """Note of every node in the other branches, and of what branches off there, why."""
         for case in self.state.graph[switch].cases:
@@ -390,8 +402,7 @@ class Teller:
         was_open = (path, direction) in self._doubts
         if is_open and not was_open:
             self._doubts.add((path, direction))
-            text = f"in doubt: {of} may or may not have happened"
-            self._add(Happening.DOUBT_OPENED, text, path)
+            self._add(Happening.DOUBT_OPENED, f"in doubt: {of} may or may not have happened", path)
         elif was_open and not is_open:
             self._doubts.remove((path, direction))
             answer = f"{of} did happen" if did_happen else f"nothing of {of} is left"

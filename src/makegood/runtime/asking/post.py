@@ -12,6 +12,7 @@ from makegood.decision.facts import (
     ChildMoved,
     ChildRefused,
     CompletionGiven,
+    MessageCame,
     PauseRequested,
     ResumeRequested,
     RetryRequested,
@@ -20,7 +21,10 @@ from makegood.decision.facts import (
     SettleRequested,
     SkipRequested,
     UndoRequested,
+    WaitRefused,
 )
+from makegood.definition.plan import Kind, numbered_nodes
+from makegood.values.instants import Instant
 from makegood.values.limits import ERROR_TEXT_CHARACTERS_MAX, PAYLOAD_BYTES_MAX
 from makegood.values.verdict import Failure, ItHappened, Settlement
 
@@ -34,6 +38,7 @@ __all__ = [
     "CancelPost",
     "CompletionPost",
     "Control",
+    "LetterPost",
     "PausePost",
     "ResumePost",
     "RetryPost",
@@ -43,6 +48,7 @@ __all__ = [
     "StartPost",
     "ToldPost",
     "UndoPost",
+    "WaitRefusedPost",
     "as_fact",
     "misfit_in",
     "misfit_of",
@@ -108,6 +114,22 @@ class CompletionPost(msgspec.Struct, frozen=True, kw_only=True, tag="completion"
     actor: str = ""
 
 
+class LetterPost(msgspec.Struct, frozen=True, tag="letter"):
+    """A message that the run waits for, or has waited for."""
+
+    id: str
+    message: str
+    key: str
+    value: msgspec.Raw
+    until: Instant
+
+
+class WaitRefusedPost(msgspec.Struct, frozen=True, tag="wait refused"):
+    """A wait of the run's is for what another one waits for."""
+
+    node: str
+
+
 class PausePost(msgspec.Struct, frozen=True, tag="pause"):
     """Begin nothing more of the run."""
 
@@ -151,7 +173,7 @@ Control = (
 )
 """What a person may ask of a run; each is answered."""
 
-AnyPost = StartPost | ToldPost | CompletionPost | Control
+AnyPost = StartPost | ToldPost | CompletionPost | LetterPost | WaitRefusedPost | Control
 
 write_post = msgspec.json.Encoder().encode
 """Return a post's body as JSON."""
@@ -205,8 +227,32 @@ def as_fact(posted: Posted, plan: Plan, code: Code | None) -> Fact:
             )
         case PausePost() | ResumePost() | SkipPost() | SetResultPost():
             return _holding(posted, post, plan, code)
+        case LetterPost():
+            return _message(post, posted, plan, code)
+        case WaitRefusedPost():
+            return WaitRefused(post.node, posted.at)
         case _:
             assert_never(post)
+
+
+def _message(post: LetterPost, posted: Posted, plan: Plan, code: Code | None) -> MessageCame:
+    """Return that a message came, and why it is not what the run waits for, if it is not."""
+    waits = (
+        number
+        for number, node in numbered_nodes(plan)
+        if node.kind is Kind.WAIT and node.function == post.message
+    )
+    number = next(waits, None)
+    misfit = None if number is None else misfit_in(code, number, post.value)
+    return MessageCame(
+        id=post.id,
+        message=post.message,
+        key=post.key,
+        value=post.value,
+        until=post.until,
+        at=posted.at,
+        misfit=misfit,
+    )
 
 
 def _holding(

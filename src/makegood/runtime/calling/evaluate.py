@@ -82,8 +82,8 @@ def _of_node(code: NodeCode, state: RunState, command: Evaluate, now: Instant) -
             return facts.NodeDone(path, code.result.write(value), now)
         case "note":
             return facts.NodeDone(path, _noted(code, inputs, results), now)
-        case "due":
-            return facts.SleepBegan(path, code.function(now, **code.arguments(inputs, results)))
+        case "due" | "wait" | "letter":
+            return _of_waiting(code, state, command, now)
         case "case":
             assert code.choose is not None, "a switch chooses"
             return facts.Chosen(path, code.choose(inputs, results))
@@ -109,6 +109,19 @@ def _noted(code: NodeCode, inputs: Inputs, results: Seen) -> Raw:
         return code.result.write(code.function(**code.arguments(inputs, results)))
     except InvalidInput as error:
         return code.result.write(f"(not noted: {error})")
+
+
+def _of_waiting(code: NodeCode, state: RunState, command: Evaluate, now: Instant) -> Fact:
+    index = command.node
+    node = state.graph[index]
+    given = code.arguments(state.inputs_of(index), state.results_of(index))
+    if command.what == "due":
+        return facts.SleepBegan(node.path, code.function(now, **given))
+    if command.what == "wait":
+        key, due = code.function(now, **given)
+        return facts.WaitBegan(node.path, node.function, key, due, now)
+    key, value, until, on = code.function(now, **given)
+    return facts.MessageSent(node.path, node.function, key, value, on, until, now)
 
 
 def _of_rounds(code: NodeCode, state: RunState, command: Evaluate, now: Instant) -> Fact:

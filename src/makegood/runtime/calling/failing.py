@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from makegood.definition.plan import Kind
-from makegood.errors import Declined, OutcomeUnknown, RemoteError, Unavailable
+from makegood.errors import (
+    Declined,
+    KeyConflict,
+    MakegoodError,
+    OutcomeUnknown,
+    RemoteError,
+    Unavailable,
+    WaitTimedOut,
+)
 from makegood.values.limits import ERROR_TEXT_CHARACTERS_MAX
 from makegood.values.verdict import Failure, FailureKind
 
@@ -49,8 +57,17 @@ def as_failure(error: BaseException, kind: FailureKind) -> Failure:
     )
 
 
-def as_remote(failure: Failure) -> RemoteError:
+_DECIDED: dict[str, type[MakegoodError]] = {
+    f"{kind.__module__}.{kind.__qualname__}": kind for kind in (KeyConflict, WaitTimedOut)
+}
+"""Errors that nobody has raised: the decision core has come to them."""
+
+
+def as_remote(failure: Failure) -> MakegoodError:
     """Return an exception that stands for one raised elsewhere, from its record."""
+    decided = _DECIDED.get(failure.type)
+    if decided is not None and not failure.traceback:
+        return decided(failure.message)
     return RemoteError(failure.type, failure.message, failure.traceback)
 
 

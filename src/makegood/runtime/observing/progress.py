@@ -33,7 +33,7 @@ class Progress:
     running: int
     """How many nodes have a function of yours at work, or a child run."""
     waiting: int
-    """How many nodes wait for a time to come: a sleep, or the next attempt."""
+    """How many nodes wait for a time to come: a sleep, a message, or the next attempt."""
     stuck: int
     """How many nodes wait for a person."""
     undone: int
@@ -71,7 +71,7 @@ def progress_of(row: RunRow, state: RunState, appends: Sequence[Sequence[Fact]])
         status=row.status,
         done=sum(phase in _DONE for phase in phases),
         running=sum(phase in IN_FLIGHT or phase in WITH_CHILD for phase in phases),
-        waiting=sum(phase in TIMED for phase in phases),
+        waiting=sum(phase in TIMED or phase is Phase.LISTENING for phase in phases),
         stuck=sum(phase in LEFT_TO_A_PERSON for phase in phases),
         undone=phases.count(Phase.UNDONE),
         total=len(phases) + _unbegun(state),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from makegood.decision.outgoing import StartChild, TellChild, TellParent, said
 from makegood.journal.mail import NewRun, ToRun, ToStart
 from makegood.runtime.asking.post import CancelPost, StartPost, ToldPost, UndoPost, write_post
+from makegood.runtime.turning.mail import letters_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,8 @@ def outgoing_of(
     state: RunState, run: RunId, recorded: Sequence[Fact], now: Instant
 ) -> tuple[Outgoing, ...]:
     """Return what is to be delivered once these facts are durable."""
-    return tuple(_carried(each, run) for each in said(state, run, recorded, now))
+    told = tuple(_carried(each, run) for each in said(state, run, recorded, now))
+    return told + letters_of(state, run, recorded)
 
 
 def _carried(each: Said, run: RunId) -> Outgoing:

@@ -85,7 +85,7 @@ def whether_to_release(
     if is_draining:
         return True, now
     due = state.next_due(now)
-    if state.family.children:
+    if state.family.children or state.mailbox.waits:
         # Whoever waits for others keeps no room from them, however deep they stand in it.
         return True, due
     if due is None or wait_max is None or due - now <= micros(wait_max):

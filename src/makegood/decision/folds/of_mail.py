@@ -1,0 +1,81 @@
+"""What the run waits for, what it was given, and what it holds back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Raw
+
+from makegood.decision import facts
+from makegood.decision.folds.moving import at, complete, leave
+from makegood.decision.state import Phase, RunState
+from makegood.values.verdict import Failure, FailureKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["FOLDS"]
+
+_NULL = Raw(b"null")
+
+
+def _wait_began(state: RunState, fact: facts.WaitBegan) -> None:
+    index, node = at(state, fact.node)
+    leave(state, index, node)
+    node.phase = Phase.LISTENING
+    node.message = (fact.message, fact.key)
+    state.mailbox.waits.setdefault(node.message, []).append(index)
+    if fact.due is not None:
+        state.timers[index] = fact.due
+
+
+def _wait_refused(state: RunState, fact: facts.WaitRefused) -> None:
+    index, node = at(state, fact.node)
+    state.claims = 0
+    if node.phase is not Phase.LISTENING:
+        return
+    assert node.message is not None, "it waits for something"
+    message, key = node.message
+    text = f"another wait is for {message} with the key {key!r}, and one alone may be"
+    _fail(state, index, "makegood.errors.KeyConflict", text)
+
+
+def _message_came(state: RunState, fact: facts.MessageCame) -> None:
+    state.claims = 0
+    waiting = state.mailbox.waits.get((fact.message, fact.key))
+    if not waiting:
+        state.mailbox.unwanted.add(fact.id)
+        return
+    state.mailbox.unwanted.discard(fact.id)
+    index = waiting[0]
+    if fact.misfit is not None:
+        _fail(state, index, "makegood.errors.InvalidInput", fact.misfit)
+        return
+    leave(state, index, state.nodes[index])
+    complete(state, index, fact.value)
+
+
+def _message_sent(state: RunState, fact: facts.MessageSent) -> None:
+    index, node = at(state, fact.node)
+    leave(state, index, node)
+    if fact.on == "success":
+        state.mailbox.held_back.append(fact)
+    complete(state, index, _NULL)
+
+
+def _fail(state: RunState, index: int, kind: str, message: str) -> None:
+    node = state.nodes[index]
+    leave(state, index, node)
+    node.phase = Phase.FAILED
+    node.failure = Failure(kind=FailureKind.PERMANENT, type=kind, message=message)
+    node.asked = 0
+    state.todo.append(index)
+
+
+# Any: each fold takes the one class of fact that it is registered for.
+FOLDS: dict[type, Callable[[RunState, Any], None]] = {
+    facts.WaitBegan: _wait_began,
+    facts.WaitRefused: _wait_refused,
+    facts.MessageCame: _message_came,
+    facts.MessageSent: _message_sent,
+}

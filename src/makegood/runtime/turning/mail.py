@@ -1,0 +1,55 @@
+"""How is what a run says written, so that it can be delivered? Knows posts, decides nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from makegood.decision.mail import Await, AwaitNoMore, Mail, Message, mail_of
+from makegood.journal.mail import Letter, NoLonger, Outgoing, Waiting
+from makegood.runtime.asking.post import LetterPost, WaitRefusedPost, write_post
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from makegood.decision.facts import Fact
+    from makegood.decision.state import RunState
+    from makegood.values.ids import RunId
+
+__all__ = ["letter_of", "letters_of"]
+
+
+def letters_of(state: RunState, run: RunId, recorded: Sequence[Fact]) -> tuple[Outgoing, ...]:
+    """Return the messages that others are to be given, and what the run waits for from now on."""
+    return tuple(_outgoing(mail) for mail in mail_of(state, run, recorded))
+
+
+def letter_of(message: Message) -> Letter:
+    """Return a message as it is delivered."""
+    post = LetterPost(
+        id=message.id,
+        message=message.message,
+        key=message.key,
+        value=message.value,
+        until=message.until,
+    )
+    return Letter(
+        id=message.id,
+        message=message.message,
+        key=message.key,
+        body=write_post(post),
+        until=message.until,
+        is_returned=message.is_returned,
+    )
+
+
+def _outgoing(mail: Mail) -> Outgoing:
+    match mail:
+        case Message():
+            return letter_of(mail)
+        case Await(message=message, key=key, node=node):
+            refused = write_post(WaitRefusedPost(node))
+            return Waiting(message=message, key=key, node=node, refused=refused)
+        case AwaitNoMore(message=message, key=key, node=node):
+            return NoLonger(message=message, key=key, node=node)
+        case _:
+            assert_never(mail)
