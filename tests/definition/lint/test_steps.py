@@ -44,8 +44,19 @@ async def refund_once(
     payment: str, *, bank: Bank = injected, key: IdempotencyKey = injected
 ) -> None: ...
 async def refund_and_note(
-    payment: str, *, bank: Bank = injected, record: Record[str] = injected
+    payment: str,
+    *,
+    bank: Bank = injected,
+    record: Record[str] = injected,
+    recorded: str | None = injected,
 ) -> None: ...
+async def forget_it(
+    payment: str, *, transaction: Transaction = injected, recorded: str | None = injected
+) -> None: ...
+async def find_recorded(
+    failure: Failure, sku: str, *, recorded: str | None = injected
+) -> Abort: ...
+async def hold_slowly(sku: str, *, record: Record[str] = injected) -> str: ...
 async def tell(payment: str, *, post: Post = injected) -> None: ...
 async def forget(payment: str, *, transaction: Transaction = injected) -> None: ...
 async def ask(sku: str, *, bank: Bank = injected) -> str: ...
@@ -80,6 +91,9 @@ def codes(declared: Any) -> list[str]:
         (step(charge, undo=refund, compensate=find), ["MG107"]),
         (step(charge, undo=refund_once, compensate=find), []),
         (step(charge, undo=refund_and_note, compensate=find), []),
+        (step(hold_slowly, undo=release), ["MG115"]),
+        (step(hold_slowly, undo=forget_it), []),
+        (step(hold_slowly, undo=release, compensate=find_recorded), []),
         (step(charge, undo=tell, compensate=find), []),
         (step(charge, undo=forget, compensate=find), []),
         (step(ask, undo=refund), []),

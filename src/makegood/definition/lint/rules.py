@@ -45,6 +45,7 @@ RULES: tuple[Rule, ...] = (
     Rule("MG112", "retry for nothing", steps.retries_for_nothing),
     Rule("MG113", "doubt dropped", steps.drops_doubt),
     Rule("MG114", "sleep past the deadline", reach.sleeps_past_deadline),
+    Rule("MG115", "unread record", steps.records_for_nobody),
 )
 """Every rule, in the order of the codes, but for `ALLOWED_FOR_NOTHING`, which looks at findings."""
 

@@ -27,6 +27,7 @@ __all__ = [
     "is_kept",
     "outlives_key",
     "query_writes",
+    "records_for_nobody",
     "rests_on_assumed_horizon",
     "retries_for_nothing",
     "undo_is_not_told_apart",
@@ -198,6 +199,21 @@ def drops_doubt(subject: Subject) -> Iterator[Found]:
                 recipe,
                 f"the optional step `{seen.path}` is skipped when it stays in doubt, and is then "
                 "not undone; give it compensate=, which finds out what it left",
+            )
+
+
+def records_for_nobody(subject: Subject) -> Iterator[Found]:
+    """Find a record that is stored durably, and that neither the undo nor the compensate reads."""
+    for seen, recipe in subject.declared:
+        remedies = [code for code in (recipe.undo, recipe.compensate) if code is not None]
+        is_read = any(item.is_recorded for code in remedies for item in code.injections)
+        if recipe.record is not None and not is_read:
+            yield _of(
+                seen,
+                recipe,
+                f"`{seen.path}` records what nobody reads; take it as `*, recorded: "
+                f"{recipe.node.record} | None = injected` in its undo or its compensate, or do not "
+                "record it",
             )
 
 

@@ -5,25 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from makegood.errors import ServiceError
-from makegood.values.injectable import (
-    Attempt,
-    CompletionToken,
-    Deadline,
-    IdempotencyKey,
-    RunInfo,
-    Transaction,
-    Writes,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["PROVIDED", "find_services"]
-
-PROVIDED: frozenset[object] = frozenset(
-    {Attempt, CompletionToken, Deadline, IdempotencyKey, RunInfo, Transaction, Writes}
-)
-"""What the runtime fills in by itself."""
+__all__ = ["find_services"]
 
 
 def find_services(
