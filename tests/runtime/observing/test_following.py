@@ -128,6 +128,30 @@ async def following_of(following: asyncio.Future[list[Event]]) -> list[Event]:
     return await following
 
 
+async def test_one_who_follows_goes_on_when_the_run_is_lost_here(world: World) -> None:
+    gate = Gate()
+    world.outside.planned["charge"] = [gate]
+    first, journal = await world.watched(book)
+    run = await first.start(book("Oslo"))
+    following = asyncio.ensure_future(all_of(run.events()))
+    await gate.reached.wait()
+    await until(lambda: is_waiting(first))
+    # From here on the first one is told of nothing more, and claims nothing.
+    journal.lease_errors += [StoreBusy("the line is cut")] * 10_000
+    first._shell.active[run.id].abandon()
+    second = await world.engine(book)
+    await journal.release(first._shell.worker, [run.id], now=world.clock.now())
+
+    events = await world.finish(second, following_of(following))
+    assert facts_in(events) == await recorded(second, run)
+
+
+def is_waiting(engine: Engine) -> bool:
+    """Say whether somebody waits for the next event of a run that is held here."""
+    feeds = [feed for each in engine._shell.telemetry._feeds.values() for feed in each]
+    return any(feed._bell is not None for feed in feeds)
+
+
 async def test_it_ends_with_a_parked_run_and_goes_on_when_that_was_moved_on(
     world: World,
 ) -> None:

@@ -221,21 +221,23 @@ async def test_the_span_is_current_in_the_function(world: World, traced: Traced)
 
 
 looked = step(look, irreversible="test")
-A_MINUTE = timedelta(minutes=1)
+HELD, GIVEN_BACK = timedelta(seconds=5), timedelta(minutes=1)
+"""A sleep in which the engine holds the run, and one for which it gives it back."""
 
 
 @workflow
-def resting(trip: str) -> str:
+def resting(nap: timedelta) -> str:
     held = step(look, irreversible="test").named("before")(1)
-    rested = sleep.named("rest").after(held)(A_MINUTE)
+    rested = sleep.named("rest").after(held)(nap)
     return step(look, irreversible="test").named("behind").after(rested)(2)
 
 
+@pytest.mark.parametrize("nap", [HELD, GIVEN_BACK])
 async def test_after_a_sleep_a_new_trace_is_linked_to_the_start(
-    world: World, traced: Traced
+    world: World, traced: Traced, nap: timedelta
 ) -> None:
     engine = await traced.engine(world, resting)
-    await world.finish(engine, (await engine.start(resting("Oslo"))).result())
+    await world.finish(engine, (await engine.start(resting(nap))).result())
     start, before, behind = (traced.named(name) for name in ("start run", "before", "behind"))
 
     assert (parent_of(before), linked(before)) == (id_of(start), [])
@@ -263,7 +265,7 @@ async def test_baggage_goes_along_also_behind_a_sleep(world: World, traced: Trac
     world.outside.watch = lambda _name: saw.append(baggage.get_baggage("tenant"))
     engine = await traced.engine(world, resting)
     token = context.attach(baggage.set_baggage("tenant", "acme"))
-    run = await engine.start(resting("Oslo"))
+    run = await engine.start(resting(GIVEN_BACK))
     context.detach(token)
     await world.finish(engine, run.result())
     assert saw == ["acme", "acme"]
