@@ -9,6 +9,7 @@ import msgspec
 
 from makegood import (
     Collect,
+    CompletionToken,
     Declined,
     Failure,
     Quorum,
@@ -16,6 +17,7 @@ from makegood import (
     each,
     expect,
     fail,
+    injected,
     note,
     pure,
     query,
@@ -198,4 +200,32 @@ def forward(order: str) -> bool:
     """Pay, and from there on only go forward; the bank forgets its keys soon."""
     goods = held(order)
     payment = bound.after(goods)(order)
+    return told.after(payment)(order)
+
+
+async def order_transfer(order: str, *, token: CompletionToken = injected) -> int:
+    """Order a transfer, of which the bank says later that it was made."""
+    raise AssertionError(order, token)
+
+
+@workflow
+def transfer(order: str) -> bool:
+    """Hold, wait for the bank, tell."""
+    goods = held(order)
+    paid_later = step(order_transfer, undo=refund)
+    payment = paid_later.after(goods)(order)
+    return told.after(payment)(order)
+
+
+@workflow
+def sale(order: str) -> int:
+    """Hold and take the money, as a workflow of its own."""
+    goods = held(order)
+    return paid.after(goods)(order)
+
+
+@workflow
+def calling(order: str) -> bool:
+    """Sell, then tell."""
+    payment = step(sale)(order)
     return told.after(payment)(order)

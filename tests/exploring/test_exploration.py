@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from msgspec.structs import replace
 
 from makegood.commerce.place_order import place_order
-from makegood.definition.plan import Kind
 from makegood.errors import InvalidInput
 from makegood.exploring.examples import Examples
 from makegood.exploring.exploration import Exploration, explore
@@ -112,21 +109,25 @@ def test_rounds_that_fail_by_themselves_keep_every_promise() -> None:
 
 
 def test_a_run_that_is_called_is_explored_as_one_unit() -> None:
-    plan = shop.order.plan
-    called = tuple(
-        replace(node, kind=Kind.CHILD, undo=None, compensate=None) if node.path == "pay" else node
-        for node in plan.nodes
-    )
-    calling = dataclasses.replace(shop.order, plan=replace(plan, nodes=called))
-    found = explore(calling, pairs=True)
+    found = explore(shop.calling, pairs=True)
     assert found.broken == ()
-    assert {each.what: each.cause for each in found.left if each.node == "pay"} == {
-        "waits for a person: it is a run of its own": ("pay waits for a person",),
+    assert {each.what: each.cause for each in found.left if each.node == "sale"} == {
+        "waits for a person: it is a run of its own": ("sale waits for a person",),
         "still stands: it is a run of its own, and could not be undone": (
             "tell definitely fails",
-            "the undo of pay waits for a person",
+            "the undo of sale waits for a person",
         ),
     }
+
+
+def test_a_step_that_is_completed_from_outside_is_answered_or_is_not() -> None:
+    found = explore(shop.transfer, pairs=True)
+    assert found.broken == ()
+    stories = [each.story for each in explore(shop.transfer).left if each.what == UNKNOWN]
+    told = [sentence for story in stories for sentence in story]
+    assert "order_transfer is in doubt: no reply came, 3 times." in told
+    causes = {cause for world in seen(shop.transfer) for cause in world.cause}
+    assert "order_transfer times out once, though it happens" in causes
 
 
 def test_what_is_at_work_at_once_ends_both_ways_round() -> None:

@@ -43,6 +43,9 @@ __all__ = ["Outside"]
 NAP = timedelta(minutes=1)
 """How long a sleep lasts whose end cannot be computed from examples."""
 
+ANSWERED_WITHIN = timedelta(hours=1)
+"""How long a step waits for somebody outside to say how it ended."""
+
 ROUNDS_SHOWN = 2
 """After how many rounds a repeat is said not to come to its end: more would show no more."""
 
@@ -62,6 +65,8 @@ class Outside:
         self._ways: dict[tuple[str, Direction], list[Way]] = {}
         for each in befalls:
             self._ways.setdefault((each.node, each.direction), []).append(WAYS[each.how])
+        self._is_answered: dict[str, bool] = {}
+        """Whether anybody answers, for each step that has handed out a token."""
         self.met: dict[tuple[str, Direction], None] = {}
         """The functions that were called, in the order of their first call."""
         self.choices: dict[str, Choice] = {}
@@ -81,7 +86,8 @@ class Outside:
         node = run.state.graph[body.node]
         path, direction = node.path, direction_of(body)
         way = self._strikes(path, direction)
-        if way is not None and way.takes_its_time:
+        is_handed_out = self._setting.is_answered_outside(run.state, body.node)
+        if way is not None and way.takes_its_time and not is_handed_out:
             assert node.timeout is not None, "what has no timeout does not run into it"
             run.now = after(run.now, node.timeout)
         match body:
@@ -112,6 +118,12 @@ class Outside:
         node = run.state.graph[body.node]
         if node.kind is Kind.STEP and (way is None or way.has_effect):
             self.stands.setdefault(node.path, set()).add(body.generation)
+        if self._setting.is_answered_outside(run.state, body.node) and (
+            way is None or way.takes_its_time
+        ):
+            # What is late is never answered; all else is, once nothing is at work any more.
+            self._is_answered[node.path] = way is None
+            return facts.CompletionAwaited(node.path, after(run.now, ANSWERED_WITHIN), run.now)
         if way is None:
             return facts.NodeDone(node.path, self._setting.result(run.state, body.node), run.now)
         return facts.NodeFailed(node.path, _failure_of(way), run.now)
@@ -140,6 +152,21 @@ class Outside:
         if way is None:
             return facts.UndoDone(path, run.now)
         return facts.UndoFailed(path, _failure_of(way), run.now)
+
+    def answer(self, run: ImaginedRun) -> Fact | None:
+        """Return what somebody outside says of a step that waits for it, if anybody does."""
+        for path, is_answered in self._is_answered.items():
+            index = run.state.positions[path]
+            current = run.state.nodes[index]
+            if is_answered and current.phase is Phase.AWAITING:
+                return facts.CompletionGiven(
+                    post=-1,
+                    node=path,
+                    number=len(current.told),
+                    result=self._setting.result(run.state, index),
+                    at=run.now,
+                )
+        return None
 
     # What other runs say ------------------------------------------------------------------------
 

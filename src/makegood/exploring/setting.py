@@ -11,6 +11,7 @@ from makegood.decision.decide import decide
 from makegood.definition.plan import BLOCK_SPAN, Kind
 from makegood.errors import InvalidInput
 from makegood.exploring.witnessing.atlas import Atlas
+from makegood.values.injectable import CompletionToken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,6 +49,11 @@ class Setting:
         self.atlas = Atlas(workflow.plan)
         self.inputs: dict[str, Raw] = _started_with(workflow.door, examples, inputs)
         """What the run is started with."""
+        self._answered_outside = {
+            number
+            for number, node in workflow.code.nodes.items()
+            if any(injection.wants is CompletionToken for injection in node.injections)
+        }
         self._examples = examples
         self._made: dict[tuple[int, str], Raw] = {}
         # Here and not when they are needed, so that a type without example is told at once.
@@ -56,6 +62,10 @@ class Setting:
     def code(self, state: RunState, index: int) -> NodeCode:
         """Return the code of a node of a run."""
         return self.workflow.code.nodes[state.number_of(index)]
+
+    def is_answered_outside(self, state: RunState, index: int) -> bool:
+        """Say whether a node's body hands out a token, by which somebody else says how it ends."""
+        return state.number_of(index) in self._answered_outside
 
     def result(self, state: RunState, index: int) -> Raw:
         """Return what a node gives."""

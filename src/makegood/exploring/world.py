@@ -72,6 +72,8 @@ def play(setting: Setting, world: World) -> Played:
             is_parallel = is_parallel or len(work) > 1
             body = next((each for each in work if not outside.is_slow(run, each)), work[0])
             run.end(body, outside.ends(run, body))
+        elif (answer := outside.answer(run)) is not None:
+            run.turn(answer)
         elif run.state.family.children:
             run.turn(outside.child_says(run, run.state.family.children[0]))
         elif not run.pass_time():

@@ -17,6 +17,7 @@ from makegood.decision.facts import (
 from makegood.decision.happening import (
     of_attempts,
     of_children,
+    of_completion,
     of_control,
     of_doubt,
     of_flow,
@@ -28,6 +29,7 @@ from makegood.definition.plan import Kind
 from makegood.exploring.witnessing.atlas import Atlas
 from makegood.exploring.witnessing.children import Called, read_of_children
 from makegood.exploring.witnessing.people import read_of_control, read_of_people
+from makegood.exploring.witnessing.undoing import read_of_undo, require_rest, within
 from makegood.values.instants import micros
 from makegood.values.verdict import (
     Abort,
@@ -37,8 +39,6 @@ from makegood.values.verdict import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from makegood.decision.facts import Fact
     from makegood.definition.plan import Node, Plan
     from makegood.values.instants import Instant
@@ -273,6 +273,13 @@ class Witness:
             case _:
                 pass
 
+    def read_of_completion(self, fact: Fact) -> None:
+        """Read what is about a step whose result comes from outside."""
+        if isinstance(fact, facts.CompletionAwaited):
+            # Its effect is as little settled as before, but no death interrupts it any more.
+            assert fact.node in self.running, f"{fact.node} is not at work"
+            self.running.remove(fact.node)
+
     def _starts(self, fact: facts.NodeStarted) -> None:
         path, node = fact.node, self._node(fact.node)
         assert self.ended is None, "it began after the run had ended"
@@ -280,7 +287,7 @@ class Witness:
         assert path not in self.completed, f"{path} is done and runs again"
         assert path not in self.granted_to, f"{path} runs although a person has said otherwise"
         self.may_begin(path)
-        goes_back = self.rolling_back is not None or self._failing_round(path) is not None
+        goes_back = self.rolling_back is not None or self.failing_round(path) is not None
         if goes_back or (self.gave_up and not self.pivot_done):
             assert path in self.in_doubt or (
                 node.kind is Kind.QUERY and path in self.interrupted
@@ -293,13 +300,13 @@ class Witness:
         self.interrupted.discard(path)
         if node.kind is Kind.STEP:
             if node.compensate is None:
-                self._sends(path, path, fact.at)
+                self.sends(path, path, fact.at)
             elif path in self.in_doubt:
                 assert path in self.verdicts, f"{path} is in doubt and nobody was asked"
             self.unsettled.add(path)
         self.running.add(path)
 
-    def _sends(self, path: str, name: str, at: Instant) -> None:
+    def sends(self, path: str, name: str, at: Instant) -> None:
         """Check that what is in doubt is sent again only while the other side knows its key."""
         first_at = self.first_at.setdefault(name, at)
         if name in self.in_doubt:
@@ -349,7 +356,7 @@ class Witness:
         keeping = self.atlas.keeping_failures(path)
         if keeping is None or self.rolling_back is not None:
             self.gave_up.append(path)
-        elif self._failing_round(path) is None:
+        elif self.failing_round(path) is None:
             self._turns_back(keeping)
 
     def _turns_back(self, prefix: str) -> None:
@@ -359,11 +366,11 @@ class Witness:
     def _is_back(self, prefix: str) -> None:
         assert prefix in self.failing, f"{prefix} has not failed"
         self.failing.remove(prefix)
-        self._is_at_rest(prefix)
-        assert not _within(prefix, self.done), f"{prefix} is not undone"
-        assert not _within(prefix, self.left), f"{prefix} has left something"
+        require_rest(self, prefix)
+        assert not within(prefix, self.done), f"{prefix} is not undone"
+        assert not within(prefix, self.left), f"{prefix} has left something"
 
-    def _failing_round(self, path: str) -> str | None:
+    def failing_round(self, path: str) -> str | None:
         """Return the round that goes back and that a node is within, or None."""
         return next((each for each in self.failing if path.startswith(each)), None)
 
@@ -402,74 +409,6 @@ class Witness:
             case _:
                 pass
 
-    # Undo ---------------------------------------------------------------------------------------
-
-    def read_of_undo(self, fact: Fact) -> None:
-        """Read what is about a node on its way back."""
-        match fact:
-            case facts.UndoStarted(node=node, at=at, attempt=attempt):
-                self._may_go_back(node)
-                beside = _within(self.backwards[node], self.undoing)
-                assert not beside, "two are undone at once"
-                self.undoing.add(node)
-                if self.called.is_done(node):
-                    # The child is told to go back, which is no attempt of the step's own undo.
-                    self.attempts[f"{node} undo"] = self.forgiven[f"{node} undo"] = attempt
-                    return
-                remedy = self._node(node).undo
-                assert remedy is not None, f"{node} declares no undo"
-                name = f"{node} undo"
-                assert attempt - self.forgiven[name] <= remedy.retry.attempts, (
-                    "it was undone too often"
-                )
-                self.attempts[name] = attempt
-                if not remedy.local:
-                    self._sends(node, f"{node} undo", at)
-            case facts.UndoDone(node=node):
-                self._may_go_back(node)
-                assert not self.called.is_done(node), f"the child of {node} is not undone"
-                is_child = self._node(node).undo is None and node in self.called.are_undone
-                assert is_child or node in self.undoing, f"the undo of {node} never began"
-                self.undoing.discard(node)
-                self.done.remove(node)
-                self.undone.append(node)
-            case facts.UndoFailed(node=node, failure=failure):
-                self.undoing.remove(node)
-                if failure.kind is FailureKind.IN_DOUBT:
-                    self.in_doubt.add(f"{node} undo")
-            case facts.UndoLeft(node=node):
-                self._may_go_back(node)
-                assert node not in self.undoing, f"{node} is being undone"
-                self.done.remove(node)
-                self.left.append(node)
-            case facts.NodeKept(node=node):
-                self._may_go_back(node)
-                assert self._node(node).undo is None, f"{node} declares an undo"
-                assert node not in self.called.are_undone, f"the child of {node} is to be undone"
-                self.done.remove(node)
-                self.kept.append(node)
-            case _:
-                pass
-
-    def _may_go_back(self, path: str) -> None:
-        """Check that a node is the next to go back, in the run or in the round that goes back."""
-        prefix = self.backwards.get(path)
-        if prefix is None:
-            prefix = "" if self.rolling_back is not None else self._failing_round(path)
-            assert prefix is not None, f"{path} is undone, and nothing goes back"
-            self.backwards[path] = prefix
-        self._is_at_rest(prefix)
-        assert _within(prefix, self.done)[-1:] == [path], f"{path} is not the last that was done"
-
-    def _is_at_rest(self, prefix: str) -> None:
-        """Check that nothing is at work or in doubt in the run, or in one of its rounds."""
-        assert not _within(prefix, self.running | self.asking | self.called.at_work), (
-            "an effect was undone while another was in flight"
-        )
-        assert not _within(prefix, self.unsettled | self.unrecorded | self.stuck), (
-            "an effect was undone while another was in doubt"
-        )
-
 
 _READERS = {
     getattr(room, name): read
@@ -478,15 +417,12 @@ _READERS = {
         (of_people, read_of_people),
         (of_control, read_of_control),
         (of_attempts, Witness.read_of_attempts),
+        (of_completion, Witness.read_of_completion),
         (of_flow, Witness.read_of_flow),
         (of_children, read_of_children),
         (of_doubt, Witness.read_of_doubt),
-        (of_undo, Witness.read_of_undo),
+        (of_undo, read_of_undo),
     )
     for name in room.__all__
 }
 """Which part of a witness reads each kind of fact."""
-
-
-def _within(prefix: str, paths: Iterable[str]) -> list[str]:
-    return [path for path in paths if path.startswith(prefix)]
