@@ -41,6 +41,8 @@ from tests.decision.plans import (
 if TYPE_CHECKING:
     from random import Random
 
+    from makegood.definition.plan import Plan
+
 PAY = switch_(
     "how",
     cases={
@@ -145,6 +147,23 @@ def test_as_many_rounds_are_at_work_as_may_be_and_the_next_begins_when_one_ends(
     run.end("lines[1]/pack")
     run.end("lines[1]/label")
     assert run.at_work == ["lines[0]/pack", "lines[2]/pack"]
+
+
+def test_a_run_is_read_under_a_plan_that_lets_fewer_rounds_be_at_work_at_once() -> None:
+    def plan(at_once: int) -> Plan:
+        inner = each_("inner", block=(step("pack", undo=True),), returns="pack", at_once=at_once)
+        return plan_of(each_("lines", block=(inner, step("label", "inner")), at_once=at_once))
+
+    wide = Run(plan(3), {"lines items": ["3"]})
+    wide.end("lines[2]/inner[1]/pack")
+    narrow = Run(plan(1), starts=False)
+    narrow.history, narrow.now = wide.history, wide.now
+    narrow.crash()
+
+    assert narrow.node("lines[2]/inner[1]/pack").phase is Phase.DONE
+    narrow.play()
+    assert narrow.state.status == "completed"
+    assert len(narrow.names(facts.NodeDone)) == len({*narrow.names(facts.NodeDone)}) == 13
 
 
 def test_rounds_that_end_in_one_turn_are_valued_one_after_the_other() -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from makegood.values.verdict import Failure
 
 __all__ = [
+    "begin_round_of",
     "begin_rounds",
     "end_in_round",
     "fail_round",
@@ -54,6 +55,22 @@ def begin_rounds(state: RunState, index: int) -> list[int]:
     ready: list[int] = []
     while len(rounds.scopes) < min(len(rounds.given), rounds.ended + block.at_once):
         ready += _grow(state, index, block, rounds)
+    return ready
+
+
+def begin_round_of(state: RunState, path: str) -> list[int]:
+    """Begin the rounds that a node is in, which has happened; return those that wait for nothing.
+
+    A run may be folded under a plan in which fewer rounds are at work at once than when it began:
+    that is a policy, which may change. What has begun has begun.
+    """
+    ready: list[int] = []
+    for bracket in (place for place, character in enumerate(path) if character == "["):
+        index = state.positions[path[:bracket]]
+        number = int(path[bracket + 1 : path.index("]", bracket)])
+        rounds = state.rounds[index]
+        while len(rounds.scopes) <= number:
+            ready += _grow(state, index, _block_of(state, index), rounds)
     return ready
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from makegood.decision.folds.growing import (
+    begin_round_of,
     begin_rounds,
     end_in_round,
     is_enough,
@@ -38,6 +39,8 @@ _EFFECTFUL = frozenset({Kind.STEP, Kind.LOCAL, Kind.CHILD})
 
 def at(state: RunState, path: str) -> tuple[int, NodeState]:
     """Return where the node of this path stands in the graph, and how it stands."""
+    if path not in state.positions:
+        state.ready += begin_round_of(state, path)
     index = state.positions[path]
     return index, state.nodes[index]
 
