@@ -295,7 +295,12 @@ def test_halts_change_when_a_run_ends_and_not_how(
         step("pay", "hold", undo=True, compensate=asks, services=BANK),
         step("ship", "pay", services=BANK),
     )
-    script = {"pay": outcomes, "pay ask": answers, "hold undo": undos, "ship": [DECLINED]}
+    script: dict[str, list[Outcome]] = {
+        "pay": outcomes,
+        "pay ask": answers,
+        "hold undo": undos,
+        "ship": [DECLINED],
+    }
 
     def play(halts: list[int]) -> Run:
         run, left = Run(plan, script), [*halts]

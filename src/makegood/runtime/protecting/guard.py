@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from makegood.decision import facts
 from makegood.decision.commands import Compensate, Start, Undo
@@ -74,8 +74,7 @@ class Guards:
     def __init__(self, shell: Shell, services: Mapping[type, object]) -> None:
         self._shell = shell
         self.services: dict[type, object] = {
-            kind: Guard(service, self._call_ends) if isinstance(service, Service) else service
-            for kind, service in services.items()
+            kind: self._guarded(service) for kind, service in services.items()
         }
         """The services as they were given, a guard in the place of each that is protected."""
         self._circuits = [
@@ -141,6 +140,11 @@ class Guards:
     def is_asking(self) -> bool:
         """Whether a halt is about to be kept."""
         return bool(self._tasks)
+
+    def _guarded(self, service: object) -> object:
+        if not isinstance(service, Service):
+            return service
+        return Guard(cast("Service[object]", service), self._call_ends)
 
     def _newest(self, guard: Guard) -> Halt | None:
         halts = [halt for halt in self._shell.halts.of_services() if halt.name in guard.names]
