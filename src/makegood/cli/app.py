@@ -81,6 +81,16 @@ COMMANDS = (
         "makegood.cli.outside.commands:fail",
         "Say that a step which waits for somebody outside failed.",
     ),
+    Offer(
+        "send",
+        "makegood.cli.outside.commands:send",
+        "Send a message to the run that waits for it.",
+    ),
+    Offer(
+        "messages",
+        "makegood.cli.outside.commands:messages",
+        "List messages that nobody was given, and who waits for one.",
+    ),
     Offer("worker", "makegood.cli.commands:worker", "Carry out runs until it is told to stop."),
     Offer(
         "db status",

@@ -1,17 +1,18 @@
-"""What `complete` and `fail` take: their options, with their help.
+"""What `complete`, `fail`, `send` and `messages` take: their options, with their help.
 
 The annotations here are read when the module runs, so they are not put off.
 """
 # Help is told without the engine; what several commands take is described once, with its type.
 # ruff: noqa: D417, PLC0415
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from makegood.cli.commands import WAIT, Json, Store, Wait
 
-__all__ = ["complete", "fail"]
+__all__ = ["complete", "fail", "messages", "send"]
 
 Token = Annotated[
     str, Parameter(name="TOKEN", help="What the step was given; `makegood show` tells it too.")
@@ -61,3 +62,40 @@ def fail(
 
     saying = room.Saying(store, token, actor=actor, wait=wait, as_json=json)
     return room.fail(saying, error, kind)
+
+
+def send(
+    value: Annotated[str, Parameter(name="JSON", help="The message, as JSON.")],
+    /,
+    *,
+    store: Store,
+    app: Annotated[
+        str,
+        Parameter(metavar="MODULE:OBJECT", help="The workflow that waits for it, or where it is."),
+    ],
+    message: Annotated[str, Parameter(metavar="CLASS", help="The name of the message's class.")],
+    key: Annotated[str, Parameter(metavar="KEY", help="What the message is about.")],
+    keep: Annotated[timedelta, Parameter(metavar="DURATION")] = timedelta(days=7),
+    id: Annotated[str | None, Parameter(metavar="ID")] = None,
+    json: Json = False,
+) -> int:
+    """Send a message to the run that waits for it.
+
+    Parameters
+    ----------
+    keep
+        How long it is kept for a run that does not wait yet.
+    id
+        Names the message: sent again under the same name it is the same one, and is dropped.
+    """
+    from makegood.cli.outside import sending as room
+
+    sending = room.Sending(store, app, message, key, keep, id, as_json=json)
+    return room.send(sending, value)
+
+
+def messages(*, store: Store, json: Json = False) -> int:
+    """List messages that nobody was given, and who waits for one."""
+    from makegood.cli.outside import sending as room
+
+    return room.messages(store, as_json=json)

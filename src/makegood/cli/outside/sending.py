@@ -1,0 +1,117 @@
+"""Sending a message from a terminal, and looking at those that nobody has waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from makegood import InvalidInput, SentMessage
+from makegood.cli.status import DONE, FOUND
+from makegood.cli.store import opened
+from makegood.cli.workflows import workflows_of
+from makegood.cli.writing import json_of, look_of, table, write
+from makegood.definition.plan import Kind, numbered_nodes
+from makegood.picture.marks import Style
+from makegood.picture.typeset import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime, timedelta
+
+    from makegood import KeptMessage, Messages
+    from makegood.cli.writing import Look
+    from makegood.values.codec import Codec
+
+__all__ = ["Sending", "messages", "send"]
+
+
+class Sending(NamedTuple):
+    """What is sent, to whom, and which program knows its type."""
+
+    store: str
+    app: str
+    message: str
+    """The name of its class, with its module or without."""
+    key: str
+    keep: timedelta
+    id: str | None
+    as_json: bool
+
+
+def send(sending: Sending, value: str) -> int:
+    """Send a message that is given as JSON, and say who was given it."""
+    # Any: a message has whatever class the program declares.
+    message: Any = _codec_of(sending).read(value.encode())
+    sent = asyncio.run(_sent(sending, message))
+    if sending.as_json:
+        write(json_of(sent))
+    elif sent.run is not None:
+        write(f"run {sent.run} was given it")
+    else:
+        write(f"no run waits for it yet; it is kept until {_moment(sent.until)} UTC")
+    return DONE
+
+
+def messages(store: str, *, as_json: bool) -> int:
+    """Write which messages were given to nobody, and who waits for one."""
+    found = asyncio.run(_found(store))
+    write(json_of(found) if as_json else "\n".join(_as_text(found, look_of(sys.stdout))))
+    return FOUND if found.expired else DONE
+
+
+async def _sent(sending: Sending, message: object) -> SentMessage:
+    async with opened(sending.store) as its:
+        return await its.engine.send(message, key=sending.key, keep=sending.keep, id=sending.id)
+
+
+async def _found(store: str) -> Messages:
+    async with opened(store) as its:
+        return await its.operator.messages()
+
+
+def _codec_of(sending: Sending) -> Codec[Any]:  # Any: as above
+    """Return what reads the message: that of a workflow which waits for its class."""
+    awaited = {
+        node.function: workflow.code.nodes[number].result
+        for workflow in workflows_of(sending.app)
+        for number, node in numbered_nodes(workflow.plan)
+        if node.kind is Kind.WAIT
+    }
+    wanted = sending.message
+    found = [name for name in awaited if wanted in {name, name.rpartition(".")[2]}]
+    if len(found) == 1:
+        return awaited[found[0]]
+    known = ", ".join(sorted(awaited)) or "no message at all"
+    which = "several messages are" if found else "no workflow there waits for what is"
+    message = f"{which} named {wanted!r}; --app {sending.app} waits for {known}"
+    raise InvalidInput(message)
+
+
+def _as_text(found: Messages, look: Look) -> Iterator[str]:
+    yield look.ink(f"waiting for a message: {len(found.waiting) or 'none'}", Style.GOOD)
+    if found.waiting:
+        rows = [
+            (_moment(each.since), visible(each.message), visible(each.key), each.run, each.node)
+            for each in found.waiting
+        ]
+        yield from table(("since (UTC)", "message", "key", "run", "node"), rows, look)
+    yield from _kept("kept for somebody who does not wait yet", found.kept, look, Style.DOUBT)
+    yield from _kept("nobody has waited for it in time", found.expired, look, Style.BAD)
+
+
+def _kept(name: str, kept: Sequence[KeptMessage], look: Look, style: Style) -> Iterator[str]:
+    yield look.ink(f"{name}: {len(kept) or 'none'}", style if kept else Style.GOOD)
+    if kept:
+        rows = [
+            (
+                *(_moment(each.sent_at), _moment(each.until)),
+                *(visible(each.message), visible(each.key), visible(each.id)),
+            )
+            for each in kept
+        ]
+        yield from table(("sent (UTC)", "until", "message", "key", "id"), rows, look)
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
