@@ -13,7 +13,7 @@ from makegood.runtime.ports import Event
 from makegood.values.instants import after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from makegood.decision.facts import Fact
     from makegood.runtime.ports import Clock, Observer
@@ -63,7 +63,7 @@ class Telemetry:
                 feed.take(event)
 
     @contextmanager
-    def feed(self, run: RunId) -> Iterator[Feed]:
+    def feed(self, run: RunId) -> Generator[Feed]:
         """Return what collects the events of one run that are recorded here from now on."""
         feed = Feed()
         self._feeds.setdefault(run, []).append(feed)

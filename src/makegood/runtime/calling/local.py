@@ -79,7 +79,7 @@ class _Within:
 
     def __await__(self) -> Generator[Any, Any, object]:
         # It has what `await` asks of a generator, and no more.
-        return cast("Generator[Any, Any, object]", self)
+        return cast("Generator[Any, Any, object]", cast("object", self))
 
     def __iter__(self) -> Self:
         return self
