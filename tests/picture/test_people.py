@@ -218,3 +218,22 @@ def test_a_value_that_is_to_be_computed_again_past_the_pivot_is_told() -> None:
     run.retry("count")
 
     assert told(run).status == "completed"
+
+
+def test_a_run_that_goes_back_to_a_node_is_told_with_what_is_done_again() -> None:
+    run = Run(plan_of(step("hold", undo=True), step("pay", "hold", undo=True)))
+    run.end("hold")
+    run.pause()
+    run.end("pay")
+    run.turn(facts.RetryFromRequested(2, "pay", "eve", "a wrong price", run.now))
+    run.resume()
+    run.play()
+
+    story = told(run)
+    said = [each.text for each in story.story if isinstance(each, Happened)]
+    assert "eve asked to do it again, and all that comes after it (a wrong price): accepted" in said
+    assert "goes back to do it again, as was wanted by eve (a wrong price)" in said
+    assert "goes forward again" in said
+    assert story.status == "completed"
+    assert (story_of(story, "pay").attempts, story_of(story, "pay").undo_attempts) == (2, 1)
+    assert story_of(story, "pay").standing is Standing.DONE

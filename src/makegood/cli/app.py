@@ -67,6 +67,11 @@ COMMANDS = (
     Offer("resume", "makegood.cli.asking.commands:resume", "Have what was paused or halted go on."),
     Offer("skip", "makegood.cli.asking.commands:skip", "Have a node of a run skipped."),
     Offer(
+        "retry-from",
+        "makegood.cli.asking.commands:retry_from",
+        "Have a node done again, with all that comes after it.",
+    ),
+    Offer(
         "set-result",
         "makegood.cli.asking.commands:set_result",
         "Give a node its result, instead of its body.",

@@ -22,7 +22,7 @@ from makegood.decision.facts import Cause, EndStatus, ParkReason, Rollback
 from makegood.decision.forward import begin
 from makegood.decision.people.completing import hear
 from makegood.decision.people.control import answer
-from makegood.decision.rollback import reason_to_park, roll_back, wind_back
+from makegood.decision.rollback import reason_to_park, retrace, roll_back, wind_back
 from makegood.decision.state import Phase
 from makegood.definition.plan import Constant, FromNode, Kind
 from makegood.values.verdict import Failure
@@ -69,6 +69,8 @@ def decide(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
         return _NOTHING
     if state.rolling_back is not None:
         return roll_back(state, now)
+    if state.retracing:
+        return retrace(state, now)
     return _go_forward(plan, state, now)
 
 
@@ -108,7 +110,7 @@ def _arrive_or_turn(plan: Plan, state: RunState, now: Instant) -> Decision:
     """Decide whether the run has arrived, or must turn back."""
     if state.rolling_back is not None:
         return _NOTHING
-    if state.unended == 0:
+    if state.unended == 0 and not state.retracing:
         return _finish(plan, state, now)
     if state.deadline is not None and now >= state.deadline and not state.deadline_passed:
         return Decision((facts.DeadlinePassed(now),))

@@ -56,7 +56,9 @@ def is_turning_back(plan: Plan, state: RunState) -> bool:
     """Say whether the run is being rolled back, or will be once what has ended is settled."""
     if state.rolling_back is not None:
         return True
-    if not state.unwilling and not state.deadline_passed:
+    # What failed and is to be done again turns nothing back.
+    has_failed = any(index not in state.retracing for index in state.unwilling)
+    if not has_failed and not state.deadline_passed:
         return False
     return not is_past_pivot(plan, state) and not is_pivot_open(plan, state)
 

@@ -38,6 +38,9 @@ from makegood.decision.happening.of_control import (
     ResultGranted,
     Resumed,
     ResumeRequested,
+    RetraceBegan,
+    Retraced,
+    RetryFromRequested,
     SetResultRequested,
     SkipGranted,
     SkipRequested,
@@ -150,6 +153,9 @@ __all__ = [
     "ResultGranted",
     "ResumeRequested",
     "Resumed",
+    "RetraceBegan",
+    "Retraced",
+    "RetryFromRequested",
     "RetryRequested",
     "RetryScheduled",
     "Returned",
@@ -240,6 +246,9 @@ Fact = (
     | ResumeRequested
     | SkipRequested
     | SetResultRequested
+    | RetryFromRequested
+    | RetraceBegan
+    | Retraced
     | Paused
     | Resumed
     | SkipGranted
@@ -283,6 +292,7 @@ Request = (
     | ResumeRequested
     | SkipRequested
     | SetResultRequested
+    | RetryFromRequested
 )
 """What people ask of a run; each is answered by a `ControlAnswered` of its post."""
 

@@ -8,7 +8,8 @@ undo that gives up does not stop the others. A child that has completed is undon
 its place: it is told to, and awaited.
 
 A round whose failure is kept goes back in the same way, by itself, while the run goes forward: what
-is said of the run above holds of the round and of all that has happened within it.
+is said of the run above holds of the round and of all that has happened within it. And so do the
+nodes that a person wants done again: they begin afresh once what is done of them is undone.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from makegood.decision.state import RunState, Scope
     from makegood.values.instants import Instant
 
-__all__ = ["reason_to_park", "roll_back", "wind_back"]
+__all__ = ["reason_to_park", "retrace", "roll_back", "wind_back"]
 
 _NOTHING = Decision()
 _ONLY_WAITING = frozenset({Phase.ASLEEP, Phase.LISTENING})
@@ -81,6 +82,22 @@ def _wind_back(state: RunState, scope: Scope, now: Instant) -> Decision:
         return Decision(kept)
     gave_up = facts.RoundGaveUp(state.graph[scope.node].path, scope.number, now)
     return Decision((*kept, gave_up))
+
+
+def retrace(state: RunState, now: Instant) -> Decision:
+    """Say what is undone next of what is to be done again, or that the run goes forward again."""
+    phases = {state.nodes[index].phase for index in state.retracing}
+    if state.in_flight or Phase.UNDO_AGAIN in phases:
+        return _NOTHING
+    reason = reason_to_park(state)
+    if reason is not None and reason is not ParkReason.UNDO_GAVE_UP:
+        return Decision((facts.Parked(reason, now),))
+    done = [index for index in state.done_order if index in state.retracing]
+    if done:
+        return _undo(state, done[-1], (), now)
+    if reason is not None:
+        return Decision((facts.Parked(reason, now),))
+    return Decision((facts.Retraced(now),))
 
 
 def reason_to_park(state: RunState) -> ParkReason | None:

@@ -305,6 +305,7 @@ class RunState:
         "ready",
         "requests",
         "results",
+        "retracing",
         "returned",
         "rollback",
         "rolling_back",
@@ -328,8 +329,7 @@ class RunState:
         self.branches: Mapping[tuple[int, str], Sequence[int]] = plan.branches
         """The nodes that stand in each branch of a switch itself."""
         self.halted: Mapping[str, Instant] = {}
-        """Services that nothing is begun of, and when that is looked at again. It is told with
-        every question, like the time, and follows from no fact."""
+        """Halted services, and when each is looked at again: told with every question, no fact."""
         self.rounds: dict[int, Rounds] = {}
         """How far each each and each repeat has come that has begun."""
         self.scopes: dict[int, Scope] = {}
@@ -382,7 +382,8 @@ class RunState:
         """What was said from outside, and not been answered."""
         self.answers: dict[int, ControlAnswer] = {}
         self.is_paused: bool = False
-        """Nothing is begun or decided, but that people are answered."""
+        self.retracing: tuple[int, ...] = ()
+        """Nodes that are undone, as far as they are done, to be done again."""
         self.rolling_back: Cause | None = None
         self.returned: Raw | Failure | None = None
         self.parked: ParkReason | None = None
@@ -447,7 +448,7 @@ class RunState:
             return "parked"
         if self.is_paused:
             return "paused"
-        if self.rolling_back is not None:
+        if self.rolling_back is not None or self.retracing:
             return "undoing"
         if self.in_flight == 0 and (self.timers or self.mailbox.waits or self.family.children):
             return "waiting"

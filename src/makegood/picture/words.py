@@ -186,6 +186,7 @@ REQUESTS = frozenset(
         Happening.RESUME_REQUESTED,
         Happening.SKIP_REQUESTED,
         Happening.SET_RESULT_REQUESTED,
+        Happening.RETRY_FROM_REQUESTED,
     }
 )
 """What a person asks for, and is answered."""
@@ -322,6 +323,8 @@ def wanted(request: Request) -> tuple[Happening, str]:
             return Happening.SKIP_REQUESTED, "skip it"
         case facts.SetResultRequested():
             return Happening.SET_RESULT_REQUESTED, "give it a result"
+        case facts.RetryFromRequested():
+            return Happening.RETRY_FROM_REQUESTED, "do it again, and all that comes after it"
         case _:
             assert_never(request)
 

@@ -23,6 +23,7 @@ from makegood.runtime.asking.post import (
     CancelPost,
     PausePost,
     ResumePost,
+    RetryFromPost,
     RetryPost,
     SetResultPost,
     SettlePost,
@@ -205,6 +206,10 @@ class Operator:
         """
         await self._check_result(run, node, result)
         return await self._preview(run, SetResultPost(node, result, "", ""))
+
+    async def preview_retry_from(self, run: str, node: str) -> ControlPreview:
+        """Say what would be undone and done again from a node on, without asking for it."""
+        return await self._preview(run, RetryFromPost(node, "", ""))
 
     async def _preview(self, run: str, control: Control) -> ControlPreview:
         shell, codes = parts_of(self._engine)
@@ -422,6 +427,18 @@ class Operator:
         """
         await self._check_result(run, node, result)
         return await self._ask(run, SetResultPost(node, result, actor, reason), wait)
+
+    async def retry_from(
+        self, run: str, node: str, *, actor: str, reason: str, wait: timedelta
+    ) -> ControlAnswer | None:
+        """Ask for a node to be done again, with everything that comes after it.
+
+        What of that is done is undone first, the last completed first, and is done again under
+        new keys; all else stays as it is. Everything that is to be undone must declare an undo;
+        nothing may be in doubt; past the pivot only what failed and what has no effect is done
+        again. A run that has ended is started anew instead, under another key.
+        """
+        return await self._ask(run, RetryFromPost(node, actor, reason), wait)
 
     async def _check_result(self, run: str, node: str, result: msgspec.Raw) -> None:
         """Refuse what is no JSON, or none of the node's where this engine knows its type."""

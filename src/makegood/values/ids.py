@@ -44,7 +44,7 @@ def effect_key(workflow: str, run: str, path: str, direction: Direction, *, gene
     It is a hash of the workflow's name, the caller's run key (or else the run's id), the node's
     path, the direction and the generation, and of nothing else: every attempt, every restart,
     every worker and a restored backup give the same key. Only a recorded proof that nothing
-    happened raises the generation, and with it the key.
+    happened, or that it was undone to be done again, raises the generation, and with it the key.
     """
     parts = (workflow, run, path, direction, str(generation))
     digest = blake2b("\x1f".join(parts).encode(), digest_size=16, person=b"makegood.effect")

@@ -104,6 +104,7 @@ def test_a_preview_of_a_halt_counts_the_runs_and_halts_nothing(
         ["resume", RUN],
         ["skip", RUN, "ship", "--yes"],
         ["set-result", RUN, "ship", '"by hand"', "--yes"],
+        ["retry-from", RUN, "hold_stock", "--yes"],
     ],
 )
 def test_what_nobody_answers_is_on_record(
@@ -124,6 +125,20 @@ def test_what_nobody_answers_is_on_record(
             ["resume", RUN],
             ERROR,
             f"a resume of {RUN} would be refused: {refusal_of(ControlAnswer.NOT_PAUSED)}\n",
+        ),
+        (
+            ["retry-from", RUN, "hold_stock"],
+            DONE,
+            f"a retry from `hold_stock` of {RUN} would be accepted; it is undoing then\n"
+            "  undone first, in this order: hold_stock\n"
+            "  done again: hold_stock, charge, ship\n"
+            "  begins at once: hold_stock\n",
+        ),
+        (
+            ["retry-from", RUN, "ship"],
+            ERROR,
+            f"a retry from `ship` of {RUN} would be refused: "
+            f"{refusal_of(ControlAnswer.NOT_BEGUN)}\n",
         ),
         (
             ["skip", RUN, "hold_stock"],
@@ -155,6 +170,8 @@ def test_a_preview_as_json_is_the_record(store: str, capsys: pytest.CaptureFixtu
             "answer": "accepted",
             "at_work": [],
             "needed_by": [],
+            "undoes": [],
+            "again": [],
             "begins": [],
             "goes_back": None,
             "status": "paused",

@@ -39,6 +39,17 @@ GOLDEN_OF_CONTROL: list[tuple[Fact, str]] = [
         '"reason":"late","at":1700000000000000,"misfit":"no number"}',
     ),
     (
+        facts.RetryFromRequested(9, "pay", "eve", "late", AT),
+        '{"type":"retry_from_requested","post":9,"node":"pay","actor":"eve","reason":"late",'
+        '"at":1700000000000000}',
+    ),
+    (
+        facts.RetraceBegan("pay", ("pay", "ship"), "eve", "late", AT),
+        '{"type":"retrace_began","node":"pay","nodes":["pay","ship"],"actor":"eve",'
+        '"reason":"late","at":1700000000000000}',
+    ),
+    (facts.Retraced(AT), '{"type":"retraced","at":1700000000000000}'),
+    (
         facts.Paused("eve", "late", AT),
         '{"type":"paused","actor":"eve","reason":"late","at":1700000000000000}',
     ),

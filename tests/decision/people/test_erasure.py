@@ -156,6 +156,14 @@ CHANGED: list[tuple[Fact, Fact]] = [
         facts.SetResultRequested(1, "pay", TOLD, "eve", CANARY, AT),
         facts.SetResultRequested(1, "pay", NOTHING, "eve", "", AT),
     ),
+    (
+        facts.RetryFromRequested(1, "pay", "eve", CANARY, AT),
+        facts.RetryFromRequested(1, "pay", "eve", "", AT),
+    ),
+    (
+        facts.RetraceBegan("pay", ("pay",), "eve", CANARY, AT),
+        facts.RetraceBegan("pay", ("pay",), "eve", "", AT),
+    ),
     (facts.Paused("eve", CANARY, AT), facts.Paused("eve", "", AT)),
     (facts.Resumed("eve", CANARY, AT), facts.Resumed("eve", "", AT)),
     (facts.SkipGranted("pay", "eve", CANARY, AT), facts.SkipGranted("pay", "eve", "", AT)),

@@ -233,7 +233,7 @@ def test_branches_rounds_and_values_wait_too() -> None:
         switch_("way", "look", cases={"a": (step("fly"),)}),
         each_("lines", "look", block=(step("pack"),)),
     )
-    run = Run(plan, {"way": ["a"]})
+    run = Run(plan, {"way case": ["a"]})
     run.pause()
     run.end("look")
 

@@ -233,7 +233,7 @@ def test_a_node_in_a_branch_that_is_not_taken_is_skipped_once() -> None:
         plans.step("first"),
         switch_("way", "first", cases={"a": (plans.step("fly"),), "b": (plans.step("sail"),)}),
     )
-    run = Run(plan, {"way": ["b"]})
+    run = Run(plan, {"way case": ["b"]})
 
     assert run.skip("way/a/fly") is ACCEPTED
     assert run.skip("way/b/sail") is ACCEPTED
@@ -350,6 +350,16 @@ def test_whoever_is_wired_to_a_result_needs_it(path: str, by: tuple[str, ...]) -
     assert needed_by(shopping.plan, RunState(shopping.plan), path) == by
 
 
+@workflow
+def described(text: str) -> dict[str, str]:
+    """Return what is looked up under a name."""
+    return {"found": looked(text)}
+
+
+def test_a_value_that_is_named_in_what_the_run_returns_is_needed() -> None:
+    assert needed_by(described.plan, RunState(described.plan), "look") == ("return",)
+
+
 def test_in_a_round_the_next_node_needs_the_one_before_and_the_round_needs_the_last() -> None:
     run = Run(shopping.plan)
     run.play()
@@ -372,3 +382,13 @@ def test_what_has_begun_is_left_alone_while_the_run_is_parked_for_something_else
 
     assert run.skip("pay") is ControlAnswer.PARKED
     assert run.skip("ship") is ACCEPTED
+
+
+def test_nothing_is_said_of_a_node_whose_round_turns_back() -> None:
+    block = (plans.step("pack", undo=True), plans.step("pay", "pack"), plans.step("ship", "pay"))
+    run = Run(plan_of(each_("lines", block=block, keeps=True)))
+    run.end("lines[0]/pack")
+    run.end("lines[0]/pay", outcome=DECLINED)
+
+    assert run.skip("lines[0]/ship") is ControlAnswer.ALREADY_UNDOING
+    assert run.skip("lines[1]/ship") is ACCEPTED

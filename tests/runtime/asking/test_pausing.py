@@ -290,3 +290,72 @@ async def test_a_preview_of_a_resume_after_the_deadline_says_that_the_run_goes_b
     await world.finish(engine, run.resume(**ANN))
     outcome = await world.finish(engine, run.outcome())
     assert (outcome.status, outcome.cause) == ("failed", "deadline")
+
+
+# Retrying from a node ----------------------------------------------------------------------------
+
+
+async def charged_and_paused(world: World, engine: Engine) -> Run[str]:
+    """Return a paused run that has held a seat and charged for it."""
+    gate = Gate()
+    world.outside.planned["charge"] = [gate]
+    run = await engine.start(book("Oslo"), key="trip-1")
+    await gate.reached.wait()
+    await world.finish(engine, run.pause(**ANN))
+    gate.open()
+    await until(lambda: engine.active == 0)
+    return run
+
+
+async def test_what_is_done_is_undone_and_done_again_under_new_keys(stored: World) -> None:
+    engine = await stored.engine(book)
+    run = await charged_and_paused(stored, engine)
+    operator = Operator(engine)
+
+    asked = operator.retry_from(run.id, "charge_card", **EVE)
+    assert await stored.finish(engine, asked) is ACCEPTED
+    await stored.finish(engine, run.resume(**ANN))
+    assert await stored.finish(engine, run.result()) == "send done"
+    await stored.finish(engine, run.undo(**ANN))
+
+    calls = ["hold", "charge", "refund", "charge", "send", "recall", "refund", "free"]
+    assert stored.outside.calls == calls
+    # Whoever was asked for the same under the same key would have done it once.
+    assert stored.outside.happened == calls
+
+
+async def test_a_preview_of_a_retry_from_a_node_says_what_is_undone_and_done_again(
+    world: World,
+) -> None:
+    engine = await world.engine(book)
+    run = await charged_and_paused(world, engine)
+    operator = Operator(engine)
+
+    foreseen = await operator.preview_retry_from(run.id, "hold_seat")
+
+    assert foreseen == ControlPreview(
+        answer=ACCEPTED,
+        undoes=("charge_card", "hold_seat"),
+        again=("hold_seat", "charge_card", "send_ticket"),
+        status="paused",
+    )
+
+
+async def test_a_worker_that_dies_on_the_way_back_is_gone_on_from(world: World) -> None:
+    first = await world.engine(book)
+    run = await charged_and_paused(world, first)
+    gate = Gate()
+    world.outside.planned["refund"] = [gate]
+    asked = Operator(first).retry_from(run.id, "hold_seat", **EVE)
+    assert await world.finish(first, asked) is ACCEPTED
+    await world.finish(first, run.resume(**ANN))
+    await gate.reached.wait()
+
+    await world.kill(first)
+    second = await world.engine(book)
+    world.clock.turn(timedelta(minutes=1))
+
+    assert await world.finish(second, second.run(run.id).result()) == "send done"
+    happened = ["hold", "charge", "refund", "free", "hold", "charge", "send"]
+    assert world.outside.happened == happened
+    gate.open()

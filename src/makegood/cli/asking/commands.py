@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from makegood.cli.commands import WAIT, Actor, Duration, Json, Reason, RunName, Store, Wait
 from makegood.errors import InvalidInput
 
-__all__ = ["pause", "resume", "set_result", "skip"]
+__all__ = ["pause", "resume", "retry_from", "set_result", "skip"]
 
 MaybeRun = Annotated[
     str | None,
@@ -108,6 +108,28 @@ def skip(
     why = _reason(reason, is_preview=preview)
     asking = Asking(store, run, actor=actor, reason=why, wait=wait, as_json=json)
     return room.skip(asking, node, is_preview=preview, is_agreed=yes)
+
+
+def retry_from(
+    run: RunName,
+    node: Node,
+    /,
+    *,
+    store: Store,
+    reason: Reason | None = None,
+    actor: Actor = None,
+    preview: Preview = False,
+    yes: Yes = False,
+    wait: Wait = WAIT,
+    json: Json = False,
+) -> int:
+    """Have a node done again, with all that comes after it."""
+    from makegood.cli.asking import holding as room
+    from makegood.cli.control import Asking
+
+    why = _reason(reason, is_preview=preview)
+    asking = Asking(store, run, actor=actor, reason=why, wait=wait, as_json=json)
+    return room.retry_from(asking, node, is_preview=preview, is_agreed=yes)
 
 
 def set_result(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Foresee = Callable[[Operator, RunId], Awaitable[ControlPreview]]
 
-__all__ = ["Target", "pause", "resume", "set_result", "skip", "target_of"]
+__all__ = ["Target", "pause", "resume", "retry_from", "set_result", "skip", "target_of"]
 
 
 class Target(NamedTuple):
@@ -193,6 +193,26 @@ def set_result(asking: Asking, node: str, result: str, *, is_preview: bool, is_a
     return tell(asking, "set-result", ask, accepted=f"has the result of `{visible(node)}`")
 
 
+def retry_from(asking: Asking, node: str, *, is_preview: bool, is_agreed: bool) -> int:
+    """Show what would be undone and done again, and ask for it when the person agrees."""
+
+    async def ask(operator: Operator, run: RunId, actor: str) -> ControlAnswer | None:
+        return await operator.retry_from(
+            run, node, actor=actor, reason=asking.reason, wait=asking.wait
+        )
+
+    def foresee(operator: Operator, run: RunId) -> Awaitable[ControlPreview]:
+        return operator.preview_retry_from(run, node)
+
+    what = f"a retry from `{visible(node)}`"
+    if is_preview:
+        return _foresee(asking, what, foresee)
+    question = "do it again from there?"
+    if not is_agreed and (status := _unless_agreed(asking, what, question, foresee)) is not None:
+        return status
+    return tell(asking, "retry-from", ask, accepted=f"goes back for `{visible(node)}`")
+
+
 def _unless_agreed(asking: Asking, what: str, question: str, foresee: Foresee) -> int | None:
     """Return with which status to end, unless it is possible and the person agrees."""
     if asking.as_json or not sys.stdin.isatty():
@@ -242,6 +262,10 @@ def _in_words(run: str, what: str, preview: ControlPreview) -> Iterator[str]:
         yield f"  at work, and recorded when it ends: {_listed(preview.at_work)}"
     if preview.goes_back is not None:
         yield f"  goes back: {cause(preview.goes_back)}"
+    if preview.undoes:
+        yield f"  undone first, in this order: {_listed(preview.undoes)}"
+    if preview.again:
+        yield f"  done again: {_listed(preview.again)}"
     if preview.begins:
         yield f"  begins at once: {_listed(preview.begins)}"
 

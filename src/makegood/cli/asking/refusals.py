@@ -43,6 +43,12 @@ _REFUSALS = {
     ControlAnswer.NODE_ENDED: "it has ended; `makegood show` says how",
     ControlAnswer.AT_WORK: "it is at work; wait for its outcome",
     ControlAnswer.IN_DOUBT: "it may have happened; settle it first",
+    ControlAnswer.NOT_BEGUN: "it has not begun, so there is nothing to go back for",
+    ControlAnswer.NO_UNDO: "something that is done would have to be undone, and declares no undo",
+    ControlAnswer.NESTED: (
+        "a run does not go back into a branch, a round or a child, nor through rounds or a child "
+        "that have begun; name a node before them, or cancel the run"
+    ),
     ControlAnswer.NEEDED: (
         "others need what it gives and cannot do with None; give it a result instead"
     ),

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from makegood.decision import facts
-from makegood.decision.folds.moving import at
+from makegood.decision.folds.moving import at, leave
+from makegood.decision.state import NodeState, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from makegood.decision.facts import Request
     from makegood.decision.state import RunState
 
 __all__ = ["FOLDS"]
+
+_ENDED = frozenset({Phase.DONE, Phase.UNDONE, Phase.SKIPPED})
+"""Phases of nodes that no longer count among those that have not ended."""
 
 
 def _requested(state: RunState, fact: Request) -> None:
@@ -33,12 +37,46 @@ def _granted(state: RunState, fact: facts.SkipGranted | facts.ResultGranted) -> 
     node.granted = fact
 
 
+def _retrace_began(state: RunState, fact: facts.RetraceBegan) -> None:
+    state.retracing = tuple(state.positions[path] for path in fact.nodes)
+
+
+def _retraced(state: RunState, _fact: facts.Retraced) -> None:
+    retraced, state.retracing = state.retracing, ()
+    state.returned = None
+    for index in retraced:
+        leave(state, index, state.nodes[index])
+        state.unended += state.nodes[index].phase in _ENDED
+    for index in retraced:
+        state.nodes[index] = _afresh(state, index, retraced)
+        state.results[index] = None
+        if state.nodes[index].phase is Phase.READY:
+            state.ready.append(index)
+
+
+def _afresh(state: RunState, index: int, retraced: Sequence[int]) -> NodeState:
+    """Return a node as if it had never begun, but under a new key where it had."""
+    before = state.nodes[index]
+    needs = state.graph[index].needs
+    unmet = [each for each in needs if each in retraced or state.nodes[each].phase not in _ENDED]
+    node = NodeState(len(unmet))
+    node.attempt = node.forgiven = before.attempt
+    node.undo_attempt = node.undo_forgiven = before.undo_attempt
+    # What it did is undone, or it definitely failed: either way nothing of it is left.
+    has_begun = before.attempt > 0 or before.phase is Phase.UNDONE
+    node.generation = before.generation + has_begun
+    return node
+
+
 # Any: each fold takes the one class of fact that it is registered for.
 FOLDS: dict[type, Callable[[RunState, Any], None]] = {
     facts.PauseRequested: _requested,
     facts.ResumeRequested: _requested,
     facts.SkipRequested: _requested,
     facts.SetResultRequested: _requested,
+    facts.RetryFromRequested: _requested,
+    facts.RetraceBegan: _retrace_began,
+    facts.Retraced: _retraced,
     facts.Paused: _paused,
     facts.Resumed: _resumed,
     facts.SkipGranted: _granted,

@@ -72,6 +72,7 @@ def _deadline_passed(state: RunState, _fact: facts.DeadlinePassed) -> None:
 def _rollback_began(state: RunState, fact: facts.RollbackBegan) -> None:
     state.rolling_back = fact.cause
     state.mailbox.held_back.clear()
+    state.retracing = ()
     state.ready.clear()
     state.failing.clear()
     # A completed run that is undone is at work again.

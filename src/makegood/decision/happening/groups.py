@@ -43,6 +43,8 @@ OfPeople = (
     | facts.Resumed
     | facts.SkipGranted
     | facts.ResultGranted
+    | facts.RetraceBegan
+    | facts.Retraced
     | facts.Erased
 )
 OfRun = (

@@ -12,6 +12,9 @@ __all__ = [
     "ResultGranted",
     "ResumeRequested",
     "Resumed",
+    "RetraceBegan",
+    "Retraced",
+    "RetryFromRequested",
     "SetResultRequested",
     "SkipGranted",
     "SkipRequested",
@@ -59,6 +62,33 @@ class SetResultRequested(
     at: Instant
     misfit: str | None = None
     """Why the result given is none of the node's, as whoever took the request found."""
+
+
+class RetryFromRequested(msgspec.Struct, frozen=True, tag="retry_from_requested", gc=False):
+    """Somebody wants a node, and all that comes after it, done again."""
+
+    post: int
+    node: str
+    actor: str
+    reason: str
+    at: Instant
+
+
+class RetraceBegan(msgspec.Struct, frozen=True, tag="retrace_began"):
+    """The run goes back to a node: what of these nodes is done is undone, to be done again."""
+
+    node: str
+    nodes: tuple[str, ...]
+    """It and all that comes after it, in the order of the plan."""
+    actor: str
+    reason: str
+    at: Instant
+
+
+class Retraced(msgspec.Struct, frozen=True, tag="retraced", gc=False):
+    """Everything is undone that was to be, and the run goes forward again."""
+
+    at: Instant
 
 
 class Paused(msgspec.Struct, frozen=True, tag="paused", gc=False):

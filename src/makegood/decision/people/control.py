@@ -27,6 +27,7 @@ from makegood.decision import facts
 from makegood.decision.commands import Decision
 from makegood.decision.direction import is_past_pivot, is_pivot_open
 from makegood.decision.facts import Cause, ControlAnswer, EndStatus, ParkReason
+from makegood.decision.people.retracing import answer_to_retry_from
 from makegood.decision.people.steering import answer_to_set_result, answer_to_skip
 from makegood.decision.retry import is_key_known
 from makegood.decision.state import Phase
@@ -64,6 +65,8 @@ def answer(plan: Plan, state: RunState, now: Instant) -> Decision:
                 given = _answer_to_pause(state, request, now)
             case facts.ResumeRequested():
                 given = _answer_to_resume(state, request, now)
+            case facts.RetryFromRequested():
+                given = answer_to_retry_from(plan, state, request, now)
             case facts.SkipRequested():
                 given = answer_to_skip(plan, state, request, now)
             case facts.SetResultRequested():
@@ -148,7 +151,8 @@ def _answer_to_settle(
         return _not_waited_for(state)
     if state.nodes[index].phase is Phase.CHILD_PARKED:
         return _refused(ControlAnswer.SETTLE_THE_CHILD)
-    if not _fits(state.nodes[index].phase, request.settlement):
+    is_to_be_done_again = index in state.retracing and isinstance(request.settlement, Kept)
+    if is_to_be_done_again or not _fits(state.nodes[index].phase, request.settlement):
         return _refused(ControlAnswer.DOES_NOT_FIT)
     if request.misfit is not None:
         return _refused(ControlAnswer.NOT_A_RESULT)

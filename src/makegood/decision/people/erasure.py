@@ -64,6 +64,7 @@ _Bare = (
     | facts.Parked
     | facts.AttemptsGranted
     | facts.Unparked
+    | facts.Retraced
     | facts.RunEnded
     | facts.Erased
 )
@@ -112,6 +113,7 @@ def without_values(fact: Fact) -> Fact:
             | facts.Resumed()
             | facts.SkipGranted()
             | facts.ResultGranted()
+            | facts.RetraceBegan()
         ):
             return _word_of_a_person(fact)
         case _:
@@ -183,7 +185,8 @@ def _word_of_a_person(
     | facts.Paused
     | facts.Resumed
     | facts.SkipGranted
-    | facts.ResultGranted,
+    | facts.ResultGranted
+    | facts.RetraceBegan,
 ) -> Fact:
     match fact:
         case facts.NodeSettled():

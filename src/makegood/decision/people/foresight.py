@@ -39,6 +39,10 @@ class ControlPreview(msgspec.Struct, frozen=True, kw_only=True):
     """What is at work, and would end and be recorded whatever is asked."""
     needed_by: tuple[str, ...] = ()
     """Who needs what the node gives, where that prevents a skip."""
+    undoes: tuple[str, ...] = ()
+    """What would be undone to be done again, in this order."""
+    again: tuple[str, ...] = ()
+    """What would be done again, in the order of the plan."""
     begins: tuple[str, ...] = ()
     """Which nodes would be begun, asked about, undone or computed at once."""
     goes_back: Cause | None = None
@@ -61,7 +65,9 @@ def preview_request(plan: Plan, history: Iterable[Fact], request: Request) -> Co
         if current.phase in IN_FLIGHT
     )
     evolve(state, request)
-    begun = _decided(plan, state, request)
+    done = [state.graph[index].path for index in reversed(state.done_order)]
+    begun, decided = _decided(plan, state, request)
+    (again,) = [each.nodes for each in decided if isinstance(each, facts.RetraceBegan)] or [()]
     answer = state.answers.get(request.post)
     needs: tuple[str, ...] = ()
     if answer is ControlAnswer.NEEDED and isinstance(request, facts.SkipRequested):
@@ -71,25 +77,28 @@ def preview_request(plan: Plan, history: Iterable[Fact], request: Request) -> Co
         answer=answer,
         at_work=at_work,
         needed_by=needs,
+        undoes=tuple(path for path in done if path in again),
+        again=again,
         begins=tuple(_name(state, command) for command in begun) if is_accepted else (),
         goes_back=state.rolling_back if is_accepted else None,
         status=state.status,
     )
 
 
-def _decided(plan: Plan, state: RunState, request: Request) -> list[Command]:
-    """Fold everything that is decided before a body has ended; return what would be done."""
+def _decided(plan: Plan, state: RunState, request: Request) -> tuple[list[Command], list[Fact]]:
+    """Fold what is decided before a body has ended; return what would be done, and the facts."""
     commands: list[Command] = []
-    # Each round ends at least one node's phase, and a node has a bounded number of them.
-    for _ in range(100 + 20 * len(state.graph)):
+    decided: list[Fact] = []
+    while True:
+        # Each round ends at least one node's phase, and a node has a bounded number of them.
+        assert len(decided) < 100 + 20 * len(state.graph), "a run comes to rest"
         decision = decide(plan, state, request.at, Chance(0))
         for fact in decision.facts:
             evolve(state, fact)
         commands += decision.commands
+        decided += decision.facts
         if not decision.facts or decision.is_last:
-            return commands
-    message = f"a run of `{plan.workflow}` does not come to rest: {state.status}"
-    raise AssertionError(message)
+            return commands, decided
 
 
 def _name(state: RunState, command: Command) -> str:

@@ -121,11 +121,13 @@ def _refusal(state: RunState, path: str, kinds: frozenset[Kind]) -> ControlAnswe
     """Say why nothing can be said about a node by a person now, or None."""
     if state.ended is not None:
         return ControlAnswer.TOO_LATE
-    if state.rolling_back is not None:
+    if state.rolling_back is not None or state.retracing:
         return ControlAnswer.ALREADY_UNDOING
     index = state.positions.get(path)
     if index is None:
         return ControlAnswer.UNKNOWN_NODE
+    if state.is_in_failing_round(index):
+        return ControlAnswer.ALREADY_UNDOING
     if state.graph[index].kind not in kinds:
         return ControlAnswer.NO_BODY
     current = state.nodes[index]

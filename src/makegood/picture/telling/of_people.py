@@ -20,6 +20,8 @@ _Said = (
     | facts.Resumed
     | facts.SkipGranted
     | facts.ResultGranted
+    | facts.RetraceBegan
+    | facts.Retraced
     | facts.Erased
 )
 """Everything about people but what they were answered, which is told with what they asked for."""
@@ -35,7 +37,7 @@ class Told(NamedTuple):
     reason: str | None = None
 
 
-def of_people(fact: _Said) -> Told:
+def of_people(fact: _Said) -> Told:  # noqa: PLR0911 - one for each kind
     """Say what a person has asked for, or what has followed from it."""
     match fact:
         case facts.CompletionGiven(node=node):
@@ -55,6 +57,12 @@ def of_people(fact: _Said) -> Told:
             return _word(Happening.SKIP_GRANTED, fact, "is skipped by")
         case facts.ResultGranted():
             return _word(Happening.RESULT_GRANTED, fact, "is given its result by")
+        case facts.RetraceBegan(nodes=nodes):
+            others = f" and {len(nodes) - 1} more" if len(nodes) > 1 else ""
+            said = f"goes back to do it{others} again, as was wanted by"
+            return _word(Happening.RETRACE_BEGAN, fact, said)
+        case facts.Retraced():
+            return Told(Happening.RETRACED, "goes forward again")
         case facts.Erased(actor=actor, reason=reason):
             text = f"erased by {actor} ({reason}): no value is on record any more"
             return Told(Happening.ERASED, text, None, actor, reason)
@@ -71,7 +79,11 @@ def _request(fact: facts.Request) -> Told:
 
 def _word(
     what: Happening,
-    fact: facts.Paused | facts.Resumed | facts.SkipGranted | facts.ResultGranted,
+    fact: facts.Paused
+    | facts.Resumed
+    | facts.SkipGranted
+    | facts.ResultGranted
+    | facts.RetraceBegan,
     said: str,
 ) -> Told:
     text = f"{said} {fact.actor}{_because(fact.reason)}"

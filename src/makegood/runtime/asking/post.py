@@ -15,6 +15,7 @@ from makegood.decision.facts import (
     MessageCame,
     PauseRequested,
     ResumeRequested,
+    RetryFromRequested,
     RetryRequested,
     RunStarted,
     SetResultRequested,
@@ -41,6 +42,7 @@ __all__ = [
     "LetterPost",
     "PausePost",
     "ResumePost",
+    "RetryFromPost",
     "RetryPost",
     "SetResultPost",
     "SettlePost",
@@ -152,6 +154,14 @@ class SkipPost(msgspec.Struct, frozen=True, tag="skip"):
     reason: str
 
 
+class RetryFromPost(msgspec.Struct, frozen=True, tag="retry_from"):
+    """Do a node again, and all that comes after it."""
+
+    node: str
+    actor: str
+    reason: str
+
+
 class SetResultPost(msgspec.Struct, frozen=True, tag="set_result"):
     """Give a node its result, instead of its body."""
 
@@ -170,6 +180,7 @@ Control = (
     | ResumePost
     | SkipPost
     | SetResultPost
+    | RetryFromPost
 )
 """What a person may ask of a run; each is answered."""
 
@@ -225,7 +236,7 @@ def as_fact(posted: Posted, plan: Plan, code: Code | None) -> Fact:
                 at=posted.at,
                 misfit=misfit_in(code, post.planned, post.result) if is_result else None,
             )
-        case PausePost() | ResumePost() | SkipPost() | SetResultPost():
+        case PausePost() | ResumePost() | SkipPost() | SetResultPost() | RetryFromPost():
             return _holding(posted, post, plan, code)
         case LetterPost():
             return _message(post, posted, plan, code)
@@ -257,7 +268,7 @@ def _message(post: LetterPost, posted: Posted, plan: Plan, code: Code | None) ->
 
 def _holding(
     posted: Posted,
-    post: PausePost | ResumePost | SkipPost | SetResultPost,
+    post: PausePost | ResumePost | SkipPost | SetResultPost | RetryFromPost,
     plan: Plan,
     code: Code | None,
 ) -> Fact:
@@ -268,6 +279,8 @@ def _holding(
             return ResumeRequested(posted.n, post.actor, post.reason, posted.at)
         case SkipPost():
             return SkipRequested(posted.n, post.node, post.actor, post.reason, posted.at)
+        case RetryFromPost():
+            return RetryFromRequested(posted.n, post.node, post.actor, post.reason, posted.at)
         case SetResultPost():
             return SetResultRequested(
                 post=posted.n,
