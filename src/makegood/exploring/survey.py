@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Explored", "Invariant", "Seen", "survey"]
 
-WAYS_MAX = 1_000
-"""How many ways without any fault are gone at most."""
-
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What was found in one world."""
@@ -104,26 +101,25 @@ class _Survey:
 
     def ways(self) -> Iterator[Played]:
         """Give every way that the run can go without a fault, one choice at a time."""
-        waiting: list[tuple[World, frozenset[str]]] = [(World(), frozenset())]
-        for _ in range(WAYS_MAX):
-            if not waiting:
-                return
-            world, known = waiting.pop(0)
+        waiting: list[tuple[World, frozenset[str], bool]] = [(World(), frozenset(), False)]
+        # Every option that is taken is of another choice, of which a run has a bounded number; how
+        # many worlds are played at most is for whoever takes them.
+        while waiting:
+            world, known, was_parallel = waiting.pop(0)
             way = play(self.setting, world)
             yield way
-            if way.is_parallel and not world.taken:
-                waiting.append((World((LAST_FIRST,)), frozenset(way.outside.choices)))
-            choices = way.outside.choices
+            choices, is_parallel = way.outside.choices, was_parallel or way.is_parallel
+            # What has been met on the way here was varied there.
+            varied = known | set(choices)
+            if is_parallel and not was_parallel:
+                waiting.append((World((*world.taken, LAST_FIRST)), varied, True))
             for key, choice in choices.items():
-                if key in known:
-                    continue
-                # What has been met on the way here was varied there.
-                varied = known | set(choices)
-                waiting += [
-                    (World((*world.taken, option)), varied)
-                    for option in choice.options
-                    if option.taken != way.outside.taken(key)
-                ]
+                if key not in known:
+                    waiting += [
+                        (World((*world.taken, option)), varied, is_parallel)
+                        for option in choice.options
+                        if option.taken != way.outside.taken(key)
+                    ]
 
     def play(self, world: World, fault: Fault) -> Played | None:
         """Play a world with one fault more; None when it was played before, or cannot be."""
