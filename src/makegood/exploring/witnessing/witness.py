@@ -21,6 +21,7 @@ from makegood.decision.happening import (
     of_control,
     of_doubt,
     of_flow,
+    of_mail,
     of_people,
     of_run,
     of_undo,
@@ -28,6 +29,7 @@ from makegood.decision.happening import (
 from makegood.definition.plan import Kind
 from makegood.exploring.witnessing.atlas import Atlas
 from makegood.exploring.witnessing.children import Called, read_of_children
+from makegood.exploring.witnessing.mail import read_of_mail
 from makegood.exploring.witnessing.people import read_of_control, read_of_people
 from makegood.exploring.witnessing.undoing import read_of_undo, require_rest, within
 from makegood.values.instants import micros
@@ -60,12 +62,16 @@ _AFTER_PARKING = (
     facts.ChildEnded,
     facts.ChildMoved,
     facts.ChildRefused,
+    facts.MessageCame,
+    facts.WaitRefused,
 )
 _BEGINS = (
     facts.NodeStarted,
     facts.CompensateStarted,
     facts.UndoStarted,
     facts.SleepBegan,
+    facts.WaitBegan,
+    facts.MessageSent,
     facts.Chosen,
     facts.ItemsListed,
     facts.RoundBegan,
@@ -419,6 +425,7 @@ _READERS = {
         (of_attempts, Witness.read_of_attempts),
         (of_completion, Witness.read_of_completion),
         (of_flow, Witness.read_of_flow),
+        (of_mail, read_of_mail),
         (of_children, read_of_children),
         (of_doubt, Witness.read_of_doubt),
         (of_undo, read_of_undo),
