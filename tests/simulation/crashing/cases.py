@@ -17,6 +17,7 @@ from tests.simulation.crashing.sagas import (
     hand_in_claim,
     move_in,
     move_money,
+    send_gift,
     send_parcel,
     tour,
     travel,
@@ -168,6 +169,13 @@ CASES: tuple[Case, ...] = (
         },
         last={"parcel": [Answer.DECLINED] * 9},
         extensions=(LABELS,),
+    ),
+    *_both(
+        "send_gift",
+        send_gift("gift-1"),
+        does="paper choice bike card",
+        answers={"paper": [Answer.BUSY], "bike": [Answer.LOST]},
+        last={"card": [Answer.DECLINED] * 9},
     ),
     *_both(
         "tour",

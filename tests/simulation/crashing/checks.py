@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from makegood.decision import facts
-from makegood.decision.facts import read_facts
+from makegood.decision.facts import EndStatus, read_facts
 from makegood.definition.plan import FromNode, Kind
 from makegood.exploring.witnessing.atlas import Atlas
 from makegood.exploring.witnessing.witness import Witness
-from makegood.values.ids import Direction, effect_key
+from makegood.values.ids import Direction, child_key, effect_key
+from tests.simulation.crashing.sagas import CALLED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from makegood import Workflow
     from makegood.decision.facts import Fact
     from makegood.definition.plan import Plan
     from makegood.journal.memory import MemoryStore
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["RUN_KEY", "Intents", "broken", "history", "value_of"]
 
 RUN_KEY = "the-order"
-"""The key under which the one run of a story is started."""
+"""The key under which the run of a story is started; those that it calls have other ones."""
+
+_EFFECTFUL = frozenset({Kind.STEP, Kind.LOCAL, Kind.CHILD})
 
 _GENERATIONS_MAX = 4
 _ROUNDS_MAX = 3
@@ -31,55 +35,81 @@ _ROUNDS_MAX = 3
 class Intents:
     """Says whether the journal knew of an effect before it happened."""
 
-    def __init__(self, store: MemoryStore, plan: Plan) -> None:
+    def __init__(self, store: MemoryStore, workflow: Workflow[..., Any]) -> None:
         self._store = store
-        self._meaning = _meaning_of_keys(plan.workflow, *Atlas(plan).paths(_ROUNDS_MAX))
+        self._meaning = _meaning_of_keys(workflow, RUN_KEY)
 
     def wrong(self, key: str) -> str | None:
         """Say what is wrong about an effect that happens now under this key, if anything is."""
         meant = self._meaning.get(key)
         if meant is None:
             return f"no step of the run has the key {key}"
-        path, direction = meant
+        run_key, path, direction = meant
         begins = facts.NodeStarted if direction == "do" else facts.UndoStarted
-        for fact in history(self._store):
+        for fact in history(self._store, run_key):
             if isinstance(fact, begins) and fact.node == path:
                 return None
         return f"{path} ({direction}) happened before the journal knew of it"
 
 
+# Any: what the workflows return.
 @cache
-def _meaning_of_keys(workflow: str, *paths: str) -> dict[str, tuple[str, str]]:
-    """Return the node and the direction that each key of the run stands for."""
+def _meaning_of_keys(workflow: Workflow[..., Any], run: str) -> dict[str, tuple[str, str, str]]:
+    """Return the run, the node and the direction that each key stands for, of children too."""
     directions: tuple[Direction, ...] = ("do", "undo")
-    return {
-        effect_key(workflow, RUN_KEY, path, direction, generation=generation): (path, direction)
+    atlas = Atlas(workflow.plan)
+    paths = [*atlas.paths(_ROUNDS_MAX)]
+    meaning = {
+        effect_key(workflow.name, run, path, direction, generation=generation): (
+            run,
+            path,
+            direction,
+        )
         for path in paths
         for direction in directions
         for generation in range(_GENERATIONS_MAX)
     }
+    called = {child.name: child for child in (*workflow.children(), *CALLED.get(workflow.name, ()))}
+    for path in paths:
+        for child in called.values():
+            key = child_key(workflow.name, run, path, generation=0, number=1)
+            meaning |= _meaning_of_keys(child, key)
+    return meaning
 
 
-def history(store: MemoryStore) -> Iterator[Fact]:
-    """Yield every stored fact of the one run, in order."""
+def history(store: MemoryStore, key: str = RUN_KEY) -> Iterator[Fact]:
+    """Yield every stored fact of the run with a key, in order."""
     for record in store.records.values():
-        for append in record.appends:
-            yield from read_facts(append)
+        if record.new.key == key:
+            for append in record.appends:
+                yield from read_facts(append)
 
 
-def broken(store: MemoryStore, plan: Plan) -> Iterator[str]:
-    """Yield what is wrong with the one run that a story must have left."""
-    if len(store.records) != 1:
-        yield f"there are {len(store.records)} runs"
+def broken(store: MemoryStore, workflow: Workflow[..., Any]) -> Iterator[str]:
+    """Yield what is wrong with the runs that a story must have left."""
+    plans = {each.name: each.plan for each in _all_called(workflow)}
+    keys = [record.new.key for record in store.records.values()]
+    if keys.count(RUN_KEY) != 1 or len(set(keys)) != len(keys):
+        yield f"there are runs with the keys {keys}"
         return
-    [record] = store.records.values()
-    if record.seq != len(record.appends):
-        yield f"the run's row counts {record.seq} appends, and {len(record.appends)} are there"
-    stored = list(history(store))
-    yield from _against_the_witness(stored, plan)
-    yield from _out_of_order(stored, plan)
-    if record.owner is not None or record.wake_at is not None or record.inbox:
-        yield f"the run has ended, and {record.owner or record.wake_at or record.inbox} is left"
+    if store.outgoing:
+        yield f"{len(store.outgoing)} entries are on their way after the end"
+    for record in store.records.values():
+        if record.seq != len(record.appends):
+            yield f"the run's row counts {record.seq} appends, and {len(record.appends)} are there"
+        assert record.new.key is not None
+        stored, plan = [*history(store, record.new.key)], plans[record.new.workflow]
+        yield from _against_the_witness(stored, plan)
+        yield from _out_of_order(stored, plan)
+        if record.owner is not None or record.wake_at is not None or record.inbox:
+            left = record.owner or record.wake_at or record.inbox
+            yield f"a run of {plan.workflow} has ended, and {left} is left"
+
+
+def _all_called(workflow: Workflow[..., Any]) -> Iterator[Workflow[..., Any]]:
+    yield workflow
+    for child in (*workflow.children(), *CALLED.get(workflow.name, ())):
+        yield from _all_called(child)
 
 
 def _against_the_witness(stored: list[Fact], plan: Plan) -> Iterator[str]:
@@ -105,6 +135,8 @@ def _out_of_order(stored: list[Fact], plan: Plan) -> Iterator[str]:
                 done.append(node)
             case facts.VerdictGiven(node=node, verdict=facts.Proceeded()):
                 done.append(node)
+            case facts.ChildEnded(node=node, status=EndStatus.COMPLETED):
+                done.append(node)
             case facts.UndoStarted(node=node):
                 undoing.append(node)
             case facts.UndoDone(node=node):
@@ -114,7 +146,7 @@ def _out_of_order(stored: list[Fact], plan: Plan) -> Iterator[str]:
             case _:
                 pass
     atlas = Atlas(plan)
-    effects = [node for node in done if atlas.node(node).kind in {Kind.STEP, Kind.LOCAL}]
+    effects = [node for node in done if atlas.node(node).kind in _EFFECTFUL]
     if undone and undone != effects[::-1]:
         yield f"done were {effects}, in this order, and undone {undone}"
 
@@ -127,6 +159,8 @@ def value_of(store: MemoryStore, plan: Plan) -> bytes | None:
         match fact:
             case facts.NodeDone(node=node, result=result) if node == path:
                 value = bytes(result)
+            case facts.ChildEnded(node=node, result=result, status=EndStatus.COMPLETED):
+                value = bytes(result) if node == path else value
             case facts.VerdictGiven(node=node, verdict=facts.Proceeded(result=result)):
                 value = bytes(result) if node == path else value
             case _:

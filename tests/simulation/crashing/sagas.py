@@ -9,6 +9,7 @@ from typing import Protocol
 
 from makegood import (
     Abort,
+    Call,
     Failure,
     FailureKind,
     IdempotencyKey,
@@ -22,6 +23,7 @@ from makegood import (
     Verdict,
     each,
     injected,
+    note,
     pure,
     query,
     repeat,
@@ -34,11 +36,13 @@ from makegood.extension import Command, Migration
 from tests.simulation.crashing.outside import Desk, Look
 
 __all__ = [
+    "CALLED",
     "LABELS",
     "Way",
     "hand_in_claim",
     "move_in",
     "move_money",
+    "send_gift",
     "send_parcel",
     "tour",
     "travel",
@@ -332,6 +336,54 @@ fetch_keys = step(does("keys"), name="keys", undo=undoes("keys"))
 def move_in(flat: str) -> str:
     """Sign a lease, and fetch the keys."""
     return fetch_keys(lease(flat))
+
+
+# Runs that are called ---------------------------------------------------------------------------
+
+wrap_paper = step(does("paper"), name="paper", undo=undoes("paper"), retry=PATIENT)
+go_by_bike = step(does("bike"), name="bike", undo=undoes("bike"), retry=PATIENT)
+
+
+@workflow
+def wrap_gift(gift: str) -> str:
+    """Wrap a gift."""
+    return wrap_paper(gift)
+
+
+@workflow
+def ride_bike(gift: str) -> str:
+    """Bring a gift by bike."""
+    return go_by_bike(gift)
+
+
+async def choose_courier(
+    gift: str, *, desk: Desk = injected, key: IdempotencyKey = injected
+) -> Call[str]:
+    """Ask who is there, and let him bring it."""
+    await desk.do("choice", key)
+    return ride_bike(gift)
+
+
+async def take_choice_back(
+    _receipt: str, *, desk: Desk = injected, key: IdempotencyKey = injected
+) -> None:
+    await desk.do("undo choice", key)
+
+
+choose = step(choose_courier, undo=take_choice_back, retry=PATIENT)
+write_card = step(does("card"), name="card", undo=undoes("card"), retry=PATIENT)
+
+
+@workflow
+def send_gift(gift: str) -> str:
+    """Let a gift be wrapped, and brought by whoever is there, with a card."""
+    wrapped = step(wrap_gift)(gift)
+    note("wrapped", wrapped)
+    return write_card(choose(wrapped))
+
+
+CALLED = {"send_gift": (ride_bike,)}
+"""What steps return calls of, by workflow."""
 
 
 class Labels:

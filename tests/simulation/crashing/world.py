@@ -19,6 +19,7 @@ from tests.simulation.ablation import NOTHING
 from tests.simulation.crashing.checks import RUN_KEY, Intents, broken, history, value_of
 from tests.simulation.crashing.outside import Way
 from tests.simulation.crashing.points import Script
+from tests.simulation.crashing.sagas import CALLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -102,7 +103,7 @@ class _World:
         self.simulation.watch = self._see
         self.script = Script("shop", mishaps)
         self.plan = case.call.workflow.plan
-        intents = Intents(self.simulation.store, self.plan)
+        intents = Intents(self.simulation.store, case.call.workflow)
         self.outside = case.outside(intents.wrong)
         self.paused_at: int | None = None
         self.wakes: list[int] = []
@@ -137,7 +138,8 @@ class _World:
         )
 
     def _serve(self, engine: Engine) -> None:
-        engine.serve(self.case.call.workflow)
+        workflow = self.case.call.workflow
+        engine.serve(workflow, *CALLED.get(workflow.name, ()))
 
     def _serve_and_start(self, engine: Engine) -> None:
         self._serve(engine)
@@ -158,7 +160,8 @@ class _World:
             self.wakes.append(now - self.paused_at)
         if call.operation == "append":
             record = self.simulation.store.records.get(RunId(call.subject))
-            if record is not None and (record.ended_at or record.status == "parked"):
+            is_main = record is not None and record.new.key == RUN_KEY
+            if is_main and record is not None and (record.ended_at or record.status == "parked"):
                 self.script.is_over = True
                 self.settled.set_result(None)
 
@@ -187,7 +190,7 @@ class _World:
         if has_ended:
             row = next(iter(store.records.values())).row()
             end = End(row.status, row.cause, row.rollback, row.reason, value_of(store, self.plan))
-            violations += broken(store, self.plan)
+            violations += broken(store, self.case.call.workflow)
             violations += self.outside.violations(store)
         else:
             violations.append(f"the run did not end within {PATIENCE_SECONDS} s")
