@@ -391,7 +391,7 @@ def of_child(fact: OfChildren) -> str:
     """Say what a run knows of one that it has called."""
     match fact:
         case ChildStarted():
-            return f"goes on as run {fact.run} of {fact.workflow}"
+            return f"calls run {fact.run} of {fact.workflow}"
         case ChildEnded():
             why = "" if fact.cause is None else f", {cause(fact.cause)}"
             return f"its run {fact.run} has ended: {fact.status.value}{why}"
