@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import gift_order
 import many_warehouses
 import partial_fulfilment
 import patient_payment
@@ -398,3 +399,44 @@ async def test_a_session_that_the_provider_refuses_is_deleted_by_what_was_record
     assert outcome.kept == ["note_payment"]
     assert (books.collections, books.sessions, books.links) == ({}, {}, {})
     assert books.notes == {"order-2": "T-2"}
+
+
+GIFT = gift_order.Order("order-1", 2_000, is_gift=True)
+BEFORE_THE_END = [
+    "hold order-1",
+    "book order-1",
+    "authorize 2500 for order-1",
+    "take what was to authorize 2500 for order-1",
+    "wrap the hold order-1",
+    "send the wrap the hold order-1",
+]
+
+
+@pytest.mark.parametrize("cannot", BEFORE_THE_END)
+async def test_an_order_of_parts_that_fails_anywhere_leaves_nothing(cannot: str) -> None:
+    shop = gift_order.Shop(cannot=cannot)
+
+    outcome = await testing.run(gift_order.sell(GIFT), services={gift_order.Shop: shop})
+
+    assert (outcome.status, outcome.left, shop.stands) == ("failed", [], set())
+
+
+@pytest.mark.parametrize("path", ["hold_stock", "book_carrier", "wrap_gift", "send_parcel"])
+async def test_an_order_of_parts_of_which_a_reply_is_lost_does_everything_once(path: str) -> None:
+    shop = gift_order.Shop()
+
+    outcome = await testing.run(
+        gift_order.sell(GIFT), services={gift_order.Shop: shop}, fail={path: [LOST]}
+    )
+
+    assert outcome.is_completed
+    assert shop.stands == {*BEFORE_THE_END}
+
+
+async def test_what_is_no_gift_is_not_wrapped() -> None:
+    shop = gift_order.Shop()
+    call = gift_order.sell(gift_order.Order("order-1", 2_000, is_gift=False))
+
+    outcome = await testing.run(call, services={gift_order.Shop: shop})
+
+    assert (outcome.value, outcome.skipped) == ("send the hold order-1", ["wrap_gift"])
