@@ -25,6 +25,7 @@ from makegood import (
     sleep,
     step,
     switch,
+    wait,
     workflow,
 )
 
@@ -229,3 +230,16 @@ def calling(order: str) -> bool:
     """Sell, then tell."""
     payment = step(sale)(order)
     return told.after(payment)(order)
+
+
+class Left(msgspec.Struct, frozen=True):
+    """The parcel has left."""
+
+    order: str
+
+
+@workflow
+def awaited(order: str) -> Left:
+    """Hold, then wait for a message."""
+    goods = held(order)
+    return wait.after(goods)(Left, key=order, within=timedelta(days=2))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from makegood import Workflow
     from makegood.exploring.survey import Explored
 
+NEVER = "the message for wait never comes"
 UNKNOWN = "may or may not have happened: nobody can say"
 
 
@@ -128,6 +129,13 @@ def test_a_step_that_is_completed_from_outside_is_answered_or_is_not() -> None:
     assert "order_transfer is in doubt: no reply came, 3 times." in told
     causes = {cause for world in seen(shop.transfer) for cause in world.cause}
     assert "order_transfer times out once, though it happens" in causes
+
+
+def test_a_message_comes_or_never_does() -> None:
+    never = [world for world in seen(shop.awaited) if NEVER in world.cause]
+    # Nothing else goes wrong in the first of them: what was held is let go of again.
+    assert (never[0].cause, never[0].status, never[0].undone) == ((NEVER,), "failed", ("hold",))
+    assert explore(shop.awaited, pairs=True).broken == ()
 
 
 def test_what_is_at_work_at_once_ends_both_ways_round() -> None:
