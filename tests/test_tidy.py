@@ -49,6 +49,7 @@ CATCHES_EVERYTHING = {
     "runtime/calling/perform.py": "a user's step, undo or compensate ends here",
     "testing/simulation/wire.py": "what is done at the other end is carried back to who asked",
     "runtime/telemetry.py": "an observer is called here, and never changes an outcome",
+    "runtime/moving/fitting.py": "a user's types read what is recorded, and may raise anything",
 }
 
 CLOCKS_AND_CHANCE = re.compile(

@@ -78,13 +78,15 @@ if TYPE_CHECKING:
     from makegood.runtime.asking.halting import HaltPreview
     from makegood.runtime.asking.keeping import ErasureReport
     from makegood.runtime.asking.messages import KeptMessage, Messages, SentMessage, WaitingRun
+    from makegood.runtime.asking.sticking import ParkedRun, Stuck
     from makegood.runtime.calling.threads import threaded
     from makegood.runtime.config import Config
     from makegood.runtime.engine import Engine
+    from makegood.runtime.moving.stranding import StrandedRun
     from makegood.runtime.observing.carrying import carried
     from makegood.runtime.observing.progress import Progress
     from makegood.runtime.observing.tracing import Tracing
-    from makegood.runtime.operator import Operator, ParkedRun, RunHistory, Stuck
+    from makegood.runtime.operator import Operator, RunHistory
     from makegood.runtime.outcome import Outcome
     from makegood.runtime.ports import Carrier, Event, Executor, Interceptor, Invocation, Observer
     from makegood.runtime.protecting.policy import Breaker, Rate, Service
@@ -215,6 +217,7 @@ __all__ = [
     "StoreFailed",
     "StoreFull",
     "StoreRefused",
+    "StrandedRun",
     "Stuck",
     "Succeeded",
     "TooDeep",
@@ -360,12 +363,9 @@ _ROOMS = {
     "makegood.runtime.observing.carrying": ("carried",),
     "makegood.runtime.observing.progress": ("Progress",),
     "makegood.runtime.observing.tracing": ("Tracing",),
-    "makegood.runtime.operator": (
-        "Operator",
-        "ParkedRun",
-        "RunHistory",
-        "Stuck",
-    ),
+    "makegood.runtime.asking.sticking": ("ParkedRun", "Stuck"),
+    "makegood.runtime.operator": ("Operator", "RunHistory"),
+    "makegood.runtime.moving.stranding": ("StrandedRun",),
     "makegood.runtime.outcome": ("Outcome",),
     "makegood.runtime.ports": (
         "Carrier",

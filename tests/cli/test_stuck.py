@@ -19,6 +19,8 @@ began (UTC)          reason        run                  what is left
 2020-05-05 00:02:00  in doubt      place_order/order-3  charge
 """
 
+NOT_GIVEN = "the run was not given the input `order_id`, which is taken now"
+
 
 def change(store: str, sql: str, *parameters: object) -> None:
     """Do to a journal what no engine does."""
@@ -40,7 +42,7 @@ def test_parked_runs_are_shown_and_are_no_trouble(
     assert main(["stuck", "--store", store]) == DONE
     assert capsys.readouterr().out == (
         "nothing will wake: none\n"
-        "stranded, for no known program has their plan: none\n"
+        "stranded, for they fit no known program: none\n"
         "parked, to wait for a person: 2\n"
         f"{PARKED}"
     )
@@ -50,7 +52,7 @@ def test_a_program_that_serves_the_workflow_strands_nothing(
     store: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["stuck", "--store", store, "--app", "tests.cli.shop:place_order"]) == DONE
-    assert "stranded, for no known program has their plan: none" in capsys.readouterr().out
+    assert "stranded, for they fit no known program: none" in capsys.readouterr().out
 
 
 def test_a_program_that_serves_something_else_strands_what_is_unfinished(
@@ -59,11 +61,11 @@ def test_a_program_that_serves_something_else_strands_what_is_unfinished(
     assert main(["stuck", "--store", store, "--app", "makegood.commerce"]) == FOUND
     assert capsys.readouterr().out == (
         "nothing will wake: none\n"
-        "stranded, for no known program has their plan: 3\n"
-        "began (UTC)          status                took  run\n"
-        "2020-05-05 00:04:05  waiting                     place_order/order-5\n"
-        "2020-05-05 00:03:03  parked, undo gave up        place_order/order-4\n"
-        "2020-05-05 00:02:00  parked, in doubt            place_order/order-3\n"
+        "stranded, for they fit no known program: 3\n"
+        "began (UTC)          status   run                  difference\n"
+        f"2020-05-05 00:04:05  waiting  place_order/order-5  {NOT_GIVEN}\n"
+        f"2020-05-05 00:03:03  parked   place_order/order-4  {NOT_GIVEN}\n"
+        f"2020-05-05 00:02:00  parked   place_order/order-3  {NOT_GIVEN}\n"
         "\n"
         "parked, to wait for a person: 2\n"
         f"{PARKED}"

@@ -329,6 +329,7 @@ GOLDEN: list[tuple[Fact, str]] = [
         facts.ControlAnswered(2, facts.ControlAnswer.PAST_PIVOT),
         '{"type":"control_answered","post":2,"answer":"past the pivot"}',
     ),
+    (facts.MovedOn("f", AT), '{"type":"moved_on","fingerprint":"f","at":1700000000000000}'),
     (facts.DeadlinePassed(AT), '{"type":"deadline_passed","at":1700000000000000}'),
     (
         facts.RollbackBegan(facts.Cause.ERROR, AT),

@@ -68,6 +68,7 @@ class Player:
         often = (self.append, self.append, self.append, self.again, self.post, self.lease)
         often = (*often, self.deliver, self.send_letter)
         seldom = (self.release, self.prune, self.erase, self.settled, self.crash_free)
+        seldom = (*seldom, self.adopt)
         of_halts = (self.halt, self.unhalt)
         await self.random.choice((*often, *seldom, *of_halts))()
 
@@ -208,6 +209,15 @@ class Player:
             for journal in self.journals
         ]
         assert_same(erased, run)
+
+    async def adopt(self) -> None:
+        run, seq = self.random.choice(RUNS), self.random.randint(0, 2)
+        plan, other = self.random.sample(PLANS, 2)
+        adopted = [
+            await journal.adopt(run, plan=plan, instead_of=other, seq=seq, now=Instant(50))
+            for journal in self.journals
+        ]
+        assert_same(adopted, (run, seq, plan, other))
 
     async def release(self) -> None:
         worker, runs = self.random.choice(WORKERS), self.random.sample(RUNS, 2)

@@ -179,6 +179,11 @@ class Watched:
             run, seq=seq, appends=appends, last=last, token=token, now=now
         )
 
+    async def adopt(
+        self, run: RunId, *, plan: str, instead_of: str, seq: int, now: Instant
+    ) -> bool:
+        return await self.within.adopt(run, plan=plan, instead_of=instead_of, seq=seq, now=now)
+
     async def halt(self, halt: Halt) -> Halt:
         return await self.within.halt(halt)
 

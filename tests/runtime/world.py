@@ -100,7 +100,7 @@ class World:
     async def kill(self, engine: Engine) -> None:
         """End an engine as a dying process does: nothing more is written and nothing given back."""
         shell = engine._shell
-        for part in (engine._worker, engine._relay):
+        for part in (engine._worker, engine._relay, engine._adopter):
             if part._task is not None:
                 part._task.cancel()
                 await asyncio.wait([part._task])

@@ -46,6 +46,16 @@ COMMANDS = (
         "diagram", "makegood.cli.commands:diagram", "Draw a workflow, or a run as it was executed."
     ),
     Offer(
+        "check",
+        "makegood.cli.checking.commands:check",
+        "List the runs that a program could not carry on, and why.",
+    ),
+    Offer(
+        "export",
+        "makegood.cli.checking.commands:export",
+        "Write what is recorded of runs, for a test that replays it.",
+    ),
+    Offer(
         "lint",
         "makegood.cli.checking.commands:lint",
         "Find what is allowed in a workflow, but looks wrong.",

@@ -18,23 +18,24 @@ from makegood.picture.typeset import visible
 from makegood.values.instants import as_datetime
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from makegood import Halt, ParkedRun, RunRow, Stuck
+    from makegood import Halt, ParkedRun, RunRow, StrandedRun, Stuck
+    from makegood.cli.workflows import AnyWorkflow
     from makegood.cli.writing import Look
 
-__all__ = ["stuck"]
+__all__ = ["stranded_as_json", "stranded_lines", "stuck"]
 
 
 def stuck(store: str, app: str | None, *, as_json: bool) -> int:
     """Write the runs that are forgotten, stranded or parked; only the first two are trouble."""
-    served = None if app is None else {each.plan.fingerprint for each in workflows_of(app)}
+    served = None if app is None else workflows_of(app)
     found = asyncio.run(_found(store, served))
     write(_as_json(found) if as_json else "\n".join(_as_text(found, look_of(sys.stdout))))
     return FOUND if found.unwoken or found.stranded else DONE
 
 
-async def _found(store: str, served: Collection[str] | None) -> Stuck:
+async def _found(store: str, served: Sequence[AnyWorkflow] | None) -> Stuck:
     async with opened(store) as its:
         return await its.operator.stuck(served=served)
 
@@ -47,7 +48,7 @@ def _as_json(found: Stuck) -> str:
     return json_of(
         {
             "unwoken": [listed(row) for row in found.unwoken],
-            "stranded": [listed(row) for row in found.stranded],
+            "stranded": [stranded_as_json(each) for each in found.stranded],
             "parked": parked,
             "paused": [listed(row) for row in found.paused],
             "halts": found.halts,
@@ -57,7 +58,13 @@ def _as_json(found: Stuck) -> str:
 
 def _as_text(found: Stuck, look: Look) -> Iterator[str]:
     yield from _group("nothing will wake", found.unwoken, look)
-    yield from _group("stranded, for no known program has their plan", found.stranded, look)
+    yield look.ink(
+        f"stranded, for they fit no known program: {len(found.stranded) or 'none'}",
+        Style.BAD if found.stranded else Style.GOOD,
+    )
+    if found.stranded:
+        yield from stranded_lines(found.stranded, look)
+        yield ""
     count = len(found.parked) or "none"
     style = Style.DOUBT if found.parked else Style.GOOD
     yield look.ink(f"parked, to wait for a person: {count}", style)
@@ -86,6 +93,25 @@ def _group(name: str, rows: Sequence[RunRow], look: Look) -> Iterator[str]:
     if rows:
         yield from listing(rows, look)
         yield ""
+
+
+def stranded_as_json(stranded: StrandedRun) -> dict[str, object]:
+    """Return a stranded run as JSON shows it."""
+    return asdict(listed(stranded.row)) | {
+        "difference": stranded.difference,
+        "fact": stranded.fact,
+        "node": stranded.node,
+    }
+
+
+def stranded_lines(stranded: Sequence[StrandedRun], look: Look) -> Iterator[str]:
+    """Give stranded runs as lines of a table, each with what keeps it from going on."""
+    head = ("began (UTC)", "status", "run", "difference")
+    rows = [
+        (began(each.row), each.row.status, named(each.row), visible(each.difference))
+        for each in stranded
+    ]
+    return table(head, rows, look)
 
 
 def _parked_line(parked: ParkedRun) -> tuple[str, ...]:

@@ -10,12 +10,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-from makegood import InvalidInput, Workflow
+from makegood import Engine, InvalidInput, Workflow
+from makegood.runtime.engine import declared_by
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["AnyWorkflow", "object_at", "workflows_of"]
+    from makegood.runtime.moving.fitting import Declared
+
+__all__ = ["AnyWorkflow", "declared_at", "object_at", "workflows_of"]
 
 # Any: a workflow is looked at whatever it takes and returns.
 AnyWorkflow = Workflow[..., Any]
@@ -32,6 +35,16 @@ def workflows_of(place: str, *, asked: str = "--app") -> tuple[AnyWorkflow, ...]
         message = f"{asked} {place} is no workflow and holds none; name one, or where they are"
         raise InvalidInput(message)
     return workflows
+
+
+def declared_at(place: str, *, asked: str) -> tuple[Declared, ...]:
+    """Return what an engine serves that `module:object` names, or the workflows that it names."""
+    found = object_at(place, asked=asked, wanted="an engine or a workflow")
+    declared = declared_by(found) if isinstance(found, Engine) else _within(found)
+    if not declared:
+        message = f"{asked} {place} declares no workflow; name one, or the engine that serves them"
+        raise InvalidInput(message)
+    return declared
 
 
 def object_at(place: str, *, asked: str, wanted: str) -> object:

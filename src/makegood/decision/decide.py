@@ -49,6 +49,9 @@ _NOTHING_FOLLOWS = frozenset({Phase.RETRYING, Phase.ASLEEP, Phase.LISTENING})
 
 def decide(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decision:
     """Say what is to be recorded and done next. It changes nothing and may be asked again."""
+    if state.fingerprint != plan.fingerprint:
+        # Whoever hands a run to another plan has looked whether it fits; see `moving`.
+        return Decision((facts.MovedOn(plan.fingerprint, now),))
     if state.parked in _PARKED_FOR_CHILDREN and state.family.child_has_moved:
         return Decision((facts.Unparked(now),))
     if state.given:

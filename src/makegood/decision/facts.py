@@ -81,6 +81,7 @@ from makegood.decision.happening.of_run import (
     Claimed,
     DeadlinePassed,
     Erased,
+    MovedOn,
     Parked,
     Returned,
     RollbackBegan,
@@ -132,6 +133,7 @@ __all__ = [
     "ItemsListed",
     "MessageCame",
     "MessageSent",
+    "MovedOn",
     "NodeDelayed",
     "NodeDone",
     "NodeFailed",
@@ -190,6 +192,7 @@ __all__ = [
 Fact = (
     RunStarted
     | Claimed
+    | MovedOn
     | NodeStarted
     | NodeDelayed
     | Recorded

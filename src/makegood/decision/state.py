@@ -290,6 +290,7 @@ class RunState:
         "fact_count",
         "failing",
         "family",
+        "fingerprint",
         "given",
         "graph",
         "halted",
@@ -349,6 +350,7 @@ class RunState:
         """Each node's result as JSON, in the order of the plan; None where there is none."""
         self.key: str | None = None
         self.family = Family()
+        self.fingerprint: str = plan.fingerprint
         self.deadline: Instant | None = None
         self.deadline_passed: bool = False
         self.claims: int = 0
@@ -365,7 +367,6 @@ class RunState:
         self.unended: int = len(plan.nodes)
         """How many nodes have neither a result nor been skipped."""
         self.completions: int = 0
-        """How many nodes with an effect have completed."""
         self.done_order: list[int] = []
         """Nodes with an effect, in the order of their recorded completion, less those undone."""
         self.undone_order: list[int] = []

@@ -6,6 +6,7 @@ by it, and refused with its name when it is not.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import (
@@ -20,6 +21,9 @@ from typing import (
     get_origin,
 )
 
+import msgspec
+
+from makegood.definition.plan import fingerprint_of
 from makegood.definition.reading.binding import bind
 from makegood.definition.reading.fit import UNKNOWN, members, type_name
 from makegood.definition.reading.place import caller
@@ -40,6 +44,9 @@ if TYPE_CHECKING:
     from makegood.definition.step import Query, Step
 
 __all__ = ["Call", "Door", "Workflow", "uncalled"]
+
+_LABEL_CHARACTERS_MAX = 40
+_LABEL = re.compile(rf"[\w.-]{{1,{_LABEL_CHARACTERS_MAX}}}", re.ASCII)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -101,12 +108,30 @@ class Workflow(Generic[P, R]):
                 found[child.plan.fingerprint] = child
         return tuple(found.values())
 
+    def version(self, label: str) -> Workflow[P, R]:
+        """Return the same workflow as a definition of its own, to be served beside others.
+
+        Runs stay with the version under which they began: none moves on to another one, however
+        alike they are. Raises `DefinitionError` for a label that is none.
+        """
+        given: object = label  # It is met at run time, whatever the annotation says.
+        if not (isinstance(given, str) and _LABEL.fullmatch(given)):
+            message = (
+                f"{caller()}: the version {label!r:.80} of `{self.name}` is no label; use letters, "
+                f"digits, `.`, `_` and `-`, at most {_LABEL_CHARACTERS_MAX}"
+            )
+            raise DefinitionError(message)
+        plan = msgspec.structs.replace(self.plan, version=label)
+        plan = msgspec.structs.replace(plan, fingerprint=fingerprint_of(plan))
+        return replace(self, plan=plan)
+
     def __repr__(self) -> str:
+        version = "" if self.plan.version is None else f" {self.plan.version}"
         takes = ", ".join(item.name for item in self.plan.inputs)
         wrong = sum(finding.reason is None for finding in self.findings)
         found = f", {wrong} finding{'s' if wrong > 1 else ''}" if wrong else ""
         return (
-            f"<workflow {self.name}({takes}) -> {self.plan.returns_type}: "
+            f"<workflow {self.name}{version}({takes}) -> {self.plan.returns_type}: "
             f"{len(self.plan.nodes)} nodes{found}>"
         )
 

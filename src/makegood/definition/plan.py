@@ -284,6 +284,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     deadline: timedelta | None = None
     strict: bool = False
     summary: str = ""
+    version: str | None = None
+    """Tells definitions of one name apart that are served side by side."""
 
     @cached_property
     def positions(self) -> dict[str, int]:
@@ -349,8 +351,9 @@ def fingerprint_of(plan: Plan) -> str:
     """Return 16 characters that change when what is to happen changes.
 
     They cover paths, kinds, edges, sub-paths, types, constants, presence and names of undo and
-    compensate, pivot and optional; not policies, docs or function bodies. Of a child they cover
-    what it is called, takes and gives, and not what it does: it has a fingerprint of its own.
+    compensate, pivot, optional and the version; not policies, docs or function bodies. Of a child
+    they cover what it is called, takes and gives, and not what it does: it has a fingerprint of
+    its own.
     """
     shape = (
         plan.workflow,
@@ -358,6 +361,7 @@ def fingerprint_of(plan: Plan) -> str:
         [_shape_of(node) for node in plan.nodes],
         plan.returns,
         plan.returns_type,
+        *(() if plan.version is None else (plan.version,)),
     )
     return blake2b(msgspec.json.encode(shape), digest_size=8, person=b"makegood.plan").hexdigest()
 

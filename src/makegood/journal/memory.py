@@ -21,6 +21,7 @@ from makegood.journal.memory_store import (
     MemoryStore,
     Record,
     add,
+    adopt,
     claim,
     due_by_plan,
     give,
@@ -306,6 +307,18 @@ class MemoryJournal:
         self._require_open()
         outgoing = self._store.outgoing
         return tuple(outgoing[number] for number in sorted(outgoing)[:limit])
+
+    async def adopt(
+        self, run: RunId, *, plan: str, instead_of: str, seq: int, now: Instant
+    ) -> bool:
+        """Let a run go by another plan; say whether that was done."""
+        self._require_open()
+        record = self._store.records.get(run)
+        if record is None or record.pruned_at is not None:
+            return False
+        if (record.new.fingerprint, record.seq) != (instead_of, seq):
+            return False
+        return adopt(self._store, record, plan, now)
 
     def _verdict(self, append: Append) -> Verdict:
         if not self._works:

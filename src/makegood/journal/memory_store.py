@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, assert_never
 
+from msgspec.structs import replace
+
 from makegood.journal.delivering import Change, Found, Look, Posts
 from makegood.journal.protocol import (
     Append,
@@ -331,6 +333,17 @@ def wake(store: MemoryStore, record: Record, at: Instant) -> None:
     store.wakeable.add(record.run)
 
 
+def adopt(store: MemoryStore, record: Record, plan: str, now: Instant) -> bool:
+    """Let a run that nobody holds go by another plan; say whether nobody does."""
+    if record.owner is not None:
+        if record.wake_at is None or record.wake_at > now:
+            return False
+        give_back(store, record, now)
+    record.new = replace(record.new, fingerprint=plan)
+    record.epoch += 1
+    return True
+
+
 def is_settled(record: Record) -> bool:
     """Say whether a run moves no more by itself."""
     return record.ended_at is not None or record.status == "parked"
@@ -374,4 +387,5 @@ def shows(filter: Filter, record: Record) -> bool:
         and (filter.unfinished is None or filter.unfinished == (record.ended_at is None))
         and (not filter.wakeless or record.wake_at is None)
         and (not filter.posted or bool(record.inbox))
+        and record.new.fingerprint not in filter.not_of
     )

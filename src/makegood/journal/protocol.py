@@ -241,6 +241,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Show only runs that no worker will find: they have no wake time, and so no holder."""
     posted: bool = False
     """Show only runs to which something was posted that has not been taken."""
+    not_of: frozenset[str] = frozenset()
+    """Show no runs that go by these plans, which are named by their fingerprints."""
     after: RunId | None = None
     """The last run of the page before; runs are listed with the newest first."""
     limit: int = 50
@@ -340,6 +342,11 @@ class Journal(KeepsHalts, KeepsLetters, Protocol):
     28. The start of a run whose id or key is taken starts nothing. A run with the same input is
         posted `joined`; where it has another input, `refused` goes to the sender as in 27.
     29. A run that has something undelivered is neither pruned nor erased.
+
+    **Moving on**
+    30. `adopt` lets a run go by another plan, if nobody holds it and it still has the plan and the
+        sequence given; a lease that has run out holds nothing. The epoch rises, so that nothing
+        of a holder before is written any more. Otherwise all is left as it is, and it says False.
     """
 
     @property
@@ -460,6 +467,12 @@ class Journal(KeepsHalts, KeepsLetters, Protocol):
 
     async def undelivered(self, *, limit: int) -> tuple[Undelivered, ...]:
         """Return what runs have said and nobody was given yet, the oldest first (25)."""
+        ...
+
+    async def adopt(
+        self, run: RunId, *, plan: str, instead_of: str, seq: int, now: Instant
+    ) -> bool:
+        """Let a run go by another plan, by fingerprint; say whether that was done (30)."""
         ...
 
 

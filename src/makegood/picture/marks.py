@@ -118,6 +118,7 @@ _HAPPENINGS: dict[Happening, tuple[str, Style]] = {
     Happening.STOPPED: ("⊘", Style.FAINT),
     Happening.GAVE_UP: ("✗", Style.BAD),
     Happening.CLAIMED: ("≈", Style.DOUBT),
+    Happening.MOVED_ON: ("»", Style.WORK),
     Happening.DOUBT_OPENED: ("?", Style.DOUBT),
     Happening.STUCK: ("!", Style.BAD),
     Happening.DEADLINE_PASSED: ("✗", Style.BAD),

@@ -78,6 +78,8 @@ class Happening(StrEnum):
 
     STARTED = "started"
     CLAIMED = "claimed"
+    MOVED_ON = "moved on"
+    """To another plan."""
     COMPUTED = "computed"
     FAILED = "failed"
     """A value, a guard or a flag could not be computed, or a flag does not hold."""

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from makegood.decision.state import RunState
     from makegood.definition.plan import Node
     from makegood.picture.story import Entry, NodeStory
+    from makegood.values.instants import Instant
     from makegood.values.verdict import Settlement
 
 __all__ = [
@@ -79,6 +80,7 @@ __all__ = [
     "settlement",
     "skipped_because",
     "slept",
+    "start",
     "trouble",
     "uncomputed",
     "verdict",
@@ -342,6 +344,13 @@ def cause(why: Cause) -> str:
             return "it was to be undone after it had completed"
         case _:
             assert_never(why)
+
+
+def start(deadline: Instant | None) -> str:
+    """Say that a run began, and until when it may take."""
+    if deadline is None:
+        return "started"
+    return f"started, to end by {as_datetime(deadline):%Y-%m-%d %H:%M:%S}"
 
 
 def end(ended: RunEnded) -> str:

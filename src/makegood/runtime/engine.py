@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 from makegood.decision.decide import decide
 from makegood.decision.facts import RunStarted
 from makegood.errors import (
-    DefinitionError,
     EngineClosed,
     InvalidInput,
     KeyConflict,
@@ -28,9 +27,10 @@ from makegood.journal.protocol import (
 from makegood.runtime.asking.completing import complete, fail
 from makegood.runtime.asking.messages import SentMessage, send_message
 from makegood.runtime.asking.post import StartPost, write_post
-from makegood.runtime.calling.served import Served, serve_all
+from makegood.runtime.calling.served import Served, require_apart, serve_all
 from makegood.runtime.clock import RandomIds, SystemClock
 from makegood.runtime.config import Config
+from makegood.runtime.moving.adopting import Adopter
 from makegood.runtime.relay import Relay
 from makegood.runtime.run import Run
 from makegood.runtime.shell import Shell, stored
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from makegood.definition.workflow import Call, Workflow
     from makegood.extension import Extension
     from makegood.journal.protocol import Journal, Page, Verdict
+    from makegood.runtime.moving.fitting import Declared
     from makegood.runtime.ports import (
         CallersConnection,
         Carrier,
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
     from makegood.values.injectable import Sql
     from makegood.values.instants import Instant
 
-__all__ = ["Engine", "parts_of"]
+__all__ = ["Engine", "declared_by", "parts_of"]
 
 R = TypeVar("R")
 
@@ -126,6 +127,7 @@ class Engine:
         self._worker = Worker(self._shell, self._served)
         self._shell.on_ring(self._worker.ring)
         self._shell.on_room(self._worker.make_use_of_room)
+        self._adopter = Adopter(self._shell, self._served, keep=self._keep, ring=self._worker.ring)
         self._relay = Relay(self._shell)
         self._shell.on_mail(self._relay.ring)
 
@@ -142,7 +144,7 @@ class Engine:
     @property
     def served(self) -> tuple[str, ...]:
         """The names of the workflows that this engine carries out."""
-        return tuple(sorted(served.name for served in self._served.values()))
+        return tuple(sorted({served.name for served in self._served.values()}))
 
     @property
     def active(self) -> int:
@@ -153,13 +155,8 @@ class Engine:
     def is_at_rest(self) -> bool:
         """Whether no body is at work here and no append is in flight: only time moves on."""
         shell = self._shell
-        asking = (
-            self._worker.is_asking,
-            self._relay.is_asking,
-            shell.waiting.is_asking,
-            shell.guards.is_asking,
-        )
-        is_answer_owed = any(asking) or shell.questions > 0
+        asking = (self._worker, self._relay, self._adopter, shell.waiting, shell.guards)
+        is_answer_owed = any(each.is_asking for each in asking) or shell.questions > 0
         if is_answer_owed or shell.performer.at_work > 0:
             return False
         return all(turn.is_at_rest for turn in shell.active.values())
@@ -180,6 +177,7 @@ class Engine:
                 await self._shell.halts.look_now()
             self._worker.start()
             self._relay.start()
+            self._adopter.start()
         return self
 
     async def __aexit__(
@@ -192,6 +190,7 @@ class Engine:
         self._is_open = False
         shell = self._shell
         try:
+            await self._adopter.stop()
             await self._worker.stop()
             shell.is_draining = True
             shell.performer.hand_back()
@@ -217,24 +216,26 @@ class Engine:
         The workflows that are steps of them are carried out too. What a step may return as a call
         is not known here: serve that as well, unless it is the workflow itself.
 
+        A run that began under another definition goes on under the one that is served, as soon as
+        all that is recorded of it fits there; else it stays unclaimed, and `Operator.stranded`
+        says why. Definitions of one name are served side by side when their versions differ.
+
         With `runs_active_max` this engine holds at most so many runs of each of them at once;
         more wait in the journal, for this engine or another one, and keep no other workflow from
         its turn. Serving a workflow again replaces its limit.
 
-        Raises `ServiceError` when a service that they need is missing or ambiguous.
+        Raises `ServiceError` when a service that they need is missing or ambiguous, and
+        `DefinitionError` for two definitions of one name and version.
         """
         served = serve_all(workflows, self._shell.guards.services, runs_active_max=runs_active_max)
-        names = {item.name: item.plan.fingerprint for item in self._served.values()}
-        for item in served:
-            if names.setdefault(item.name, item.plan.fingerprint) != item.plan.fingerprint:
-                message = f"two workflows are named `{item.name}`; rename one of them"
-                raise DefinitionError(message)
+        require_apart(item.plan for item in (*self._served.values(), *served))
         for item in served:
             fingerprint = item.plan.fingerprint
             self._served[fingerprint] = item
             self._codes[fingerprint] = item.code
             self._shell.plans[fingerprint] = item.plan
         self._worker.ring()
+        self._adopter.ring()
 
     # Runs --------------------------------------------------------------------------------------
 
@@ -411,7 +412,7 @@ class Engine:
         """Say whether a new run can be held here from its first append on."""
         return self._works and self._shell.journal.leads and self._worker.has_room_for(served)
 
-    async def _keep(self, workflow: Workflow[..., Any]) -> None:  # Any: whatever it returns
+    async def _keep(self, workflow: Declared) -> None:
         """Store the plan before its first run."""
         plan = workflow.plan
         self._codes.setdefault(plan.fingerprint, workflow.code)
@@ -478,3 +479,8 @@ def parts_of(engine: Engine) -> tuple[Shell, dict[str, Code]]:
     """
     # Users shall not see these parts of an engine, and an operator is as good as a part of it.
     return engine._parts()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+
+def declared_by(engine: Engine) -> tuple[Declared, ...]:
+    """Return what an engine serves, or is going to serve once it is entered."""
+    return tuple(engine._served.values())  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from makegood.decision.facts import Fact, Request
-from makegood.decision.people.control import waited_for
 from makegood.decision.people.foresight import ControlPreview, preview_request
 from makegood.decision.people.preview import UndoPreview, preview_cancel, preview_undo
 from makegood.definition.plan import Plan
-from makegood.errors import InvalidInput, UnknownRun, UnreadableRun
-from makegood.journal.halting import Halt
-from makegood.journal.protocol import Filter, Posted, RunRow
-from makegood.journal.upkeep import every_row
+from makegood.errors import InvalidInput, UnknownRun
+from makegood.journal.protocol import Posted, RunRow
 from makegood.runtime.asking.halting import halt, lift, preview_halt, standing
 from makegood.runtime.asking.keeping import erase, prune
 from makegood.runtime.asking.messages import Messages, messages_in
@@ -42,13 +39,13 @@ from makegood.runtime.asking.reading import (
     required_plan,
     state_of,
 )
-from makegood.runtime.asking.waking import unwoken_runs
+from makegood.runtime.asking.sticking import Stuck, stuck_runs
 from makegood.runtime.engine import parts_of
+from makegood.runtime.moving.stranding import StrandedRun, stranded_by
 from makegood.values.ids import RunId, parse_run_id, parse_subject
 from makegood.values.instants import after
 from makegood.values.limits import (
     ACTOR_CHARACTERS_MAX,
-    PAGE_RUNS_MAX,
     PATH_CHARACTERS_MAX,
     REASON_CHARACTERS_MAX,
 )
@@ -58,16 +55,16 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from makegood.decision.facts import ControlAnswer
-    from makegood.journal.halting import HaltKind
+    from makegood.journal.halting import Halt, HaltKind
     from makegood.runtime.asking.halting import HaltPreview
     from makegood.runtime.asking.keeping import ErasureReport
     from makegood.runtime.asking.post import Control
     from makegood.runtime.engine import Engine
-    from makegood.runtime.shell import Shell
+    from makegood.runtime.moving.fitting import Declared
     from makegood.values.instants import Instant
     from makegood.values.verdict import Settlement
 
-__all__ = ["Operator", "ParkedRun", "RunHistory", "Stuck"]
+__all__ = ["Operator", "RunHistory"]
 
 PRUNED_AT_ONCE = 100
 """How many runs are pruned in one transaction, unless somebody says otherwise."""
@@ -90,34 +87,6 @@ class RunHistory(msgspec.Struct, frozen=True, kw_only=True):
     def facts(self) -> tuple[Fact, ...]:
         """Everything that was recorded, in order."""
         return tuple(fact for append in self.appends for fact in append)
-
-
-class ParkedRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that waits for a person."""
-
-    row: RunRow
-    """`row.reason` says why it is parked."""
-    left: tuple[str, ...]
-    """The nodes that it waits for: paths."""
-    problem: str | None = None
-    """Why it is not known what is left: its facts or its plan cannot be read."""
-
-
-class Stuck(msgspec.Struct, frozen=True, kw_only=True):
-    """Runs that do not get on by themselves."""
-
-    unwoken: tuple[RunRow, ...]
-    """Nothing will wake them: nobody holds them and they have no wake time, though they have not
-    ended or something was posted to them. There should never be one."""
-    parked: tuple[ParkedRun, ...]
-    """They wait for a person."""
-    stranded: tuple[RunRow, ...]
-    """Unfinished, and nobody can carry them on: their plan is not in the journal, or not among
-    those that are served. A parked run may be stranded too."""
-    paused: tuple[RunRow, ...] = ()
-    """Somebody has paused them."""
-    halts: tuple[Halt, ...] = ()
-    """What is halted on the store: nothing of that goes on."""
 
 
 class Operator:
@@ -220,37 +189,28 @@ class Operator:
         assert isinstance(request, Request), "a control becomes a request"
         return preview_request(remembered.plan, remembered.facts, request)
 
-    async def stuck(self, *, served: Collection[str] | None = None) -> Stuck:
+    async def stuck(self, *, served: Collection[Declared] | None = None) -> Stuck:
         """Return the runs that do not get on by themselves, the newest first.
 
-        `served` are the fingerprints of what is served somewhere; without it a run is stranded
-        only when the journal lacks its plan. It reads every unfinished run, page by page.
+        `served` is what is served somewhere; without it a run is stranded only when the journal
+        lacks its plan. It reads every unfinished run, page by page.
         """
         shell, _codes = parts_of(self._engine)
-        parked: list[ParkedRun] = []
-        paused: list[RunRow] = []
-        stranded: list[RunRow] = []
-        async for row in every_row(shell.journal, Filter(unfinished=True, limit=PAGE_RUNS_MAX)):
-            if row.status == "parked":
-                parked.append(await _parked(shell, row))
-            if row.status == "paused":
-                paused.append(row)
-            is_served = served is None or row.fingerprint in served
-            if not is_served or await plan_of(shell, row.fingerprint) is None:
-                stranded.append(row)
-        unwoken = await unwoken_runs(shell.journal)
-        return Stuck(
-            unwoken=unwoken,
-            parked=tuple(parked),
-            paused=tuple(paused),
-            halts=await standing(shell),
-            stranded=tuple(stranded),
-        )
+        return await stuck_runs(shell, served)
 
     async def messages(self) -> Messages:
         """Return which messages were given to nobody, and which runs wait for one."""
         shell, _codes = parts_of(self._engine)
         return await messages_in(shell)
+
+    async def stranded(self, *workflows: Declared) -> tuple[StrandedRun, ...]:
+        """Return the unfinished runs that these workflows, as they are declared, cannot carry on.
+
+        Every unfinished run of their names is read, those of the same plan included: each value
+        that is recorded must be readable by the type that is declared now.
+        """
+        shell, _codes = parts_of(self._engine)
+        return tuple([each async for each in stranded_by(shell, workflows)])
 
     # Keeping ------------------------------------------------------------------------------------
 
@@ -460,17 +420,6 @@ class Operator:
         if node is not None:
             _check_text("node", node, PATH_CHARACTERS_MAX)
         return await ask(shell, parse_run_id(run), control, until=after(shell.clock.now(), wait))
-
-
-async def _parked(shell: Shell, row: RunRow) -> ParkedRun:
-    try:
-        history = await history_of(shell, row.run)
-        plan = await required_plan(shell, history)
-        state = state_of(history, plan, facts_of(history))
-    except (UnknownRun, UnreadableRun) as error:
-        return ParkedRun(row=row, left=(), problem=str(error))
-    left = tuple(state.graph[index].path for index in waited_for(plan, state))
-    return ParkedRun(row=row, left=left)
 
 
 def _check_json(result: msgspec.Raw) -> None:

@@ -12,6 +12,7 @@ from makegood.exploring.exploration import Exploration, Finding, explore
 from makegood.exploring.survey import Explored
 from makegood.testing.clock import TurnableClock
 from makegood.testing.exploring import explore_for_real
+from makegood.testing.replaying import replay
 from makegood.testing.running import finish, run
 from makegood.testing.script import AfterEffect, Returns, Script, Scripted
 
@@ -27,5 +28,6 @@ __all__ = [
     "explore",
     "explore_for_real",
     "finish",
+    "replay",
     "run",
 ]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from makegood import Declined, OutcomeUnknown
 from makegood.journal.protocol import Filter
-from makegood.runtime.operator import Operator, ParkedRun, Stuck
+from makegood.runtime.asking.sticking import ParkedRun, Stuck
+from makegood.runtime.operator import Operator
 from makegood.values.limits import PAGE_RUNS_MAX
 from tests.runtime.outside import Gate
 from tests.runtime.trips import book, book_finally, book_surely
@@ -76,10 +77,13 @@ async def test_runs_whose_plan_nobody_serves_or_knows_are_stranded(stored: World
     other = await client.start(book_finally("Rome"))
     operator = Operator(client)
 
-    stuck = await operator.stuck(served={book.plan.fingerprint})
-    assert [row.run for row in stuck.stranded] == [other.id]
+    stuck = await operator.stuck(served=(book,))
+    assert [each.row.run for each in stuck.stranded] == [other.id]
     stuck = await operator.stuck(served=())
-    assert [row.run for row in stuck.stranded] == [other.id, served.id]
+    assert [(each.row.run, each.difference) for each in stuck.stranded] == [
+        (other.id, "nothing named `book_finally` is declared"),
+        (served.id, "nothing named `book` is declared"),
+    ]
     assert await operator.stuck() == NOTHING
     await stored.close(client)
 
@@ -89,9 +93,9 @@ async def test_a_run_whose_plan_is_lost_is_stranded_whoever_serves_it(world: Wor
     run = await client.start(book("Oslo"))
     world._store.plans.clear()
 
-    stuck = await Operator(client).stuck(served={book.plan.fingerprint})
+    stuck = await Operator(client).stuck(served=(book,))
 
-    assert [row.run for row in stuck.stranded] == [run.id]
+    assert [each.row.run for each in stuck.stranded] == [run.id]
 
 
 async def test_a_parked_run_that_nobody_serves_is_stranded_too(world: World) -> None:
@@ -103,7 +107,7 @@ async def test_a_parked_run_that_nobody_serves_is_stranded_too(world: World) -> 
     stuck = await Operator(engine).stuck(served=())
 
     assert [each.row.run for each in stuck.parked] == [run.id]
-    assert [row.run for row in stuck.stranded] == [run.id]
+    assert [each.row.run for each in stuck.stranded] == [run.id]
 
 
 async def test_runs_that_nothing_wakes_are_found_unfinished_or_posted_to(world: World) -> None:
@@ -135,4 +139,6 @@ async def test_every_page_is_read(world: World) -> None:
 
     stuck = await Operator(client).stuck(served=())
 
-    assert len(stuck.stranded) == len({row.run for row in stuck.stranded}) == PAGE_RUNS_MAX + 1
+    assert (
+        len(stuck.stranded) == len({each.row.run for each in stuck.stranded}) == PAGE_RUNS_MAX + 1
+    )

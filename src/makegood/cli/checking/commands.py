@@ -9,9 +9,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from makegood.cli.commands import Flag, Json
+from makegood.cli.commands import Flag, Json, RunName, Store
 
-__all__ = ["explore", "lint"]
+__all__ = ["check", "explore", "export", "lint"]
 
 Program = Annotated[
     str,
@@ -20,6 +20,32 @@ Program = Annotated[
         help="Where the program has its workflows: module:object, or a module with all it has.",
     ),
 ]
+
+
+def check(
+    place: Annotated[
+        str,
+        Parameter(
+            name="MODULE:NAME",
+            help="Where the program has its engine or its workflows: module:object, or a module.",
+        ),
+    ],
+    /,
+    *,
+    against: Store,
+    json: Json = False,
+) -> int:
+    """List the runs that a program could not carry on, and why."""
+    from makegood.cli.checking import checking as room
+
+    return room.check(place, against, as_json=json)
+
+
+def export(*run: RunName, store: Store) -> int:
+    """Write what is recorded of runs, for a test that replays it."""
+    from makegood.cli.checking import exporting as room
+
+    return room.export(store, run)
 
 
 def lint(place: Program, /, *, allowed: Flag = False, json: Json = False) -> int:

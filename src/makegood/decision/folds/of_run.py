@@ -37,6 +37,7 @@ _CUT_SHORT = Failure(
 def _run_started(state: RunState, fact: facts.RunStarted) -> None:
     state.inputs = fact.inputs
     state.key = fact.key
+    state.fingerprint = fact.fingerprint
     state.deadline = fact.deadline
     state.context = fact.context
     state.family.subject = fact.subject
@@ -63,6 +64,10 @@ def _claimed(state: RunState, fact: facts.Claimed) -> None:
                 continue
         state.todo.append(index)
     state.in_flight = 0
+
+
+def _moved_on(state: RunState, fact: facts.MovedOn) -> None:
+    state.fingerprint = fact.fingerprint
 
 
 def _deadline_passed(state: RunState, _fact: facts.DeadlinePassed) -> None:
@@ -103,6 +108,7 @@ def _erased(state: RunState, _fact: facts.Erased) -> None:
 FOLDS: dict[type, Callable[[RunState, Any], None]] = {
     facts.RunStarted: _run_started,
     facts.Claimed: _claimed,
+    facts.MovedOn: _moved_on,
     facts.DeadlinePassed: _deadline_passed,
     facts.RollbackBegan: _rollback_began,
     facts.Returned: _returned,

@@ -50,6 +50,7 @@ OfPeople = (
 OfRun = (
     facts.RunStarted
     | facts.Claimed
+    | facts.MovedOn
     | facts.DeadlinePassed
     | facts.RollbackBegan
     | facts.Returned

@@ -13,6 +13,7 @@ __all__ = [
     "Claimed",
     "DeadlinePassed",
     "Erased",
+    "MovedOn",
     "Parked",
     "Returned",
     "RollbackBegan",
@@ -52,6 +53,13 @@ class Claimed(msgspec.Struct, frozen=True, tag="claimed", gc=False):
 
     claims: int
     """How often it has been claimed since its last progress."""
+    at: Instant
+
+
+class MovedOn(msgspec.Struct, frozen=True, tag="moved_on", gc=False):
+    """From here on the run goes by another plan, which all that is recorded of it fits."""
+
+    fingerprint: str
     at: Instant
 
 

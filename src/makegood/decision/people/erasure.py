@@ -35,6 +35,7 @@ _NOTHING = NULL
 
 _Bare = (
     facts.Claimed
+    | facts.MovedOn
     | facts.NodeStarted
     | facts.CompletionAwaited
     | facts.NodeDelayed

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["is_beside_pivot", "nothing_orders"]
 
-_TAKES_TIME = frozenset({Kind.STEP, Kind.LOCAL, Kind.QUERY})
+_TAKES_TIME = frozenset({Kind.STEP, Kind.LOCAL, Kind.QUERY, Kind.CHILD})
 """What is under way for a while, so that something else may happen meanwhile."""
 
 
@@ -56,7 +56,7 @@ def is_beside_pivot(subject: Subject) -> Iterator[Found]:
     path = subject.nodes[pivot].path
     for other in _Order(subject.nodes).beside(pivot):
         for seen in subject.nodes[other].within():
-            if seen.node.kind in (Kind.STEP, Kind.LOCAL) and (
+            if seen.node.kind in (Kind.STEP, Kind.LOCAL, Kind.CHILD) and (
                 seen.node.undo or not seen.node.optional
             ):
                 yield Found(

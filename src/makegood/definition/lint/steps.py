@@ -227,7 +227,6 @@ def _services(injections: Sequence[Injection]) -> list[object]:
 
 def _longest(node: Node) -> timedelta:
     """Return how long all attempts and the delays between them may take."""
-    total = (node.timeout or timedelta()) * node.retry.attempts
-    for attempt in range(1, node.retry.attempts):
-        total += node.retry.pause_after(attempt)
-    return total
+    attempts = node.retry.attempts
+    waited = sum((node.retry.pause_after(ended) for ended in range(1, attempts)), timedelta())
+    return (node.timeout or timedelta()) * attempts + waited

@@ -15,6 +15,7 @@ from makegood.journal.postgres.connection import ASYNCPG
 from makegood.journal.postgres.delivering import undelivered_of
 from makegood.journal.postgres.desk import Desk
 from makegood.journal.postgres.joining import Joiner
+from makegood.journal.postgres.keeping.adopting import adopt_run
 from makegood.journal.postgres.keeping.erasing import Erasure, erase_run
 from makegood.journal.postgres.keeping.halting import halts_kept, keep_halt, lift_halt
 from makegood.journal.postgres.keeping.letters import forget_letters, letters_of, waiters_of
@@ -236,6 +237,22 @@ class PostgresJournal:
         erasure = Erasure(run=run, seq=seq, appends=appends, last=last, token=token, at=now)
         return await self._desk().ask(
             partial(erase_run, schema=self._place.schema, erasure=erasure), bare=True
+        )
+
+    async def adopt(
+        self, run: RunId, *, plan: str, instead_of: str, seq: int, now: Instant
+    ) -> bool:
+        """Let a run go by another plan; say whether that was done."""
+        return await self._desk().ask(
+            partial(
+                adopt_run,
+                schema=self._place.schema,
+                run=run,
+                plan=plan,
+                instead_of=instead_of,
+                seq=seq,
+                now=now,
+            )
         )
 
     async def halt(self, halt: Halt) -> Halt:

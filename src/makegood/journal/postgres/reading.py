@@ -151,6 +151,8 @@ def conditions_of(filter: Filter) -> tuple[list[str], list[object]]:
             add(condition, value)
     if filter.unfinished is not None:
         conditions.append("ended_at IS NULL" if filter.unfinished else "ended_at IS NOT NULL")
+    if filter.not_of:
+        add("fingerprint <> ALL (?)", sorted(filter.not_of))
     if filter.wakeless:
         conditions.append("wake_at IS NULL")
     if filter.posted:

@@ -43,6 +43,7 @@ from makegood.journal.protocol import (
 )
 from makegood.journal.reply import Reply
 from makegood.journal.sqlite.appending import TOKEN_BYTES
+from makegood.journal.sqlite.keeping.adopting import adopt_run
 from makegood.journal.sqlite.keeping.erasing import erase_run
 from makegood.journal.sqlite.keeping.halting import halts_kept, keep_halt, lift_halt
 from makegood.journal.sqlite.keeping.mail import (
@@ -254,6 +255,15 @@ class SqliteJournal:
             lambda connection: erase_run(
                 connection, run, seq=seq, appends=appends, last=last, token=token, now=now
             )
+        )
+
+    async def adopt(
+        self, run: RunId, *, plan: str, instead_of: str, seq: int, now: Instant
+    ) -> bool:
+        """Let a run go by another plan; say whether that was done."""
+        del now  # A lease here ends with its process, and with no clock.
+        return await self._ready().writer.call(
+            lambda connection: adopt_run(connection, run, plan=plan, instead_of=instead_of, seq=seq)
         )
 
     async def halt(self, halt: Halt) -> Halt:

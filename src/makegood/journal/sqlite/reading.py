@@ -216,6 +216,9 @@ def _conditions(filter: Filter) -> tuple[list[str], list[Sql]]:
             parameters.append(value)
     if filter.unfinished is not None:
         conditions.append("ended_at IS NULL" if filter.unfinished else "ended_at IS NOT NULL")
+    if filter.not_of:
+        conditions.append(f"fingerprint NOT IN ({', '.join('?' * len(filter.not_of))})")
+        parameters.extend(sorted(filter.not_of))
     if filter.wakeless:
         conditions.append("wake_at IS NULL")
     if filter.posted:

@@ -426,14 +426,11 @@ class Teller:
     def _tell_of_run(self, fact: OfRun) -> None:
         match fact:
             case facts.RunStarted(deadline=deadline):
-                limit = (
-                    ""
-                    if deadline is None
-                    else f", to end by {as_datetime(deadline):%Y-%m-%d %H:%M:%S}"
-                )
-                self._add(Happening.STARTED, f"started{limit}")
+                self._add(Happening.STARTED, words.start(deadline))
             case facts.Claimed():
                 self._tell_claim(fact.claims)
+            case facts.MovedOn(fingerprint=fingerprint):
+                self._add(Happening.MOVED_ON, f"goes on under another definition, {fingerprint}")
             case facts.DeadlinePassed():
                 self._add(Happening.DEADLINE_PASSED, "the run's deadline passed")
             case facts.RollbackBegan():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from makegood.definition.reading.fit import type_name
-from makegood.errors import ServiceError
+from makegood.errors import DefinitionError, ServiceError
 from makegood.runtime.calling.services import find_services
 from makegood.runtime.config import require_positive
 from makegood.runtime.protecting.guard import Guard
@@ -14,12 +14,13 @@ from makegood.values.injectable import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from makegood.definition.code import Injection
+    from makegood.definition.plan import Plan
     from makegood.definition.workflow import Workflow
 
-__all__ = ["Bound", "Served", "serve_all"]
+__all__ = ["Bound", "Served", "require_apart", "serve_all"]
 
 
 class Bound:
@@ -73,7 +74,16 @@ class Bound:
 class Served:
     """A workflow as an engine serves it."""
 
-    __slots__ = ("bodies", "code", "compensates", "name", "plan", "runs_active_max", "undos")
+    __slots__ = (
+        "bodies",
+        "code",
+        "compensates",
+        "door",
+        "name",
+        "plan",
+        "runs_active_max",
+        "undos",
+    )
 
     def __init__(
         self,
@@ -87,6 +97,7 @@ class Served:
         """How many of its runs are held at once; None: as many as there is room for."""
         self.plan = workflow.plan
         self.code = workflow.code
+        self.door = workflow.door
         given = find_services(self.code.needs(), services, workflow=self.name)
         nodes = self.code.nodes.items()
         self.bodies = {
@@ -138,3 +149,17 @@ def serve_all(
     if problems:
         raise ServiceError("\n".join(problems))
     return served
+
+
+def require_apart(plans: Iterable[Plan]) -> None:
+    """Raise `DefinitionError` for plans that differ and have one name and version."""
+    known: dict[tuple[str, str | None], str] = {}
+    for plan in plans:
+        if known.setdefault((plan.workflow, plan.version), plan.fingerprint) == plan.fingerprint:
+            continue
+        of_version = "" if plan.version is None else f" with version {plan.version}"
+        message = (
+            f"two workflows are named `{plan.workflow}`{of_version}; rename one of them, or tell "
+            'definitions of one workflow apart by .version("…")'
+        )
+        raise DefinitionError(message)

@@ -14,6 +14,7 @@ import msgspec
 __all__ = ["KILLS", "Call", "Fate", "Fates", "Fortune", "Operation", "Smooth"]
 
 Operation = Literal[
+    "adopt",
     "append",
     "deliver",
     "erase",

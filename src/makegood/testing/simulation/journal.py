@@ -151,6 +151,15 @@ class SimulatedJournal:
         )
         return await self._ask("erase", run, erase)
 
+    async def adopt(
+        self, run: RunId, *, plan: str, instead_of: str, seq: int, now: Instant
+    ) -> bool:
+        """Let a run go by another plan."""
+        adopt = partial(
+            self._journal.adopt, run, plan=plan, instead_of=instead_of, seq=seq, now=now
+        )
+        return await self._ask("adopt", run, adopt)
+
     async def halt(self, halt: Halt) -> Halt:
         """Keep a halt, at once: what is simulated is who sees it, and when."""
         return await self._journal.halt(halt)

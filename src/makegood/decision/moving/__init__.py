@@ -1,0 +1,1 @@
+"""How a run comes from one plan to another."""

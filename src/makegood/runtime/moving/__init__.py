@@ -1,0 +1,1 @@
+"""How runs come from one definition of their workflow to another."""
