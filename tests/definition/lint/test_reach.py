@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from typing import Any, Literal
 
 import pytest
 
-from makegood import Declined, each, fail, lint, pure, repeat, sleep, step, switch, workflow
+from makegood import Declined, each, fail, lint, pure, repeat, sleep, step, switch, wait, workflow
 
 
 class Way(Enum):
@@ -255,3 +256,29 @@ def test_an_input_that_nothing_takes_is_found() -> None:
 
     assert (finding.code, finding.path, finding.file) == ("MG101", None, __file__)
     assert finding.sentence == "`unused` does not use its input `more`; pass it on, or drop it"
+
+
+@dataclass(frozen=True)
+class Answer:
+    yes: bool
+
+
+@workflow(deadline=timedelta(days=3))
+def within_a_deadline(sku: str) -> None:
+    wait.after(held(sku))(Answer, key=sku, forever=True)
+
+
+@workflow
+def without_an_end(skus: list[str]) -> None:
+    def asked(sku: str) -> str:
+        wait(Answer, key=sku, forever=True)
+        return held(sku)
+
+    each(skus, asked)
+
+
+def test_a_wait_that_nothing_ends_is_found() -> None:
+    assert lint(within_a_deadline) == ()
+    assert [(finding.code, finding.path) for finding in lint(without_an_end)] == [
+        ("MG108", "each[…]/wait")
+    ]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from makegood.definition.lint.subject import Seen, Subject
 
-__all__ = ["is_unreachable", "is_unused", "sleeps_past_deadline"]
+__all__ = ["is_unreachable", "is_unused", "sleeps_past_deadline", "waits_for_ever"]
 
 
 def is_unused(subject: Subject) -> Iterator[Found]:
@@ -64,6 +64,26 @@ def is_unreachable(subject: Subject) -> Iterator[Found]:
                         f"`{seen.path}` never happens: `{level[needed].path}`, for which it waits, "
                         "only fails",
                     )
+
+
+def waits_for_ever(subject: Subject) -> Iterator[Found]:
+    """Find a wait that nothing ends but its message: neither its own time nor the run's."""
+    if subject.plan.deadline is not None:
+        return
+    for seen in subject.everything:
+        if seen.node.kind is Kind.WAIT and all(
+            argument.name != "within" or argument.source == Constant("null")
+            for argument in seen.node.arguments
+        ):
+            yield Found(
+                sentence=(
+                    f"`{seen.path}` waits for ever, and so does all that was done before it; give "
+                    "it within=…, or the workflow a deadline="
+                ),
+                place=seen.origin.place,
+                path=seen.path,
+                recipe=seen.recipe,
+            )
 
 
 def sleeps_past_deadline(subject: Subject) -> Iterator[Found]:

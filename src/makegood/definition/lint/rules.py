@@ -39,6 +39,7 @@ RULES: tuple[Rule, ...] = (
     Rule("MG105", "unreachable", reach.is_unreachable),
     Rule("MG106", "no timeout", steps.has_no_timeout),
     Rule("MG107", "undo without a key", steps.undo_is_not_told_apart),
+    Rule("MG108", "wait for ever", reach.waits_for_ever),
     Rule("MG109", "query with an effect", steps.query_writes),
     Rule("MG110", "assumed horizon", steps.rests_on_assumed_horizon),
     Rule("MG111", "retries outlive the key", steps.outlives_key),

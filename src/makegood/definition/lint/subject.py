@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Origin", "Seen", "Subject"]
 
+_OF_THE_FLOW = frozenset({Kind.SLEEP, Kind.WAIT, Kind.SEND})
+"""Kinds of nodes that have a declaration, which is not the user's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
@@ -89,7 +92,7 @@ class Subject:
         """Each declaration once, with the first node that it made; of what is no flow function."""
         first: dict[Recipe, Seen] = {}
         for seen in self.everything:
-            if seen.recipe is not None and seen.node.kind is not Kind.SLEEP:
+            if seen.recipe is not None and seen.node.kind not in _OF_THE_FLOW:
                 first.setdefault(seen.recipe, seen)
         return tuple((seen, recipe) for recipe, seen in first.items())
 
