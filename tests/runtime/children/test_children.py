@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from makegood import Config, Declined, NotUndoable, Operator, RemoteError, RunFailed
+from makegood import Config, Declined, KeyConflict, NotUndoable, Operator, RemoteError, RunFailed
+from makegood.values.ids import child_key
 from makegood.values.limits import DEPTH_MAX
 from tests.runtime.children.shop import (
     countdown,
@@ -343,3 +344,32 @@ async def test_errors_are_found_by_their_class_through_all_runs_that_were_called
     assert there.find("tests.runtime.children.test_children.NoMoney") is there.errors[0]
     assert (here.find(OSError), there.find(OSError)) == (None, None)
     assert (here.find("builtins.OSError"), there.find_all("OSError")) == (None, ())
+
+
+async def test_a_run_that_somebody_else_started_is_not_taken_for_a_child(world: World) -> None:
+    engine = await world.engine(sell)
+    key = child_key("sell", "o-1", "pack", generation=0, number=1)
+    await world.finish(engine, (await engine.start(pack_order("o"), key=key)).result())
+    started = await engine.start(sell("o"), key="o-1")
+
+    with pytest.raises(RunFailed) as raised:
+        await world.finish(engine, started.result())
+
+    assert raised.value.find(KeyConflict) is not None
+    assert world.outside.happened == [
+        "pick o",
+        "wrap pick o done",
+        "charge o",
+        "undo charge o done",
+    ]
+
+
+async def test_the_plan_of_a_child_is_kept_by_whoever_takes_it_first(world: World) -> None:
+    engine = await world.engine(countdown, sell)
+    started = await engine.start(sell("o"))
+    await world.finish(engine, started.result())
+    child = await child_of(started, "pack", world, engine)
+
+    onlooker = await world.engine(work=False)
+
+    assert (await Operator(onlooker).history(child.id)).plan == pack_order.plan
