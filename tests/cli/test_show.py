@@ -18,6 +18,8 @@ from makegood.cli.store import opened
 from makegood.cli.writing import Look
 from makegood.picture import Timeline
 from tests.cli.shop import run_id
+from tests.decision.people.parked import child_parked
+from tests.picture.told import told as told_by_hand
 
 TOLD = Path(__file__).parent / "told"
 """What is shown of the orders that went wrong, to be read as a person would."""
@@ -68,6 +70,13 @@ def test_what_happened_fits_the_terminal(width: int, store: str) -> None:
     assert max(map(len, shown.splitlines())) <= width
     # A command is never broken, so that it can be copied.
     assert "    makegood settle place_order/order-3 charge --did-not-happen --reason …\n" in to_do
+
+
+def test_a_run_whose_child_is_parked_names_that_as_what_to_look_at() -> None:
+    shown = as_text(told_by_hand(child_parked()), Look(width=100))
+
+    assert "  ship goes on by itself when the run that it has called does:\n" in shown
+    assert shown.endswith("    makegood show ship.1\n")
 
 
 def test_what_no_worker_has_taken_is_shown_unanswered(

@@ -52,15 +52,18 @@ def _to_do(story: Timeline, look: Look) -> Iterator[str]:
     if story.status != "parked":
         return
     run = shlex.quote(f"{story.workflow}/{story.key}" if story.key else story.run)
-    standings = {node.path: node.standing for node in story.nodes}
+    nodes = {node.path: node for node in story.nodes}
     yield ""
     yield look.ink("When it is known how things stand outside:", Style.STRONG)
     for path in story.left:
-        node = shlex.quote(visible(path))
-        for meaning, option in _options(standings[path]):
+        node, about = shlex.quote(visible(path)), nodes[path]
+        if about.child is not None and about.standing is Standing.WAITING:
+            yield f"  {visible(path)} goes on by itself when the run that it has called does:"
+            yield f"    makegood show {about.child}"
+        for meaning, option in _options(about.standing):
             yield f"  {visible(path)} {meaning}:"
             yield f"    makegood settle {run} {node} {option} --reason …"
-    if story.reason != ParkReason.UNRECORDED:
+    if story.reason not in {ParkReason.UNRECORDED, ParkReason.CHILD_PARKED}:
         yield "  what gave up is to be tried again:"
         yield f"    makegood retry {run} --reason …"
 

@@ -22,7 +22,7 @@ from makegood.values.verdict import (
 )
 from tests.decision.children.hearing import ended, failed, moved, refused, spoken, undone
 from tests.decision.driver import CALLS, DECLINED, Run, snapshot
-from tests.decision.plans import child, plan_of, query, step
+from tests.decision.plans import child, each_, plan_of, query, step
 
 
 def test_a_child_at_work_is_told_to_go_back_and_awaited_before_anything_is_undone() -> None:
@@ -296,3 +296,49 @@ def test_a_child_that_failed_past_the_pivot_is_called_anew_when_a_person_says_so
     assert run.node("ship").child == "ship.2"
     run.hear(ended(run, "ship"))
     assert run.state.status == "completed"
+
+
+# Rounds that go back by themselves ----------------------------------------------------------------
+
+
+def test_a_child_of_a_round_that_fails_by_itself_is_told_to_go_back_and_no_other() -> None:
+    block = (child("pack"), step("weigh", attempts=1))
+    run = Run(plan_of(each_("lines", block=block, keeps=True)))
+    run.end("lines[0]/weigh", outcome=DECLINED)
+
+    assert run.names(facts.ChildCancelled) == ["lines[0]/pack"]
+    assert run.names(facts.RoundGaveUp) == []
+
+    run.hear(ended(run, "lines[0]/pack", EndStatus.CANCELLED, Cause.CANCELLED))
+    assert run.names(facts.RoundGaveUp) == ["lines"]
+    run.end("lines[1]/weigh")
+    run.hear(ended(run, "lines[1]/pack"))
+    assert run.play().state.status == "completed"
+
+
+def test_a_completed_child_of_a_round_that_fails_by_itself_is_undone_within_it() -> None:
+    block = (child("pack"), step("weigh", "pack", attempts=1))
+    run = Run(plan_of(each_("lines", block=block, keeps=True)))
+    run.hear(ended(run, "lines[0]/pack"))
+    run.end("lines[0]/weigh", outcome=DECLINED)
+
+    assert run.node("lines[0]/pack").phase is Phase.CHILD_UNDOING
+    assert run.names(facts.RoundGaveUp) == []
+
+    run.hear(undone(run, "lines[0]/pack"))
+    assert run.names(facts.RoundGaveUp) == ["lines"]
+    run.hear(ended(run, "lines[1]/pack"))
+    assert run.play().state.status == "completed"
+    assert run.undone == ["lines[0]/pack"]
+
+
+def test_a_parked_child_of_a_round_that_fails_by_itself_holds_the_round() -> None:
+    block = (child("pack"), step("weigh", attempts=1))
+    run = Run(plan_of(each_("lines", block=block, keeps=True, at_once=1)))
+    run.hear(moved(run, "lines[0]/pack", ParkReason.IN_DOUBT))
+    run.end("lines[0]/weigh", outcome=DECLINED)
+
+    assert run.state.parked is ParkReason.CHILD_PARKED
+    run.hear(failed(run, "lines[0]/pack"))
+
+    assert run.names(facts.RoundGaveUp) == ["lines"]
