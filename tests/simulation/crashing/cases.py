@@ -21,6 +21,7 @@ from tests.simulation.crashing.sagas import (
     send_parcel,
     tour,
     travel,
+    write_to_oneself,
 )
 from tests.simulation.crashing.shop import (
     BLOCKED,
@@ -190,6 +191,13 @@ CASES: tuple[Case, ...] = (
         does="lease keys",
         answers={"lease": [Answer.LOST], "undo lease": [Answer.BUSY]},
         last={"keys": [Answer.DECLINED] * 9},
+    ),
+    *_both(
+        "write_to_oneself",
+        write_to_oneself("Ada"),
+        does="card mailing filing",
+        answers={"card": [Answer.LOST], "undo card": [Answer.BUSY]},
+        last={"filing": [Answer.DECLINED] * 9},
     ),
     *_both(
         "guarded_travel",

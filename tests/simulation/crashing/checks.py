@@ -92,8 +92,7 @@ def broken(store: MemoryStore, workflow: Workflow[..., Any]) -> Iterator[str]:
     if keys.count(RUN_KEY) != 1 or len(set(keys)) != len(keys):
         yield f"there are runs with the keys {keys}"
         return
-    if store.outgoing:
-        yield f"{len(store.outgoing)} entries are on their way after the end"
+    yield from _left_in_the_post(store)
     for record in store.records.values():
         if record.seq != len(record.appends):
             yield f"the run's row counts {record.seq} appends, and {len(record.appends)} are there"
@@ -110,6 +109,17 @@ def _all_called(workflow: Workflow[..., Any]) -> Iterator[Workflow[..., Any]]:
     yield workflow
     for child in (*workflow.children(), *CALLED.get(workflow.name, ())):
         yield from _all_called(child)
+
+
+def _left_in_the_post(store: MemoryStore) -> Iterator[str]:
+    """Yield what nobody was given, and who waits though all runs have ended."""
+    for waiting in store.outgoing.values():
+        yield f"{waiting.entry} was not delivered"
+    for waiter in store.waiters.values():
+        yield f"{waiter.node} still waits for {waiter.message}"
+    for letter in store.letters.values():
+        if letter.taken_by is None:
+            yield f"nobody was given {letter.id}"
 
 
 def _against_the_witness(stored: list[Fact], plan: Plan) -> Iterator[str]:

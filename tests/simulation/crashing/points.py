@@ -20,6 +20,7 @@ FATES_OF: dict[str, tuple[Fate, ...]] = {
     "deliver": (Fate.KILL_BEFORE, Fate.KILL_AFTER),
     # A read leaves nothing behind: dying before it and after it is the same.
     "read": (Fate.KILL_AFTER,),
+    "list": (Fate.KILL_AFTER,),
 }
 """In which ways the process can die at each kind of call."""
 

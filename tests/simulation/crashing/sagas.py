@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from typing import Protocol
@@ -27,9 +28,11 @@ from makegood import (
     pure,
     query,
     repeat,
+    send,
     sleep,
     step,
     switch,
+    wait,
     workflow,
 )
 from makegood.extension import Command, Migration
@@ -46,6 +49,7 @@ __all__ = [
     "send_parcel",
     "tour",
     "travel",
+    "write_to_oneself",
 ]
 
 PATIENT = Retry(attempts=8, delay=timedelta(seconds=1))
@@ -280,6 +284,49 @@ def tour(stops: list[str], way: Way) -> str:
 
     home = switch(way, {Way.TRAIN: by_train, Way.ROAD: lambda: drive.after(rested)("home")})
     return repeat(stamp, home, times_max=2)
+
+
+# Messages, of which one comes before it is waited for --------------------------------------------
+
+
+@dataclass(frozen=True)
+class Card:
+    """A card that somebody writes to himself."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What he answers."""
+
+    text: str
+
+
+def card_of(text: str) -> Card:
+    return Card(text)
+
+
+def reply_of(card: Card) -> Reply:
+    return Reply(f"answer to {card.text}")
+
+
+stamp_card = step(does("card"), name="card", undo=undoes("card"), undo_retry=PATIENT, retry=PATIENT)
+post_card = step(does("mailing"), name="mailing", undo=undoes("mailing"), retry=PATIENT)
+file_reply = step(does("filing"), name="filing", undo=undoes("filing"), retry=PATIENT)
+
+
+@workflow
+def write_to_oneself(name: str) -> str:
+    """Send a card before it is waited for, wait for an answer before it is sent, and file it."""
+    reply = wait.named("answer")(Reply, key=name, forever=True)
+    card = pure(card_of)(stamp_card(name))
+    note("what", card)
+    sent = send(card, key=name)
+    posted = post_card.after(sent)(name)
+    came = wait.after(posted)(Card, key=name, within=timedelta(hours=1))
+    send.named("send_answer")(pure(reply_of)(came), key=name)
+    return file_reply(reply.text)
 
 
 # What is recorded in the middle of a step -------------------------------------------------------

@@ -183,7 +183,8 @@ class Send:
             text = f'{caller()}: send(…, on={on!r}) has no sense; give on="now" or on="success"'
             raise DefinitionError(text)
         given = {"message": message, "key": key, "keep": keep, "on": on}
-        trace.add(_send_recipe(kind), self.wiring, (), given)
+        sent = trace.add(_send_recipe(kind), self.wiring, (), given)
+        return cast("None", cast("object", sent))
 
     def named(self, name: str) -> Send:
         """Return a copy with a name of its own, for a workflow that sends more than once."""
