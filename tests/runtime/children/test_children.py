@@ -53,6 +53,8 @@ async def test_a_workflow_is_a_step_and_a_run_of_its_own(stored: World) -> None:
     report = await child.describe()
     assert (report.id, report.parent) == (rows["pack_order"].run, started.id)
     assert report.key is not None
+    assert str(report).splitlines()[0].endswith(f": completed, called by {started.id}")
+    assert f"run {child.id}" in str(await started.describe())
 
 
 async def test_children_are_served_with_the_workflow_that_calls_them(stored: World) -> None:
