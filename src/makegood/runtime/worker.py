@@ -270,8 +270,10 @@ class Worker:
 
         Who calls it may know another version of its workflow, and so cannot store what is served.
         """
-        new = {history.row.fingerprint for history in histories if history.row.seq == 0}
-        for fingerprint in new - self._shell.kept:
+        new = dict.fromkeys(each.row.fingerprint for each in histories if each.row.seq == 0)
+        for fingerprint in new:
+            if fingerprint in self._shell.kept:
+                continue
             plan = stored(self._served[fingerprint].plan)
             await self._until_answered(partial(self._shell.journal.keep_plan, plan))
             self._shell.kept.add(fingerprint)
