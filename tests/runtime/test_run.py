@@ -423,7 +423,7 @@ async def test_a_completed_run_is_undone_once_in_reverse_order(stored: World) ->
     assert (outcome.status, outcome.cause, outcome.rollback) == ("cancelled", "reversed", "undone")
     assert outcome.undone == ["send_ticket", "charge_card", "hold_seat"]
     assert stored.outside.calls == ["hold", "charge", "send", "recall", "refund", "free"]
-    with pytest.raises(NotUndoable, match="cannot be undone: not completed"):
+    with pytest.raises(NotUndoable, match="only a completed run can be undone"):
         await stored.finish(engine, run.undo())
     with pytest.raises(RunCancelled, match="reversed"):
         await stored.finish(engine, run.result())
@@ -463,7 +463,7 @@ async def test_only_a_completed_run_is_undone(world: World) -> None:
     engine = await world.engine(book)
     run = await engine.start(book("Oslo"))
     await _reaches(run, "waiting")
-    with pytest.raises(NotUndoable, match="not completed"):
+    with pytest.raises(NotUndoable, match="only a completed run can be undone"):
         await world.finish(engine, run.undo())
 
 

@@ -15,6 +15,7 @@ from makegood.runtime.asking.reading import (
     required_plan,
     state_of,
 )
+from makegood.runtime.asking.refusals import refusal_of
 from makegood.runtime.observing.following import follow
 from makegood.runtime.observing.progress import Progress, progress_of
 from makegood.runtime.outcome import Outcome, build_outcome, raise_for
@@ -166,14 +167,14 @@ class Run(Generic[R]):
         """
         answer = await self._ask(UndoPost(actor, reason))
         if answer is not ControlAnswer.ACCEPTED:
-            message = f"run {self.id} cannot be undone: {answer.value}"
+            message = f"run {self.id} cannot be undone: {refusal_of(answer)}"
             raise NotUndoable(message)
         return await self.outcome()
 
     async def _ask_or_refuse(self, control: PausePost | ResumePost, what: str) -> None:
         answer = await self._ask(control)
         if answer is not ControlAnswer.ACCEPTED:
-            message = f"run {self.id} cannot be {what}: {answer.value}"
+            message = f"run {self.id} cannot be {what}: {refusal_of(answer)}"
             raise ControlRefused(message, answer=answer.value)
 
     async def _ask(self, control: Control) -> ControlAnswer:

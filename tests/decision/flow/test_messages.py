@@ -127,7 +127,8 @@ def test_a_wait_that_is_refused_fails_with_a_conflict() -> None:
     assert failure is not None
     assert (failure.type, failure.message) == (
         "makegood.errors.KeyConflict",
-        "another wait is for Shipped with the key 'k', and one alone may be",
+        "another wait is for Shipped with the key 'k', and one alone may be; give each run a key "
+        "of its own",
     )
     assert said(run) == [Await("Shipped", "k", "wait")]
 

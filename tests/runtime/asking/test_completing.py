@@ -143,7 +143,7 @@ async def test_the_same_answer_may_come_twice_and_another_one_is_refused(world: 
     assert refused.value.state == "done"
     assert str(refused.value) == (
         f"`ask_desk` of run {run.id} was completed with this token before, and otherwise; "
-        "what was said first stands"
+        "what was said first stands, so undo or cancel the run if it was wrong"
     )
 
 

@@ -327,8 +327,12 @@ async def test_a_halt_says_who_wanted_it_and_who_lifted_it(stored: World) -> Non
 async def test_what_is_not_halted_cannot_be_lifted(world: World) -> None:
     operator = Operator(await world.engine(work=False))
 
-    with pytest.raises(NotPaused, match="the workflow 'book' is not paused"):
+    with pytest.raises(NotPaused) as raised:
         await operator.lift(WORKFLOW, "book", **BOB)
+
+    assert str(raised.value) == (
+        "the workflow 'book' is not paused, so there is nothing to resume; name one that is"
+    )
 
 
 @pytest.mark.parametrize(

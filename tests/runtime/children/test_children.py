@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from makegood import Config, Declined, KeyConflict, NotUndoable, Operator, RemoteError, RunFailed
+from makegood import (
+    Config,
+    Declined,
+    KeyConflict,
+    NotUndoable,
+    Operator,
+    RemoteError,
+    RunFailed,
+    TooDeep,
+)
 from makegood.values.ids import child_key
 from makegood.values.limits import DEPTH_MAX
 from tests.runtime.children.shop import (
@@ -136,7 +145,7 @@ async def test_a_child_is_not_undone_by_itself(world: World) -> None:
     await world.finish(engine, started.result())
     child = await child_of(started, "pack", world, engine)
 
-    with pytest.raises(NotUndoable, match="it is undone with its parent"):
+    with pytest.raises(NotUndoable, match="undone as a part of that; undo that one"):
         await world.finish(engine, child.undo())
 
 
@@ -269,8 +278,11 @@ async def test_recursion_ends_at_its_limit_with_an_error_that_says_so(world: Wor
     with pytest.raises(RunFailed) as raised:
         await world.finish(engine, started.result())
 
-    assert f"as a run within {DEPTH_MAX} others; at most {DEPTH_MAX} are allowed" in str(
-        raised.value
+    too_deep = raised.value.find(TooDeep)
+    assert too_deep is raised.value.errors[0]
+    assert str(too_deep).endswith(
+        f"calls `countdown` as a run within {DEPTH_MAX} others; at most {DEPTH_MAX} are allowed: "
+        "go on in a repeat(…), or return before that"
     )
 
 

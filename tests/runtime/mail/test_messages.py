@@ -12,6 +12,7 @@ from makegood import (
     Declined,
     Engine,
     InvalidInput,
+    KeyConflict,
     Operator,
     RunFailed,
     UnknownMessage,
@@ -161,7 +162,11 @@ async def test_a_second_run_that_waits_for_the_same_fails_and_leaves_the_first_a
     with pytest.raises(RunFailed) as raised:
         await stored.finish(engine, second.result())
 
-    assert "another wait is for" in str(raised.value)
+    assert str(raised.value.errors[0]) == (
+        f"another wait is for {WAITS} with the key 'order-1', and one alone may be; give each run "
+        "a key of its own"
+    )
+    assert isinstance(raised.value.__cause__, KeyConflict)
     assert (await second.outcome()).undone == ["hold_stock"]
     await engine.send(PARCEL, key="order-1")
     assert await stored.finish(engine, first.result()) == "parcel 9"
@@ -219,6 +224,25 @@ async def test_a_run_that_is_cancelled_while_it_waits_goes_back_and_waits_no_mor
     assert (outcome.status, outcome.undone) == ("cancelled", ["hold_stock"])
     sent = await engine.send(PARCEL, key="order-1")
     assert sent.run is None
+
+
+async def test_a_message_for_a_run_that_has_ended_is_kept_for_the_next_and_changes_nothing(
+    stored: World,
+) -> None:
+    """Whoever sends cannot know who waits: what nobody has taken is listed for people."""
+    engine = await opened(stored, follow_for_ever)
+    ended = await engine.start(follow_for_ever("order-1"))
+    await engine.send(PARCEL, key="order-1")
+    await stored.finish(engine, ended.result())
+    before = (await Operator(engine).history(ended.id)).row
+
+    sent = await engine.send(Shipped("order-1", "late"), key="order-1")
+
+    assert sent.run is None
+    assert [kept.id for kept in (await Operator(engine).messages()).kept] == [sent.id]
+    assert (await Operator(engine).history(ended.id)).row == before
+    following = await engine.start(follow_for_ever("order-1"))
+    assert await stored.finish(engine, following.result()) == "late"
 
 
 async def test_what_is_held_back_until_success_goes_out_when_the_run_has_completed(

@@ -36,7 +36,10 @@ def _wait_refused(state: RunState, fact: facts.WaitRefused) -> None:
         return
     assert node.message is not None, "it waits for something"
     message, key = node.message
-    text = f"another wait is for {message} with the key {key!r}, and one alone may be"
+    text = (
+        f"another wait is for {message} with the key {key!r}, and one alone may be; give each run "
+        "a key of its own"
+    )
     _fail(state, index, "makegood.errors.KeyConflict", text)
 
 

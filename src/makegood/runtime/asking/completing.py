@@ -125,7 +125,10 @@ async def _find(shell: Shell, token: str) -> _Found:
                     number=number,
                     planned=state.number_of(index),
                 )
-    message = f"no step of run {run} has the token {token!r}; it may be one of another attempt"
+    message = (
+        f"no step of run {run} has the token {token!r}; take the one that `describe()` of the run "
+        "shows of the step"
+    )
     raise UnknownToken(message)
 
 
@@ -142,11 +145,14 @@ async def _say(
         case ControlAnswer.SAID_OTHERWISE:
             message = (
                 f"`{found.path}` of run {found.run} was completed with this token before, and "
-                "otherwise; what was said first stands"
+                "otherwise; what was said first stands, so undo or cancel the run if it was wrong"
             )
             raise NotAwaited(message, state=await _state_of(shell, found))
         case ControlAnswer.NOT_A_RESULT:
-            message = f"the result given is none of `{found.path}`: it is not of its type"
+            message = (
+                f"the result given is none of `{found.path}`: it is not of its type; give one of "
+                "the type that the step returns"
+            )
             raise InvalidInput(message)
         case _:
             state = await _state_of(shell, found)

@@ -54,7 +54,10 @@ async def lift(shell: Shell, kind: HaltKind, name: str, *, actor: str, reason: s
     lifting = Lifting(actor=actor, reason=reason, at=shell.clock.now())
     lifted = await shell.answer(shell.journal.unhalt(kind, name, lifting))
     if lifted is None:
-        message = f"the {kind.value} {name!r} is not paused, so there is nothing to resume"
+        message = (
+            f"the {kind.value} {name!r} is not paused, so there is nothing to resume; name one "
+            "that is"
+        )
         raise NotPaused(message)
     await _tell(shell)
     return lifted
