@@ -196,7 +196,7 @@ PUBLIC: dict[str, frozenset[str]] = {
             "AfterEffect",
             "Exploration",
             "Explored",
-            "Finding",
+            "Discovery",
             "Returns",
             "Script",
             "Scripted",

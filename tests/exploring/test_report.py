@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from makegood.commerce.place_order import place_order
-from makegood.exploring.exploration import Exploration, Finding, explore
+from makegood.exploring.exploration import Discovery, Exploration, explore
 from makegood.exploring.report import as_text
 from makegood.picture.typeset import cells
 from tests.exploring import shop
@@ -51,7 +51,7 @@ def test_a_report_of_what_leaves_nothing_says_so() -> None:
 
 
 def test_a_broken_promise_is_told_first_with_its_story() -> None:
-    broken = Finding(
+    broken = Discovery(
         node="", what="paid, and nothing is held", worlds=1_200, cause=(), story=("pay is done.",)
     )
     found = replace(explore(shop.harmless), broken=(broken,), pairs=True)
@@ -80,7 +80,7 @@ def test_no_line_is_wider_than_the_terminal(found: Exploration, width: int, *, c
 
 
 def test_a_name_that_a_terminal_would_obey_is_shown() -> None:
-    finding = Finding(node="pa\x1b[2Jy", what="is left", worlds=1, cause=(), story=())
+    finding = Discovery(node="pa\x1b[2Jy", what="is left", worlds=1, cause=(), story=())
     written = as_text(replace(explore(shop.harmless), left=(finding,)))
     assert "\x1b" not in written
     assert "pa\\x1b[2Jy is left" in written

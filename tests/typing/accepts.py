@@ -371,7 +371,7 @@ def is_paid_for(world: testing.Explored) -> list[str]:
 def explore_imagined() -> None:
     found = testing.explore(look, inputs={"order_id": "1"}, invariants=[is_paid_for], pairs=True)
     assert_type(found, testing.Exploration)
-    assert_type(found.left, tuple[testing.Finding, ...])
+    assert_type(found.left, tuple[testing.Discovery, ...])
     testing.explore(treat, examples={OrderId: "2", Order | None: None})
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from makegood.definition.workflow import Workflow
     from makegood.exploring.survey import Invariant, Seen
 
-__all__ = ["WORLDS_MAX", "Exploration", "Finding", "explore", "gathered"]
+__all__ = ["WORLDS_MAX", "Discovery", "Exploration", "explore", "gathered"]
 
 
 _ROUND = re.compile(r"\[[0-9]+\]")
@@ -32,7 +32,7 @@ WORLDS_MAX = 200_000
 """How many worlds are played, unless more are asked for: some minutes' worth."""
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class Discovery(msgspec.Struct, frozen=True, kw_only=True):
     """Something that was found, in how many worlds, and the shortest story of how it comes."""
 
     node: str
@@ -64,11 +64,11 @@ class Exploration(msgspec.Struct, frozen=True, kw_only=True):
     """Whether there are more worlds than were to be played."""
     ends: dict[str, int]
     """How many of them ended in each status."""
-    left: tuple[Finding, ...]
+    left: tuple[Discovery, ...]
     """What would be left behind for a person."""
-    kept: tuple[Finding, ...]
+    kept: tuple[Discovery, ...]
     """What would stay although the run goes back, as is declared."""
-    broken: tuple[Finding, ...]
+    broken: tuple[Discovery, ...]
     """Promises that would be broken: the engine's, and the invariants that were given."""
 
     @property
@@ -161,9 +161,9 @@ class _Shortest:
         if shortest is None or _length(seen) < _length(shortest):
             self._shortest[what] = seen
 
-    def findings(self, told: Callable[[Seen], tuple[str, ...]]) -> tuple[Finding, ...]:
+    def findings(self, told: Callable[[Seen], tuple[str, ...]]) -> tuple[Discovery, ...]:
         return tuple(
-            Finding(
+            Discovery(
                 node=node,
                 what=what,
                 worlds=worlds,

@@ -10,7 +10,7 @@ from makegood.picture.typeset import cells, padded, visible, wrapped
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from makegood.exploring.exploration import Exploration, Finding
+    from makegood.exploring.exploration import Discovery, Exploration
 
 __all__ = ["as_text"]
 
@@ -68,7 +68,7 @@ class _Page:
             )
             yield ""
 
-    def table(self, title: str, findings: Sequence[Finding], otherwise: str) -> Iterator[str]:
+    def table(self, title: str, findings: Sequence[Discovery], otherwise: str) -> Iterator[str]:
         if not findings:
             yield from self.paragraph(otherwise, Style.GOOD)
             return
@@ -84,7 +84,7 @@ class _Page:
             for line in more:
                 yield f"{'':{_INDENT}}{line}"
 
-    def story(self, title: str, finding: Finding, style: Style = Style.STRONG) -> Iterator[str]:
+    def story(self, title: str, finding: Discovery, style: Style = Style.STRONG) -> Iterator[str]:
         yield from self.paragraph(visible(title), style)
         cause = "; then ".join(finding.cause)
         yield from self.indented(f"If {cause}:" if cause else "Without any fault:", Style.DOUBT)

@@ -8,7 +8,7 @@ fail={"capture_payment": Declined("card expired")},
 assert outcome.undone == ["authorize_payment", "reserve_inventory"]
 """
 
-from makegood.exploring.exploration import Exploration, Finding, explore
+from makegood.exploring.exploration import Discovery, Exploration, explore
 from makegood.exploring.survey import Explored
 from makegood.testing.clock import TurnableClock
 from makegood.testing.exploring import explore_for_real
@@ -18,9 +18,9 @@ from makegood.testing.script import AfterEffect, Returns, Script, Scripted
 
 __all__ = [
     "AfterEffect",
+    "Discovery",
     "Exploration",
     "Explored",
-    "Finding",
     "Returns",
     "Script",
     "Scripted",
