@@ -97,7 +97,8 @@ def _group(name: str, rows: Sequence[RunRow], look: Look) -> Iterator[str]:
 
 def stranded_as_json(stranded: StrandedRun) -> dict[str, object]:
     """Return a stranded run as JSON shows it."""
-    return asdict(listed(stranded.row)) | {
+    return {
+        **asdict(listed(stranded.row)),
         "difference": stranded.difference,
         "fact": stranded.fact,
         "node": stranded.node,

@@ -71,9 +71,9 @@ def _within(found: object) -> tuple[AnyWorkflow, ...]:
     if not isinstance(held, Iterable):
         return ()
     items = cast("Iterable[object]", held)
+    workflows = (cast("AnyWorkflow", item) for item in items if isinstance(item, Workflow))
     # A module may know one workflow by two names.
-    found_once = dict.fromkeys(item for item in items if isinstance(item, Workflow))
-    return tuple(cast("AnyWorkflow", item) for item in found_once)
+    return tuple(dict.fromkeys(workflows))
 
 
 def _imported(name: str, asked: str) -> ModuleType:

@@ -114,7 +114,7 @@ class Workflow(Generic[P, R]):
         Runs stay with the version under which they began: none moves on to another one, however
         alike they are. Raises `DefinitionError` for a label that is none.
         """
-        given: object = label  # It is met at run time, whatever the annotation says.
+        given = cast("object", label)  # It is met at run time, whatever the annotation says.
         if not (isinstance(given, str) and _LABEL.fullmatch(given)):
             message = (
                 f"{caller()}: the version {label!r:.80} of `{self.name}` is no label; use letters, "

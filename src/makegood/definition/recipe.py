@@ -165,7 +165,7 @@ def query_recipe(
         f"{signature.place}: the query `{signature.name}` takes {type_name(item.wants)}, but a "
         "query only asks; declare it as step(…)"
         for item in signature.injections
-        if item.wants in (Transaction, Writes) or item.is_record
+        if item.wants is Transaction or item.wants is Writes or item.is_record
     ]
     _refuse(problems)
     return Recipe(

@@ -343,7 +343,7 @@ def step(
         allow=allow,
     )
     if isinstance(function, Workflow):
-        return Step(child_recipe(function, policy))
+        return Step(child_recipe(cast("Workflow[..., Any]", function), policy))
     return Step(step_recipe(function, policy))
 
 

@@ -57,7 +57,7 @@ def _judged(
     used: set[tuple[Recipe | None, str]],
 ) -> Finding:
     """Return a finding with the reason for which it is allowed, and note that this was used."""
-    own = {} if found.recipe is None else found.recipe.allow
+    own: Mapping[str, str] = {} if found.recipe is None else found.recipe.allow
     reason = own.get(code) or allow.get(code)
     if reason is not None:
         used.add((found.recipe if code in own else None, code))

@@ -48,8 +48,9 @@ def is_record(kind: object) -> TypeGuard[type]:
     """Say whether a class has named fields that its values are made of, and nothing checks them."""
     if not isinstance(kind, type):
         return False
-    is_named = issubclass(kind, tuple) and hasattr(kind, "_fields")
-    return dataclasses.is_dataclass(kind) or issubclass(kind, msgspec.Struct) or is_named
+    named = cast("type[object]", kind)
+    is_named = issubclass(named, tuple) and hasattr(kind, "_fields")
+    return dataclasses.is_dataclass(kind) or issubclass(named, msgspec.Struct) or is_named
 
 
 def parts_of(value: object) -> dict[str, object]:

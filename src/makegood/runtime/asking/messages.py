@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from makegood.decision.mail import Message
 from makegood.definition.plan import Kind, numbered_nodes
@@ -32,8 +32,6 @@ __all__ = [
     "messages_in",
     "send_message",
 ]
-
-M = TypeVar("M")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,20 +85,20 @@ class Messages:
 async def send_message(
     shell: Shell,
     served: Iterable[Plan],
-    message: M,
+    message: object,
     *,
     key: str,
     keep: timedelta,
     id: str | None,
 ) -> SentMessage:
     """Send a message from outside, durably; refuse what no workflow that is served waits for."""
-    kind: type[M] = type(message)
+    kind = type(message)
     why = misfit_message(kind)
     if why is not None:
         raise InvalidInput(why)
     name = message_name(kind)
     _require_awaited(name, served)
-    codec: Codec[M] = codec_of(kind)
+    codec: Codec[object] = codec_of(kind)
     now = shell.clock.now()
     parse_message_key(key)
     until = after(now, require_kept(keep, KEEP_MAX))
