@@ -14,7 +14,9 @@ from makegood import (
     Declined,
     IdempotencyKey,
     OutcomeUnknown,
+    Retry,
     RunParked,
+    Unavailable,
     injected,
     step,
     workflow,
@@ -300,6 +302,33 @@ async def test_closing_waits_for_room_in_vain_and_closes_all_the_same(world: Wor
     second = await world.engine(book)
     assert await world.finish(second, second.run(run.id).result()) == "send done"
     assert world.outside.happened == ["hold", "charge", "send"]
+
+
+async def test_attempts_made_before_a_death_count_after_it(stored: World) -> None:
+    """T5: what is left of the attempts is on record, and so is when the next one is due."""
+
+    async def ask(trip: str, *, outside: Outside = injected, key: IdempotencyKey = injected) -> str:
+        return await outside.do("ask", key)
+
+    patient = Retry(attempts=3, delay=timedelta(minutes=1), jitter=False)
+
+    @workflow
+    def asking(trip: str) -> str:
+        return step(ask, irreversible="test", retry=patient)(trip)
+
+    stored.outside.planned["ask"] = [Unavailable("down")] * 10
+    first = await stored.engine(asking)
+    run = await first.start(asking("Oslo"))
+    while (await run.describe()).status != "waiting":
+        await turn_of_the_loop()
+    due = (await run.describe()).nodes[0].due
+    await stored.kill(first)
+    second = await stored.engine(asking)
+
+    again = second.run(run.id)
+    assert (await again.describe()).nodes[0].due == due
+    assert (await stored.finish(second, again.outcome())).status == "failed"
+    assert stored.outside.calls == ["ask"] * 3
 
 
 async def test_an_effect_that_was_never_reached_happens_once(world: World) -> None:

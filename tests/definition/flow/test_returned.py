@@ -145,6 +145,46 @@ def test_a_field_of_another_type_is_refused(declare: Declare) -> None:
     )
 
 
+# Parts of what is given --------------------------------------------------------------------------
+
+
+def add(left: int, right: int) -> int:
+    return left + right
+
+
+added = pure(add)
+
+
+@workflow
+def sums(first: Receipt, others: list[Receipt], is_big: bool) -> list[int]:  # noqa: FBT001 - input
+    paid = taken(first.payment.cents)
+
+    def one(other: Receipt) -> int:
+        return switch(
+            is_big,
+            {
+                True: lambda: added(other.payment.cents, paid.cents),
+                False: lambda: added.named("less")(
+                    halved(other.payment.cents), halved.named("h")(8)
+                ),
+            },
+        )
+
+    return each(others, one)
+
+
+@pytest.mark.parametrize(("is_big", "value"), [(True, [21, 23]), (False, [4, 5])])
+async def test_parts_of_inputs_results_and_items_are_what_stands_there(
+    *, is_big: bool, value: list[int]
+) -> None:
+    """Every branch and round sees what stands outside of it, which is done once."""
+    first, *others = (Receipt("o", Payment("p", cents)) for cents in (20, 1, 3))
+
+    outcome = await testing.run(sums(first, others, is_big))
+
+    assert (outcome.value, outcome.done.count("take")) == (value, 1)
+
+
 # Parts that are not there -----------------------------------------------------------------------
 
 

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
-from makegood import Declined, FailureKind, OutcomeUnknown, StepTimeout, Unavailable
+from makegood import (
+    Declined,
+    FailureKind,
+    OutcomeUnknown,
+    RunFailed,
+    StepTimeout,
+    Unavailable,
+    step,
+    workflow,
+)
 from makegood.definition.plan import Kind
 from makegood.runtime.calling.failing import as_failure, as_remote, classify, is_record_of
 from makegood.values.limits import ERROR_TEXT_CHARACTERS_MAX
+
+if TYPE_CHECKING:
+    from tests.runtime.world import World
 
 TRANSIENT, DECLINED = FailureKind.TRANSIENT, FailureKind.DECLINED
 PERMANENT, IN_DOUBT = FailureKind.PERMANENT, FailureKind.IN_DOUBT
@@ -84,6 +97,25 @@ class Unspeakable(Exception):
 def test_any_exception_can_be_put_on_record(error: Exception, message: str) -> None:
     """F68: an error's own error never stops its record."""
     assert as_failure(error, PERMANENT).message == message
+
+
+async def test_an_error_whose_message_cannot_be_made_is_shown_all_the_same(world: World) -> None:
+    async def fail(n: int) -> int:
+        raise Unspeakable
+
+    @workflow
+    def failing(n: int) -> int:
+        return step(fail, irreversible="test")(n)
+
+    engine = await world.engine(failing)
+    started = await engine.start(failing(1))
+    with pytest.raises(RunFailed) as raised:
+        await world.finish(engine, started.result())
+
+    shown = "Unspeakable: (its message cannot be shown)"
+    assert shown in str(raised.value)
+    assert shown in str(await started.describe())
+    assert isinstance(raised.value.__cause__, Unspeakable)
 
 
 def test_an_exception_is_told_from_another_of_its_step() -> None:

@@ -235,6 +235,9 @@ async def test_an_observer_that_raises_changes_nothing_and_is_counted(
     assert engine._shell.telemetry.observer_errors == len(seen)
     assert "no disk for the log" in caplog.text
 
+    undone = (await world.finish(engine, started.undo())).undone
+    assert undone == ["send_ticket", "charge_card", "hold_seat"]
+
 
 async def test_a_lost_reply_is_scripted_like_any_error() -> None:
     calls: list[str] = []

@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from makegood import Declined, InvalidInput, OutcomeUnknown, RunFailed, Unavailable
+from makegood import (
+    Declined,
+    InvalidInput,
+    OutcomeUnknown,
+    RunFailed,
+    Unavailable,
+    sleep,
+    workflow,
+)
 from makegood.testing import run
 from makegood.values.instants import as_datetime
 from tests.runtime.flow.shop import (
     Method,
+    charge,
     insist,
+    label,
     nag,
     pay,
     send,
@@ -122,6 +132,31 @@ async def test_a_sleep_is_dropped_when_the_run_goes_back(world: World) -> None:
     assert outcome.undone == ["switch/card/charge_card"]
     states = {node.path: node.state for node in (await started.describe()).nodes}
     assert states["switch/card/sleep"] == "stopped"
+
+
+async def test_a_failure_beside_a_sleep_ends_the_run_at_once_with_its_own_error(
+    world: World,
+) -> None:
+    """R8: failure beats waiting."""
+
+    @workflow
+    def rest_and_pay(order: str) -> str:
+        stamped = label.named("stamp")(order, order)
+        sleep.after(stamped)(timedelta(days=1))
+        return charge.after(stamped)(order)
+
+    broke = Declined("no money")
+    world.outside.planned["charge o-1"] = [broke]
+    engine = await world.engine(rest_and_pay)
+    began = world.clock.now()
+    started = await engine.start(rest_and_pay("o-1"))
+
+    outcome = await world.finish(engine, started.outcome())
+
+    assert (outcome.status, outcome.errors, outcome.undone) == ("failed", (broke,), ["stamp"])
+    states = {node.path: node.state for node in (await started.describe()).nodes}
+    assert states["sleep"] == "stopped"
+    assert as_datetime(world.clock.now()) - as_datetime(began) < timedelta(hours=1)
 
 
 async def test_each_item_has_a_round_of_its_own_and_the_results_keep_their_order(
@@ -274,6 +309,7 @@ async def test_everything_stands_in_everything(world: World) -> None:
     paths = [node.path for node in (await started.describe()).nodes if node.state == "done"]
     assert "parcels[0]/lines[0]/switch/true/pack_line" in paths
     assert "parcels[0]/lines[1]/switch/false/wrap" in paths
+    assert len(world.outside.calls) == len({*world.outside.calls})
 
 
 async def test_what_stands_in_everything_is_undone_as_one_run(world: World) -> None:
