@@ -57,6 +57,8 @@ def is_turning_back(plan: Plan, state: RunState) -> bool:
     if state.rolling_back is not None:
         return True
     # What failed and is to be done again turns nothing back.
+    if not state.unwilling and not state.deadline_passed:
+        return False
     has_failed = any(index not in state.retracing for index in state.unwilling)
     if not has_failed and not state.deadline_passed:
         return False

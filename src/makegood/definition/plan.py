@@ -324,9 +324,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The node after which the run only goes forward, or None."""
         return next((index for index, node in enumerate(self.nodes) if node.pivot), None)
 
+    @cached_property
+    def speaks(self) -> bool:
+        """Whether a run of it may have something to say to other runs: most have not."""
+        return any(node.calls or node.kind in _SPEAKING for _, node in numbered_nodes(self))
+
     def __repr__(self) -> str:
         return f"<Plan {self.workflow} {self.fingerprint}: {len(self.nodes)} nodes>"
 
+
+_SPEAKING = frozenset({Kind.CHILD, Kind.WAIT, Kind.SEND})
 
 _ROUND = re.compile(r"\[\d+\]/")
 """What stands in a path between a block and a node of one of its rounds."""

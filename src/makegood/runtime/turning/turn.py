@@ -314,7 +314,7 @@ class Turn:
             progress=local is not None or is_progress(recorded),
             writes=writes,
             local=local,
-            outgoing=outgoing_of(self.state, self.run, recorded, now),
+            outgoing=outgoing_of(self.served.plan, self.state, self.run, recorded, now),
         )
 
     def _send(self, sent: Sent) -> None:
