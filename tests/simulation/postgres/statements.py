@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from makegood.journal.mail import read_outgoing, write_outgoing
+from makegood.journal.memory_store import shows
 from makegood.journal.postgres.delivering import delivery_lock_of
 from makegood.journal.postgres.opening import lock_of
 from makegood.journal.postgres.steps.guard import Permission, permitted
 from makegood.journal.postgres.working.horizon import _HOLDERS
-from makegood.journal.protocol import StoredPlan, Undelivered
+from makegood.journal.protocol import Filter, StoredPlan, Undelivered
 from makegood.journal.rows import RUN_COLUMNS
 from tests.simulation.postgres import functions
 from tests.simulation.postgres.faults import refusal
@@ -110,6 +111,26 @@ def _holder_of_key(_server: Server, transaction: Transaction, workflow: str, key
 def _by_key(transaction: Transaction, workflow: str, key: str) -> Row | None:
     run = transaction.holder_of_key(workflow, key)
     return None if run is None else transaction.see(run)
+
+
+def _of_other_plans(*, unfinished: bool, posted: bool) -> Statement:
+    """Return the listing of the runs of a workflow whose plan is none of those named."""
+
+    def listed(
+        _server: Server, transaction: Transaction, workflow: str, plans: Sequence[str]
+    ) -> Rows:
+        yield from ()
+        wanted = Filter(
+            workflow=workflow, not_of=frozenset(plans), unfinished=unfinished, posted=posted
+        )
+        seen = (transaction.see(run) for run in sorted(transaction.store.records, reverse=True))
+        return [
+            msgspec.structs.astuple(row.row())
+            for row in seen
+            if row is not None and shows(wanted, row)
+        ][: wanted.limit + 1]
+
+    return Statement("read", listed)
 
 
 # Ringing ----------------------------------------------------------------------------------------
@@ -252,7 +273,14 @@ _OPENING = {
     'SELECT value FROM "makegood".meta WHERE name = $1': _answering((_SCHEMA_NUMBER,)),
     'SELECT owner, number FROM "makegood".migration': _answering(),
 }
+_OF_OTHER_PLANS = f'SELECT {RUN_COLUMNS} FROM "makegood".run WHERE TRUE AND workflow = $1 AND '
 _LOOKING = {
+    f"{_OF_OTHER_PLANS}ended_at IS NULL AND fingerprint <> ALL ($2) "
+    "ORDER BY id DESC LIMIT 51": _of_other_plans(unfinished=True, posted=False),
+    f"{_OF_OTHER_PLANS}ended_at IS NOT NULL AND fingerprint <> ALL ($2) "
+    "AND inbox_taken < inbox_head ORDER BY id DESC LIMIT 51": _of_other_plans(
+        unfinished=False, posted=True
+    ),
     f"SELECT {RUN_COLUMNS}, "
     'ARRAY(SELECT body FROM "makegood".facts WHERE facts.run = run.id ORDER BY seq), '
     'ARRAY(SELECT n FROM "makegood".inbox WHERE inbox.run = run.id ORDER BY n), '
