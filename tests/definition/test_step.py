@@ -391,6 +391,20 @@ def test_a_declared_step_is_frozen_and_wiring_copies_it() -> None:
         declared.recipe = again.recipe  # type: ignore[misc]
 
 
+def test_without_a_word_a_step_is_tried_three_times_with_growing_delays_and_chance() -> None:
+    """T1: what may pass is; everything else has failed at its first attempt."""
+    node, body = step(charge, undo=refund).recipe.node, step(charge, undo=refund).recipe.body
+
+    assert node.retry == Backoff(
+        attempts=3,
+        delay=timedelta(seconds=1),
+        factor=2.0,
+        delay_max=timedelta(minutes=1),
+        jitter=True,
+    )
+    assert body.retry_on == ()
+
+
 def test_a_policy_reads_as_it_was_written() -> None:
     policy = Retry(Unavailable, attempts=2)
 
