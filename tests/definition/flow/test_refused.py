@@ -56,7 +56,8 @@ ends = step(pay, name="ends", irreversible="it is only a test", pivot=True)
         (
             "switch(method, {Method.CARD: lambda: pays(order), "
             "Method.INVOICE: lambda: write(order)})  # wrong",
-            "the branches of `switch` differ: `card` returns Hold and `invoice` Letter",
+            "the branches of `switch` differ: `card` returns Hold and `invoice` Letter; let them "
+            "return one type",
         ),
         ("switch(Method.CARD, {Method.CARD: lambda: pays(order)})  # wrong", "must be an input"),
         ("switch(method, {})  # wrong", "has no cases"),

@@ -291,8 +291,13 @@ async def test_a_token_that_nobody_was_given_is_unknown(world: World) -> None:
     desk = Desk()
     engine, run = await begun(world, desk)
 
-    with pytest.raises(UnknownToken, match=f"no step of run {run.id} has the token"):
-        await engine.complete(f"{desk.tokens[0][:33]}{'0' * 32}", 1)
+    wrong = f"{desk.tokens[0][:33]}{'0' * 32}"
+    with pytest.raises(UnknownToken) as refused:
+        await engine.complete(wrong, 1)
+    assert str(refused.value) == (
+        f"no step of run {run.id} has the token {wrong!r}; take the one that `describe()` of the "
+        "run shows of the step"
+    )
     with pytest.raises(UnknownRun):
         await engine.complete(f"{'0' * 32}.{'0' * 32}", 1)
 

@@ -268,7 +268,9 @@ async def test_more_items_than_are_allowed_fail_the_run_with_a_clear_error(
         await world.finish(engine, started.result())
 
     assert isinstance(raised.value.__cause__, InvalidInput)
-    assert "goes over 10,001 items; at most 10,000" in str(raised.value.__cause__)
+    assert str(raised.value.__cause__) == (
+        "`each` goes over 10,001 items; at most 10,000 are allowed: split them among several runs"
+    )
 
 
 async def test_a_repeat_goes_round_until_its_value_says_so(world: World) -> None:
