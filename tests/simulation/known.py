@@ -16,6 +16,14 @@ KNOWN = {
     1_309: (
         "One deadly run had every run parked that was claimed with it: a suspect is claimed alone."
     ),
+    1_730: (
+        "A worker stood still between claiming a run and reading it, while another one had it go "
+        "by another plan: it was read by the old one, and said to be unreadable."
+    ),
+    2_318: (
+        "A parked run went by another plan when somebody asked something of it, and the witness "
+        "held that to be more than an answer."
+    ),
     33_620: (
         "A run was parked as poison, rightly, and the witness had not counted the process that had "
         "begun it among those that were lost with it."

@@ -255,7 +255,13 @@ class Worker:
         journal = self._shell.journal
         runs = [leased.run for leased in claimed]
         histories = await self._until_answered(lambda: journal.read_all(runs))
-        by_run = {history.row.run: history for history in histories or ()}
+        # Another worker may have had a run go by another plan since: that claim is void.
+        plans = {leased.run: leased.fingerprint for leased in claimed}
+        by_run = {
+            history.row.run: history
+            for history in histories or ()
+            if history.row.fingerprint == plans[history.row.run]
+        }
         await self._keep_plans(by_run.values())
         unreadable = [
             _poison(self._shell, by_run[leased.run], leased)

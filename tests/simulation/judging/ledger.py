@@ -26,7 +26,14 @@ _PIVOT = "issue"
 _ATTEMPTS = 3
 _FINAL = frozenset({"completed", "failed", "cancelled"})
 _STILL = frozenset(
-    {"control_answered", "cancel_requested", "undo_requested", "claimed", "rollback_began"}
+    {
+        "control_answered",
+        "cancel_requested",
+        "undo_requested",
+        "claimed",
+        "moved_on",
+        "rollback_began",
+    }
 )
 """What may be recorded of a run that has ended or is parked."""
 

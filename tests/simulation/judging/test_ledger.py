@@ -121,6 +121,7 @@ def test_facts_that_may_be_break_no_rule(facts: tuple[Fact, ...]) -> None:
         ("what has ended stays ended", (COMPLETED, begun("ship"))),
         ("what has ended stays ended", (BACK, FAILED, BACK)),
         ("what has ended stays ended", (COMPLETED, COMPLETED)),
+        ("what has ended stays ended", (COMPLETED, of("moved_on", ""), begun("ship"))),
         ("every request is answered once", (answered("accepted"),)),
         ("every request is answered once", (CANCEL, answered("accepted"), answered("accepted"))),
         ("an answer is true", (CANCEL, answered("too late"))),
