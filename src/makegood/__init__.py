@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from makegood.definition.chain import Chain, Done, chain
     from makegood.definition.flow.branching import switch
     from makegood.definition.flow.failing import expect, fail
+    from makegood.definition.flow.holding import hold
     from makegood.definition.flow.hooking import Hook, hook
     from makegood.definition.flow.looping import Collect, Quorum, each, repeat
     from makegood.definition.flow.messaging import send, wait
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         Declined,
         DefinitionError,
         EngineClosed,
+        HoldTimedOut,
         InvalidInput,
         KeyConflict,
         MakegoodError,
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
         Settled,
     )
     from makegood.runtime.run import Run
+    from makegood.values.held import Held
     from makegood.values.injectable import (
         Attempt,
         CompletionToken,
@@ -157,6 +160,8 @@ __all__ = [
     "Halt",
     "HaltKind",
     "HaltPreview",
+    "Held",
+    "HoldTimedOut",
     "Hook",
     "IdempotencyKey",
     "Interceptor",
@@ -243,6 +248,7 @@ __all__ = [
     "each",
     "expect",
     "fail",
+    "hold",
     "hook",
     "injected",
     "later",
@@ -278,6 +284,7 @@ _ROOMS = {
         "expect",
         "fail",
     ),
+    "makegood.definition.flow.holding": ("hold",),
     "makegood.definition.flow.hooking": (
         "Hook",
         "hook",
@@ -312,6 +319,7 @@ _ROOMS = {
         "Declined",
         "DefinitionError",
         "EngineClosed",
+        "HoldTimedOut",
         "InvalidInput",
         "KeyConflict",
         "MakegoodError",
@@ -386,6 +394,7 @@ _ROOMS = {
         "Settled",
     ),
     "makegood.runtime.run": ("Run",),
+    "makegood.values.held": ("Held",),
     "makegood.values.injectable": (
         "Attempt",
         "CompletionToken",

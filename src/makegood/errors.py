@@ -16,6 +16,7 @@ __all__ = [
     "Declined",
     "DefinitionError",
     "EngineClosed",
+    "HoldTimedOut",
     "InvalidInput",
     "KeyConflict",
     "MakegoodError",
@@ -157,6 +158,10 @@ class StepTimeout(Unavailable):
 
 class WaitTimedOut(MakegoodError):
     """The message that a run has waited for did not come in time."""
+
+
+class HoldTimedOut(MakegoodError):
+    """Others have held a key until the time that a run would wait for it was over."""
 
 
 class Declined(MakegoodError):

@@ -12,7 +12,7 @@ import pytest
 
 from makegood.errors import MakegoodError
 from makegood.journal.halting import Halt, HaltKind, Lifting
-from makegood.journal.mail import Letter, NoLonger, Waiting
+from makegood.journal.mail import Claiming, Letter, LettingGo, NoLonger, Waiting
 from makegood.journal.memory import MemoryJournal, MemoryStore
 from makegood.journal.postgres.journal import PostgresJournal
 from makegood.journal.protocol import (
@@ -143,9 +143,16 @@ class Player:
         )
 
     def letters(self) -> Outgoing:
-        """Return something about a message, of one type and two keys."""
+        """Return something about a message, of one type and two keys, or a key that is held."""
         key, node = self.random.choice("ab"), self.random.choice("vw")
-        match self.random.randrange(4):
+        match self.random.randrange(7):
+            case 4 | 5:
+                root = self.random.choice(RUNS)
+                id = str(self.random.randrange(99))
+                return Claiming(key=key, id=id, root=root, body=b'"yours"')
+            case 6:
+                id_or_all = self.random.choice((None, str(self.random.randrange(99))))
+                return LettingGo(key=key, id=id_or_all)
             case 0:
                 return Waiting(message="Shipped", key=key, node=node, refused=b'"taken"')
             case 1:
@@ -268,6 +275,8 @@ class Player:
         assert_same(letters, "what is kept")
         waiters = [await journal.waiters(limit=999) for journal in self.journals]
         assert_same(waiters, "who waits")
+        claims = [await journal.claims(limit=999) for journal in self.journals]
+        assert_same(claims, "who holds a key")
         assert_same([await journal.halts() for journal in self.journals], "what is halted")
         stock = [await journal.query("SELECT * FROM stock") for journal in self.journals]
         assert_same(stock, "the application's table")

@@ -7,11 +7,13 @@ from datetime import timedelta
 
 from msgspec import Raw
 
+from makegood import Held, hold
 from makegood.decision import facts
 from makegood.definition.flow.messaging import send, wait
 from makegood.definition.step import step
 from makegood.definition.workflow import workflow
 from makegood.picture import mermaid, svg, text
+from makegood.values.held import HELD, claim_id
 from tests.picture.flowing import VALUE, at, reported, told_of
 from tests.picture.test_svg import read, said_in
 
@@ -93,6 +95,27 @@ def test_a_story_tells_what_was_waited_for_and_what_came() -> None:
         "22:13:27.000 ✉ wait was given Shipped order-1",
         "22:13:28.000 ✉ Shipped order-1 came too late and is given back",
     ]
+
+
+def test_a_story_tells_who_waits_for_a_key_and_holds_it() -> None:
+    @workflow
+    def pay(account: str) -> Held:
+        return hold(account, within=timedelta(days=1))
+
+    def grant(number: int, when: float) -> facts.MessageCame:
+        id = claim_id("hold", at(number))
+        return facts.MessageCame(id, HELD, "a/1", Raw(b'{"key":"a/1"}'), at(0), at(when))
+
+    history = [facts.WaitBegan("hold", HELD, "a/1", at(DAY), at(0)), grant(0, 5), grant(9, 6)]
+
+    told = text(told_of(pay.plan, history))
+
+    assert [line for line in lines(told) if "a/1" in line and line.startswith("22:13")] == [
+        "22:13:20.000 ◷ hold waits until 2023-11-15 22:13:20 to hold a/1",
+        "22:13:25.000 ✉ hold holds a/1",
+        "22:13:26.000 ✉ holds a/1, too late, and lets it go",
+    ]
+    assert "to hold a key" in mermaid(pay)
 
 
 def test_a_story_tells_of_a_wait_that_came_to_nothing() -> None:

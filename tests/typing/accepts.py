@@ -12,6 +12,7 @@ import asyncpg.pool  # type: ignore[import-untyped] # pyright: ignore[reportMiss
 import psycopg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+import makegood
 from makegood import (
     Abort,
     Attempt,
@@ -26,6 +27,7 @@ from makegood import (
     Executor,
     Failed,
     Failure,
+    Held,
     IdempotencyKey,
     Proceed,
     Pure,
@@ -417,3 +419,10 @@ def look_twice(order_id: OrderId) -> tuple[Order, Order, Order]:
     third = step(find_maybe)(order_id=order_id)
     assert_type(third, Order)
     return first, second, third
+
+
+@workflow
+def look_alone(order_id: OrderId) -> Order:
+    held = makegood.hold(order_id, within=timedelta(minutes=5))
+    assert_type(held, Held)
+    return step(look).after(held)(order_id)

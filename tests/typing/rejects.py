@@ -25,6 +25,7 @@ from makegood import (
     each,
     expect,
     fail,
+    hold,
     hook,
     injected,
     note,
@@ -198,6 +199,8 @@ def astray(order: Order, lines: list[str], flag: bool) -> None:  # noqa: FBT001 
     wait(Wish, key="1")  # refused: it has neither an end nor none
     wait(Wish, key="1", forever=True, optional=True)  # refused: it is never given up
     wait(Wish, key=1, forever=True)  # refused: a key is a text
+    hold("1")  # refused: it has no end
+    hold(1, within=timedelta(days=1))  # refused: a key is a text
     take(wait(Wish, key="1", forever=True))  # refused: a wish is no order
     mail(Wish("1", 1), key="1", on="failure")  # refused: there is no such moment
     fail("no")  # refused: a text is no error

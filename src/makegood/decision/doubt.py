@@ -42,6 +42,7 @@ from makegood.decision.forward import start
 from makegood.decision.retry import delayed, is_key_known, next_attempt
 from makegood.decision.state import Phase
 from makegood.definition.plan import Kind
+from makegood.values.held import HELD
 from makegood.values.instants import after, micros
 from makegood.values.verdict import Abort, Failure, FailureKind, RetryFresh, RetryNow, Undecided
 
@@ -96,8 +97,10 @@ def _waited(state: RunState, index: int, now: Instant) -> Fact:
     if awaited is None:
         return facts.NodeDone(path, _NULL, now)
     message, key = awaited
-    text = f"no {message} with the key {key!r} came in time"
-    failure = Failure(kind=FailureKind.PERMANENT, type="makegood.errors.WaitTimedOut", message=text)
+    kind, text = "WaitTimedOut", f"no {message} with the key {key!r} came in time"
+    if message == HELD:
+        kind, text = "HoldTimedOut", f"others held {key!r} until the time to wait for it was over"
+    failure = Failure(kind=FailureKind.PERMANENT, type=f"makegood.errors.{kind}", message=text)
     return facts.NodeFailed(path, failure, now)
 
 

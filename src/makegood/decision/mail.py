@@ -12,6 +12,8 @@ import msgspec
 
 from makegood.decision import facts
 from makegood.decision.facts import EndStatus
+from makegood.values.held import HELD, claim_id
+from makegood.values.ids import RunId
 from makegood.values.instants import Instant
 
 if TYPE_CHECKING:
@@ -19,9 +21,8 @@ if TYPE_CHECKING:
 
     from makegood.decision.facts import Fact
     from makegood.decision.state import RunState
-    from makegood.values.ids import RunId
 
-__all__ = ["Await", "AwaitNoMore", "Mail", "Message", "mail_of"]
+__all__ = ["Await", "AwaitNoMore", "Claim", "LetGo", "Mail", "Message", "mail_of"]
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -52,7 +53,25 @@ class AwaitNoMore(msgspec.Struct, frozen=True, gc=False):
     node: str
 
 
-Mail = Message | Await | AwaitNoMore
+class Claim(msgspec.Struct, frozen=True, gc=False):
+    """The run is to hold a key, before or beside no other tree of runs."""
+
+    id: str
+    key: str
+    root: RunId
+    """The run with which its tree began."""
+    at: Instant
+
+
+class LetGo(msgspec.Struct, frozen=True, gc=False):
+    """The run holds a key no longer, and does not wait for it."""
+
+    key: str
+    id: str | None = None
+    """The claim that is given up; None: every one of the run."""
+
+
+Mail = Message | Await | AwaitNoMore | Claim | LetGo
 """Everything that a run says by messages."""
 
 
@@ -79,22 +98,40 @@ def mail_of(state: RunState, run: RunId, recorded: Sequence[Fact]) -> tuple[Mail
 def _mail_of(state: RunState, run: RunId, recorded: Sequence[Fact]) -> Iterator[Mail]:
     for fact in recorded:
         match fact:
+            case facts.WaitBegan(message=message) if message == HELD:
+                id = claim_id(fact.node, fact.at)
+                yield Claim(id, fact.key, state.family.root or run, fact.at)
             case facts.WaitBegan():
                 yield Await(fact.message, fact.key, fact.node)
             case facts.NodeFailed(node=path) | facts.NodeStopped(node=path):
-                awaited = state.nodes[state.positions[path]].message
-                if awaited is not None:
-                    yield AwaitNoMore(*awaited, path)
-            case facts.MessageCame() if fact.id in state.mailbox.unwanted:
+                yield from _given_up(state, path)
+            case facts.MessageCame(message=message) if (
+                message != HELD and fact.id in state.mailbox.unwanted
+            ):
                 yield Message(
                     fact.id, fact.message, fact.key, fact.value, fact.until, is_returned=True
                 )
             case facts.MessageSent(on="now"):
                 yield _sent(run, fact)
-            case facts.RunEnded(status=EndStatus.COMPLETED):
-                yield from (_sent(run, held) for held in state.mailbox.held_back)
+            case facts.RunEnded():
+                if fact.status is EndStatus.COMPLETED:
+                    yield from (_sent(run, held) for held in state.mailbox.held_back)
+                yield from map(LetGo, state.mailbox.claimed)
             case _:
                 continue
+
+
+def _given_up(state: RunState, path: str) -> Iterator[Mail]:
+    """Give what is said when a node ends that may have waited."""
+    index = state.positions[path]
+    awaited = state.nodes[index].message
+    if awaited is None:
+        return
+    message, key = awaited
+    if message == HELD:
+        yield LetGo(key, state.mailbox.claims[index])
+    else:
+        yield AwaitNoMore(message, key, path)
 
 
 def _sent(run: RunId, fact: facts.MessageSent) -> Message:

@@ -96,6 +96,7 @@ def _start(state: RunState, run: RunId, fact: facts.ChildStarted) -> StartChild:
         subject=state.family.subject,
         parent=Parent(run, fact.node),
         depth=state.family.depth + 1,
+        root=state.family.root or run,
     )
     refused = facts.ChildRefused(node=fact.node, run=fact.run, at=fact.at)
     return StartChild(fact.run, started, fact.input_hash, refused)

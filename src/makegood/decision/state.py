@@ -242,12 +242,22 @@ class Results:
 class Family:
     """What a run knows of the run that called it, and of those that it has called."""
 
-    __slots__ = ("child_has_moved", "children", "depth", "parent", "parents_posts", "subject")
+    __slots__ = (
+        "child_has_moved",
+        "children",
+        "depth",
+        "parent",
+        "parents_posts",
+        "root",
+        "subject",
+    )
 
     def __init__(self) -> None:
         self.subject: str | None = None
         """Whom the run is about, and so all that it calls."""
         self.parent: Parent | None = None
+        self.root: RunId | None = None
+        """The run with which its tree began; None: itself."""
         self.depth: int = 0
         """In how many runs it stands."""
         self.children: list[int] = []
@@ -261,11 +271,15 @@ class Family:
 class Mailbox:
     """What a run waits for, what it was given too late, and what it holds back."""
 
-    __slots__ = ("held_back", "unwanted", "waits")
+    __slots__ = ("claimed", "claims", "held_back", "unwanted", "waits")
 
     def __init__(self) -> None:
         self.waits: dict[tuple[str, str], list[int]] = {}
         """Nodes that wait for a message, by its class and key, the first one first."""
+        self.claims: dict[int, str] = {}
+        """What the last claim of each node was named that has waited to hold a key."""
+        self.claimed: dict[str, None] = {}
+        """The keys that the run has claimed: it lets go of them when it ends."""
         self.unwanted: set[str] = set()
         """The ids of messages for which the run did not wait any more when they came."""
         self.held_back: list[MessageSent] = []

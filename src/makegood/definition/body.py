@@ -10,14 +10,13 @@ read before it is run, and everything that is not in its grammar is found at onc
     value      = a result, an input, a part of one | a constant | a tuple, list, dict or record
     call       = a definition, wired by .named, .after and .when, called with values
                | switch(value, {constant: branch, …}, default=branch) | sleep(…) | fail(…)
-               | note(name, value) | hook(name, value, …)
+               | note(name, value) | hook(name, value, …) | hold(value, within=value)
                | wait(class, key=value) | send(value, key=value)
                | each(value, round) | repeat(round, value, until=…)
     branch     = a lambda of a value | the name of a part; a round is one with a parameter
     definition = step(…), query(…), pure(…), or a name for one
 
-A function that only passes values on, such as a chain's `using`, is read by the same grammar, but
-calls no definition.
+What only passes values on, such as a chain's `using`, is read so too, but calls no definition.
 
 Every expression is given a meaning, by looking its names up where the body would; a name that
 the body assigns has the meaning of what is assigned to it. What is wrong is given the meaning
@@ -34,6 +33,7 @@ from typing import assert_never
 
 from makegood.definition.flow.branching import switch
 from makegood.definition.flow.failing import expect, fail
+from makegood.definition.flow.holding import Hold
 from makegood.definition.flow.hooking import hook
 from makegood.definition.flow.looping import each, repeat
 from makegood.definition.flow.messaging import Send, Wait
@@ -107,7 +107,7 @@ def _read(function: Function, *, is_passing: bool) -> list[str]:
 
 _WIRING = frozenset({"named", "after", "when"})
 _FACTORIES: tuple[object, ...] = (step, query, pure)
-_WIRED = (Step, Query, Pure, Sleep, Wait, Send)
+_WIRED = (Step, Query, Pure, Sleep, Wait, Send, Hold)
 
 
 @dataclass(slots=True)

@@ -13,9 +13,12 @@ from typing import Any, assert_never
 import msgspec
 
 from makegood.journal.mail import (
+    Claimant,
+    Claiming,
     Exists,
     KeptLetter,
     Letter,
+    LettingGo,
     NoLonger,
     Outgoing,
     Post,
@@ -32,7 +35,9 @@ __all__ = [
     "Address",
     "Asked",
     "Change",
+    "ChangeClaims",
     "Delivery",
+    "FindClaims",
     "Found",
     "Look",
     "Posts",
@@ -81,8 +86,23 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     """Forgotten before those that are coming are remembered."""
 
 
-Asked = Look | Posts | Change
-"""What a store is asked for: it gives `Found`, a sequence of `Put`, or nothing."""
+class FindClaims(msgspec.Struct, frozen=True, gc=False):
+    """Find who holds these keys and who waits for them."""
+
+    keys: tuple[str, ...]
+
+
+class ChangeClaims(msgspec.Struct, frozen=True, gc=False):
+    """Forget these claims, remember others as they are now, and add new ones behind all."""
+
+    gone: Sequence[Claimant]
+    changed: Sequence[Claimant]
+    coming: Sequence[Claimant]
+
+
+Asked = Look | Posts | Change | FindClaims | ChangeClaims
+"""What a store is asked for: it gives `Found`, a sequence of `Put`, claims in the order in which
+they came, or nothing."""
 
 # Any: what is sent depends on what was yielded, as `Asked` says.
 Delivery = Generator[Asked, Any, tuple[RunId, ...]]
@@ -95,8 +115,15 @@ def delivery(waiting: Sequence[Undelivered], now: Instant) -> Delivery:
     if addresses:
         found: Found = yield Look(addresses, ids, now)
         box.fill(found)
+    queue = _Queue()
+    keys = dict.fromkeys(
+        each.entry.key for each in waiting if isinstance(each.entry, Claiming | LettingGo)
+    )
+    if keys:
+        claims: Sequence[Claimant] = yield FindClaims(tuple(keys))
+        queue.fill(claims)
     posted: dict[RunId, None] = {}
-    pending = [sending for each in waiting for sending in _sendings(each, box, now)]
+    pending = [sending for each in waiting for sending in _sendings(each, box, queue, now)]
     while pending:
         answers: Sequence[Put] = yield Posts([sending.post for sending in pending])
         following: list[_Sending] = []
@@ -108,6 +135,8 @@ def delivery(waiting: Sequence[Undelivered], now: Instant) -> Delivery:
         pending = following
     if box.has_changed:
         yield box.change()
+    if queue.has_changed:
+        yield queue.change()
     return tuple(posted)
 
 
@@ -187,6 +216,67 @@ class _Box:
             self._gone[address] = None
 
 
+class _Queue:
+    """Who holds which key, and who waits for it, as far as a delivery is about them."""
+
+    def __init__(self) -> None:
+        self._before: dict[_Claim, Claimant] = {}
+        self._now: dict[_Claim, Claimant] = {}
+
+    def fill(self, claims: Sequence[Claimant]) -> None:
+        self._before = {_claim_of(each): each for each in claims}
+        self._now = dict(self._before)
+
+    @property
+    def has_changed(self) -> bool:
+        return self._now != self._before
+
+    def change(self) -> ChangeClaims:
+        before, now = self._before, self._now
+        return ChangeClaims(
+            gone=[each for claim, each in before.items() if claim not in now],
+            changed=[
+                each for claim, each in now.items() if claim in before and before[claim] != each
+            ],
+            coming=[each for claim, each in now.items() if claim not in before],
+        )
+
+    def add(self, claimant: Claimant) -> list[Claimant]:
+        """Let somebody stand in the queue of a key; return who is to be told of a turn."""
+        self._now[_claim_of(claimant)] = claimant
+        return self._granted(claimant.key)
+
+    def remove(self, run: RunId, entry: LettingGo) -> list[Claimant]:
+        """Let somebody leave it, or let the key go; return who is to be told of a turn."""
+        for each in self._at(entry.key):
+            if each.run == run and entry.id in {None, each.id}:
+                del self._now[_claim_of(each)]
+        return self._granted(entry.key)
+
+    def _granted(self, key: str) -> list[Claimant]:
+        """Let those hold a key whose turn it is, and return them as they have waited."""
+        claims = self._at(key)
+        first = next((each for each in claims if each.is_holder), claims[0] if claims else None)
+        if first is None:
+            return []
+        told = [each for each in claims if each.root == first.root and not each.is_holder]
+        for each in told:
+            holds = msgspec.structs.replace(each, is_holder=True, body=b"")
+            self._now[_claim_of(each)] = holds
+        return told
+
+    def _at(self, key: str) -> list[Claimant]:
+        return [each for each in self._now.values() if each.key == key]
+
+
+_Claim = tuple[str, RunId, str]
+"""A key, who claims it, and the name of the claim."""
+
+
+def _claim_of(claimant: Claimant) -> _Claim:
+    return claimant.key, claimant.run, claimant.id
+
+
 def _named(waiting: Sequence[Undelivered]) -> tuple[tuple[Address, ...], tuple[str, ...]]:
     """Return the addresses and the ids of letters that are named, each once."""
     addresses: dict[Address, None] = {}
@@ -200,7 +290,7 @@ def _named(waiting: Sequence[Undelivered]) -> tuple[tuple[Address, ...], tuple[s
     return tuple(addresses), tuple(ids)
 
 
-def _sendings(waiting: Undelivered, box: _Box, now: Instant) -> list[_Sending]:
+def _sendings(waiting: Undelivered, box: _Box, queue: _Queue, now: Instant) -> list[_Sending]:
     """Return the post that something on its way becomes, if it becomes one."""
     entry = waiting.entry
     match entry:
@@ -218,8 +308,31 @@ def _sendings(waiting: Undelivered, box: _Box, now: Instant) -> list[_Sending]:
             if there is not None and (there.run, there.node) == (waiting.sender, entry.node):
                 box.remove((entry.message, entry.key))
             return []
+        case Claiming() | LettingGo():
+            told = _claimed(waiting, entry, queue)
+            posts = [Post(run=each.run, body=each.body, at=now) for each in told]
+            return [_Sending(waiting, post) for post in posts]
         case _:
             assert_never(entry)
+
+
+def _claimed(
+    waiting: Undelivered, entry: Claiming | LettingGo, queue: _Queue
+) -> Sequence[Claimant]:
+    """Return who holds the key from now on and is to learn it."""
+    assert waiting.sender is not None, "only a run holds a key"
+    if isinstance(entry, LettingGo):
+        return queue.remove(waiting.sender, entry)
+    claimant = Claimant(
+        key=entry.key,
+        run=waiting.sender,
+        id=entry.id,
+        root=entry.root,
+        since=waiting.at,
+        is_holder=False,
+        body=entry.body,
+    )
+    return queue.add(claimant)
 
 
 def _letter_came(waiting: Undelivered, entry: Letter, box: _Box, now: Instant) -> list[_Sending]:

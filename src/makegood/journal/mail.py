@@ -15,11 +15,14 @@ from makegood.values.ids import RunId
 from makegood.values.instants import Instant
 
 __all__ = [
+    "Claimant",
+    "Claiming",
     "Delivered",
     "Exists",
     "KeepsLetters",
     "KeptLetter",
     "Letter",
+    "LettingGo",
     "NewRun",
     "NoLonger",
     "Outgoing",
@@ -143,7 +146,31 @@ class NoLonger(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="no long
     node: str
 
 
-Outgoing = ToRun | ToStart | Letter | Waiting | NoLonger
+class Claiming(
+    msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="claiming", omit_defaults=True
+):
+    """The sender is to hold a key."""
+
+    key: str
+    id: str
+    """Names the claim within the sender, which makes no second one of this name."""
+    root: RunId
+    """The run with which the sender's tree began: within one tree a key is held together."""
+    body: bytes
+    """JSON, as the body of the post by which the sender learns that it holds the key."""
+
+
+class LettingGo(
+    msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="letting go", omit_defaults=True
+):
+    """The sender neither holds a key any longer nor waits for it."""
+
+    key: str
+    id: str | None = None
+    """The claim that is over; None: all that the sender has made on this key."""
+
+
+Outgoing = ToRun | ToStart | Letter | Waiting | NoLonger | Claiming | LettingGo
 """Everything that an append may have remembered for others."""
 
 
@@ -165,6 +192,19 @@ class Waiter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     run: RunId
     node: str
     since: Instant
+
+
+class Claimant(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A claim of a run on a key: it holds it, or waits for its turn."""
+
+    key: str
+    run: RunId
+    id: str
+    root: RunId
+    since: Instant
+    is_holder: bool
+    body: bytes
+    """Empty once it holds the key."""
 
 
 class KeptLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -216,11 +256,20 @@ class KeepsLetters(Protocol):
     5. `send` delivers a letter at once, in a transaction of its own, and returns it as it is kept.
        It may be asked again when an answer was lost.
     6. `letters` lists what is kept, and `waiters` who waits, the oldest first.
-    7. A letter whose time was over before the moment given is forgotten by `prune`.
+    7. A `Claiming` that is delivered holds its key at once where nobody does, or where a run of
+       the same tree does; else it waits, behind all that came before it. A `LettingGo` ends claims
+       of its sender. When no claim holds a key any more, the oldest that waits is posted its body
+       and holds it, and with it all that wait for the key in the same tree.
+    8. `claims` lists who holds a key and who waits for one, in the order in which they came.
+    9. A letter whose time was over before the moment given is forgotten by `prune`.
     """
 
     async def send(self, letter: Letter, *, now: Instant) -> KeptLetter:
         """Deliver a letter from outside and return it as it is kept (1, 4, 5)."""
+        ...
+
+    async def claims(self, *, limit: int) -> tuple[Claimant, ...]:
+        """Return who holds a key and who waits for one, in the order of arrival (7, 8)."""
         ...
 
     async def letters(self, *, limit: int) -> tuple[KeptLetter, ...]:

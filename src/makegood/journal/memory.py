@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from makegood.journal.halting import Halt, HaltKind, Lifting
-    from makegood.journal.mail import KeptLetter, Letter, Waiter
+    from makegood.journal.mail import Claimant, KeptLetter, Letter, Waiter
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.injectable import Sql
 
@@ -301,6 +301,11 @@ class MemoryJournal:
         self._require_open()
         waiters = self._store.waiters.values()
         return tuple(sorted(waiters, key=lambda each: (each.since, each.run, each.node))[:limit])
+
+    async def claims(self, *, limit: int) -> tuple[Claimant, ...]:
+        """Return who holds a key and who waits for one."""
+        self._require_open()
+        return tuple(self._store.claims.values())[:limit]
 
     async def undelivered(self, *, limit: int) -> tuple[Undelivered, ...]:
         """Return what runs have said and nobody was given yet."""

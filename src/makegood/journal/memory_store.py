@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
-from makegood.journal.delivering import Change, Found, Look, Posts
+from makegood.journal.delivering import Change, ChangeClaims, FindClaims, Found, Look, Posts
 from makegood.journal.protocol import (
     Append,
     Conflict,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from makegood.journal.application.scratch import Scratch
     from makegood.journal.delivering import Address, Asked
     from makegood.journal.halting import Halt, HaltKind
-    from makegood.journal.mail import KeptLetter, Waiter
+    from makegood.journal.mail import Claimant, KeptLetter, Waiter
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.instants import Instant
 
@@ -83,6 +83,8 @@ class MemoryStore:
         """What was sent and is remembered, by id."""
         self.waiters: dict[Address, Waiter] = {}
         """Who waits for what."""
+        self.claims: dict[tuple[str, RunId, str], Claimant] = {}
+        """Who holds or waits for which key, by the key, the run and the name of the claim."""
         self.halts: dict[tuple[HaltKind, str], Halt] = {}
         self._scratch: Scratch | None = None
 
@@ -239,6 +241,14 @@ def give(store: MemoryStore, asked: Asked) -> object:
                 del store.waiters[address]
             for waiter in asked.coming:
                 store.waiters[waiter.message, waiter.key] = waiter
+            return None
+        case FindClaims(keys=keys):
+            return [claim for claim in store.claims.values() if claim.key in keys]
+        case ChangeClaims():
+            for gone in asked.gone:
+                del store.claims[gone.key, gone.run, gone.id]
+            for claim in (*asked.changed, *asked.coming):
+                store.claims[claim.key, claim.run, claim.id] = claim
             return None
         case _:
             assert_never(asked)

@@ -20,6 +20,7 @@ from makegood.values.limits import PAGE_RUNS_MAX, UNDELIVERED_SEEN_MAX
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
+    from makegood.journal.mail import Claimant
     from makegood.journal.protocol import Journal, Migration, RunRow, Undelivered
     from makegood.values.ids import RunId
     from makegood.values.instants import Instant
@@ -32,6 +33,7 @@ __all__ = [
     "Upkeep",
     "every_row",
     "forgotten",
+    "held_in_vain",
     "indexes_check",
     "indexes_made",
     "lag",
@@ -178,6 +180,21 @@ async def _awaited(journal: Journal) -> set[RunId]:
         if isinstance(waiting.entry, ToRun | ToStart):
             runs.add(waiting.entry.run)
     return runs
+
+
+async def held_in_vain(journal: Journal) -> tuple[Claimant, ...]:
+    """Return the claims that stand though their run has ended: there should never be one.
+
+    A run lets go of its keys in the append that ends it, and that is on its way for a while.
+    """
+    claims = await journal.claims(limit=UNDELIVERED_SEEN_MAX)
+    if not claims:
+        return ()
+    runs = tuple(dict.fromkeys(claim.run for claim in claims))
+    histories = await journal.read_all(runs)
+    going = {each.row.run for each in histories if each.row.ended_at is None}
+    speaking = {each.sender for each in await journal.undelivered(limit=UNDELIVERED_SEEN_MAX)}
+    return tuple(claim for claim in claims if claim.run not in going | speaking)
 
 
 async def every_row(journal: Journal, wanted: Filter) -> AsyncIterator[RunRow]:

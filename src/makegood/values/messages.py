@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from makegood.errors import InvalidInput
 from makegood.values.codec import uncarried
+from makegood.values.held import HELD
 
 __all__ = ["KEEP", "message_name", "misfit_message", "require_kept"]
 
@@ -31,6 +32,8 @@ def misfit_message(kind: object) -> str | None:
             f"{_shown(kind)} is not a class of messages; declare one, such as a dataclass or a "
             "msgspec.Struct, so that a message is known by its class"
         )
+    if message_name(kind) == HELD:
+        return f"{_shown(kind)} is granted and never sent; write hold(key, within=…)"
     return uncarried(kind)
 
 

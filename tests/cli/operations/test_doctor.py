@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from makegood.cli.app import main
-from makegood.cli.operations.doctor import audited
+from makegood.cli.operations.doctor import audited, keys_check
 from makegood.cli.status import DONE, FOUND
-from makegood.journal.mail import ToRun, write_outgoing
+from makegood.journal.mail import Claiming, LettingGo, ToRun, write_outgoing
 from makegood.journal.memory import MemoryJournal, MemoryStore
 from makegood.journal.postgres.connection import ASYNCPG
 from makegood.journal.postgres.opening import open_database, scripts
@@ -28,7 +28,7 @@ from makegood.runtime.clock import SystemClock
 from makegood.testing.servers import PostgresServer
 from makegood.values.instants import Instant
 from tests.cli.shop import run_id
-from tests.journal.records import first
+from tests.journal.records import first, last
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -65,7 +65,7 @@ def test_what_is_well_is_said_in_a_line_each(
         ["✓", name]
         for name in (
             *("server", "schema", "log", "disk", "settings", "indexes", "leader", "lag"),
-            *("content", "mail", "runs"),
+            *("content", "mail", "keys", "runs"),
         )
     ]
     assert lines[-1].endswith("something that will wake it; 2 parked, to wait for a person")
@@ -96,6 +96,24 @@ async def test_the_auditor_needs_no_more_than_a_journal() -> None:
     assert (await audited(journal)).health is Health.OK
     await journal.append(first(run_id(2), release=True))
     assert (await audited(journal)).health is Health.WRONG
+
+
+async def test_a_key_that_is_held_by_a_run_that_has_ended_is_found() -> None:
+    journal = MemoryJournal(MemoryStore())
+    await journal.open(work=True)
+    claim = Claiming(key="account/17", id="hold@1", root=run_id(1), body=b"1")
+    await journal.append(first(run_id(1), outgoing=(claim,)))
+    await journal.deliver(limit=9, now=Instant(1))
+    assert (await keys_check(journal)).health is Health.OK
+    held = last(run_id(1), 2, ended_at=1, inbox_head=1, outgoing=(LettingGo(key="another"),))
+    await journal.append(held)
+    assert (await keys_check(journal)).health is Health.OK, "it is on its way"
+    await journal.deliver(limit=9, now=Instant(1))
+
+    check = await keys_check(journal)
+
+    assert check.health is Health.WRONG
+    assert check.says == "keys held by runs that have ended: 1, 'account/17' for one"
 
 
 # A file -----------------------------------------------------------------------------------------

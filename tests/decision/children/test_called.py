@@ -59,6 +59,7 @@ def test_what_calls_a_child_says_so_in_the_append_in_which_that_is_recorded() ->
             at=run.now,
             parent=Parent(ME, "ship"),
             depth=1,
+            root=ME,
         ),
         "2" * 16,
         facts.ChildRefused(node="ship", run=RunId("ship.1"), at=run.now),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from tests.journal.contract.adopting import *
 from tests.journal.contract.appending import *
+from tests.journal.contract.claims import *
 from tests.journal.contract.delivering import *
 from tests.journal.contract.halting import *
 from tests.journal.contract.keeping import *

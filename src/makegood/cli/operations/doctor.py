@@ -11,7 +11,7 @@ from makegood.cli.status import DONE, FOUND
 from makegood.cli.store import address_of, opened
 from makegood.cli.writing import json_of, look_of, write
 from makegood.journal.address import open_upkeep
-from makegood.journal.upkeep import Bounds, Check, Health, every_row, mail_check
+from makegood.journal.upkeep import Bounds, Check, Health, every_row, held_in_vain, mail_check
 from makegood.picture.marks import Style
 from makegood.picture.typeset import padded, visible
 from makegood.runtime.asking.waking import unwoken_runs
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from makegood.cli.writing import Look
     from makegood.journal.protocol import Journal
 
-__all__ = ["audited", "doctor"]
+__all__ = ["audited", "doctor", "keys_check"]
 
 
 def doctor(store: str, *, is_thorough: bool, as_json: bool) -> int:
@@ -43,6 +43,7 @@ async def _checks(store: str, *, is_thorough: bool) -> list[Check]:
     if any(check.name == "schema" and check.health is Health.OK for check in checks):
         async with opened(store) as its:
             checks.append(await _mail(its.journal))
+            checks.append(await keys_check(its.journal))
             checks.append(await audited(its.journal))
     return checks
 
@@ -50,6 +51,19 @@ async def _checks(store: str, *, is_thorough: bool) -> list[Check]:
 async def _mail(journal: Journal) -> Check:
     oldest = await journal.undelivered(limit=1)
     return mail_check(oldest[0] if oldest else None, SystemClock().now(), Bounds())
+
+
+async def keys_check(journal: Journal) -> Check:
+    """Judge whether every key that is held is held by a run that has not ended."""
+    lost = sorted({claim.key for claim in await held_in_vain(journal)})
+    if not lost:
+        return Check(name="keys", health=Health.OK, says="no key is held by a run that has ended")
+    return Check(
+        name="keys",
+        health=Health.WRONG,
+        says=f"keys held by runs that have ended: {len(lost):,}, {lost[0]!r} for one",
+        remedy="please report it: a run lets go of its keys when it ends",
+    )
 
 
 async def audited(journal: Journal) -> Check:

@@ -9,6 +9,7 @@ from msgspec import Raw
 from makegood.decision import facts
 from makegood.decision.folds.moving import at, complete, leave
 from makegood.decision.state import Phase, RunState
+from makegood.values.held import HELD, claim_id
 from makegood.values.verdict import Failure, FailureKind
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ def _wait_began(state: RunState, fact: facts.WaitBegan) -> None:
     node.phase = Phase.LISTENING
     node.message = (fact.message, fact.key)
     state.mailbox.waits.setdefault(node.message, []).append(index)
+    if fact.message == HELD:
+        state.mailbox.claims[index] = claim_id(fact.node, fact.at)
+        state.mailbox.claimed[fact.key] = None
     if fact.due is not None:
         state.timers[index] = fact.due
 
@@ -45,17 +49,25 @@ def _wait_refused(state: RunState, fact: facts.WaitRefused) -> None:
 
 def _message_came(state: RunState, fact: facts.MessageCame) -> None:
     state.claims = 0
-    waiting = state.mailbox.waits.get((fact.message, fact.key))
-    if not waiting:
+    index = _waiting_for(state, fact)
+    if index is None:
         state.mailbox.unwanted.add(fact.id)
         return
     state.mailbox.unwanted.discard(fact.id)
-    index = waiting[0]
     if fact.misfit is not None:
         _fail(state, index, "makegood.errors.InvalidInput", fact.misfit)
         return
     leave(state, index, state.nodes[index])
     complete(state, index, fact.value)
+
+
+def _waiting_for(state: RunState, fact: facts.MessageCame) -> int | None:
+    """Return the node that is given the message, the one that waits the longest."""
+    waiting = state.mailbox.waits.get((fact.message, fact.key), [])
+    if fact.message == HELD:
+        # What an earlier claim was granted was let go when that was given up.
+        waiting = [index for index in waiting if state.mailbox.claims[index] == fact.id]
+    return waiting[0] if waiting else None
 
 
 def _message_sent(state: RunState, fact: facts.MessageSent) -> None:

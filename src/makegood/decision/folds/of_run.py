@@ -43,6 +43,7 @@ def _run_started(state: RunState, fact: facts.RunStarted) -> None:
     state.family.subject = fact.subject
     state.family.parent = fact.parent
     state.family.depth = fact.depth
+    state.family.root = fact.root
 
 
 def _claimed(state: RunState, fact: facts.Claimed) -> None:

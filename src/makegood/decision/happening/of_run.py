@@ -6,6 +6,7 @@ import msgspec
 
 from makegood.decision.happening.of_children import Parent
 from makegood.decision.words import Cause, EndStatus, ParkReason, Rollback
+from makegood.values.ids import RunId
 from makegood.values.instants import Instant
 from makegood.values.verdict import Failure
 
@@ -46,6 +47,8 @@ class RunStarted(
     """The run that called it; None for one that was started from outside."""
     depth: int = 0
     """In how many runs it stands."""
+    root: RunId | None = None
+    """The run from outside with which its whole tree began; None: itself."""
 
 
 class Claimed(msgspec.Struct, frozen=True, tag="claimed", gc=False):

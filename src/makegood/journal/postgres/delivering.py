@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from makegood.journal.delivering import Change, Look, Posts, Put, delivery
+from makegood.journal.delivering import (
+    Change,
+    ChangeClaims,
+    FindClaims,
+    Look,
+    Posts,
+    Put,
+    delivery,
+)
 from makegood.journal.mail import (
     Delivered,
     KeptLetter,
@@ -14,6 +22,7 @@ from makegood.journal.mail import (
     write_outgoing,
 )
 from makegood.journal.postgres.connection import in_transaction
+from makegood.journal.postgres.keeping.claims import change_claims, find_claims
 from makegood.journal.postgres.keeping.letters import change_letters, find_letters, letter_of
 
 if TYPE_CHECKING:
@@ -110,6 +119,11 @@ async def _given(connection: Connection, schema: str, asked: Asked, post: MakesP
             return await find_letters(connection, schema, asked)
         case Change():
             await change_letters(connection, schema, asked)
+            return None
+        case FindClaims(keys=keys):
+            return await find_claims(connection, schema, keys)
+        case ChangeClaims():
+            await change_claims(connection, schema, asked)
             return None
         case _:
             assert_never(asked)

@@ -16,6 +16,7 @@ from makegood.journal.postgres.delivering import undelivered_of
 from makegood.journal.postgres.desk import Desk
 from makegood.journal.postgres.joining import Joiner
 from makegood.journal.postgres.keeping.adopting import adopt_run
+from makegood.journal.postgres.keeping.claims import claims_of
 from makegood.journal.postgres.keeping.erasing import Erasure, erase_run
 from makegood.journal.postgres.keeping.halting import halts_kept, keep_halt, lift_halt
 from makegood.journal.postgres.keeping.letters import forget_letters, letters_of, waiters_of
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from makegood.journal.halting import Halt, HaltKind, Lifting
-    from makegood.journal.mail import KeptLetter, Letter, Waiter
+    from makegood.journal.mail import Claimant, KeptLetter, Letter, Waiter
     from makegood.journal.postgres.connection import Connection, Driver
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.injectable import Sql
@@ -291,6 +292,10 @@ class PostgresJournal:
     async def waiters(self, *, limit: int) -> tuple[Waiter, ...]:
         """Return who waits for a message."""
         return await self._desk().ask(partial(waiters_of, schema=self._place.schema, limit=limit))
+
+    async def claims(self, *, limit: int) -> tuple[Claimant, ...]:
+        """Return who holds a key and who waits for one."""
+        return await self._desk().ask(partial(claims_of, schema=self._place.schema, limit=limit))
 
     async def undelivered(self, *, limit: int) -> tuple[Undelivered, ...]:
         """Return what runs have said and nobody was given yet."""

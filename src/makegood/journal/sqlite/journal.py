@@ -44,6 +44,7 @@ from makegood.journal.protocol import (
 from makegood.journal.reply import Reply
 from makegood.journal.sqlite.appending import TOKEN_BYTES
 from makegood.journal.sqlite.keeping.adopting import adopt_run
+from makegood.journal.sqlite.keeping.claims import claims_of
 from makegood.journal.sqlite.keeping.erasing import erase_run
 from makegood.journal.sqlite.keeping.halting import halts_kept, keep_halt, lift_halt
 from makegood.journal.sqlite.keeping.mail import (
@@ -82,7 +83,7 @@ if TYPE_CHECKING:
 
     from makegood.journal.application.connection import Connection
     from makegood.journal.halting import Halt, HaltKind, Lifting
-    from makegood.journal.mail import KeptLetter, Letter, Waiter
+    from makegood.journal.mail import Claimant, KeptLetter, Letter, Waiter
     from makegood.journal.sqlite.opening import File
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.injectable import Sql
@@ -308,6 +309,10 @@ class SqliteJournal:
     async def waiters(self, *, limit: int) -> tuple[Waiter, ...]:
         """Return who waits for a message."""
         return await self._ready().reader.read(lambda connection: waiters_of(connection, limit))
+
+    async def claims(self, *, limit: int) -> tuple[Claimant, ...]:
+        """Return who holds a key and who waits for one."""
+        return await self._ready().reader.read(lambda connection: claims_of(connection, limit))
 
     async def undelivered(self, *, limit: int) -> tuple[Undelivered, ...]:
         """Return what runs have said and nobody was given yet."""

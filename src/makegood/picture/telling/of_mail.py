@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from makegood.decision import facts
 from makegood.definition.plan import Constant, Node
 from makegood.picture.story import Happening
+from makegood.values.held import HELD
 from makegood.values.instants import as_datetime
 
 if TYPE_CHECKING:
@@ -21,6 +22,12 @@ __all__ = ["awaited", "of_mail", "sent", "told_of"]
 def of_mail(fact: OfMail, *, is_wanted: bool) -> tuple[Happening, str]:
     """Say what happened to a message; one that is not wanted came too late."""
     match fact:
+        case facts.WaitBegan(message=message) if message == HELD:
+            until = "" if fact.due is None else f" until {as_datetime(fact.due):%Y-%m-%d %H:%M:%S}"
+            return Happening.AWAITING, f"waits{until} to hold {fact.key}"
+        case facts.MessageCame(message=message) if message == HELD:
+            late = "" if is_wanted else ", too late, and lets it go"
+            return Happening.MESSAGE, f"holds {fact.key}{late}"
         case facts.WaitBegan():
             until = "" if fact.due is None else f" until {as_datetime(fact.due):%Y-%m-%d %H:%M:%S}"
             return Happening.AWAITING, f"waits for {_named(fact.message)} {fact.key}{until}"
@@ -50,6 +57,8 @@ def told_of(fact: OfMail, state: RunState, ended: Container[str]) -> str | None:
         return fact.node
     if fact.id in state.mailbox.unwanted:
         return None
+    if fact.message == HELD:
+        return fact.id.rpartition("@")[0]
     waited = (
         state.graph[index].path
         for index, node in enumerate(state.nodes)
@@ -60,6 +69,8 @@ def told_of(fact: OfMail, state: RunState, ended: Container[str]) -> str | None:
 
 def awaited(node: Node) -> str:
     """Say which message a node waits for, and whether for ever."""
+    if node.function == HELD:
+        return "to hold a key"
     within = next((item.source for item in node.arguments if item.name == "within"), None)
     is_forever = within is None or within == Constant("null")
     return f"for {_named(node.function)}{', for ever' if is_forever else ''}"

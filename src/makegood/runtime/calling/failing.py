@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from makegood.definition.plan import Kind
 from makegood.errors import (
     Declined,
+    HoldTimedOut,
     KeyConflict,
     MakegoodError,
     OutcomeUnknown,
@@ -58,7 +59,8 @@ def as_failure(error: BaseException, kind: FailureKind) -> Failure:
 
 
 _DECIDED: dict[str, type[MakegoodError]] = {
-    f"{kind.__module__}.{kind.__qualname__}": kind for kind in (KeyConflict, WaitTimedOut)
+    f"{kind.__module__}.{kind.__qualname__}": kind
+    for kind in (HoldTimedOut, KeyConflict, WaitTimedOut)
 }
 """Errors that nobody has raised: the decision core has come to them."""
 

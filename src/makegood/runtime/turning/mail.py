@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from makegood.decision.mail import Await, AwaitNoMore, Mail, Message, mail_of
-from makegood.journal.mail import Letter, NoLonger, Outgoing, Waiting
+from makegood.decision.mail import Await, AwaitNoMore, Claim, LetGo, Mail, Message, mail_of
+from makegood.journal.mail import Claiming, Letter, LettingGo, NoLonger, Outgoing, Waiting
 from makegood.runtime.asking.post import LetterPost, WaitRefusedPost, write_post
+from makegood.values.codec import codec_of
+from makegood.values.held import HELD, Held
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from makegood.values.ids import RunId
 
 __all__ = ["letter_of", "letters_of"]
+
+
+_write = codec_of(Held).write
 
 
 def letters_of(state: RunState, run: RunId, recorded: Sequence[Fact]) -> tuple[Outgoing, ...]:
@@ -51,5 +56,17 @@ def _outgoing(mail: Mail) -> Outgoing:
             return Waiting(message=message, key=key, node=node, refused=refused)
         case AwaitNoMore(message=message, key=key, node=node):
             return NoLonger(message=message, key=key, node=node)
+        case Claim():
+            granted = LetterPost(
+                id=mail.id,
+                message=HELD,
+                key=mail.key,
+                value=_write(Held(mail.key)),
+                until=mail.at,
+            )
+            body = write_post(granted)
+            return Claiming(key=mail.key, id=mail.id, root=mail.root, body=body)
+        case LetGo(key=key, id=id):
+            return LettingGo(key=key, id=id)
         case _:
             assert_never(mail)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 
     from makegood.journal.halting import Halt, HaltKind, Lifting
-    from makegood.journal.mail import KeptLetter, Letter, Waiter
+    from makegood.journal.mail import Claimant, KeptLetter, Letter, Waiter
     from makegood.journal.protocol import (
         Append,
         Exists,
@@ -195,6 +195,10 @@ class SimulatedJournal:
     async def waiters(self, *, limit: int) -> tuple[Waiter, ...]:
         """Return who waits for a message."""
         return await self._journal.waiters(limit=limit)
+
+    async def claims(self, *, limit: int) -> tuple[Claimant, ...]:
+        """Return who holds a key and who waits for one."""
+        return await self._journal.claims(limit=limit)
 
     async def undelivered(self, *, limit: int) -> tuple[Undelivered, ...]:
         """Return what runs have said and nobody was given yet."""

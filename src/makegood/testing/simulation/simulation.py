@@ -66,7 +66,6 @@ class Simulation:
         finally:
             for lane in [*self.lanes, self.loop.outside]:
                 lane.die()
-            self.loop.bury_generators()
             for lane in [*self.lanes, self.loop.outside]:
                 lane.bury()
             self.loop.close()

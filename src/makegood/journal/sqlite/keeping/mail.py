@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never, cast
 
-from makegood.journal.delivering import Change, Found, Look, Posts, delivery, driven
+from makegood.journal.delivering import (
+    Change,
+    ChangeClaims,
+    FindClaims,
+    Found,
+    Look,
+    Posts,
+    delivery,
+    driven,
+)
 from makegood.journal.mail import (
     Delivered,
     KeptLetter,
@@ -13,6 +22,7 @@ from makegood.journal.mail import (
     read_outgoing,
     write_outgoing,
 )
+from makegood.journal.sqlite.keeping.claims import change_claims, find_claims
 from makegood.journal.sqlite.posting import put
 
 if TYPE_CHECKING:
@@ -124,6 +134,11 @@ def _give(connection: Connection, asked: Asked) -> object:
             return _found(connection, asked)
         case Change():
             _change(connection, asked)
+            return None
+        case FindClaims(keys=keys):
+            return find_claims(connection, keys)
+        case ChangeClaims():
+            change_claims(connection, asked)
             return None
         case _:
             assert_never(asked)

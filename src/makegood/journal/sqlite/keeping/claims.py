@@ -1,0 +1,75 @@
+"""Who holds a key, and who waits for one? Knows rows, not what a key is for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from makegood.journal.mail import Claimant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from makegood.journal.application.connection import Connection
+    from makegood.journal.delivering import ChangeClaims
+    from makegood.values.ids import RunId
+    from makegood.values.injectable import Sql
+    from makegood.values.instants import Instant
+
+# Columns are ours; values are bound.
+# ruff: noqa: S608
+
+__all__ = ["change_claims", "claims_of", "find_claims"]
+
+_CLAIM = "key, run, id, root, since, is_holder, body"
+
+
+def find_claims(connection: Connection, keys: Sequence[str]) -> list[Claimant]:
+    """Return who holds these keys and who waits for them, in the order in which they came."""
+    found: list[Claimant] = []
+    for key in keys:
+        found += _claims(connection, "WHERE key = ? ORDER BY n", key)
+    return found
+
+
+def change_claims(connection: Connection, change: ChangeClaims) -> None:
+    """Forget claims, remember others as they are now, and add new ones behind all."""
+    for each in change.gone:
+        connection.execute(
+            "DELETE FROM makegood_claim WHERE key = ? AND run = ? AND id = ?",
+            (each.key, each.run, each.id),
+        )
+    for each in change.changed:
+        connection.execute(
+            """UPDATE makegood_claim SET is_holder = ?, body = ?
+                WHERE key = ? AND run = ? AND id = ?""",
+            (int(each.is_holder), each.body, each.key, each.run, each.id),
+        )
+    for each in change.coming:
+        connection.execute(
+            f"INSERT INTO makegood_claim ({_CLAIM}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(each.key, each.run, each.id, each.root),
+                *(each.since, int(each.is_holder), each.body),
+            ),
+        )
+
+
+def claims_of(connection: Connection, limit: int) -> tuple[Claimant, ...]:
+    """Return who holds a key and who waits for one, in the order in which they came."""
+    return tuple(_claims(connection, "ORDER BY n LIMIT ?", limit))
+
+
+def _claims(connection: Connection, which: str, *values: Sql) -> Iterable[Claimant]:
+    found = connection.execute(f"SELECT {_CLAIM} FROM makegood_claim {which}", values).fetchall()
+    for key, run, id, root, since, is_holder, body in cast(
+        "list[tuple[str, RunId, str, RunId, Instant, int, bytes]]", found
+    ):
+        yield Claimant(
+            key=key,
+            run=run,
+            id=id,
+            root=root,
+            since=since,
+            is_holder=bool(is_holder),
+            body=body,
+        )
