@@ -13,7 +13,7 @@ import pytest
 from makegood.testing.simulation import Lane, SimulatedLoop, Stalled, current_lane
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import AsyncIterator, Coroutine, Iterator
 
 
 @pytest.fixture
@@ -143,6 +143,38 @@ def test_a_world_in_which_nothing_can_happen_any_more_says_so(loop: SimulatedLoo
 
     with pytest.raises(Stalled, match=r"nothing will ever happen after 0\.000000 s"):
         loop.run_world(plot())
+
+
+def test_what_an_async_generator_awaits_is_taken_apart_before_the_loop_closes(
+    loop: SimulatedLoop,
+) -> None:
+    told: list[str] = []
+
+    async def ask() -> int:
+        try:
+            return await loop.create_future()
+        finally:
+            told.append("let go")
+
+    async def answers() -> AsyncIterator[int]:
+        yield await ask()
+
+    async def listen() -> None:
+        async for answer in answers():
+            assert answer
+
+    async def plot() -> Lane:
+        lane = Lane("shop")
+        loop.create_task(listen(), context=lane.context())
+        await asyncio.sleep(1)
+        return lane
+
+    lane = loop.run_world(plot())
+    lane.die()
+    loop.bury_generators()
+    assert told == ["let go"]
+    lane.bury()
+    assert told == ["let go"]
 
 
 def test_what_a_dead_lane_never_began_is_taken_apart_without_a_warning(

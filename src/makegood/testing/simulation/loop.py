@@ -74,11 +74,7 @@ class Lane:
             coroutine = task.get_coro()
             assert coroutine is not None
             _close_unbegun(coroutine)
-            try:
-                self.context().run(coroutine.close)
-            except (RuntimeError, ValueError):
-                # A `finally` awaits something, or is at work: the process it was in is gone.
-                continue
+            _close(self, coroutine)
         self.tasks.clear()
 
 
@@ -130,6 +126,18 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def run_world(self, coroutine: Coroutine[Any, Any, R]) -> R:
         """Run the plot of a world to its end."""
         return self.outside.context().run(self.run_until_complete, coroutine)
+
+    def bury_generators(self) -> None:
+        """Take apart what async generators await, before the tasks that go over them.
+
+        A task that is closed does not close what the generator under it awaits: that would be left
+        to the garbage collection, which comes when the loop is gone.
+        """
+        # Any: asyncio keeps them, and they have no public type.
+        own: Any = self
+        for generator in [*own._asyncgens]:
+            if inspect.iscoroutine(generator.ag_await):
+                _close(self.outside, generator.ag_await)
 
     # What asyncio asks of a loop -------------------------------------------------------------
 
@@ -202,6 +210,15 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """There are no other threads to wake the loop for."""
+
+
+# Any: a process runs all kinds of coroutines.
+def _close(lane: Lane, coroutine: Coroutine[Any, Any, Any] | Generator[Any, Any, Any]) -> None:
+    try:
+        lane.context().run(coroutine.close)
+    except (RuntimeError, ValueError):
+        # A `finally` awaits something, or is at work: the process it was in is gone.
+        return
 
 
 def _close_unbegun(coroutine: object) -> None:

@@ -66,6 +66,7 @@ class Simulation:
         finally:
             for lane in [*self.lanes, self.loop.outside]:
                 lane.die()
+            self.loop.bury_generators()
             for lane in [*self.lanes, self.loop.outside]:
                 lane.bury()
             self.loop.close()
