@@ -112,11 +112,13 @@ def _all_called(workflow: Workflow[..., Any]) -> Iterator[Workflow[..., Any]]:
 
 
 def _left_in_the_post(store: MemoryStore) -> Iterator[str]:
-    """Yield what nobody was given, and who waits though all runs have ended."""
+    """Yield what nobody was given, and who waits or holds a key though all runs have ended."""
     for waiting in store.outgoing.values():
         yield f"{waiting.entry} was not delivered"
     for waiter in store.waiters.values():
         yield f"{waiter.node} still waits for {waiter.message}"
+    for claim in store.claims.values():
+        yield f"{claim.run} still has a claim on {claim.key}"
     for letter in store.letters.values():
         if letter.taken_by is None:
             yield f"nobody was given {letter.id}"

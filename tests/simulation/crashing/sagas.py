@@ -23,6 +23,7 @@ from makegood import (
     Undecided,
     Verdict,
     each,
+    hold,
     injected,
     note,
     pure,
@@ -318,9 +319,10 @@ file_reply = step(does("filing"), name="filing", undo=undoes("filing"), retry=PA
 
 @workflow
 def write_to_oneself(name: str) -> str:
-    """Send a card before it is waited for, wait for an answer before it is sent, and file it."""
+    """Alone, send a card before it is waited for, and wait for an answer before it is sent."""
+    held = hold(name, within=timedelta(hours=1))
     reply = wait.named("answer")(Reply, key=name, forever=True)
-    card = pure(card_of)(stamp_card(name))
+    card = pure(card_of)(stamp_card.after(held)(name))
     note("what", card)
     sent = send(card, key=name)
     posted = post_card.after(sent)(name)
