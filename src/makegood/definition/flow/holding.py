@@ -63,7 +63,8 @@ class Hold:
         """
         trace = current_trace("hold(…) is called", "call it inside a function under @workflow")
         given = {"key": key, "within": within}
-        return cast("Held", trace.add(_recipe(), self.wiring, (), given))
+        placed: object = trace.add(_recipe(), self.wiring, (), given)
+        return cast("Held", placed)
 
     def named(self, name: str) -> Hold:
         """Return a copy with a name of its own, for a workflow that holds more than one key."""
