@@ -120,7 +120,13 @@ class World:
             wish.order: chance.choice((*WORKFLOWS, "deliver")) for wish in self.wishes
         }
         self.declined = frozenset(
-            chance.choice(sorted(things_of(self.workflows[wish.order], wish)))
+            # The bill more often, for where failures are kept only that fails the whole.
+            chance.choice(
+                [
+                    *sorted(things_of(self.workflows[wish.order], wish)),
+                    *3 * [f"{wish.order}/bill/all"],
+                ]
+            )
             for wish in self.wishes
             for _ in range(chance.choice((0, 0, 1, 3)))
         )
