@@ -63,7 +63,7 @@ class Hold:
         """
         trace = current_trace("hold(…) is called", "call it inside a function under @workflow")
         given = {"key": key, "within": within}
-        placed: object = trace.add(_recipe(), self.wiring, (), given)
+        placed = cast("object", trace.add(_recipe(), self.wiring, (), given))
         return cast("Held", placed)
 
     def named(self, name: str) -> Hold:
