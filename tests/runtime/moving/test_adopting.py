@@ -9,13 +9,20 @@ import pytest
 
 from makegood import Declined, DefinitionError, Engine, Unavailable
 from makegood.decision import facts
+from makegood.journal.memory import MemoryJournal
+from makegood.journal.memory_store import adopt
 from makegood.runtime.operator import Operator
+from makegood.runtime.shell import stored as stored_plan
 from tests.runtime.moving.shops import OLD, UNFITTING, WITH_WRAP
 from tests.runtime.outside import Gate
 from tests.runtime.world import until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from makegood import Run
+    from makegood.journal.protocol import History
+    from makegood.values.ids import RunId
     from tests.runtime.world import World
 
 MINUTE = timedelta(minutes=1)
@@ -93,6 +100,33 @@ async def test_a_run_that_was_only_posted_begins_under_what_is_served(stored: Wo
     kinds = [type(fact) for fact in await recorded(engine, run.id)]
     assert kinds[:2] == [facts.RunStarted, facts.MovedOn]
     await stored.close(client)
+
+
+class Overtaken(MemoryJournal):
+    """Has the first run that is read go by another plan: a lease ran out since it was claimed."""
+
+    has_moved = False
+
+    async def read_all(self, runs: Sequence[RunId]) -> tuple[History, ...]:
+        for run in () if self.has_moved else runs:
+            record = self._store.records[run]
+            assert record.wake_at is not None, "it is claimed"
+            await self.keep_plan(stored_plan(WITH_WRAP.plan))
+            self.has_moved = adopt(self._store, record, WITH_WRAP.plan.fingerprint, record.wake_at)
+        return await super().read_all(runs)
+
+
+async def test_a_claimed_run_that_goes_by_another_plan_by_now_is_let_go(world: World) -> None:
+    client = await world.engine(work=False)
+    run = await client.start(OLD("tea"))
+
+    journal = Overtaken(world._store)
+    engine = await world.engine(OLD, journal=journal)
+    outcome = await world.finish(engine, engine.run(run.id).outcome())
+
+    assert journal.has_moved
+    assert (outcome.status, outcome.value) == ("completed", "paid tea")
+    await world.close(client)
 
 
 async def test_a_completed_run_is_not_undone_under_a_definition_that_it_does_not_fit(
