@@ -154,7 +154,10 @@ def test_what_an_async_generator_awaits_is_taken_apart_before_the_loop_closes(
         try:
             return await loop.create_future()
         finally:
-            told.append("let go")
+            try:
+                await loop.create_future()
+            finally:
+                told.append("let go")
 
     async def answers() -> AsyncIterator[int]:
         yield await ask()

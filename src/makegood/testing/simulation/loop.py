@@ -78,6 +78,9 @@ class Lane:
         self.tasks.clear()
 
 
+_CLOSINGS_MAX = 10
+"""How many `finally` that await something may be inside one another."""
+
 _LANE: ContextVar[Lane] = ContextVar("makegood_lane")
 
 
@@ -214,10 +217,15 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
 # Any: a process runs all kinds of coroutines.
 def _close(lane: Lane, coroutine: Coroutine[Any, Any, Any] | Generator[Any, Any, Any]) -> None:
-    try:
-        lane.context().run(coroutine.close)
-    except (RuntimeError, ValueError):
-        # A `finally` awaits something, or is at work: the process it was in is gone.
+    for _ in range(_CLOSINGS_MAX):
+        try:
+            lane.context().run(coroutine.close)
+        except RuntimeError:
+            # A `finally` awaits something: the process it was in is gone, and that is closed next.
+            continue
+        except ValueError:
+            # It is at work.
+            return
         return
 
 
