@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from makegood.journal.protocol import (
         Append,
         Delivered,
+        Filter,
         History,
         Journal,
         Leases,
         Migration,
+        Page,
         Post,
         StoredPlan,
         Verdict,
@@ -232,6 +234,17 @@ class Told:
     async def read_all(self, runs: Sequence[RunId]) -> tuple[History, ...]:
         """Return everything that is remembered of these runs."""
         return await self._ask("a read", self._journal.read_all(runs))
+
+    async def list(self, filter: Filter) -> Page:
+        """Return one page of rows."""
+        return await self._ask("a read", self._journal.list(filter))
+
+    async def adopt(
+        self, run: RunId, *, plan: str, instead_of: str, seq: int, now: Instant
+    ) -> bool:
+        """Let a run go by another plan."""
+        asked = self._journal.adopt(run, plan=plan, instead_of=instead_of, seq=seq, now=now)
+        return await self._ask("an adoption", asked)
 
     async def settled(self, runs: Collection[RunId]) -> frozenset[RunId]:
         """Return those of the runs that move no more by themselves."""
