@@ -68,7 +68,8 @@ class Performer:
         self._config = config
         self._interceptors = tuple(interceptors)
         self._context = copy_context()
-        self._at_work: set[Job] = set()
+        self._at_work: dict[Job, None] = {}
+        """In the order of their beginning, in which they are cancelled too."""
         self._queue: deque[tuple[Job, Instant]] = deque()
         """What waits for room, and since when."""
         self._gates: dict[Gate, str] = {}
@@ -124,10 +125,10 @@ class Performer:
         self._queue.clear()
         for gate in self._gates:
             gate.close()
-        late = {job.task for job in self._at_work if job.task is not None}
-        for task in late:
+        begun = [job.task for job in self._at_work if job.task is not None]
+        for task in begun:
             task.cancel()
-        late |= self._stopping
+        late = {*begun, *self._stopping}
         if late:
             grace = self._config.cancel_grace.total_seconds()
             _done, deaf = await asyncio.wait(late, timeout=grace)
@@ -180,7 +181,7 @@ class Performer:
             self._arm(gate, now)
 
     def _launch(self, job: Job) -> None:
-        self._at_work.add(job)
+        self._at_work[job] = None
         if job.bound.writes:
             job.writes = Collected()
         self._begun += 1
@@ -194,7 +195,7 @@ class Performer:
         """Make room for the next job, however this one ended."""
         if job not in self._at_work:
             return
-        self._at_work.remove(job)
+        del self._at_work[job]
         self._timeouts.clear(job)
         for guard in job.bound.guards:
             if guard.gate is not None:
