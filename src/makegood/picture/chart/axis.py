@@ -23,6 +23,9 @@ CUT_SHARE = 0.25
 
 BREAK_WIDTH = 56.0
 """How much room a cut gap has, where there is room."""
+SHORTEST = 1e-6
+"""The least time that is drawn, in seconds: an instant is a whole number of microseconds."""
+
 BREAKS_SHARE_MAX = 0.5
 """How much of the axis all cut gaps may have together."""
 STRETCH_PAD = 7.0
@@ -100,7 +103,7 @@ def _placed(pieces: Sequence[tuple[float, float]], left: float, width: float) ->
     cut = min(BREAK_WIDTH, width * BREAKS_SHARE_MAX / breaks) if breaks else 0.0
     pad = min(STRETCH_PAD, (width - cut * breaks) / len(pieces) / 4)
     lasts = sum(ended - began for began, ended in pieces)
-    scale = (width - cut * breaks - 2 * pad * len(pieces)) / lasts if lasts else 0.0
+    scale = (width - cut * breaks - 2 * pad * len(pieces)) / lasts if lasts >= SHORTEST else 0.0
     stretches: list[Stretch] = []
     at = left
     for position, (began, ended) in enumerate(pieces):
