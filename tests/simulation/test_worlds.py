@@ -21,7 +21,7 @@ TRACES = f"from tests.simulation.campaign import survey; print(survey({REPLAYED!
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("seeds", [range(1_000), range(1_000, 2_000), range(2_000, 3_000)])
+@pytest.mark.parametrize("seeds", [range(1_000)])
 def test_no_world_breaks_a_rule_and_everything_is_met(seeds: range) -> None:
     seen = survey(seeds)
 
