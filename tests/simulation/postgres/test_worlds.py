@@ -50,7 +50,7 @@ def test_the_story_of_a_world_can_be_told(capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.xfail(
-    strict=False, reason="an order that differs by process is not found yet: no rule is broken by it"
+    strict=False, reason="an order that differs by process is not found: it breaks no rule"
 )
 @pytest.mark.real
 def test_a_world_is_the_same_in_every_process() -> None:
