@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from makegood.definition.flow.messaging import send, wait
     from makegood.definition.flow.noting import note
     from makegood.definition.flow.sleeping import sleep
+    from makegood.definition.lifecycle.builder import Lifecycle
     from makegood.definition.lint.finding import Finding
     from makegood.definition.lint.linting import lint
     from makegood.definition.policy import Retry
+    from makegood.definition.receiving.receptors import Receptors
+    from makegood.definition.schedule import Misfire, Overlap, Schedule
     from makegood.definition.step import (
         Pure,
         Query,
@@ -67,6 +70,7 @@ if TYPE_CHECKING:
         StoreFull,
         StoreRefused,
         TooDeep,
+        TransportDown,
         Unavailable,
         UnknownMessage,
         UnknownRun,
@@ -77,33 +81,46 @@ if TYPE_CHECKING:
     )
     from makegood.journal.halting import Halt, HaltKind, Lifting
     from makegood.journal.protocol import Filter, Page, RunRow
+    from makegood.journal.staging import Move, MoveCount, StageCount
+    from makegood.runtime.asking.census import Census
     from makegood.runtime.asking.halting import HaltPreview
     from makegood.runtime.asking.keeping import ErasureReport
     from makegood.runtime.asking.messages import KeptMessage, Messages, SentMessage, WaitingRun
+    from makegood.runtime.asking.schedules import KeptSchedule
     from makegood.runtime.asking.sticking import ParkedRun, Stuck
     from makegood.runtime.calling.threads import threaded
     from makegood.runtime.config import Config
     from makegood.runtime.engine import Engine
     from makegood.runtime.moving.stranding import StrandedRun
     from makegood.runtime.observing.carrying import carried
+    from makegood.runtime.observing.holds import HeldKey, KeyClaim
     from makegood.runtime.observing.progress import Progress
     from makegood.runtime.observing.tracing import Tracing
     from makegood.runtime.operator import Operator, RunHistory
     from makegood.runtime.outcome import Outcome
     from makegood.runtime.ports import Carrier, Event, Executor, Interceptor, Invocation, Observer
     from makegood.runtime.protecting.policy import Breaker, Rate, Service
-    from makegood.runtime.report import (
-        NodeReport,
-        RunReport,
-        Settled,
+    from makegood.runtime.receiving.operating import (
+        DeadLetter,
+        MessageOperator,
+        ReceptorLag,
+        TracedDelivery,
+        TracedMessage,
     )
+    from makegood.runtime.receiving.publishing import Receipt
+    from makegood.runtime.report import NodeReport, RunReport, Settled
     from makegood.runtime.run import Run
+    from makegood.runtime.transporting.route import Route
+    from makegood.runtime.transporting.transport import Transport
     from makegood.values.held import Held
     from makegood.values.injectable import (
         Attempt,
         CompletionToken,
         Deadline,
+        Emit,
         IdempotencyKey,
+        MessageInfo,
+        Once,
         Record,
         RunInfo,
         Transaction,
@@ -111,6 +128,16 @@ if TYPE_CHECKING:
         injected,
     )
     from makegood.values.later import Later, later
+    from makegood.values.outcomes import (
+        Again,
+        CancelRun,
+        FailRun,
+        Goto,
+        Next,
+        PauseRun,
+        Rearm,
+        Stay,
+    )
     from makegood.values.rounds import Failed, Succeeded, Unneeded
     from makegood.values.verdict import (
         Abort,
@@ -130,10 +157,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Abort",
+    "Again",
     "Attempt",
     "Breaker",
     "Call",
+    "CancelRun",
     "Carrier",
+    "Census",
     "Chain",
     "Collect",
     "CompletionToken",
@@ -141,15 +171,18 @@ __all__ = [
     "ControlAnswer",
     "ControlPreview",
     "ControlRefused",
+    "DeadLetter",
     "Deadline",
     "Declined",
     "DefinitionError",
     "Done",
+    "Emit",
     "Engine",
     "EngineClosed",
     "ErasureReport",
     "Event",
     "Executor",
+    "FailRun",
     "Failed",
     "Failure",
     "FailureKind",
@@ -157,10 +190,12 @@ __all__ = [
     "Finding",
     "ForeseenKept",
     "ForeseenUndo",
+    "Goto",
     "Halt",
     "HaltKind",
     "HaltPreview",
     "Held",
+    "HeldKey",
     "HoldTimedOut",
     "Hook",
     "IdempotencyKey",
@@ -171,22 +206,34 @@ __all__ = [
     "ItHappened",
     "Kept",
     "KeptMessage",
+    "KeptSchedule",
+    "KeyClaim",
     "KeyConflict",
     "Later",
+    "Lifecycle",
     "Lifting",
     "MakegoodError",
+    "MessageInfo",
+    "MessageOperator",
     "Messages",
+    "Misfire",
+    "Move",
+    "MoveCount",
+    "Next",
     "NodeReport",
     "NotAwaited",
     "NotPaused",
     "NotUndoable",
     "Observer",
+    "Once",
     "Operator",
     "Outcome",
     "OutcomeUnknown",
+    "Overlap",
     "Page",
     "ParkedRun",
     "PastPivot",
+    "PauseRun",
     "PayloadTooLarge",
     "Proceed",
     "Progress",
@@ -195,11 +242,16 @@ __all__ = [
     "Quorum",
     "QuorumMissed",
     "Rate",
+    "Rearm",
+    "Receipt",
+    "ReceptorLag",
+    "Receptors",
     "Record",
     "RemoteError",
     "Retry",
     "RetryFresh",
     "RetryNow",
+    "Route",
     "Run",
     "RunCancelled",
     "RunEnded",
@@ -210,11 +262,14 @@ __all__ = [
     "RunParked",
     "RunReport",
     "RunRow",
+    "Schedule",
     "SentMessage",
     "Service",
     "ServiceError",
     "Settled",
     "Settlement",
+    "StageCount",
+    "Stay",
     "Step",
     "StepTimeout",
     "StoreBusy",
@@ -226,8 +281,12 @@ __all__ = [
     "Stuck",
     "Succeeded",
     "TooDeep",
+    "TracedDelivery",
+    "TracedMessage",
     "Tracing",
     "Transaction",
+    "Transport",
+    "TransportDown",
     "Unavailable",
     "Undecided",
     "UndoPreview",
@@ -269,51 +328,24 @@ __all__ = [
 _ROOMS = {
     "makegood.decision.facts": ("ControlAnswer",),
     "makegood.decision.people.foresight": ("ControlPreview",),
-    "makegood.decision.people.preview": (
-        "ForeseenKept",
-        "ForeseenUndo",
-        "UndoPreview",
-    ),
-    "makegood.definition.chain": (
-        "Chain",
-        "Done",
-        "chain",
-    ),
+    "makegood.decision.people.preview": ("ForeseenKept", "ForeseenUndo", "UndoPreview"),
+    "makegood.definition.chain": ("Chain", "Done", "chain"),
     "makegood.definition.flow.branching": ("switch",),
-    "makegood.definition.flow.failing": (
-        "expect",
-        "fail",
-    ),
+    "makegood.definition.flow.failing": ("expect", "fail"),
     "makegood.definition.flow.holding": ("hold",),
-    "makegood.definition.flow.hooking": (
-        "Hook",
-        "hook",
-    ),
-    "makegood.definition.flow.looping": (
-        "Collect",
-        "Quorum",
-        "each",
-        "repeat",
-    ),
+    "makegood.definition.flow.hooking": ("Hook", "hook"),
+    "makegood.definition.flow.looping": ("Collect", "Quorum", "each", "repeat"),
     "makegood.definition.flow.noting": ("note",),
     "makegood.definition.flow.messaging": ("send", "wait"),
     "makegood.definition.flow.sleeping": ("sleep",),
+    "makegood.definition.lifecycle.builder": ("Lifecycle",),
     "makegood.definition.lint.finding": ("Finding",),
     "makegood.definition.lint.linting": ("lint",),
     "makegood.definition.policy": ("Retry",),
-    "makegood.definition.step": (
-        "Pure",
-        "Query",
-        "Step",
-        "pure",
-        "query",
-        "step",
-    ),
-    "makegood.definition.workflow": (
-        "Call",
-        "Workflow",
-        "workflow",
-    ),
+    "makegood.definition.schedule": ("Misfire", "Overlap", "Schedule"),
+    "makegood.definition.receiving.receptors": ("Receptors",),
+    "makegood.definition.step": ("Pure", "Query", "Step", "pure", "query", "step"),
+    "makegood.definition.workflow": ("Call", "Workflow", "workflow"),
     "makegood.errors": (
         "ControlRefused",
         "Declined",
@@ -344,6 +376,7 @@ _ROOMS = {
         "StoreFull",
         "StoreRefused",
         "TooDeep",
+        "TransportDown",
         "Unavailable",
         "UnknownMessage",
         "UnknownRun",
@@ -352,16 +385,10 @@ _ROOMS = {
         "WaitTimedOut",
         "WritesRefused",
     ),
-    "makegood.journal.halting": (
-        "Halt",
-        "HaltKind",
-        "Lifting",
-    ),
-    "makegood.journal.protocol": (
-        "Filter",
-        "Page",
-        "RunRow",
-    ),
+    "makegood.journal.staging": ("Move", "MoveCount", "StageCount"),
+    "makegood.runtime.asking.census": ("Census",),
+    "makegood.journal.halting": ("Halt", "HaltKind", "Lifting"),
+    "makegood.journal.protocol": ("Filter", "Page", "RunRow"),
     "makegood.runtime.asking.messages": ("KeptMessage", "Messages", "SentMessage", "WaitingRun"),
     "makegood.runtime.asking.halting": ("HaltPreview",),
     "makegood.runtime.asking.keeping": ("ErasureReport",),
@@ -369,8 +396,10 @@ _ROOMS = {
     "makegood.runtime.config": ("Config",),
     "makegood.runtime.engine": ("Engine",),
     "makegood.runtime.observing.carrying": ("carried",),
+    "makegood.runtime.observing.holds": ("HeldKey", "KeyClaim"),
     "makegood.runtime.observing.progress": ("Progress",),
     "makegood.runtime.observing.tracing": ("Tracing",),
+    "makegood.runtime.asking.schedules": ("KeptSchedule",),
     "makegood.runtime.asking.sticking": ("ParkedRun", "Stuck"),
     "makegood.runtime.operator": ("Operator", "RunHistory"),
     "makegood.runtime.moving.stranding": ("StrandedRun",),
@@ -383,38 +412,46 @@ _ROOMS = {
         "Invocation",
         "Observer",
     ),
-    "makegood.runtime.protecting.policy": (
-        "Breaker",
-        "Rate",
-        "Service",
+    "makegood.runtime.protecting.policy": ("Breaker", "Rate", "Service"),
+    "makegood.runtime.receiving.operating": (
+        "DeadLetter",
+        "MessageOperator",
+        "ReceptorLag",
+        "TracedDelivery",
+        "TracedMessage",
     ),
-    "makegood.runtime.report": (
-        "NodeReport",
-        "RunReport",
-        "Settled",
-    ),
+    "makegood.runtime.receiving.publishing": ("Receipt",),
+    "makegood.runtime.report": ("NodeReport", "RunReport", "Settled"),
     "makegood.runtime.run": ("Run",),
+    "makegood.runtime.transporting.route": ("Route",),
+    "makegood.runtime.transporting.transport": ("Transport",),
     "makegood.values.held": ("Held",),
     "makegood.values.injectable": (
         "Attempt",
         "CompletionToken",
         "Deadline",
+        "Emit",
         "IdempotencyKey",
+        "MessageInfo",
+        "Once",
         "Record",
         "RunInfo",
         "Transaction",
         "Writes",
         "injected",
     ),
-    "makegood.values.later": (
-        "Later",
-        "later",
+    "makegood.values.later": ("Later", "later"),
+    "makegood.values.outcomes": (
+        "Again",
+        "CancelRun",
+        "FailRun",
+        "Goto",
+        "Next",
+        "PauseRun",
+        "Rearm",
+        "Stay",
     ),
-    "makegood.values.rounds": (
-        "Failed",
-        "Succeeded",
-        "Unneeded",
-    ),
+    "makegood.values.rounds": ("Failed", "Succeeded", "Unneeded"),
     "makegood.values.verdict": (
         "Abort",
         "Failure",

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -97,7 +98,7 @@ def _read(function: Function, *, is_passing: bool) -> list[str]:
         outer=names_around(function),
         is_passing=is_passing,
     )
-    reading.names = {argument.arg: Result() for argument in arguments_of(tree)}
+    reading.names.update({argument.arg: Result() for argument in arguments_of(tree)})
     if isinstance(tree, ast.Lambda):
         reading.value(tree.body)
     else:
@@ -119,7 +120,7 @@ class _Reading:
     outer: Mapping[str, object]
     is_passing: bool
     """Whether it only passes values on: the steps are called by somebody else."""
-    names: dict[str, Meaning] = field(default_factory=dict[str, "Meaning"])
+    names: ChainMap[str, Meaning] = field(default_factory=ChainMap[str, "Meaning"])
     problems: list[str] = field(default_factory=list[str])
 
     def value(self, expression: ast.expr) -> None:
@@ -160,7 +161,7 @@ class _Reading:
             self._problem(function, problem)
         given = function.args.args
         outside = self.names
-        self.names = {**outside, **{each.arg: Result() for each in given}}
+        self.names = outside.new_child({each.arg: Result() for each in given})
         self.statements(function.body)
         self.names = outside
         self.names[function.name] = Part(len(given))
@@ -201,17 +202,14 @@ class _Reading:
         for inner in ast.iter_child_nodes(statement):
             match inner:
                 case ast.ExceptHandler(body=body) | ast.match_case(body=body):
-                    self._each(body)
+                    for held in body:
+                        self._statement(held)
                 case ast.stmt():
                     self._statement(inner)
                 case ast.Name(name, ast.Store()):
                     self.names[name] = Wrong()
                 case _:
                     self._assigned_within(inner)
-
-    def _each(self, body: list[ast.stmt]) -> None:
-        for statement in body:
-            self._statement(statement)
 
     def _assigned_within(self, tree: ast.AST) -> None:
         """Know the names that a refused construct assigns, so as not to call them unknown."""
@@ -448,7 +446,7 @@ class _Reading:
         match part:
             case ast.Lambda(given, body) if is_lambda_of(part, parameters):
                 outside = self.names
-                self.names = {**outside, **{each.arg: Result() for each in given.args}}
+                self.names = outside.new_child({each.arg: Result() for each in given.args})
                 self._meaning(body)
                 self.names = outside
             case ast.Name():

@@ -29,6 +29,7 @@ from makegood.definition.reading.fit import UNKNOWN, members, type_name
 from makegood.definition.reading.place import caller
 from makegood.errors import DefinitionError, InvalidInput, PayloadTooLarge
 from makegood.values.codec import Codec, writes_json
+from makegood.values.ids import parse_run_key
 from makegood.values.limits import PAYLOAD_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class Workflow(Generic[P, R]):
     """Where its body leaves room for steps, in the order of the body; see `bind`."""
     rebound: Callable[[Mapping[str, object]], Workflow[P, R]] | None = None
     """Declares it once more with these in its hooks; None for a chain, which has none."""
+    key: Callable[P, str] | None = None
+    """Says by which key the run of a lifecycle is known."""
 
     @property
     def name(self) -> str:
@@ -80,7 +83,9 @@ class Workflow(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
         """Return a call with these inputs; raise `InvalidInput` when they do not fit."""
         given, input_hash = self.door.admit(args, kwargs)
-        return Call(workflow=cast("Workflow[..., R]", self), input=given, input_hash=input_hash)
+        key = None if self.key is None else parse_run_key(self.key(*args, **kwargs))
+        workflow = cast("Workflow[..., R]", self)
+        return Call(workflow=workflow, input=given, input_hash=input_hash, key=key)
 
     # Any: a step takes and returns whatever it declares; whether it fits is found out here.
     def bind(self, **handlers: Step[..., Any] | Query[..., Any]) -> Workflow[P, R]:
@@ -146,6 +151,8 @@ class Call(Generic[R]):
     """The JSON of each input, by name, in the order of the workflow's parameters."""
     input_hash: str
     """The same for the same inputs, however they were given."""
+    key: str | None = None
+    """By which key the run of a lifecycle is known, unless whoever starts it gives another."""
 
     def __repr__(self) -> str:
         # Names only: what an input holds may not be for whoever reads a log.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -21,6 +20,7 @@ from typing import (
 )
 
 from makegood.definition.body import read_passing
+from makegood.definition.links import Done, Link, Links, listed
 from makegood.definition.reading.fit import NONE, TypeForm, type_name
 from makegood.definition.reading.place import caller
 from makegood.definition.reading.signature import Parameter, Signature
@@ -31,7 +31,7 @@ from makegood.definition.workflow import Workflow, workflow_of
 from makegood.errors import DefinitionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import timedelta
 
     from makegood.definition.arity import (
@@ -57,76 +57,6 @@ C = TypeVar("C")
 Ts = TypeVarTuple("Ts")
 
 
-class Done:
-    """What the links of a chain have returned so far; the second argument of a `using`.
-
-    `done[charge]`, by the step itself, has the step's type for type checkers; `done.charge` and
-    `done["charge"]` find the same by name. Like everything that only exists when the workflow
-    runs, it can be passed on, or asked for an attribute or an item.
-    """
-
-    __slots__ = ("_makegood_links", "_makegood_trace")
-
-    def __init__(self, trace: Trace, links: Mapping[str, Link]) -> None:
-        self._makegood_trace = trace
-        self._makegood_links = links
-
-    @overload
-    def __getitem__(self, key: Step[..., R] | Query[..., R] | Pure[..., R], /) -> R: ...
-    @overload
-    def __getitem__(self, key: str, /) -> Any: ...
-    # Any: the overloads above say what is known of the result.
-    def __getitem__(self, key: object, /) -> Any:
-        """Return the result of a link, by its step or its name."""
-        match key:
-            case Step() | Query() | Pure():
-                name = key.wiring.name or key.recipe.node.path
-                link = self._link(name)
-                if link.recipe is not key.recipe:
-                    message = (
-                        f"{caller()}: `{name}` in this chain is {link.recipe.signature.name}, "
-                        f'and not {key!r}; write done["{name}"], or give the step that was added'
-                    )
-                    raise DefinitionError(message)
-            case str():
-                link = self._link(key)
-            case _:
-                message = (
-                    f"{caller()}: done[{key!r:.80}] is asked for; results are found by their step "
-                    "or their name, such as done[charge]"
-                )
-                raise DefinitionError(message)
-        return self._makegood_trace.adopt(link.result)
-
-    def __getattr__(self, name: str) -> Any:  # Any: a name does not say the type of its result
-        """Return the result of a link, by its name."""
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self._makegood_trace.adopt(self._link(name).result)
-
-    def __repr__(self) -> str:
-        return f"<done: {', '.join(self._makegood_links)}>"
-
-    def _link(self, name: str) -> Link:
-        links = self._makegood_links
-        if name not in links:
-            near = get_close_matches(name, links, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else f"done are {_listed(links)}"
-            message = f"{caller()}: `{name}` is not done before this; {hint}"
-            raise DefinitionError(message)
-        return links[name]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Link:
-    """One step of a chain."""
-
-    recipe: Recipe
-    result: Placeholder
-    is_beside: bool
-    """Whether it happens at the same time as the link before it."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Chain(Generic[T, R]):
     """Steps that happen one after another; made by `chain`, and never changed.
@@ -135,9 +65,7 @@ class Chain(Generic[T, R]):
     """
 
     signature: Signature
-    trace: Trace
-    """What has been asked for. Whoever adds to it adds to a fork of it."""
-    links: Mapping[str, Link]
+    links: Links
     group: tuple[str, ...] = ()
     """The links that were added last, and happen at the same time."""
     before: tuple[str, ...] = ()
@@ -247,13 +175,13 @@ class Chain(Generic[T, R]):
         found = [f"{caller()}: {why}" for why in out_of_bounds("deadline", deadline)]
         if found:
             raise DefinitionError(*found)
-        trace = self.trace.fork()
+        links = self.links.forked()
+        trace = links.trace
         value: object
         if returning is None:
-            value = _last(self, trace)
+            value = trace.adopt(links.last().result)
         else:
-            done = Done(trace, self.links)
-            value = _passed("returning", returning, input=_input(self, trace), done=done)
+            value = _passed("returning", returning, input=_input(self, trace), done=Done(links))
         returned = trace.returned(value)
         signature = replace(self.signature, returns=returned.type)
         if found := signature.uncarried():
@@ -265,7 +193,7 @@ class Chain(Generic[T, R]):
     def __repr__(self) -> str:
         takes = type_name(self.signature.parameters[0].type)
         links = "".join(
-            f"{' + ' if link.is_beside else ' → '}{name}" for name, link in self.links.items()
+            f"{' + ' if link.is_beside else ' → '}{link.name}" for link in self.links.all()
         )
         return f"<chain {self.name}({takes}): {links.removeprefix(' → ')}>"
 
@@ -342,8 +270,8 @@ def chain(
     given: object = trace.input(signature.parameters[0])
     if using is not None:
         given = _passed("using", using, input=given)
-    begun: Chain[Any, Any] = Chain(signature=signature, trace=trace, links={})
-    return _linked(begun, trace, definition, given, is_beside=False)
+    begun: Chain[Any, Any] = Chain(signature=signature, links=Links(trace=trace))
+    return _linked(begun, begun.links, definition, given, is_beside=False)
 
 
 def _expect_name(name: object) -> None:
@@ -375,7 +303,7 @@ def _taken(recipe: Recipe) -> TypeForm:
         or any(item.is_required for item in parameters[1:])
     ):
         message = (
-            f"{caller()}: `{recipe.node.path}` takes {_listed(item.name for item in parameters)}, "
+            f"{caller()}: `{recipe.node.path}` takes {listed(item.name for item in parameters)}, "
             "but a chain takes one input; say its type with takes=…, and what the first step is "
             "given of it with using=lambda input: …"
         )
@@ -387,7 +315,7 @@ def _takes_nothing(recipe: Recipe) -> None:
     wanted = [item.name for item in recipe.signature.parameters if item.is_required]
     if wanted:
         message = (
-            f"{caller()}: `{recipe.node.path}` takes {_listed(wanted)}, but nothing says what it "
+            f"{caller()}: `{recipe.node.path}` takes {listed(wanted)}, but nothing says what it "
             "is given; add using=lambda input, done: …"
         )
         raise DefinitionError(message)
@@ -406,7 +334,7 @@ def _passed(option: str, function: object, **values: object) -> object:
         inspect.signature(function).bind(*values)
     except (TypeError, ValueError) as error:
         message = (
-            f"{caller()}: {option}= cannot be called with {_listed(values)}: {error}; {written}"
+            f"{caller()}: {option}= cannot be called with {listed(values)}: {error}; {written}"
         )
         raise DefinitionError(message) from None
     if problems := read_passing(function):
@@ -419,44 +347,38 @@ def _added(
 ) -> Chain[T, Any]:
     """Return the chain with one more step, after or beside what was added last."""
     definition = _definition(step)
-    trace = chain.trace.fork()
+    links = chain.links.continued()
     if using is None:
         _takes_nothing(definition.recipe)
-        return _linked(chain, trace, definition, (), is_beside=is_beside)
-    open_links = chain.group if is_beside else ()
-    done = {name: link for name, link in chain.links.items() if name not in open_links}
-    given = _passed("using", using, input=_input(chain, trace), done=Done(trace, done))
-    return _linked(chain, trace, definition, given, is_beside=is_beside)
+        return _linked(chain, links, definition, (), is_beside=is_beside)
+    done = Done(links, but=chain.group if is_beside else ())
+    given = _passed("using", using, input=_input(chain, links.trace), done=done)
+    return _linked(chain, links, definition, given, is_beside=is_beside)
 
 
 def _linked(
     chain: Chain[Any, Any],
-    trace: Trace,
+    links: Links,
     definition: Definition,
     given: object,
     *,
     is_beside: bool,
 ) -> Chain[Any, Any]:
-    """Return the chain with one more link, in a trace that is its own."""
-    recipe, wiring = definition.recipe, definition.wiring
+    """Return the chain with one more link, added to links that it may add to."""
+    trace, recipe, wiring = links.trace, definition.recipe, definition.wiring
     args, kwargs = _arguments(wiring.name or recipe.node.path, given)
     before = chain.before if is_beside else chain.group
-    waited_for = (trace.adopt(chain.links[name].result) for name in before)
+    waited_for = (trace.adopt(links.named(name).result) for name in before)
     wiring = replace(wiring, after=(*wiring.after, *waited_for))
     result = trace.add(recipe, wiring, args, kwargs)
     path = trace.nodes[-1].path
-    link = Link(recipe=recipe, result=result, is_beside=is_beside)
+    link = Link(name=path, recipe=recipe, result=result, is_beside=is_beside)
     group = (*chain.group, path) if is_beside else (path,)
-    links = {**chain.links, path: link}
-    return replace(chain, trace=trace, links=links, group=group, before=before)
+    return replace(chain, links=links.added(link), group=group, before=before)
 
 
 def _input(chain: Chain[Any, Any], trace: Trace) -> Placeholder:
     return trace.input(chain.signature.parameters[0])
-
-
-def _last(chain: Chain[Any, Any], trace: Trace) -> Placeholder:
-    return trace.adopt([*chain.links.values()][-1].result)
 
 
 def _arguments(path: str, given: object) -> tuple[tuple[object, ...], dict[str, object]]:
@@ -481,7 +403,3 @@ def _arguments(path: str, given: object) -> tuple[tuple[object, ...], dict[str, 
             message = f"{caller()}: `{path}` is given {key!r:.80} by name; write the name as text"
             raise DefinitionError(message)
     return args, kwargs
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names) or "nothing"

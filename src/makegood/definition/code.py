@@ -10,22 +10,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, get_origin
+from typing import TYPE_CHECKING, Any, Protocol, get_origin
 
 from msgspec import Raw
 
 from makegood.errors import InvalidInput
-from makegood.values.codec import Codec, NotCarried
+from makegood.values.codec import AnyCodec, Codec, NotCarried
 from makegood.values.injectable import (
     Attempt,
     CompletionToken,
     Deadline,
+    Emit,
     IdempotencyKey,
+    MessageInfo,
+    Once,
     Record,
     RunInfo,
     Transaction,
     Writes,
 )
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from enum import Enum
+
+    from makegood.definition.lifecycle.carrying import RecordCodec
 
 __all__ = [
     "BodyCode",
@@ -33,6 +42,7 @@ __all__ = [
     "CompensateCode",
     "Injection",
     "Inputs",
+    "LifecycleCode",
     "NodeCode",
     "Read",
     "RemedyCode",
@@ -69,7 +79,17 @@ ReadAll = Callable[[Inputs, Results], dict[str, Any]]
 Function = Callable[..., Any]
 
 _BUILT_IN: frozenset[object] = frozenset(
-    {IdempotencyKey, Attempt, CompletionToken, Deadline, RunInfo, Writes, Transaction}
+    {
+        IdempotencyKey,
+        Attempt,
+        CompletionToken,
+        Deadline,
+        MessageInfo,
+        Once,
+        RunInfo,
+        Writes,
+        Transaction,
+    }
 )
 
 
@@ -89,9 +109,16 @@ class Injection:
         return get_origin(self.wants) is Record
 
     @property
+    def is_emit(self) -> bool:
+        """Whether it sends messages."""
+        return get_origin(self.wants) is Emit
+
+    @property
     def is_service(self) -> bool:
         """Whether it is found among the engine's services."""
-        return not (self.is_record or self.is_recorded) and self.wants not in _BUILT_IN
+        if self.is_record or self.is_recorded or self.is_emit:
+            return False
+        return self.wants not in _BUILT_IN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +169,7 @@ class NodeCode:
     """What the runtime needs to carry out one node."""
 
     body: BodyCode
-    # Any: the result has the type that the user's function declares.
-    result: Codec[Any]
+    result: AnyCodec
     """Writes and reads the node's result by the declared type."""
     arguments: ReadAll
     """Decodes the node's arguments by name, afresh at every call.
@@ -168,6 +194,9 @@ class NodeCode:
     # Any: what is recorded has the type that the user's functions declare.
     record: Codec[Any] | None = None
     """Writes and reads what the step's `Record` stores."""
+    # Any: a record has the type that the lifecycle declares.
+    left: Callable[[Raw, Inputs], Any] | None = None
+    """Reads what its undo is given, where that is not its result: the record as it has left it."""
 
     @property
     def function(self) -> Function:
@@ -186,6 +215,25 @@ class NodeCode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LifecycleCode:
+    """What the runtime needs of a lifecycle besides the code of its handlers."""
+
+    statuses: type[Enum]
+    # Any: as for the record.
+    key: Callable[[Any], str]
+    """Says of the record with which a run began by which key messages find it."""
+    began: Callable[[Inputs], Any]
+    """Reads that record."""
+    record: RecordCodec
+    """Writes and reads the record."""
+    # Any: each message has the type that the user declares.
+    messages: Mapping[str, Codec[Any]]
+    """Reads messages, by the names of their classes."""
+    due: Mapping[str, Callable[[Any], datetime | None]]
+    """Says of a record when a timer is due, by its handler; for those whose record says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
     """The functions of a whole plan."""
 
@@ -196,6 +244,8 @@ class Code:
     # Any: the workflow returns whatever it declares.
     result_codec: Codec[Any]
     """Writes and reads the value of the workflow by its declared type."""
+    lifecycle: LifecycleCode | None = None
+    """What the runtime needs besides to carry out a lifecycle."""
 
     def needs(self) -> frozenset[object]:
         """Return the types of all services that any function of the plan asks for."""
@@ -219,14 +269,13 @@ def always(_inputs: Inputs, _results: Results) -> bool:
     return True
 
 
-# Any: each of the readers below gives what its codec's type says.
-def read_input(name: str, codec: Codec[Any]) -> Read:
+def read_input(name: str, codec: AnyCodec) -> Read:
     """Return a reader of one input."""
     read = codec.read
     return lambda inputs, _results: read(inputs[name])
 
 
-def read_result(position: int, codec: Codec[Any]) -> Read:
+def read_result(position: int, codec: AnyCodec) -> Read:
     """Return a reader of one node's result, which is None when the node was skipped."""
     read = codec.read
 

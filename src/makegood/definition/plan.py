@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from makegood.definition.lifecycle.machine import Machine
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -88,6 +90,9 @@ class Kind(StrEnum):
     """A block of nodes that is to happen again and again, each time with the value before."""
     CHILD = "child"
     """Another workflow, as a run of its own; its function is that workflow's name."""
+    LIFECYCLE = "lifecycle"
+    """A record that goes from status to status. It is the only node of its plan, and its blocks
+    are its handlers: every call of one is a round."""
 
 
 class Backoff(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,12 +269,23 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     """The cases of a switch, in the order of the body; the default is the last one."""
     block: Block | None = None
     """What the rounds of an each or a repeat are made of."""
+    machine: Machine | None = None
+    """The statuses of a lifecycle."""
+    blocks: tuple[Block, ...] = ()
+    """What the rounds of a lifecycle are made of: one for each of its handlers."""
     record: str | None = None
     """The type of what the step's `Record` stores."""
     services: tuple[str, ...] = ()
     """The types of the services that the body is given, by name."""
     calls: bool = False
     """Set on a step that may return a call, which is then run in its place."""
+    keeps_failure: bool = False
+    """Set on a child whose failure is an outcome: whoever waits for it is given that."""
+
+    @property
+    def inner(self) -> tuple[Block, ...]:
+        """What its rounds may be made of, whatever goes round."""
+        return self.blocks if self.block is None else (self.block,)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -324,10 +340,23 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The node after which the run only goes forward, or None."""
         return next((index for index, node in enumerate(self.nodes) if node.pivot), None)
 
+    @property
+    def machine(self) -> Machine | None:
+        """The statuses of a lifecycle; None for every other plan."""
+        return self.nodes[0].machine if self.nodes else None
+
+    @cached_property
+    def heard(self) -> frozenset[str]:
+        """The names of all messages that a run of it may wait for."""
+        waited = {node.function for _, node in numbered_nodes(self) if node.kind is Kind.WAIT}
+        return frozenset(waited) if self.machine is None else self.machine.heard
+
     @cached_property
     def speaks(self) -> bool:
         """Whether a run of it may have something to say to other runs: most have not."""
-        return any(node.calls or node.kind in _SPEAKING for _, node in numbered_nodes(self))
+        return bool(self.heard) or any(
+            node.calls or node.kind in _SPEAKING for _, node in numbered_nodes(self)
+        )
 
     def __repr__(self) -> str:
         return f"<Plan {self.workflow} {self.fingerprint}: {len(self.nodes)} nodes>"
@@ -350,8 +379,8 @@ def _numbered(nodes: Sequence[Node], prefix: str, base: int) -> Iterator[tuple[s
     for place, node in enumerate(nodes):
         path = prefix + node.path
         yield path, base + place, node
-        if node.block is not None:
-            yield from _numbered(node.block.nodes, f"{path}[]/", node.block.number * BLOCK_SPAN)
+        for block in node.inner:
+            yield from _numbered(block.nodes, f"{path}[]/", block.number * BLOCK_SPAN)
 
 
 def fingerprint_of(plan: Plan) -> str:
@@ -402,4 +431,13 @@ def _shape_of(node: Node) -> tuple[object, ...]:
         *([(block.done_min, block.is_quorum)] if block and block.keeps_failures else ()),
         # Which workflow it is, and by the above what that takes and gives; not what it does.
         *([node.function] if node.kind is Kind.CHILD else ()),
+        *(() if node.machine is None else _shape_of_machine(node.machine, node.blocks)),
     )
+
+
+def _shape_of_machine(machine: Machine, blocks: Sequence[Block]) -> Iterator[object]:
+    """Give what the fingerprint covers of a lifecycle: where it may go, by what, and its schema."""
+    yield machine.statuses, machine.start, machine.terminal, machine.pivots, machine.schema
+    for handler, block in zip(machine.handlers, blocks, strict=True):
+        yield handler.name, handler.trigger, handler.statuses, handler.to, handler.message
+        yield [_shape_of(node) for node in block.nodes]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
@@ -25,7 +25,7 @@ from makegood.definition.reading.recording import read_record
 from makegood.definition.reading.remedy import read_compensate, read_undo
 from makegood.definition.reading.signature import Signature, name_of, read_signature
 from makegood.errors import DefinitionError
-from makegood.values.codec import Codec, codec_of
+from makegood.values.codec import AnyCodec, Codec, codec_of
 from makegood.values.injectable import Transaction, Writes
 from makegood.values.limits import PATH_CHARACTERS_MAX
 
@@ -40,6 +40,7 @@ __all__ = [
     "UNDO_TIMEOUT",
     "Recipe",
     "StepPolicy",
+    "handler_recipe",
     "misnamed",
     "out_of_bounds",
     "overlong",
@@ -79,13 +80,12 @@ class Recipe:
     """Where it was declared."""
     signature: Signature
     body: BodyCode
-    # Any: the result has the type that the user's function declares.
-    result: Codec[Any]
+    result: AnyCodec
     undo: RemedyCode | None = None
     compensate: CompensateCode | None = None
     states_horizon: bool = False
     """Whether `key_valid_for` was stated and not assumed."""
-    # Any: as for the result.
+    # Any: what is recorded has the type that the user's functions declare.
     record: Codec[Any] | None = None
     """Writes and reads what its `Record` stores."""
     allow: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -116,22 +116,58 @@ class StepPolicy:
 def step_recipe(function: Function, policy: StepPolicy) -> Recipe:
     """Return the recipe of a step; raise `DefinitionError` with everything that is wrong."""
     signature, problems = _read(function, "step", policy.name)
-    kind = Kind.LOCAL if signature.injects(Transaction) else Kind.STEP
     problems += _async_problems(function, signature, "step")
     problems += _at(_contradictions(policy))
     problems += _at(_durations(policy))
     problems += _at(misallowed(policy.allow))
-    if kind is Kind.LOCAL:
+    if signature.injects(Transaction):
         problems += _local_problems(signature, policy)
+    return _acting(function, signature, policy, problems, undone=signature.returns)
+
+
+def handler_recipe(
+    function: Function,
+    signature: Signature,
+    policy: StepPolicy,
+    *,
+    record: TypeForm,
+    result: AnyCodec,
+) -> Recipe:
+    """Return the recipe of a handler of a lifecycle, whose undo is given the record it has left.
+
+    Raises `DefinitionError` with everything that is wrong with its policy; what it takes and
+    returns was looked at before.
+    """
+    problems = _async_problems(function, signature, "step")
+    problems += _at(_contradictions(policy))
+    problems += _at(_durations(policy))
+    problems += _at(misallowed(policy.allow))
+    if signature.injects(Transaction):
+        problems += _local_problems(signature, policy)
+    return _acting(function, signature, policy, problems, undone=record, result=result)
+
+
+def _acting(
+    function: Function,
+    signature: Signature,
+    policy: StepPolicy,
+    problems: list[str],
+    *,
+    undone: TypeForm,
+    result: AnyCodec | None = None,
+) -> Recipe:
+    """Return the recipe of what acts; `undone` is the type of what its undo is given."""
     undo = compensate = None
     if policy.undo is not None:
-        undo = read_undo(policy.undo, signature, policy.undo_retry, problems)
+        given = replace(signature, returns=undone)
+        undo = read_undo(policy.undo, given, policy.undo_retry, problems)
     if policy.compensate is not None:
         compensate = read_compensate(
             policy.compensate, signature, policy.compensate_retry, problems
         )
     record, undo, compensate = read_record(signature, undo, compensate, problems)
     _refuse(problems)
+    kind = Kind.LOCAL if signature.injects(Transaction) else Kind.STEP
     return Recipe(
         node=_step_node(signature, kind, policy, (undo, compensate), record=record),
         place=caller(),
@@ -139,7 +175,7 @@ def step_recipe(function: Function, policy: StepPolicy) -> Recipe:
         body=BodyCode(
             function=function, injections=signature.injections, retry_on=policy.retry.classes
         ),
-        result=codec_of(signature.returns),
+        result=codec_of(signature.returns) if result is None else result,
         undo=undo,
         compensate=compensate,
         states_horizon=policy.key_valid_for is not KEY_VALID_FOR,
@@ -262,7 +298,7 @@ def _read(function: Function, what: str, name: str | None) -> tuple[Signature, l
         raise DefinitionError(message)
     signature = uncalled(read_signature(function))
     why = misnamed(signature.name if name is None else name)
-    problems = [*signature.problems, *signature.uncarried()]
+    problems = [*signature.problems, *signature.received_only(), *signature.uncarried()]
     if signature.calls and what != "step":
         problems.append(
             f"{signature.place}: the {what} `{signature.name}` returns a call, but only a step has "

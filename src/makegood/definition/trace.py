@@ -47,7 +47,7 @@ from makegood.values.codec import codec_of, writes_json
 from makegood.values.limits import NODES_PER_PLAN_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from makegood.definition.flow.hooking import Hook
     from makegood.definition.reading.signature import Parameter
@@ -127,12 +127,16 @@ class Trace:
         """The code of all nodes, by their numbers."""
         return self.frame.code_by_number() | self._block_code
 
-    def fork(self) -> Trace:
-        """Return a trace that goes on from where this one stands, and leaves it as it is."""
+    def fork(self, count: int) -> Trace:
+        """Return a trace that goes on after so many of its nodes, and leaves it as it is.
+
+        It is for a chain, whose nodes all stand in the plan itself.
+        """
+        assert not self._blocks, "a chain has no blocks"
         fork = Trace(self.workflow)
-        fork.origins, fork.frame = {**self.origins}, self.frame.fork()
-        fork._block_code, fork._blocks = {**self._block_code}, self._blocks
-        fork._pivot = self._pivot
+        fork.frame = self.frame.fork(count)
+        fork.origins = {number: self.origins[number] for number in range(count)}
+        fork._pivot = next((node.path for node in fork.nodes if node.pivot), None)
         return fork
 
     # Any: a block returns whatever it likes.
@@ -160,6 +164,7 @@ class Trace:
             nodes=fed(frame.nodes),
             returned=returned,
             needs=frozenset(frame.needed_outside),
+            gives=frozenset(frame.given_outside | frame.outside_of(returned.needs)),
         )
 
     def adopt(self, placeholder: Placeholder) -> Placeholder:
@@ -277,22 +282,29 @@ class Trace:
         self._pivot = path
 
     def keep(
-        self, node: Node, code: NodeCode, kind: TypeForm, needs: Iterable[int] = ()
+        self,
+        node: Node,
+        code: NodeCode,
+        kind: TypeForm,
+        needs: Collection[int] = (),
+        *,
+        gives: Collection[int] = (),
     ) -> Placeholder:
         """Add a node that needs others, and return the placeholder of its result."""
-        return self.result_of(self.place(node, code, needs), kind)
+        return self.result_of(self.place(node, code, needs, gives=gives), kind)
 
     def place(
         self,
         node: Node,
         code: NodeCode,
-        needs: Iterable[int] = (),
+        needs: Collection[int] = (),
         *,
+        gives: Collection[int] = (),
         recipe: Recipe | None = None,
         chooses_by: TypeForm = None,
     ) -> int:
         """Add a node that needs others where the body is, and return its number."""
-        number = self.frame.add(node, code, needs)
+        number = self.frame.add(node, code, needs, gives=gives)
         place = self.frame.places[node.path]
         self.origins[number] = Origin(place=place, recipe=recipe, chooses_by=chooses_by)
         return number

@@ -8,7 +8,7 @@ by a name found in the data.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 from msgspec import inspect
@@ -19,7 +19,15 @@ from makegood.values.limits import PAYLOAD_BYTES_MAX
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["NULL", "Codec", "NotCarried", "codec_of", "uncarried", "writes_json"]
+__all__ = [
+    "NULL",
+    "AnyCodec",
+    "Codec",
+    "NotCarried",
+    "codec_of",
+    "uncarried",
+    "writes_json",
+]
 
 T = TypeVar("T")
 
@@ -65,6 +73,24 @@ def writes_json(value: object) -> bytes:
     except _UNWRITABLE as error:
         message = f"{value!r:.80} cannot be written as JSON: {error}"
         raise NotCarried(message) from error
+
+
+class AnyCodec(Protocol):
+    """Writes and reads values of which only whoever declared them knows the type."""
+
+    @property
+    def type(self) -> object:
+        """The type of the values, as an annotation gives it."""
+        ...
+
+    # Any: as above.
+    def write(self, value: Any, /) -> msgspec.Raw:
+        """Return the value as JSON; raise with the reason where it cannot be carried."""
+        ...
+
+    def read(self, data: bytes | msgspec.Raw, /) -> Any:
+        """Return a fresh value; raise `InvalidInput` for JSON that stands for none."""
+        ...
 
 
 class Codec(Generic[T]):

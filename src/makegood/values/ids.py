@@ -20,12 +20,15 @@ __all__ = [
     "child_run",
     "completion_token",
     "effect_key",
+    "message_id",
     "parse_engine",
     "parse_message_key",
     "parse_run_id",
     "parse_run_key",
     "parse_subject",
+    "receipt_key",
     "run_of_token",
+    "slot_run",
 ]
 
 RunId = NewType("RunId", str)
@@ -51,6 +54,25 @@ def effect_key(workflow: str, run: str, path: str, direction: Direction, *, gene
     return str(UUID(bytes=digest.digest(), version=5))
 
 
+def receipt_key(receptor: str, tenant: str, source: str, message: str) -> str:
+    """Return the idempotency key of what a receptor does about a message: 36 characters.
+
+    It is a hash of the receptor's whole name and of what names the message, and of nothing else:
+    every attempt, every worker and every time that a person sends it again give the same key.
+    """
+    parts = (receptor, tenant, source, message)
+    digest = blake2b("\x1f".join(parts).encode(), digest_size=16, person=b"makegood.receive")
+    return str(UUID(bytes=digest.digest(), version=5))
+
+
+def message_id(key: str, number: int) -> str:
+    """Return the id of a message that comes of an effect: the effect's key, and which it is of it.
+
+    So an effect that is done once more, because nobody recorded it, sends the same messages.
+    """
+    return f"{key}.{number}"
+
+
 def child_key(workflow: str, run: str, path: str, *, generation: int, number: int) -> str:
     """Return the key of the child run that a node calls: the key of the node's own effect.
 
@@ -66,9 +88,21 @@ def child_run(key: str, now: Instant) -> RunId:
 
     Nothing is drawn, so that a turn which is decided anew at the same time calls the same run.
     """
-    digest = blake2b(f"{key}\x1f{now}".encode(), digest_size=10, person=b"makegood.child").digest()
+    return _run_at(now, f"{key}\x1f{now}", b"makegood.child")
+
+
+def slot_run(key: str, slot: Instant) -> RunId:
+    """Return the id of the run that a schedule starts for a slot: a version 7 UUID (RFC 9562).
+
+    It follows from the slot alone, so that whoever takes it starts the same run.
+    """
+    return _run_at(slot, key, b"makegood.slot")
+
+
+def _run_at(moment: Instant, name: str, person: bytes) -> RunId:
+    digest = blake2b(name.encode(), digest_size=10, person=person).digest()
     chance = int.from_bytes(digest) & ((1 << 74) - 1)
-    milliseconds = (now // 1_000) & ((1 << 48) - 1)
+    milliseconds = (moment // 1_000) & ((1 << 48) - 1)
     high, low = chance >> 62, chance & ((1 << 62) - 1)
     whole = milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low
     return RunId(str(UUID(int=whole)))

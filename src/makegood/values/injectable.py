@@ -11,13 +11,16 @@ import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
 __all__ = [
     "Attempt",
     "CompletionToken",
     "Deadline",
+    "Emit",
     "IdempotencyKey",
+    "MessageInfo",
+    "Once",
     "Record",
     "RunInfo",
     "Sql",
@@ -82,6 +85,55 @@ class Record(Protocol[T]):
         is too large or one too many, or the attempt is over. A body that does not catch it is in
         doubt, because what the value is about may have happened.
         """
+
+
+class MessageInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Which message is being received. Values only."""
+
+    id: str
+    source: str
+    """Whoever gave it its id."""
+    type: str
+    version: int
+    """Of the schema by which it was written; what you are given is of the present one."""
+    key: str | None
+    tenant: str
+    correlation: str
+    """What it shares with everything that came of one beginning."""
+    causation: str | None
+    """The message or the run that it came from."""
+    receptor: str
+    """Who receives it: a receptor's whole name."""
+
+
+class Emit(Protocol[T]):
+    """Sends a message because of this one, or of this step: `emit(OrderPaid(…))`.
+
+    It goes out when what emits it is done, in the same transaction, and not at all when that
+    fails. `Emit[OrderPaid | OrderRefused]` says which classes there may be. A message that is
+    emitted and then returned, the same object, goes out once.
+    """
+
+    def __call__(
+        self, message: T, /, *, key: str | None = None, after: timedelta | None = None
+    ) -> None:
+        """Send a message; nobody receives it before `after` is over.
+
+        Its key is the one given, or its own `message_key`, or that of what is being received.
+        Raises `InvalidInput` for a message that cannot be carried, or one too many.
+        """
+
+
+class Once(Protocol):
+    """Says to one receiver of a message alone that something is to be done: `await once(key)`."""
+
+    async def __call__(self, key: str, /) -> bool:
+        """Return True to exactly one of all messages that ask for this key, ever again to the same.
+
+        A receptor that fails and is tried again, or sent its message again by a person, has the
+        same answer as before. Keys are remembered as long as messages are.
+        """
+        ...
 
 
 class Writes(Protocol):

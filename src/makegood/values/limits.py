@@ -15,17 +15,25 @@ __all__ = [
     "ITEMS_MAX",
     "KEEP_MAX",
     "KEY_BYTES_MAX",
+    "LAG_COUNTED_MAX",
+    "LANE_DELIVERIES_MAX",
     "MESSAGES_SHOWN_MAX",
+    "MOVES_SHOWN_MAX",
     "NODES_PER_PLAN_MAX",
     "NODES_PER_RUN_MAX",
+    "PAGE_MESSAGES_MAX",
     "PAGE_RUNS_MAX",
     "PATH_CHARACTERS_MAX",
     "PAYLOAD_BYTES_MAX",
+    "PROMOTED_AT_ONCE_MAX",
     "REASON_CHARACTERS_MAX",
     "RECORDS_MAX",
     "ROUNDS_MAX",
+    "SENT_AT_ONCE_MAX",
     "SLEEP_MAX",
+    "STATUSES_MAX",
     "UNDELIVERED_SEEN_MAX",
+    "VISITS_MAX",
 ]
 
 PAYLOAD_BYTES_MAX = 1_000_000
@@ -34,8 +42,13 @@ PAYLOAD_BYTES_MAX = 1_000_000
 KEY_BYTES_MAX = 255
 """The longest key of a run, and the longest subject, in UTF-8 bytes."""
 
-NODES_PER_PLAN_MAX = 1_000
-"""The most nodes in one plan."""
+NODES_PER_PLAN_MAX = 2_000
+"""The most nodes in one plan, those of its blocks included.
+
+It is the largest size that `python -m benchmarks plans` measures: declared in a second, stored in
+little more than a megabyte, drawn in seconds. What has more is better several workflows, of which
+each can be looked at and changed by itself; what is alike is better an `each`.
+"""
 
 NODES_PER_RUN_MAX = 100_000
 """The most nodes in one run, those of all rounds together."""
@@ -45,6 +58,12 @@ ITEMS_MAX = 10_000
 
 ROUNDS_MAX = 10_000
 """The most rounds of one repeat."""
+
+STATUSES_MAX = 200
+"""The most statuses of one lifecycle."""
+
+VISITS_MAX = 10_000
+"""The most statuses that one run enters before a person looks at it, however it is declared."""
 
 PATH_CHARACTERS_MAX = 200
 """The longest node path, in characters."""
@@ -62,8 +81,23 @@ alone, so that one that kills its workers is told from those that were beside it
 DELIVERED_AT_ONCE_MAX = 100
 """How much of what runs say to others is delivered in one transaction."""
 
+PAGE_MESSAGES_MAX = 200
+"""The most messages, deliveries or lanes on one page of a listing."""
+
+LAG_COUNTED_MAX = 10_000
+"""How far deliveries are counted, of one recipient, to tell how far it is behind."""
+
+LANE_DELIVERIES_MAX = 16
+"""How many messages of one key are taken at once."""
+
+PROMOTED_AT_ONCE_MAX = 1_000
+"""How many deliveries whose time has come are given their places in one transaction."""
+
 MESSAGES_SHOWN_MAX = 1_000
 """The most messages that a listing shows, and the most runs that wait for one."""
+
+MOVES_SHOWN_MAX = 1_000
+"""The most moves of one run between its stages that are shown at once."""
 
 UNDELIVERED_SEEN_MAX = 10_000
 """How much of what is on its way somebody who looks after a store is shown."""
@@ -76,6 +110,10 @@ REASON_CHARACTERS_MAX = 2_000
 
 RECORDS_MAX = 1_000
 """How often one attempt may store a value by its `Record`."""
+
+SENT_AT_ONCE_MAX = 1_000
+"""The most messages and calls that may come of one attempt."""
+
 DEPTH_MAX = 100
 """How deeply child runs may stand in one another: a run that nobody called has depth 0."""
 

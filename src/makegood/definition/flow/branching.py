@@ -97,6 +97,8 @@ class _Switch:
             label: self.trace.within(Branch(place, label), f"{self.path}/{label}", body)
             for label, body in branches.items()
         }
+        for label, each in returned.items():
+            self.trace.frame.let_wait(place, label, each.needs)
         kind = self._kind(returned)
         node = msgspec.structs.replace(
             self.trace.nodes[place],

@@ -14,7 +14,7 @@ import msgspec
 from makegood.definition.plan import BLOCK_SPAN, Branch, Node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from makegood.definition.code import NodeCode
     from makegood.definition.reading.place import Place
@@ -37,6 +37,10 @@ class Frame:
         """What the paths of nodes in there begin with."""
         self.needed_outside: set[int] = set()
         """What its nodes need of the frames around it."""
+        self.given_outside: set[int] = set()
+        """What branches and rounds in it give that is of the frames around it."""
+        self._ended: list[int] = []
+        """What has ended before each node begins, as the bits of a number."""
         self._branches: list[tuple[Branch, ...]] = []
         """In which branches each node is."""
 
@@ -45,26 +49,63 @@ class Frame:
         """How many nodes it has, those of the frames around it included."""
         return len(self.nodes) + (0 if self.outer is None else self.outer.nodes_around)
 
-    def fork(self) -> Frame:
-        """Return a frame that goes on from where this one stands, and leaves it as it is."""
+    def fork(self, count: int) -> Frame:
+        """Return a frame that goes on after so many of its nodes, and leaves it as it is."""
         fork = Frame(self.number, self.outer)
-        fork.nodes, fork.code, fork.places = [*self.nodes], [*self.code], {**self.places}
-        fork._branches = [*self._branches]
+        fork.nodes, fork.code = self.nodes[:count], self.code[:count]
+        fork.places = {node.path: self.places[node.path] for node in fork.nodes}
+        fork._branches, fork._ended = self._branches[:count], self._ended[:count]
         return fork
 
-    def add(self, node: Node, code: NodeCode, needs: Iterable[int]) -> int:
-        """Add a node that needs these numbers; return its own."""
-        here = {number % BLOCK_SPAN for number in needs if number // BLOCK_SPAN == self.number}
-        self.needed_outside.update(
-            number for number in needs if number // BLOCK_SPAN != self.number
-        )
+    def add(
+        self, node: Node, code: NodeCode, needs: Collection[int], *, gives: Collection[int] = ()
+    ) -> int:
+        """Add a node that needs these numbers, and gives these in its rounds; return its own."""
+        here = self._here(needs, self.needed_outside)
         branch = self.inside[-1] if self.inside else None
         if branch is not None:
             here.add(branch.node)
-        self.nodes.append(msgspec.structs.replace(node, needs=tuple(sorted(here)), branch=branch))
+        ended = self._ended_with(here)
+        lacking = {each for each in self._here(gives, self.given_outside) if not ended >> each & 1}
+        needed = tuple(sorted(here | lacking))
+        self._ended.append(ended | self._ended_with(lacking))
+        self.nodes.append(msgspec.structs.replace(node, needs=needed, branch=branch))
         self.code.append(code)
         self._branches.append(self.inside)
         return self.number * BLOCK_SPAN + len(self.nodes) - 1
+
+    def let_wait(self, switch: int, label: str, gives: Collection[int]) -> None:
+        """Let a switch wait for what one of its branches gives that is not of the branch.
+
+        What the switch or the nodes of the branch wait for anyway makes no edge of its own.
+        """
+        branch, node = Branch(switch, label), self.nodes[switch]
+        ended = self._ended[switch]
+        for place in range(switch, len(self.nodes)):
+            if self.nodes[place].branch == branch:
+                ended |= self._ended[place]
+        before = {each for each in self._here(gives, self.given_outside) if each < switch}
+        lacking = {each for each in before if not ended >> each & 1}
+        self._ended[switch] |= self._ended_with(lacking)
+        needed = tuple(sorted({*node.needs, *lacking}))
+        self.nodes[switch] = msgspec.structs.replace(node, needs=needed)
+
+    def _here(self, numbers: Collection[int], outside: set[int]) -> set[int]:
+        """Return the places of the numbers that are of this frame; the others go outside."""
+        elsewhere = self.outside_of(numbers)
+        outside |= elsewhere
+        return {number % BLOCK_SPAN for number in numbers if number not in elsewhere}
+
+    def outside_of(self, numbers: Collection[int]) -> set[int]:
+        """Return the numbers that are of the frames around this one."""
+        return {number for number in numbers if number // BLOCK_SPAN != self.number}
+
+    def _ended_with(self, places: Collection[int]) -> int:
+        """Return what has ended when these have, as the bits of a number."""
+        ended = 0
+        for place in places:
+            ended |= 1 << place | self._ended[place]
+        return ended
 
     def frame_of(self, block: int) -> Frame | None:
         """Return the frame of a block: this one or one around it; None when it is not around."""

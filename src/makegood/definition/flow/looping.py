@@ -133,7 +133,7 @@ def each(
         RoundsCode(given=codec_of(kind), value=framed.returned.read, value_codec=codec_of(value)),
         result,
     )
-    return trace.keep(node, code, result, needs | framed.needs)
+    return trace.keep(node, code, result, needs | framed.needs, gives=framed.gives)
 
 
 def repeat(
@@ -179,7 +179,7 @@ def repeat(
         until=until,
     )
     code = _code(path, "start", given, rounds, kind)
-    return cast("T", trace.keep(node, code, kind, needs | framed.needs))
+    return cast("T", trace.keep(node, code, kind, needs | framed.needs, gives=framed.gives))
 
 
 def _started(trace: Trace, path: str, start: object, needs: set[int]) -> tuple[TypeForm, Traced]:

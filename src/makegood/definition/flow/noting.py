@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
-
 from makegood.definition.code import BodyCode, NodeCode, always, gather
-from makegood.definition.plan import (
-    Argument,
-    Backoff,
-    Constant,
-    FromInput,
-    FromNode,
-    FromRound,
-    Items,
-    Kind,
-    Node,
-    Pairs,
-)
+from makegood.definition.plan import Argument, Backoff, Kind, Node
 from makegood.definition.reading.fit import NONE, UNKNOWN, type_name
 from makegood.definition.trace import current_trace
 from makegood.values.codec import codec_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from makegood.definition.plan import Source
 
 __all__ = ["note"]
 
@@ -56,26 +38,9 @@ def note(name: str, value: object, /) -> None:
         arguments=gather([("value", given.read)], path),
         holds=always,
     )
-    trace.keep(node, code, NONE, _needed(given.source))
+    trace.keep(node, code, NONE, given.needs)
 
 
 def _itself(value: object) -> object:
     """Return what is to be noted."""
     return value
-
-
-def _needed(source: Source) -> Iterator[int]:
-    """Give the nodes from which a value comes."""
-    match source:
-        case FromNode(node=node):
-            yield node
-        case Items(items):
-            for item in items:
-                yield from _needed(item)
-        case Pairs(pairs):
-            for _name, item in pairs:
-                yield from _needed(item)
-        case FromInput() | FromRound() | Constant():
-            return
-        case _:
-            assert_never(source)

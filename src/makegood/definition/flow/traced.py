@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
+
+from makegood.definition.plan import Constant, FromInput, FromNode, FromRound, Items, Pairs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from makegood.definition.code import Read
     from makegood.definition.plan import Node, Source
     from makegood.definition.reading.fit import TypeForm
@@ -21,6 +25,11 @@ class Traced:
     type: TypeForm
     read: Read
 
+    @property
+    def needs(self) -> frozenset[int]:
+        """The numbers of the nodes that it is made of."""
+        return frozenset(_nodes_of(self.source))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Framed:
@@ -30,4 +39,22 @@ class Framed:
     nodes: tuple[Node, ...]
     returned: Traced
     needs: frozenset[int]
-    """What it needs of the outside, by numbers."""
+    """What its nodes need of the outside, by numbers."""
+    gives: frozenset[int]
+    """What its rounds give that is of the outside, by numbers."""
+
+
+def _nodes_of(source: Source) -> Iterator[int]:
+    match source:
+        case FromNode(node=node):
+            yield node
+        case Items(items):
+            for item in items:
+                yield from _nodes_of(item)
+        case Pairs(pairs):
+            for _name, item in pairs:
+                yield from _nodes_of(item)
+        case FromInput() | FromRound() | Constant():
+            return
+        case _:
+            assert_never(source)

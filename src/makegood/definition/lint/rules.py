@@ -47,6 +47,7 @@ RULES: tuple[Rule, ...] = (
     Rule("MG113", "doubt dropped", steps.drops_doubt),
     Rule("MG114", "sleep past the deadline", reach.sleeps_past_deadline),
     Rule("MG115", "unread record", steps.records_for_nobody),
+    Rule("MG116", "pivot in a child", order.passes_pivot_in_child),
 )
 """Every rule, in the order of the codes, but for `ALLOWED_FOR_NOTHING`, which looks at findings."""
 

@@ -92,7 +92,7 @@ def read_compensate(
 
 def _read_async(function: Function, what: str, problems: list[str]) -> Signature:
     read = read_signature(function)
-    problems.extend(read.problems)
+    problems += [*read.problems, *read.received_only()]
     if not inspect.iscoroutinefunction(function):
         problems.append(
             f"{read.place}: the {what} `{read.name}` is not async; write `async def`, or "

@@ -24,7 +24,10 @@ from makegood.values.injectable import (
     Attempt,
     CompletionToken,
     Deadline,
+    Emit,
     IdempotencyKey,
+    MessageInfo,
+    Once,
     Record,
     RunInfo,
     injected,
@@ -38,7 +41,7 @@ MISSING: object = inspect.Parameter.empty
 """The default of a parameter that has none."""
 
 _ONLY_INJECTED: frozenset[object] = frozenset(
-    {IdempotencyKey, Attempt, CompletionToken, Deadline, RunInfo}
+    {IdempotencyKey, Attempt, CompletionToken, Deadline, MessageInfo, Once, RunInfo}
 )
 
 
@@ -79,6 +82,15 @@ class Signature:
     def injects(self, wanted: object) -> bool:
         """Say whether the function is injected with a value of this type."""
         return any(item.wants is wanted for item in self.injections)
+
+    def received_only(self) -> list[str]:
+        """Return a problem for each parameter that can be filled in for a receptor only."""
+        return [
+            f"{self.place}: `{self.name}` injects `{item.name}: {type_name(item.wants)}`, which "
+            "only a receptor has; remove it"
+            for item in self.injections
+            if item.wants is MessageInfo or item.wants is Once or item.is_emit
+        ]
 
     def uncarried(self) -> list[str]:
         """Return a problem for each parameter and result whose type has no codec."""
@@ -158,7 +170,7 @@ class _Reading:
             return []
         kind = self._type(item.name)
         origin: object = typing.get_origin(kind)
-        if any(kind is wanted for wanted in _ONLY_INJECTED) or origin is Record:
+        if any(kind is wanted for wanted in _ONLY_INJECTED) or (origin is Record or origin is Emit):
             self._problem(
                 f"takes `{item.name}: {type_name(kind)}` as an argument; write "
                 f"`*, {item.name}: {type_name(kind)} = injected`"
@@ -188,6 +200,10 @@ class _Reading:
         if kind is Record:
             self._problem(
                 f"injects `{item.name}: Record`; say what it stores, as in `Record[Hold]`"
+            )
+        if kind is Emit:
+            self._problem(
+                f"injects `{item.name}: Emit`; say which messages it sends, as in `Emit[OrderPaid]`"
             )
         return [Injection(name=item.name, wants=kind)]
 

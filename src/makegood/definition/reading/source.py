@@ -8,11 +8,14 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+from collections import ChainMap, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from types import CodeType
 
 __all__ = ["Syntax", "arguments_of", "names_around", "syntax_of"]
@@ -21,6 +24,9 @@ Function = Callable[..., object]
 
 Syntax = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 """A function as it is written."""
+
+_FILES_PARSED_MAX = 4
+"""How many files are remembered parsed: modules import one another while they are declared."""
 
 
 def syntax_of(function: Function) -> tuple[Syntax, int] | None:
@@ -38,17 +44,17 @@ def arguments_of(tree: Syntax) -> list[ast.arg]:
     return [*tree.args.posonlyargs, *tree.args.args, *tree.args.kwonlyargs]
 
 
-def names_around(function: Function) -> dict[str, object]:
-    """Return the names that a function sees around it, the nearest last."""
-    names: dict[str, object] = {**vars(builtins)}
-    names.update(cast("dict[str, object]", getattr(function, "__globals__", {})))
+def names_around(function: Function) -> Mapping[str, object]:
+    """Return the names that a function sees around it, without a copy of its module's."""
+    names: dict[str, object] = {}
+    module = cast("dict[str, object]", getattr(function, "__globals__", {}))
     code = getattr(function, "__code__", None)
     for name, cell in zip(
         getattr(code, "co_freevars", ()), getattr(function, "__closure__", None) or (), strict=True
     ):
         with suppress(ValueError):  # The cell is still empty.
             names[name] = cell.cell_contents
-    return names
+    return ChainMap(names, module, builtins.__dict__)
 
 
 def _definition(function: Function) -> tuple[Syntax, int] | None:
@@ -72,23 +78,51 @@ def _is_source_of(tree: ast.FunctionDef | ast.AsyncFunctionDef, function: Functi
 
 
 def _lambda(function: Function) -> tuple[Syntax, int] | None:
-    """Find a lambda in its file by its line and names; where several fit, by its columns.
-
-    It stands inside of a statement that may have begun on any line above, so the file is parsed.
-    """
+    """Find a lambda in its file by its line and names; where several fit, by its columns."""
     code: CodeType = function.__code__
     lines, _ = inspect.findsource(function)
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     found = [
         node
-        for node in ast.walk(ast.parse("".join(lines)))
-        if isinstance(node, ast.Lambda)
-        if node.lineno == code.co_firstlineno
-        if tuple(argument.arg for argument in arguments_of(node))
-        == code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        for node in _lambdas_of(_File(lines)).get(code.co_firstlineno, ())
+        if tuple(argument.arg for argument in arguments_of(node)) == names
     ]
     # The outer lambda of several around one another comes first; the inner ones hold less.
     mine = [node for node in found if _holds(node.body, code)]
     return (mine[-1], 0) if mine else None
+
+
+class _File:
+    """The lines of a file as `linecache` keeps them, which are the same list until it changes.
+
+    They are known by that, for comparing them would take as long as they are.
+    """
+
+    __slots__ = ("lines",)
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _File) and other.lines is self.lines
+
+    def __hash__(self) -> int:
+        return id(self.lines)
+
+
+@lru_cache(maxsize=_FILES_PARSED_MAX)
+def _lambdas_of(file: _File) -> Mapping[int, Sequence[ast.Lambda]]:
+    """Return every lambda of a file by its line, the outer ones first; nobody may change them.
+
+    A lambda stands inside of a statement that may have begun on any line above, so the whole file
+    is parsed. It is remembered, for a chain has a lambda in nearly every link, and is written in
+    one file.
+    """
+    found: defaultdict[int, list[ast.Lambda]] = defaultdict(list)
+    for node in ast.walk(ast.parse("".join(file.lines))):
+        if isinstance(node, ast.Lambda):
+            found[node.lineno].append(node)
+    return found
 
 
 def _holds(body: ast.expr, code: CodeType) -> bool:

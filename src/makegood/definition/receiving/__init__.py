@@ -1,0 +1,1 @@
+"""Receptors: functions that receive a message and return messages or calls."""
