@@ -63,7 +63,8 @@ class Evaluate(msgspec.Struct, frozen=True, gc=False):
     `due`. Of an each it is its `items`, then what a `round` gives, then the `list` of that; of a
     repeat the value to `start` with, and after every round whether to go on (`until`). Of a child
     it is the `call` of it, with its inputs; of a `wait` what it waits for, and until when; and of
-    what is sent the `letter`.
+    what is sent the `letter`. Of a lifecycle it is what a status is to `listen` for, and the record
+    as the `final` value, where that is to be written anew.
     """
 
     node: int
@@ -83,6 +84,8 @@ class Evaluate(msgspec.Struct, frozen=True, gc=False):
         "call",
         "wait",
         "letter",
+        "listen",
+        "final",
         "result",
     ]
     round: int = 0

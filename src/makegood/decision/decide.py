@@ -20,6 +20,7 @@ from makegood.decision.direction import is_held_back, is_past_pivot, is_turning_
 from makegood.decision.doubt import settle
 from makegood.decision.facts import Cause, EndStatus, ParkReason, Rollback
 from makegood.decision.forward import begin
+from makegood.decision.lifecycle.advancing import advance
 from makegood.decision.people.completing import hear
 from makegood.decision.people.control import answer
 from makegood.decision.rollback import reason_to_park, retrace, roll_back, wind_back
@@ -58,7 +59,8 @@ def decide(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
         decision = hear(state, now)
         if decision.facts:
             return decision
-    if not state.is_settled and not state.is_paused:
+    is_moving = not (state.is_settled or state.is_paused)
+    if is_moving:
         decision = _settle(plan, state, now, chance)
         if not decision.facts and not decision.commands:
             decision = _arrive_or_turn(plan, state, now)
@@ -68,13 +70,21 @@ def decide(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
         decision = answer(plan, state, now)
         if decision.facts:
             return decision
-    if state.is_settled or state.is_paused:
-        return _NOTHING
+    if not is_moving:
+        return _resume(plan, state, now)
     if state.rolling_back is not None:
         return roll_back(state, now)
     if state.retracing:
         return retrace(state, now)
     return _go_forward(plan, state, now)
+
+
+def _resume(plan: Plan, state: RunState, now: Instant) -> Decision:
+    """Let a paused run go on that does so by itself, once its time has come."""
+    until = None if state.lifecycle is None else state.lifecycle.paused_until
+    if until is None or now < until:
+        return _NOTHING
+    return Decision((facts.Resumed(plan.workflow, "its time has come", now),))
 
 
 def _settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decision:
@@ -97,7 +107,7 @@ def _is_poison(state: RunState, now: Instant) -> bool:
     return bool(
         state.todo
         or state.ready
-        or not (state.timers or state.family.children or state.mailbox.waits)
+        or not (state.awaits_time or state.family.children or state.mailbox.waits)
         or any(due <= now and _is_local(state, i) for i, due in state.timers.items())
     )
 
@@ -155,6 +165,10 @@ def _go_forward(plan: Plan, state: RunState, now: Instant) -> Decision:
             return decision
     is_held = is_held_back(plan, state)
     if not is_held:
+        if state.lifecycle is not None:
+            decision = advance(state, now)
+            if decision.facts or decision.commands:
+                return decision
         decision = begin(state, now)
         if decision.facts or decision.commands:
             return decision
@@ -173,6 +187,6 @@ def _is_time_awaited(state: RunState, *, is_held: bool) -> bool:
     While held a definite retry does not begin, and after a sleep nothing does.
     """
     if not is_held:
-        return bool(state.timers)
+        return state.awaits_time
     waiting = (state.nodes[index] for index in state.timers)
     return any(node.doubt or node.phase not in _NOTHING_FOLLOWS for node in waiting)

@@ -28,6 +28,7 @@ _OPEN = frozenset(
         Phase.ASK_AGAIN,
         Phase.STUCK,
         Phase.UNRECORDED,
+        Phase.REFUSED,
         Phase.IN_CHILD,
         Phase.CHILD_PARKED,
     }
@@ -37,6 +38,8 @@ _BETWEEN_ATTEMPTS = frozenset({Phase.FAILED, Phase.RETRYING})
 
 def is_past_pivot(plan: Plan, state: RunState) -> bool:
     """Say whether the pivot is done, after which a run only goes forward."""
+    if state.lifecycle is not None:
+        return state.lifecycle.is_past_pivot
     return plan.pivot is not None and state.nodes[plan.pivot].phase is Phase.DONE
 
 
@@ -46,9 +49,11 @@ def is_pivot_open(plan: Plan, state: RunState) -> bool:
     Between two attempts it is open only in doubt. A pivot that definitely did not happen and
     waits for its next attempt can still be given up.
     """
-    if plan.pivot is None:
+    # In a lifecycle whatever may lead behind the pivot is as good as the pivot itself.
+    number = plan.pivot if state.lifecycle is None else state.lifecycle.pivotal
+    if number is None:
         return False
-    pivot = state.nodes[plan.pivot]
+    pivot = state.nodes[number]
     return pivot.phase in _OPEN or (pivot.doubt and pivot.phase in _BETWEEN_ATTEMPTS)
 
 

@@ -39,6 +39,7 @@ from makegood.decision.commands import Compensate, Decision, Local, Undo
 from makegood.decision.direction import is_turning_back
 from makegood.decision.facts import SkipReason
 from makegood.decision.forward import start
+from makegood.decision.lifecycle.advancing import judge
 from makegood.decision.retry import delayed, is_key_known, next_attempt
 from makegood.decision.state import Phase
 from makegood.definition.plan import Kind
@@ -71,17 +72,23 @@ _WORTH_AGAIN = frozenset({FailureKind.TRANSIENT, FailureKind.IN_DOUBT})
 
 def settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decision:
     """Decide about every node whose outcome or due time calls for it, in the order of the plan."""
-    due = state.due_at(now)
+    due = state.due_at(now) if state.timers else []
     if not state.todo and not due:
         return _NOTHING
     is_turning = is_turning_back(plan, state)
     added: list[Fact] = []
     commands: list[Command] = []
     for index in sorted(state.todo + due):
-        if state.nodes[index].phase in _WAITING:
+        phase = state.nodes[index].phase
+        if phase is Phase.HANDLED:
+            decision = judge(state, now)
+            added += decision.facts
+            commands += decision.commands
+            continue
+        if phase in _WAITING:
             added.append(_waited(state, index, now))
             continue
-        if state.nodes[index].phase is Phase.AWAITING:
+        if phase is Phase.AWAITING:
             added.append(facts.NodeFailed(state.graph[index].path, _UNANSWERED, now))
             continue
         case = _Case(state, index, now, chance)
@@ -328,7 +335,7 @@ class _Case:
         return self._stuck() if self.current.doubt else self._give_up()
 
     def _give_up(self) -> Decision:
-        if self.node.optional:
+        if self.node.optional or self.node.keeps_failure:
             return _one(facts.NodeSkipped(self.node.path, SkipReason.OPTIONAL, self.now))
         return _one(facts.NodeGaveUp(self.node.path, self.now))
 

@@ -16,12 +16,13 @@ from makegood.decision.folds import (
     of_control,
     of_doubt,
     of_flow,
+    of_lifecycle,
     of_mail,
     of_people,
     of_run,
     of_undo,
 )
-from makegood.decision.state import AT_WORK, IN_FLIGHT, Phase, RunState
+from makegood.decision.state import AT_WORK, IN_FLIGHT, RUNNING, Phase, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -59,11 +60,12 @@ def expects(state: RunState, fact: Fact) -> bool:
             facts.NodeDone()
             | facts.NodeFailed()
             | facts.EffectUnrecorded()
+            | facts.NodeRefused()
             | facts.CompletionAwaited()
             | facts.ChildStarted()
         ):
             phase = state.nodes[state.positions[fact.node]].phase
-            return phase is Phase.RUNNING
+            return phase is RUNNING
         case facts.VerdictGiven() | facts.CompensateFailed():
             return state.nodes[state.positions[fact.node]].phase is Phase.ASKING
         case facts.UndoDone() | facts.UndoFailed():
@@ -82,6 +84,7 @@ _FOLDS: dict[type, Callable[[RunState, Any], None]] = {
     **of_run.FOLDS,
     **of_attempts.FOLDS,
     **of_flow.FOLDS,
+    **of_lifecycle.FOLDS,
     **of_children.FOLDS,
     **of_completion.FOLDS,
     **of_mail.FOLDS,

@@ -16,6 +16,7 @@ from makegood.decision.happening.of_attempts import (
     NodeDone,
     NodeFailed,
     NodeGaveUp,
+    NodeRefused,
     NodeSkipped,
     NodeStarted,
     NodeStopped,
@@ -60,6 +61,13 @@ from makegood.decision.happening.of_flow import (
     RoundFailed,
     RoundGaveUp,
     SleepBegan,
+)
+from makegood.decision.happening.of_lifecycle import (
+    HandlingBegan,
+    Listened,
+    MoveCause,
+    Moved,
+    Stayed,
 )
 from makegood.decision.happening.of_mail import (
     MessageCame,
@@ -130,15 +138,20 @@ __all__ = [
     "Erased",
     "Fact",
     "Guarded",
+    "HandlingBegan",
     "ItemsListed",
+    "Listened",
     "MessageCame",
     "MessageSent",
+    "MoveCause",
+    "Moved",
     "MovedOn",
     "NodeDelayed",
     "NodeDone",
     "NodeFailed",
     "NodeGaveUp",
     "NodeKept",
+    "NodeRefused",
     "NodeSettled",
     "NodeSkipped",
     "NodeStarted",
@@ -175,6 +188,7 @@ __all__ = [
     "SkipReason",
     "SkipRequested",
     "SleepBegan",
+    "Stayed",
     "UndoDone",
     "UndoFailed",
     "UndoLeft",
@@ -201,6 +215,7 @@ Fact = (
     | NodeDone
     | NodeFailed
     | EffectUnrecorded
+    | NodeRefused
     | RetryScheduled
     | Guarded
     | Chosen
@@ -214,6 +229,10 @@ Fact = (
     | WaitRefused
     | MessageCame
     | MessageSent
+    | Moved
+    | HandlingBegan
+    | Stayed
+    | Listened
     | ItemsListed
     | RoundBegan
     | RoundDone
@@ -268,6 +287,7 @@ PROGRESS = frozenset(
         NodeFailed,
         CompletionAwaited,
         EffectUnrecorded,
+        NodeRefused,
         WaitRefused,
         MessageCame,
         VerdictGiven,

@@ -32,21 +32,21 @@ def begin(state: RunState, now: Instant) -> Decision:
     is given is computed here.
     """
     # What is due and still waits here has definitely failed: doubt is settled before.
-    due = state.due_at(now)
+    due = state.due_at(now) if state.timers else []
     if not state.ready and not due:
         return _NOTHING
-    turn = sorted(state.ready + due)
-    granted = end_as_granted(state, turn, now)
-    if granted:
-        return Decision(granted)
+    granted: tuple[Fact, ...] = ()
     added: list[Fact] = []
     commands: list[Command] = []
     computed: list[Evaluate] = []
     called: list[Evaluate] = []
     sent: list[Evaluate] = []
     local: Local | None = None
-    for index in turn:
+    for index in sorted(state.ready + due):
         node, current = state.graph[index], state.nodes[index]
+        if current.granted is not None:
+            granted += (end_as_granted(current.granted, now),)
+            continue
         if node.when is not None and not current.guarded:
             computed.append(Evaluate(index, "guard"))
             continue
@@ -60,7 +60,8 @@ def begin(state: RunState, now: Instant) -> Decision:
                 computed.append(Evaluate(index, _computed_of(node.kind, current)))
             case Kind.SEND:
                 sent.append(Evaluate(index, "letter"))
-            case Kind.EACH | Kind.REPEAT:
+            case Kind.EACH | Kind.REPEAT | Kind.LIFECYCLE:
+                assert node.kind is not Kind.LIFECYCLE, "a lifecycle has begun before"
                 computed.append(_next_of_rounds(state, index, node))
             case Kind.CHILD:
                 called.append(Evaluate(index, "call"))
@@ -68,6 +69,8 @@ def begin(state: RunState, now: Instant) -> Decision:
                 local = local or Local(index, current.attempt + 1, "do")
             case _:
                 assert_never(node.kind)
+    if granted:
+        return Decision(granted)
     if computed or sent:
         # What is sent cannot be unsent, so it waits until nothing more may fail beside it.
         return Decision(commands=tuple(computed or sent))
@@ -112,7 +115,7 @@ def _next_of_rounds(state: RunState, index: int, node: Node) -> Evaluate:
 
 def start(state: RunState, index: int, now: Instant, *, attempt: int) -> Decision:
     """Start the node's body: the intent, and the command that may follow once it is durable."""
-    wait = delayed(state, index, "do", now, attempt=attempt)
+    wait = delayed(state, index, "do", now, attempt=attempt) if state.halted else None
     if wait is not None:
         return Decision((wait,))
     node, current = state.graph[index], state.nodes[index]

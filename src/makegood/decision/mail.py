@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from makegood.decision.facts import Fact
+    from makegood.decision.lifecycle.state import LifecycleState
     from makegood.decision.state import RunState
 
 __all__ = ["Await", "AwaitNoMore", "Claim", "LetGo", "Mail", "Message", "mail_of"]
@@ -82,6 +83,9 @@ _SAYING = frozenset(
         facts.NodeStopped,
         facts.MessageCame,
         facts.MessageSent,
+        facts.Moved,
+        facts.Listened,
+        facts.RollbackBegan,
         facts.RunEnded,
     }
 )
@@ -108,9 +112,11 @@ def _mail_of(state: RunState, run: RunId, recorded: Sequence[Fact]) -> Iterator[
             case facts.MessageCame(message=message) if (
                 message != HELD and fact.id in state.mailbox.unwanted
             ):
-                yield Message(
-                    fact.id, fact.message, fact.key, fact.value, fact.until, is_returned=True
-                )
+                yield _returned(fact)
+            case facts.Listened(node=path, key=key):
+                yield from (Await(message, key, path) for message in fact.messages)
+            case facts.Moved() | facts.RollbackBegan() if state.lifecycle is not None:
+                yield from _let_go(state, state.lifecycle, fact)
             case facts.MessageSent(on="now"):
                 yield _sent(run, fact)
             case facts.RunEnded():
@@ -119,6 +125,25 @@ def _mail_of(state: RunState, run: RunId, recorded: Sequence[Fact]) -> Iterator[
                 yield from map(LetGo, state.mailbox.claimed)
             case _:
                 continue
+
+
+def _let_go(
+    state: RunState, lifecycle: LifecycleState, fact: facts.Moved | facts.RollbackBegan
+) -> Iterator[Mail]:
+    """Give what is said when a status is left: what nobody hears any more, and what is unhandled.
+
+    What is given back is kept for whoever waits for it next: it may be the next status.
+    """
+    path = state.graph[lifecycle.index].path
+    version = fact.version if isinstance(fact, facts.Moved) else -1
+    parting = lifecycle.partings.get(version)
+    if parting is not None:
+        yield from (AwaitNoMore(message, key, path) for message, key in parting.closed)
+        yield from map(_returned, parting.returned)
+
+
+def _returned(came: facts.MessageCame) -> Message:
+    return Message(came.id, came.message, came.key, came.value, came.until, is_returned=True)
 
 
 def _given_up(state: RunState, path: str) -> Iterator[Mail]:

@@ -37,6 +37,8 @@ class StartChild(msgspec.Struct, frozen=True, gc=False):
     input_hash: str
     refused: facts.ChildRefused
     """What this run is told when the child cannot begin."""
+    is_lifecycle: bool = False
+    """Whether its key is free again when it has ended."""
 
 
 class TellChild(msgspec.Struct, frozen=True, gc=False):
@@ -97,9 +99,10 @@ def _start(state: RunState, run: RunId, fact: facts.ChildStarted) -> StartChild:
         parent=Parent(run, fact.node),
         depth=state.family.depth + 1,
         root=state.family.root or run,
+        schema=fact.schema,
     )
     refused = facts.ChildRefused(node=fact.node, run=fact.run, at=fact.at)
-    return StartChild(fact.run, started, fact.input_hash, refused)
+    return StartChild(fact.run, started, fact.input_hash, refused, fact.is_lifecycle)
 
 
 def _child_of(state: RunState, path: str) -> RunId | None:

@@ -82,8 +82,6 @@ def delayed(
 
     It waits for the halt that ends last, and is looked at again then.
     """
-    if not state.halted:
-        return None
     node = state.graph[index]
     asks = {"do": node, "undo": node.undo, "compensate": node.compensate}[direction]
     assert asks is not None

@@ -23,6 +23,7 @@ from makegood.decision import facts
 from makegood.decision.commands import Decision, Local, Stop, Undo
 from makegood.decision.facts import Cause, EndStatus, ParkReason, Rollback
 from makegood.decision.retry import delayed, is_key_known
+from makegood.decision.standing.done import is_done
 from makegood.decision.state import IN_FLIGHT, TIMED, WITH_CHILD, Phase
 from makegood.definition.plan import Kind
 
@@ -38,14 +39,14 @@ __all__ = ["reason_to_park", "retrace", "roll_back", "wind_back"]
 
 _NOTHING = Decision()
 _ONLY_WAITING = frozenset({Phase.ASLEEP, Phase.LISTENING})
-_UNRESOLVED = frozenset({Phase.STUCK, Phase.UNRECORDED, Phase.CHILD_PARKED})
+_UNRESOLVED = frozenset({Phase.STUCK, Phase.UNRECORDED, Phase.CHILD_PARKED, Phase.REFUSED})
 _AWAITED = IN_FLIGHT | TIMED | WITH_CHILD
 
 
 def roll_back(state: RunState, now: Instant) -> Decision:
     """Say what the rollback does next."""
     if state.in_flight or state.timers or state.family.children or state.mailbox.waits:
-        return _stop(state, range(len(state.nodes)), now)
+        return _stop(state, _stoppable(state), now)
     reason = _reason_of(state, state.stuck) if state.stuck else None
     if reason is not None and reason is not ParkReason.UNDO_GAVE_UP:
         return Decision((facts.Parked(reason, now),))
@@ -72,8 +73,8 @@ def _wind_back(state: RunState, scope: Scope, now: Instant) -> Decision:
     phases = {state.nodes[index].phase for index in within}
     if stopped.facts or phases & _UNRESOLVED or phases & _AWAITED:
         return stopped
-    inside = {*within}
-    done = [index for index in state.done_order if index in inside]
+    done = [index for index in within if is_done(state, index)]
+    done.sort(key=lambda index: state.nodes[index].place)
     kept = _kept(state, done)
     if len(kept) < len(done):
         # Other rounds and all that goes forward are decided in the same turn.
@@ -86,15 +87,15 @@ def _wind_back(state: RunState, scope: Scope, now: Instant) -> Decision:
 
 def retrace(state: RunState, now: Instant) -> Decision:
     """Say what is undone next of what is to be done again, or that the run goes forward again."""
-    phases = {state.nodes[index].phase for index in state.retracing}
-    if state.in_flight or Phase.UNDO_AGAIN in phases:
+    waiting = (state.nodes[index].phase for index in state.timers if index in state.retracing)
+    if state.in_flight or Phase.UNDO_AGAIN in waiting:
         return _NOTHING
     reason = reason_to_park(state)
     if reason is not None and reason is not ParkReason.UNDO_GAVE_UP:
         return Decision((facts.Parked(reason, now),))
-    done = [index for index in state.done_order if index in state.retracing]
-    if done:
-        return _undo(state, done[-1], (), now)
+    last = next((index for index in reversed(state.done_order) if index in state.retracing), None)
+    if last is not None:
+        return _undo(state, last, (), now)
     if reason is not None:
         return Decision((facts.Parked(reason, now),))
     return Decision((facts.Retraced(now),))
@@ -109,11 +110,19 @@ def _reason_of(state: RunState, stuck: Iterable[int]) -> ParkReason | None:
     phases = {state.nodes[index].phase for index in stuck}
     if Phase.UNRECORDED in phases:
         return ParkReason.UNRECORDED
+    if Phase.REFUSED in phases:
+        return ParkReason.DEFINITION
     if Phase.STUCK in phases:
         return ParkReason.IN_DOUBT
     if Phase.CHILD_PARKED in phases:
         return ParkReason.CHILD_PARKED
     return ParkReason.UNDO_GAVE_UP if Phase.LEFT in phases else None
+
+
+def _stoppable(state: RunState) -> list[int]:
+    """Return the nodes that may have to be stopped: all others are at rest, or have an effect."""
+    waits = (index for waiting in state.mailbox.waits.values() for index in waiting)
+    return sorted({*state.queries, *state.timers, *state.family.children, *waits})
 
 
 def _stop(state: RunState, indices: Iterable[int], now: Instant) -> Decision:

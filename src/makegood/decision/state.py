@@ -9,15 +9,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from makegood.decision.lifecycle.state import LifecycleState
 from makegood.decision.standing.phases import (
     AT_WORK,
     DECIDED,
+    DONE,
+    IDLE,
     IN_FLIGHT,
     LEFT_TO_A_PERSON,
+    READY,
+    RUNNING,
     TIMED,
     WITH_CHILD,
     Phase,
 )
+from makegood.decision.standing.speaking import Family, Mailbox
 from makegood.definition.plan import BLOCK_SPAN
 
 if TYPE_CHECKING:
@@ -30,7 +36,6 @@ if TYPE_CHECKING:
         CompletionGiven,
         ControlAnswer,
         EndStatus,
-        MessageSent,
         NodeSettled,
         ParkReason,
         Request,
@@ -38,7 +43,6 @@ if TYPE_CHECKING:
         Rollback,
         SkipGranted,
     )
-    from makegood.decision.happening.of_children import Parent
     from makegood.definition.plan import Block, Node, Plan
     from makegood.values.ids import RunId
     from makegood.values.instants import Instant
@@ -47,8 +51,12 @@ if TYPE_CHECKING:
 __all__ = [
     "AT_WORK",
     "DECIDED",
+    "DONE",
+    "IDLE",
     "IN_FLIGHT",
     "LEFT_TO_A_PERSON",
+    "READY",
+    "RUNNING",
     "TIMED",
     "WITH_CHILD",
     "Family",
@@ -101,7 +109,7 @@ class NodeState:
     )
 
     def __init__(self, unmet: int) -> None:
-        self.phase: Phase = Phase.IDLE if unmet else Phase.READY
+        self.phase: Phase = IDLE if unmet else READY
         self.unmet: int = unmet
         """How many of the nodes that it needs have not ended."""
         self.guarded: bool = False
@@ -120,7 +128,7 @@ class NodeState:
         self.message: tuple[str, str] | None = None
         """The class and the key of the message that it waits for, or has waited for."""
         self.place: int = 0
-        """Its place among all nodes with an effect, in the order of their completion."""
+        """After how many facts it was completed, which gives nodes with an effect their order."""
         self.told: tuple[CompletionGiven, ...] = ()
         """What was said from outside, and taken."""
         self.attempt: int = 0
@@ -178,7 +186,7 @@ class Scope:
         number: int,
         base: int,
         outer: Scope | None,
-        inputs: Mapping[str, Raw],
+        inputs: dict[str, Raw],
     ) -> None:
         self.block = block
         self.node = node
@@ -239,53 +247,6 @@ class Results:
         return self._state.results[place if scope is None or not block else scope.base + place]
 
 
-class Family:
-    """What a run knows of the run that called it, and of those that it has called."""
-
-    __slots__ = (
-        "child_has_moved",
-        "children",
-        "depth",
-        "parent",
-        "parents_posts",
-        "root",
-        "subject",
-    )
-
-    def __init__(self) -> None:
-        self.subject: str | None = None
-        """Whom the run is about, and so all that it calls."""
-        self.parent: Parent | None = None
-        self.root: RunId | None = None
-        """The run with which its tree began; None: itself."""
-        self.depth: int = 0
-        """In how many runs it stands."""
-        self.children: list[int] = []
-        """Nodes that wait for what a child says."""
-        self.child_has_moved: bool = False
-        """A child has said something since this run was parked."""
-        self.parents_posts: list[int] = []
-        """Which of the requests are the parent's, by the numbers of their posts."""
-
-
-class Mailbox:
-    """What a run waits for, what it was given too late, and what it holds back."""
-
-    __slots__ = ("claimed", "claims", "held_back", "unwanted", "waits")
-
-    def __init__(self) -> None:
-        self.waits: dict[tuple[str, str], list[int]] = {}
-        """Nodes that wait for a message, by its class and key, the first one first."""
-        self.claims: dict[int, str] = {}
-        """What the last claim of each node was named that has waited to hold a key."""
-        self.claimed: dict[str, None] = {}
-        """The keys that the run has claimed: it lets go of them when it ends."""
-        self.unwanted: set[str] = set()
-        """The ids of messages for which the run did not wait any more when they came."""
-        self.held_back: list[MessageSent] = []
-        """What goes out when the run completes, and not before."""
-
-
 class RunState:
     """What a run's facts add up to."""
 
@@ -294,7 +255,6 @@ class RunState:
         "branches",
         "cause",
         "claims",
-        "completions",
         "context",
         "deadline",
         "deadline_passed",
@@ -313,10 +273,12 @@ class RunState:
         "inputs",
         "is_paused",
         "key",
+        "lifecycle",
         "mailbox",
         "nodes",
         "parked",
         "positions",
+        "queries",
         "ready",
         "requests",
         "results",
@@ -364,6 +326,7 @@ class RunState:
         """Each node's result as JSON, in the order of the plan; None where there is none."""
         self.key: str | None = None
         self.family = Family()
+        self.lifecycle = None if plan.machine is None else LifecycleState(plan.machine, 0)
         self.fingerprint: str = plan.fingerprint
         self.deadline: Instant | None = None
         self.deadline_passed: bool = False
@@ -375,12 +338,11 @@ class RunState:
         self.timers: dict[int, Instant] = {}
         """Nodes that wait for a due time."""
         self.mailbox = Mailbox()
-        """What the run waits for, was given and holds back."""
         self.in_flight: int = 0
         """How many bodies are at work."""
+        self.queries: list[int] = []  # Those of them that only ask: a rollback stops them.
         self.unended: int = len(plan.nodes)
         """How many nodes have neither a result nor been skipped."""
-        self.completions: int = 0
         self.done_order: list[int] = []
         """Nodes with an effect, in the order of their recorded completion, less those undone."""
         self.undone_order: list[int] = []
@@ -397,7 +359,7 @@ class RunState:
         """What was said from outside, and not been answered."""
         self.answers: dict[int, ControlAnswer] = {}
         self.is_paused: bool = False
-        self.retracing: tuple[int, ...] = ()
+        self.retracing: dict[int, None] = {}
         """Nodes that are undone, as far as they are done, to be done again."""
         self.rolling_back: Cause | None = None
         self.returned: Raw | Failure | None = None
@@ -409,8 +371,6 @@ class RunState:
 
     def due_at(self, now: Instant) -> list[int]:
         """Return the nodes whose time has come, and those whose service is halted no more."""
-        if not self.timers:
-            return []
         return [
             index
             for index, instant in self.timers.items()
@@ -440,8 +400,6 @@ class RunState:
 
     def is_in_failing_round(self, index: int) -> bool:
         """Say whether a round that the node is in turns back."""
-        if not self.failing:
-            return False
         scope = self.scopes.get(index)
         while scope is not None and scope.failed is None:
             scope = scope.outer
@@ -465,9 +423,16 @@ class RunState:
             return "paused"
         if self.rolling_back is not None or self.retracing:
             return "undoing"
-        if self.in_flight == 0 and (self.timers or self.mailbox.waits or self.family.children):
+        if self.in_flight == 0 and (self.awaits_time or self.mailbox.waits or self.family.children):
             return "waiting"
         return "running"
+
+    @property
+    def awaits_time(self) -> bool:
+        """Whether a node, or a status of a lifecycle, waits for its time to come."""
+        if self.timers or self.lifecycle is None:
+            return bool(self.timers)
+        return bool(self.lifecycle.dues)
 
     @property
     def is_settled(self) -> bool:
@@ -479,9 +444,13 @@ class RunState:
 
         What fell due before and was not begun waits for something else than time.
         """
-        if self.is_settled or self.is_paused or (not self.timers and self.deadline is None):
+        if not self.timers and self.deadline is None and self.lifecycle is None:
             return None
+        if self.is_settled or self.is_paused:
+            return None if self.lifecycle is None else self.lifecycle.paused_until
         due = [instant for instant in self.timers.values() if instant > now]
+        if self.lifecycle is not None:
+            due += [instant for instant in self.lifecycle.dues if instant > now]
         if self.deadline is not None and self.rolling_back is None and self.deadline > now:
             due.append(self.deadline)
         return min(due) if due else None

@@ -44,6 +44,12 @@ class ParkReason(StrEnum):
     POISON = "poison"
     FORWARD_USED_UP = "forward retries used up after the pivot"
     CHILD_PARKED = "a child run is parked"
+    DEFINITION = "definition error"
+    """A handler of a lifecycle gave what it does not declare, or cannot be given its record."""
+    PAUSED_TOO_OFTEN = "paused too often"
+    """A lifecycle was paused, and resumed itself, as often as it may without success."""
+    MOVED_TOO_OFTEN = "moved too often"
+    """A lifecycle has entered as many statuses, or called a handler again as often, as it may."""
 
 
 class SkipReason(StrEnum):

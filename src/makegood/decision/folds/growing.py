@@ -13,21 +13,25 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from makegood.decision.state import NodeState, Rounds, Scope
+from makegood.decision.state import NodeState, Phase, Rounds, Scope
 from makegood.definition.plan import Branch
+from makegood.values.outcomes import UNSAID, StoredPause, read_next
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from msgspec import Raw
 
+    from makegood.decision.lifecycle.state import LifecycleState
     from makegood.decision.state import RunState
     from makegood.definition.plan import Block, Node
     from makegood.values.verdict import Failure
 
 __all__ = [
+    "begin_handling",
     "begin_round_of",
     "begin_rounds",
+    "catch_giving_up",
     "end_in_round",
     "fail_round",
     "is_enough",
@@ -72,6 +76,36 @@ def begin_round_of(state: RunState, path: str) -> list[int]:
         while len(rounds.scopes) <= number:
             ready += _grow(state, index, _block_of(state, index), rounds)
     return ready
+
+
+def begin_handling(state: RunState, index: int, place: int, given: Mapping[str, Raw]) -> int:
+    """Begin a round of a lifecycle, of this handler; return the node of its function."""
+    lifecycle = state.lifecycle
+    assert lifecycle is not None, "only a lifecycle has handlers"
+    block = state.graph[index].blocks[place]
+    scope = Scope(
+        block,
+        node=index,
+        number=lifecycle.rounds,
+        base=len(state.nodes),
+        outer=None,
+        inputs={**state.inputs, **given},
+    )
+    lifecycle.rounds += 1
+    state.ready += _add_nodes(state, scope)
+    return scope.base + len(block.nodes) - 1
+
+
+def catch_giving_up(state: RunState, index: int) -> bool:
+    """Note that a handler has given up where that pauses the run; say whether it does."""
+    lifecycle = state.lifecycle
+    if lifecycle is None or index != lifecycle.busy or not lifecycle.machine.pauses:
+        return False
+    # Nothing of it is to come any more.
+    state.unended -= 1
+    lifecycle.has_given_up = True
+    _handled(state, lifecycle)
+    return True
 
 
 def is_over(state: RunState, index: int) -> bool:
@@ -119,6 +153,9 @@ def end_in_round(state: RunState, index: int) -> int | None:
     scope.unended -= 1
     if scope.unended:
         return None
+    if state.lifecycle is not None:
+        _take_outcome(state, state.lifecycle, index)
+        return None
     rounds = state.rounds[scope.node]
     whole = scope.block.whole
     if whole is None:
@@ -129,6 +166,28 @@ def end_in_round(state: RunState, index: int) -> int | None:
     return scope.node
 
 
+def _take_outcome(state: RunState, lifecycle: LifecycleState, index: int) -> None:
+    """Take what a handler has given, with the record as it has left it."""
+    result = state.results[index]
+    outcome = None if result is None else read_next(result)
+    lifecycle.outcome = outcome
+    if outcome is not None and outcome.record != UNSAID:
+        lifecycle.record, lifecycle.schema = outcome.record, outcome.schema
+    lifecycle.version += 1
+    if not isinstance(outcome, StoredPause):
+        lifecycle.resumes = 0
+    _handled(state, lifecycle)
+
+
+def _handled(state: RunState, lifecycle: LifecycleState) -> None:
+    """Let it be decided what the end of a handler leads to, unless the run goes back."""
+    lifecycle.busy = None
+    if state.rolling_back is None:
+        node = state.nodes[lifecycle.index]
+        node.phase = Phase.HANDLED
+        state.todo.append(lifecycle.index)
+
+
 def _block_of(state: RunState, index: int) -> Block:
     block = state.graph[index].block
     assert block is not None, "only what has a block has rounds"
@@ -136,8 +195,25 @@ def _block_of(state: RunState, index: int) -> Block:
 
 
 def _grow(state: RunState, index: int, block: Block, rounds: Rounds) -> list[int]:
+    """Begin a round of a block; return its nodes that wait for nothing."""
+    number = len(rounds.scopes)
+    outer = state.scopes.get(index)
+    inputs = state.inputs if outer is None else outer.inputs
+    scope = Scope(
+        block,
+        node=index,
+        number=number,
+        base=len(state.nodes),
+        outer=outer,
+        inputs={**inputs, f"@{block.number}": rounds.given[number]},
+    )
+    rounds.scopes.append(scope)
+    return _add_nodes(state, scope)
+
+
+def _add_nodes(state: RunState, scope: Scope) -> list[int]:
     """Add the nodes of a round to the graph; return those that wait for nothing."""
-    base, number = len(state.nodes), len(rounds.scopes)
+    base = scope.base
     if isinstance(state.graph, tuple):
         # It was the plan's own until here.
         state.graph = list(state.graph)
@@ -146,20 +222,9 @@ def _grow(state: RunState, index: int, block: Block, rounds: Rounds) -> list[int
     assert isinstance(state.graph, list)
     assert isinstance(state.positions, dict)
     assert isinstance(state.branches, dict)
-    outer = state.scopes.get(index)
-    inputs = state.inputs if outer is None else outer.inputs
-    scope = Scope(
-        block,
-        node=index,
-        number=number,
-        base=base,
-        outer=outer,
-        inputs={**inputs, f"@{block.number}": rounds.given[number]},
-    )
-    rounds.scopes.append(scope)
-    prefix = f"{state.graph[index].path}[{number}]/"
+    prefix = f"{state.graph[scope.node].path}[{scope.number}]/"
     ready: list[int] = []
-    for place, planned in enumerate(block.nodes):
+    for place, planned in enumerate(scope.block.nodes):
         node = _placed(planned, prefix, base)
         position = base + place
         state.graph.append(node)
@@ -175,7 +240,7 @@ def _grow(state: RunState, index: int, block: Block, rounds: Rounds) -> list[int
             inside = state.branches[node.branch.node, node.branch.case]
             assert isinstance(inside, list)
             inside.append(position)
-    state.unended += len(block.nodes)
+    state.unended += len(scope.block.nodes)
     return ready
 
 

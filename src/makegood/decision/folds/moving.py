@@ -13,8 +13,11 @@ from makegood.decision.folds.growing import (
 )
 from makegood.decision.state import (
     DECIDED,
+    DONE,
     IN_FLIGHT,
     LEFT_TO_A_PERSON,
+    READY,
+    RUNNING,
     TIMED,
     WITH_CHILD,
     NodeState,
@@ -34,27 +37,32 @@ __all__ = ["at", "complete", "drop", "go_round", "leave", "meet", "release"]
 _STANDING_STILL = frozenset({Phase.ASLEEP, Phase.AWAITING})
 """Phases in which a run waits for what may be long in coming, and not for its next attempt."""
 
+_QUERY = Kind.QUERY
+
 _EFFECTFUL = frozenset({Kind.STEP, Kind.LOCAL, Kind.CHILD})
 
 
 def at(state: RunState, path: str) -> tuple[int, NodeState]:
     """Return where the node of this path stands in the graph, and how it stands."""
-    if path not in state.positions:
+    index = state.positions.get(path)
+    if index is None:
         state.ready += begin_round_of(state, path)
-    index = state.positions[path]
+        index = state.positions[path]
     return index, state.nodes[index]
 
 
 def leave(state: RunState, index: int, node: NodeState) -> None:
     """Take the node off the worklist of the phase that it leaves."""
     phase = node.phase
-    node.next_attempt = node.awaits = None
     if phase in IN_FLIGHT:
         state.in_flight -= 1
-    elif phase is Phase.READY:
+        if state.queries and phase is RUNNING and state.graph[index].kind is _QUERY:
+            state.queries.remove(index)
+    elif phase is READY:
         state.ready.remove(index)
     elif phase in TIMED:
         del state.timers[index]
+        node.next_attempt = node.awaits = None
         if phase in _STANDING_STILL:
             state.has_waited = True
     elif phase in WITH_CHILD:
@@ -82,14 +90,13 @@ def _wait_no_more(state: RunState, index: int, node: NodeState) -> None:
 def complete(state: RunState, index: int, result: Raw) -> None:
     """Give a node its result."""
     node = state.nodes[index]
-    node.phase = Phase.DONE
+    node.phase = DONE
     state.results[index] = result
     node.doubt = False
     node.verdict = None
     state.claims = 0
     if state.graph[index].kind in _EFFECTFUL:
-        node.place = state.completions
-        state.completions += 1
+        node.place = state.fact_count
         state.done_order.append(index)
     if state.graph[index].pivot:
         # From here the run only goes forward, however long it takes.
@@ -121,7 +128,7 @@ def go_round(state: RunState, index: int) -> None:
     if goes_on and not is_last and not is_enough(state, index):
         state.ready += begin_rounds(state, index)
     if rounds.unbuilt or is_last:
-        node.phase = Phase.READY
+        node.phase = READY
         if goes_on:
             state.ready.append(index)
 
@@ -131,13 +138,13 @@ def meet(state: RunState, index: int) -> None:
     node = state.nodes[index]
     node.unmet -= 1
     if node.unmet == 0:
-        node.phase = Phase.READY
+        node.phase = READY
         if _goes_forward(state, index):
             state.ready.append(index)
 
 
 def _goes_forward(state: RunState, index: int) -> bool:
-    return state.rolling_back is None and not state.is_in_failing_round(index)
+    return state.rolling_back is None and not (state.failing and state.is_in_failing_round(index))
 
 
 def drop(state: RunState, inside: Sequence[int]) -> None:

@@ -6,7 +6,6 @@ settled it. Then it says nothing about the node any more.
 
 from __future__ import annotations
 
-from bisect import insort
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -14,6 +13,7 @@ from msgspec.structs import replace
 from makegood.decision import facts
 from makegood.decision.facts import Cause, EndStatus
 from makegood.decision.folds.moving import at, complete, leave
+from makegood.decision.standing.done import note_done
 from makegood.decision.state import NodeState, Phase, RunState
 from makegood.definition.plan import Kind
 from makegood.values.verdict import Failure, FailureKind
@@ -81,7 +81,7 @@ def _undone(state: RunState, index: int, node: NodeState) -> None:
     node.phase = Phase.CHILD_UNDONE
     state.todo.append(index)
     if was_left:
-        insort(state.done_order, index, key=lambda each: state.nodes[each].place)
+        note_done(state, index)
         state.family.child_has_moved = True
 
 
@@ -98,6 +98,8 @@ def _child_moved(state: RunState, fact: facts.ChildMoved) -> None:
         case Phase.CHILD_PARKED, None:
             leave(state, index, node)
             node.phase = Phase.IN_CHILD
+            # What is parked refuses to be cancelled: if this run goes back it is told again.
+            node.child_is_cancelled = False
             state.family.children.append(index)
             state.family.child_has_moved = True
         case Phase.CHILD_UNDOING, reason if reason is not None:

@@ -9,7 +9,7 @@ from makegood.decision.folds.moving import at, leave
 from makegood.decision.state import NodeState, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container
 
     from makegood.decision.facts import Request
     from makegood.decision.state import RunState
@@ -24,12 +24,19 @@ def _requested(state: RunState, fact: Request) -> None:
     state.requests.append(fact)
 
 
-def _paused(state: RunState, _fact: facts.Paused) -> None:
+def _paused(state: RunState, fact: facts.Paused) -> None:
     state.is_paused = True
+    if state.lifecycle is not None:
+        state.lifecycle.paused_until = fact.until
 
 
-def _resumed(state: RunState, _fact: facts.Resumed) -> None:
+def _resumed(state: RunState, fact: facts.Resumed) -> None:
     state.is_paused = False
+    lifecycle = state.lifecycle
+    if lifecycle is not None:
+        is_by_itself = lifecycle.paused_until is not None and fact.at >= lifecycle.paused_until
+        lifecycle.resumes = lifecycle.resumes + 1 if is_by_itself else 0
+        lifecycle.paused_until = None
 
 
 def _granted(state: RunState, fact: facts.SkipGranted | facts.ResultGranted) -> None:
@@ -38,11 +45,11 @@ def _granted(state: RunState, fact: facts.SkipGranted | facts.ResultGranted) -> 
 
 
 def _retrace_began(state: RunState, fact: facts.RetraceBegan) -> None:
-    state.retracing = tuple(state.positions[path] for path in fact.nodes)
+    state.retracing = dict.fromkeys(state.positions[path] for path in fact.nodes)
 
 
 def _retraced(state: RunState, _fact: facts.Retraced) -> None:
-    retraced, state.retracing = state.retracing, ()
+    retraced, state.retracing = state.retracing, {}
     state.returned = None
     for index in retraced:
         leave(state, index, state.nodes[index])
@@ -54,7 +61,7 @@ def _retraced(state: RunState, _fact: facts.Retraced) -> None:
             state.ready.append(index)
 
 
-def _afresh(state: RunState, index: int, retraced: Sequence[int]) -> NodeState:
+def _afresh(state: RunState, index: int, retraced: Container[int]) -> NodeState:
     """Return a node as if it had never begun, but under a new key where it had."""
     before = state.nodes[index]
     needs = state.graph[index].needs

@@ -8,6 +8,7 @@ from msgspec import Raw
 
 from makegood.decision import facts
 from makegood.decision.folds.moving import at, complete, leave
+from makegood.decision.folds.of_lifecycle import hear, wait_refused
 from makegood.decision.state import Phase, RunState
 from makegood.values.held import HELD, claim_id
 from makegood.values.verdict import Failure, FailureKind
@@ -36,6 +37,9 @@ def _wait_began(state: RunState, fact: facts.WaitBegan) -> None:
 def _wait_refused(state: RunState, fact: facts.WaitRefused) -> None:
     index, node = at(state, fact.node)
     state.claims = 0
+    if state.lifecycle is not None:
+        wait_refused(state, fact.message)
+        return
     if node.phase is not Phase.LISTENING:
         return
     assert node.message is not None, "it waits for something"
@@ -49,6 +53,9 @@ def _wait_refused(state: RunState, fact: facts.WaitRefused) -> None:
 
 def _message_came(state: RunState, fact: facts.MessageCame) -> None:
     state.claims = 0
+    if state.lifecycle is not None:
+        hear(state, fact)
+        return
     index = _waiting_for(state, fact)
     if index is None:
         state.mailbox.unwanted.add(fact.id)

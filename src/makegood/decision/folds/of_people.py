@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import insort
 from typing import TYPE_CHECKING, Any, assert_never
 
 from makegood.decision import facts
 from makegood.decision.facts import ControlAnswer
 from makegood.decision.folds.moving import at, complete, leave
+from makegood.decision.standing.done import note_done
 from makegood.decision.state import (
     Phase,
     RunState,
@@ -30,6 +30,11 @@ __all__ = ["FOLDS"]
 
 def _unparked(state: RunState, _fact: facts.Unparked) -> None:
     state.parked = None
+    lifecycle = state.lifecycle
+    if lifecycle is not None:
+        lifecycle.visits_granted = lifecycle.visits
+        lifecycle.resumes = 0
+        lifecycle.repeated = {}
     state.family.child_has_moved = False
     state.claims = 0
 
@@ -88,8 +93,12 @@ def _attempts_granted(state: RunState, fact: facts.AttemptsGranted) -> None:
         leave(state, index, node)
         node.phase = Phase.DONE
         node.undo_forgiven = node.undo_attempt
-        insort(state.done_order, index, key=lambda each: state.nodes[each].place)
+        note_done(state, index)
     else:
+        if state.lifecycle is not None and state.lifecycle.index == index:
+            # What it is to listen for is asked once more.
+            state.lifecycle.armed = False
+            state.lifecycle.conflict = None
         # The fact that follows says whether it is run or asked about.
         node.forgiven = node.attempt
         node.granted_at = fact.at

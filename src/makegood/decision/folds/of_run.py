@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Raw
+
 from makegood.decision import facts
 from makegood.decision.facts import EndStatus
+from makegood.decision.folds.of_lifecycle import turn_back
 from makegood.decision.state import (
     Phase,
     RunState,
 )
+from makegood.definition.lifecycle.machine import SCHEMA
 from makegood.definition.plan import Kind
 from makegood.values.verdict import (
     Failure,
@@ -44,6 +48,11 @@ def _run_started(state: RunState, fact: facts.RunStarted) -> None:
     state.family.parent = fact.parent
     state.family.depth = fact.depth
     state.family.root = fact.root
+    lifecycle = state.lifecycle
+    if lifecycle is not None:
+        (lifecycle.record,), lifecycle.schema = fact.inputs.values(), fact.schema
+        if fact.schema != lifecycle.machine.schema:
+            state.inputs = {**fact.inputs, SCHEMA: Raw(str(fact.schema).encode())}
 
 
 def _claimed(state: RunState, fact: facts.Claimed) -> None:
@@ -65,6 +74,7 @@ def _claimed(state: RunState, fact: facts.Claimed) -> None:
                 continue
         state.todo.append(index)
     state.in_flight = 0
+    state.queries.clear()
 
 
 def _moved_on(state: RunState, fact: facts.MovedOn) -> None:
@@ -78,9 +88,11 @@ def _deadline_passed(state: RunState, _fact: facts.DeadlinePassed) -> None:
 def _rollback_began(state: RunState, fact: facts.RollbackBegan) -> None:
     state.rolling_back = fact.cause
     state.mailbox.held_back.clear()
-    state.retracing = ()
+    state.retracing = {}
     state.ready.clear()
     state.failing.clear()
+    if state.lifecycle is not None:
+        turn_back(state, state.lifecycle)
     # A completed run that is undone is at work again.
     state.ended = state.ended_at = state.cause = state.rollback = None
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from makegood.decision import facts
 from makegood.decision.folds.moving import at, leave
+from makegood.decision.standing.done import take_done
 from makegood.decision.state import (
     Phase,
     RunState,
@@ -41,7 +42,7 @@ def _undo_done(state: RunState, fact: facts.UndoDone) -> None:
     leave(state, index, node)
     node.phase = Phase.UNDONE
     state.claims = 0
-    state.done_order.remove(index)
+    take_done(state, index)
     state.undone_order.append(index)
 
 
@@ -68,14 +69,14 @@ def _undo_left(state: RunState, fact: facts.UndoLeft) -> None:
     index, node = at(state, fact.node)
     leave(state, index, node)
     node.phase = Phase.LEFT
-    state.done_order.remove(index)
+    take_done(state, index)
     state.stuck.append(index)
 
 
 def _node_kept(state: RunState, fact: facts.NodeKept) -> None:
     index, node = at(state, fact.node)
     node.phase = Phase.KEPT
-    state.done_order.remove(index)
+    take_done(state, index)
 
 
 # Any: each fold takes the one class of fact that it is registered for.

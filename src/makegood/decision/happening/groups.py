@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from makegood.decision import facts
 
-__all__ = ["OfChildren", "OfFlow", "OfMail", "OfNode", "OfPeople", "OfRounds", "OfRun", "Outcome"]
+__all__ = [
+    "OfChildren",
+    "OfFlow",
+    "OfLifecycle",
+    "OfMail",
+    "OfNode",
+    "OfPeople",
+    "OfRounds",
+    "OfRun",
+    "Outcome",
+]
 
 Outcome = (
     facts.NodeDone
     | facts.NodeFailed
     | facts.CompletionAwaited
     | facts.EffectUnrecorded
+    | facts.NodeRefused
     | facts.VerdictGiven
     | facts.CompensateFailed
     | facts.UndoDone
@@ -64,4 +75,5 @@ OfChildren = (
     | facts.ChildRefused
     | facts.ChildCancelled
 )
+OfLifecycle = facts.Moved | facts.HandlingBegan | facts.Stayed | facts.Listened
 OfMail = facts.WaitBegan | facts.WaitRefused | facts.MessageCame | facts.MessageSent

@@ -18,6 +18,7 @@ __all__ = [
     "NodeDone",
     "NodeFailed",
     "NodeGaveUp",
+    "NodeRefused",
     "NodeSkipped",
     "NodeStarted",
     "NodeStopped",
@@ -77,6 +78,14 @@ class NodeFailed(msgspec.Struct, frozen=True, tag="node_failed", gc=False):
 
 class EffectUnrecorded(msgspec.Struct, frozen=True, tag="effect_unrecorded", gc=False):
     """The effect happened, but its result cannot be recorded."""
+
+    node: str
+    failure: Failure
+    at: Instant
+
+
+class NodeRefused(msgspec.Struct, frozen=True, tag="node_refused", gc=False):
+    """What it gave, or was to be given, is not as declared: it waits for a person."""
 
     node: str
     failure: Failure

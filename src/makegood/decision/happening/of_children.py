@@ -50,6 +50,10 @@ class ChildStarted(
     inputs: dict[str, msgspec.Raw]
     deadline: Instant | None = None
     at: Instant
+    schema: int = 1
+    """Which form of the record of a lifecycle its input has."""
+    is_lifecycle: bool = False
+    """Whether its key is free again when it has ended."""
 
 
 class ChildEnded(msgspec.Struct, frozen=True, kw_only=True, tag="child_ended", omit_defaults=True):

@@ -91,12 +91,14 @@ class Retraced(msgspec.Struct, frozen=True, tag="retraced", gc=False):
     at: Instant
 
 
-class Paused(msgspec.Struct, frozen=True, tag="paused", gc=False):
+class Paused(msgspec.Struct, frozen=True, tag="paused", omit_defaults=True, gc=False):
     """Nothing more is begun of the run; what is at work ends and is recorded."""
 
     actor: str
     reason: str
     at: Instant
+    until: Instant | None = None
+    """When it goes on by itself; None: when somebody resumes it."""
 
 
 class Resumed(msgspec.Struct, frozen=True, tag="resumed", gc=False):

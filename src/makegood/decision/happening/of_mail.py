@@ -23,11 +23,13 @@ class WaitBegan(msgspec.Struct, frozen=True, tag="wait_began", gc=False):
     at: Instant
 
 
-class WaitRefused(msgspec.Struct, frozen=True, tag="wait_refused", gc=False):
+class WaitRefused(msgspec.Struct, frozen=True, tag="wait_refused", omit_defaults=True, gc=False):
     """Another wait is for the same message, and only one may be."""
 
     node: str
     at: Instant
+    message: str = ""
+    """Which one it is, of those that a lifecycle listens for."""
 
 
 class MessageCame(msgspec.Struct, frozen=True, tag="message_came", omit_defaults=True, gc=False):

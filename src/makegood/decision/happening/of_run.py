@@ -49,6 +49,8 @@ class RunStarted(
     """In how many runs it stands."""
     root: RunId | None = None
     """The run from outside with which its whole tree began; None: itself."""
+    schema: int = 1
+    """Which form of the record of a lifecycle its input has."""
 
 
 class Claimed(msgspec.Struct, frozen=True, tag="claimed", gc=False):

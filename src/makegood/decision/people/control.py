@@ -10,6 +10,9 @@
 | poison | - | claimed as often as before |
 | a child that is parked | refused: settle what it waits for | refused: try that again |
 | a child that could not be undone | undone by hand, kept | told again to go back |
+| a handler whose outcome was refused | it happened, it did not | as a step in doubt |
+| what a lifecycle cannot listen for | - | listened for again |
+| a lifecycle that was paused or has moved too often | - | it goes on, and may as often again |
 
 A run that is paused goes on where it was when it is resumed; a cancel that is accepted resumes it,
 for it can only go back when it goes on. What may be said of single nodes stands in `steering`.
@@ -41,6 +44,11 @@ if TYPE_CHECKING:
     from makegood.values.verdict import Settlement
 
 __all__ = ["answer", "waited_for"]
+
+_TOO_OFTEN = frozenset({ParkReason.PAUSED_TOO_OFTEN, ParkReason.MOVED_TOO_OFTEN})
+"""What a lifecycle is parked for with nothing of it unresolved: it can go on, and go back."""
+
+_UNRESOLVED_NOTHING = _TOO_OFTEN | {None}
 
 _Answer = tuple[ControlAnswer, tuple["Fact", ...]]
 """What is answered, and what follows from it."""
@@ -92,7 +100,7 @@ def _answer_to_cancel(plan: Plan, state: RunState, now: Instant) -> _Answer | No
     """Return the answer, or None while the pivot is open: its outcome decides."""
     if state.ended is not None:
         return _refused(ControlAnswer.TOO_LATE)
-    if state.parked is not None:
+    if state.parked not in _UNRESOLVED_NOTHING:
         return _refused(ControlAnswer.PARKED)
     if state.rolling_back is not None:
         return _refused(ControlAnswer.ALREADY_UNDOING)
@@ -100,7 +108,7 @@ def _answer_to_cancel(plan: Plan, state: RunState, now: Instant) -> _Answer | No
         return _refused(ControlAnswer.PAST_PIVOT)
     if is_pivot_open(plan, state):
         return None
-    return _accepted(facts.RollbackBegan(Cause.CANCELLED, now))
+    return _accepted(*_unparked(state, now), facts.RollbackBegan(Cause.CANCELLED, now))
 
 
 def _answer_to_undo(
@@ -167,7 +175,7 @@ def _fits(phase: Phase, settlement: Settlement) -> bool:
         case ItHappened():
             return phase is not Phase.LEFT
         case ItDidNotHappen():
-            return phase in {Phase.STUCK, Phase.UNRECORDED}
+            return phase in {Phase.STUCK, Phase.UNRECORDED, Phase.REFUSED}
         case UndoneByHand() | Kept():
             return phase is Phase.LEFT
         case _:
@@ -193,7 +201,7 @@ def _answer_to_retry(
 
 def _all_again(plan: Plan, state: RunState, now: Instant) -> _Answer | None:
     """Try everything again that can be; refuse only where nothing can."""
-    if state.parked is ParkReason.POISON:
+    if state.parked is ParkReason.POISON or state.parked in _TOO_OFTEN:
         return _accepted(*_unparked(state, now))
     answers = [_again(state, index, now) for index in waited_for(plan, state)]
     if state.parked is ParkReason.FORWARD_USED_UP and isinstance(state.returned, Failure):
@@ -227,9 +235,11 @@ def _again(state: RunState, index: int, now: Instant) -> _Answer | None:
             if current.undo_doubt and not is_key_known(node, current.undo_first_at, now):
                 return _refused(ControlAnswer.KEY_EXPIRED)
             return _accepted(granted)
-        case Phase.STUCK if node.compensate is not None:
+        case Phase.STUCK | Phase.REFUSED if current.doubt and node.compensate is not None:
             return _accepted(granted, facts.CompensateRetryScheduled(node.path, now))
-        case Phase.STUCK if not is_key_known(node, current.first_at, now):
+        case Phase.STUCK | Phase.REFUSED if current.doubt and not is_key_known(
+            node, current.first_at, now
+        ):
             return _refused(ControlAnswer.KEY_EXPIRED)
         case _:
             return _accepted(granted, facts.RetryScheduled(node.path, now))

@@ -45,6 +45,10 @@ _Bare = (
     | facts.SleepBegan
     | facts.WaitBegan
     | facts.WaitRefused
+    | facts.Moved
+    | facts.HandlingBegan
+    | facts.Stayed
+    | facts.Listened
     | facts.ChildMoved
     | facts.ChildRefused
     | facts.ChildCancelled
@@ -102,6 +106,7 @@ def without_values(fact: Fact) -> Fact:
             facts.NodeFailed()
             | facts.RoundFailed()
             | facts.EffectUnrecorded()
+            | facts.NodeRefused()
             | facts.CompensateFailed()
             | facts.UndoFailed()
         ):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Failed", "failures_in"]
 
-_FAILED = frozenset({Phase.GAVE_UP, Phase.STUCK, Phase.UNRECORDED, Phase.STOPPED})
+_FAILED = frozenset({Phase.GAVE_UP, Phase.STUCK, Phase.UNRECORDED, Phase.REFUSED, Phase.STOPPED})
 
 
 class Failed(NamedTuple):

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from makegood.decision import facts
 from makegood.decision.direction import is_past_pivot
 from makegood.decision.facts import ControlAnswer, ParkReason
+from makegood.decision.standing.done import is_done
 from makegood.decision.state import WITH_CHILD, Phase
 from makegood.definition.plan import Kind
 
@@ -87,7 +88,7 @@ def _refusal_of_all(plan: Plan, state: RunState, retraced: list[int]) -> Control
     if any(state.nodes[index].doubt for index in retraced):
         # It was skipped in doubt.
         return ControlAnswer.IN_DOUBT
-    done = [index for index in retraced if index in state.done_order]
+    done = [index for index in retraced if is_done(state, index)]
     if done and is_past_pivot(plan, state):
         return ControlAnswer.PAST_PIVOT
     if any(state.graph[index].undo is None for index in done):
@@ -104,6 +105,8 @@ def _is_open(node: NodeState) -> bool:
 
 def _is_nested(state: RunState, index: int) -> bool:
     """Say whether a node has grown the run's graph, or called another run."""
+    if state.graph[index].kind is Kind.LIFECYCLE:
+        return True
     has_child = state.nodes[index].child is not None or state.graph[index].kind is Kind.CHILD
     return index in state.rounds or (has_child and state.nodes[index].phase not in _TO_COME)
 

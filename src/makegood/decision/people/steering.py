@@ -58,6 +58,7 @@ _OPEN = frozenset(
     {
         Phase.STUCK,
         Phase.UNRECORDED,
+        Phase.REFUSED,
         Phase.INTERRUPTED,
         Phase.ASK_FAILED,
         Phase.ASK_INTERRUPTED,
@@ -78,7 +79,8 @@ def answer_to_skip(
     refusal = _refusal(state, request.node, _SKIPPED)
     if refusal is not None:
         return refusal, ()
-    if needed_by(plan, state, request.node):
+    if state.lifecycle is not None or needed_by(plan, state, request.node):
+        # Without what its handler gives, the record of a lifecycle would stand still.
         return ControlAnswer.NEEDED, ()
     granted = facts.SkipGranted(request.node, request.actor, request.reason, now)
     return _accepted(plan, state, granted, now)
@@ -97,13 +99,15 @@ def answer_to_set_result(
     return _accepted(plan, state, granted, now)
 
 
-def end_as_granted(state: RunState, turn: Sequence[int], now: Instant) -> tuple[Fact, ...]:
-    """Return how those nodes end whose turn has come and of which a person has said so."""
-    return tuple(
-        _ended(granted, now)
-        for index in turn
-        if (granted := state.nodes[index].granted) is not None
-    )
+def end_as_granted(granted: facts.SkipGranted | facts.ResultGranted, now: Instant) -> Fact:
+    """Return how a node ends that a person has said so of, when its turn has come."""
+    match granted:
+        case facts.SkipGranted(node=path):
+            return facts.NodeSkipped(path, SkipReason.PERSON, now)
+        case facts.ResultGranted(node=path, result=result):
+            return facts.NodeDone(path, result, now)
+        case _:
+            assert_never(granted)
 
 
 def needed_by(plan: Plan, state: RunState, path: str) -> tuple[str, ...]:
@@ -152,17 +156,7 @@ def _accepted(
             # Nothing ends in a run that stands still for another reason.
             return ControlAnswer.PARKED, ()
         unparked = (facts.Unparked(now),)
-    return ControlAnswer.ACCEPTED, (*unparked, granted, _ended(granted, now))
-
-
-def _ended(granted: facts.SkipGranted | facts.ResultGranted, now: Instant) -> Fact:
-    match granted:
-        case facts.SkipGranted(node=path):
-            return facts.NodeSkipped(path, SkipReason.PERSON, now)
-        case facts.ResultGranted(node=path, result=result):
-            return facts.NodeDone(path, result, now)
-        case _:
-            assert_never(granted)
+    return ControlAnswer.ACCEPTED, (*unparked, granted, end_as_granted(granted, now))
 
 
 def _wired(nodes: Sequence[Node]) -> Iterator[tuple[str, tuple[Source, ...]]]:
@@ -172,9 +166,9 @@ def _wired(nodes: Sequence[Node]) -> Iterator[tuple[str, tuple[Source, ...]]]:
         sources += [case.returns for case in node.cases]
         if node.when is not None:
             sources.append(node.when)
-        if node.block is not None:
-            sources.append(node.block.returns)
-            yield from _wired(node.block.nodes)
+        for block in node.inner:
+            sources.append(block.returns)
+            yield from _wired(block.nodes)
         yield node.path, tuple(sources)
 
 

@@ -7,8 +7,12 @@ from enum import IntEnum
 __all__ = [
     "AT_WORK",
     "DECIDED",
+    "DONE",
+    "IDLE",
     "IN_FLIGHT",
     "LEFT_TO_A_PERSON",
+    "READY",
+    "RUNNING",
     "TIMED",
     "WITH_CHILD",
     "Phase",
@@ -51,7 +55,14 @@ class Phase(IntEnum):
     CHILD_UNDONE = 30  # The next decision: its child is undone, and now it is itself.
     AWAITING = 31  # Somebody outside, or a due time.
     LISTENING = 32  # A message, or a due time.
+    STANDING = 33  # In a status of a lifecycle: a handler, a message, or a due time.
+    HANDLED = 34  # In a status of a lifecycle: the next decision, for a handler has ended.
+    REFUSED = 35  # A person: what it gave, or was to be given, is not as declared.
 
+
+IDLE, READY, RUNNING, DONE = Phase.IDLE, Phase.READY, Phase.RUNNING, Phase.DONE
+"""Those that every node goes through. Python 3.11 takes as long to look a member up in its class as
+to call a function, so what is asked at each fact has them at hand."""
 
 AT_WORK: dict[str, Phase] = {
     "do": Phase.RUNNING,
@@ -76,11 +87,14 @@ DECIDED = frozenset(
         Phase.UNDO_FAILED,
         Phase.UNDO_INTERRUPTED,
         Phase.CHILD_UNDONE,
+        Phase.HANDLED,
     }
 )
 """Phases that the next decision ends."""
 
-LEFT_TO_A_PERSON = frozenset({Phase.STUCK, Phase.UNRECORDED, Phase.LEFT, Phase.CHILD_PARKED})
+LEFT_TO_A_PERSON = frozenset(
+    {Phase.STUCK, Phase.UNRECORDED, Phase.LEFT, Phase.CHILD_PARKED, Phase.REFUSED}
+)
 """Phases that a person ends."""
 
 WITH_CHILD = frozenset({Phase.IN_CHILD, Phase.CHILD_UNDOING})

@@ -1,0 +1,159 @@
+"""Where the record of a lifecycle goes, who is called for it, and what is listened for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Raw
+
+from makegood.decision import facts
+from makegood.decision.folds.growing import begin_handling
+from makegood.decision.folds.moving import at, leave
+from makegood.decision.lifecycle.state import Called
+from makegood.decision.state import Phase
+from makegood.definition.lifecycle.machine import MESSAGE, RECORD, SCHEMA
+from makegood.values.outcomes import StoredAgain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from makegood.decision.lifecycle.state import LifecycleState
+    from makegood.decision.state import RunState
+
+__all__ = ["FOLDS", "hear", "turn_back", "wait_refused"]
+
+_NONE = Raw(b"null")
+
+
+def _moved(state: RunState, fact: facts.Moved) -> None:
+    lifecycle = _stand(state, fact.node)
+    _part(state, lifecycle, fact.version)
+    lifecycle.status, lifecycle.since = fact.status, fact.at
+    lifecycle.visits += 1
+    machine = lifecycle.machine
+    lifecycle.is_entry_due = fact.status in machine.entries
+    if fact.status in machine.pivots:
+        lifecycle.is_past_pivot = True
+        # From here the run only goes forward, however long it takes.
+        state.deadline = None
+
+
+def _handling_began(state: RunState, fact: facts.HandlingBegan) -> None:
+    lifecycle = _stand(state, fact.node)
+    lifecycle.is_entry_due = False
+    message = None
+    if fact.cause == "message":
+        message = next(came for came in lifecycle.queue if came.id == fact.message)
+        lifecycle.queue.remove(message)
+    elif fact.cause == "timer":
+        del lifecycle.timers[fact.handler]
+    elif fact.handler in lifecycle.repeats:
+        _due, message = lifecycle.repeats.pop(fact.handler)
+    elif fact.cause == "again":
+        assert lifecycle.called is not None, "what is called again was called"
+        message = lifecycle.called.message
+    if fact.cause != "entry":
+        state.has_waited = True
+    lifecycle.called = Called(fact.handler, fact.cause, message)
+    lifecycle.outcome, lifecycle.has_given_up = None, False
+    place = lifecycle.machine.places[fact.handler]
+    given = {RECORD: lifecycle.record, MESSAGE: _NONE if message is None else message.value}
+    if lifecycle.schema != lifecycle.machine.schema or SCHEMA in state.inputs:
+        given[SCHEMA] = _number(lifecycle.schema)
+    lifecycle.busy = lifecycle.last = begin_handling(state, lifecycle.index, place, given)
+
+
+def _stayed(state: RunState, fact: facts.Stayed) -> None:
+    lifecycle = _stand(state, fact.node)
+    if fact.rearms:
+        lifecycle.armed = False
+        lifecycle.timers = {}
+    if fact.again is not None:
+        assert lifecycle.called is not None, "what is called again was called"
+        lifecycle.repeats[fact.handler] = (fact.again, lifecycle.called.message)
+        if isinstance(lifecycle.outcome, StoredAgain):
+            many = lifecycle.repeated.get(fact.handler, 0)
+            lifecycle.repeated[fact.handler] = many + 1
+
+
+def _listened(state: RunState, fact: facts.Listened) -> None:
+    lifecycle = _stand(state, fact.node)
+    # Whatever is called on entry has been, or was not declared when the status was entered.
+    lifecycle.is_entry_due = False
+    lifecycle.armed = True
+    lifecycle.timers |= fact.timers
+    for message in fact.messages:
+        lifecycle.open[message, fact.key] = None
+        state.mailbox.waits[message, fact.key] = [lifecycle.index]
+
+
+def hear(state: RunState, fact: facts.MessageCame) -> None:
+    """Take a message that has come; what is not listened for is given back."""
+    lifecycle = state.lifecycle
+    assert lifecycle is not None, "a lifecycle listens"
+    address = (fact.message, fact.key)
+    if address not in lifecycle.open:
+        state.mailbox.unwanted.add(fact.id)
+        return
+    state.mailbox.unwanted.discard(fact.id)
+    _close(state, lifecycle, address)
+    if fact.misfit is None:
+        lifecycle.queue.append(fact)
+    # One that cannot be read is on record, and the next one is listened for.
+
+
+def wait_refused(state: RunState, message: str) -> None:
+    """Note that another run waits for a message; what nobody listens for any more is no matter."""
+    lifecycle = state.lifecycle
+    assert lifecycle is not None, "a lifecycle listens"
+    refused = next((each for each in lifecycle.open if each[0] == message), None)
+    if refused is not None:
+        _close(state, lifecycle, refused)
+        lifecycle.conflict = refused
+
+
+def turn_back(state: RunState, lifecycle: LifecycleState) -> None:
+    """Let go of all that the status listens for: the run goes back."""
+    node = state.nodes[lifecycle.index]
+    if node.phase in _UNDER_WAY:
+        leave(state, lifecycle.index, node)
+        node.phase = Phase.STANDING
+    _part(state, lifecycle, -1)
+
+
+_UNDER_WAY = frozenset({Phase.READY, Phase.HANDLED, Phase.RETRYING})
+
+
+def _stand(state: RunState, path: str) -> LifecycleState:
+    """Let the record stand, whatever was to be decided about it."""
+    index, node = at(state, path)
+    leave(state, index, node)
+    node.phase = Phase.STANDING
+    assert state.lifecycle is not None, "only the record of a lifecycle moves"
+    return state.lifecycle
+
+
+def _part(state: RunState, lifecycle: LifecycleState, version: int) -> None:
+    parting = lifecycle.part()
+    for address in parting.closed:
+        del state.mailbox.waits[address]
+    if parting.closed or parting.returned:
+        lifecycle.partings[version] = parting
+
+
+def _close(state: RunState, lifecycle: LifecycleState, address: tuple[str, str]) -> None:
+    del lifecycle.open[address]
+    del state.mailbox.waits[address]
+
+
+def _number(number: int) -> Raw:
+    return Raw(str(number).encode())
+
+
+# Any: each fold takes the one class of fact that it is registered for.
+FOLDS: dict[type, Callable[[RunState, Any], None]] = {
+    facts.Moved: _moved,
+    facts.HandlingBegan: _handling_began,
+    facts.Stayed: _stayed,
+    facts.Listened: _listened,
+}

@@ -1,0 +1,1 @@
+"""Lifecycles: where a record stands, and what next."""

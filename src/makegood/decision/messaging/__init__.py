@@ -1,0 +1,1 @@
+"""What next for a message that was not received."""
