@@ -33,7 +33,11 @@ class HaltKind(StrEnum):
     ENGINE = "engine"
     """The engine claims nothing and gives back what it holds."""
     SERVICE = "service"
-    """No step that is given the service is begun."""
+    """No step and no receptor that is given the service is begun."""
+    SCHEDULE = "schedule"
+    """No slot of it is taken; what is missed meanwhile is found when it is lifted."""
+    RECEPTOR = "receptor"
+    """No message is received by it, or, where it is a group's name, by any of the group."""
 
 
 class Lifting(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ was decided is said exactly once, whoever dies in between.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -19,6 +19,7 @@ __all__ = [
     "Claiming",
     "Delivered",
     "Exists",
+    "JoinsTransactions",
     "KeepsLetters",
     "KeptLetter",
     "Letter",
@@ -48,6 +49,8 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     created_at: Instant
     subject: str | None = None
     """Whom the run is about, so that what it holds of them can be erased."""
+    key_until_ended: bool = False
+    """Whether the key is the run's only until it ends, and then free for another one."""
 
 
 class Post(msgspec.Struct, frozen=True, kw_only=True):
@@ -278,4 +281,23 @@ class KeepsLetters(Protocol):
 
     async def waiters(self, *, limit: int) -> tuple[Waiter, ...]:
         """Return who waits for a message, the longest first (6)."""
+        ...
+
+
+@runtime_checkable
+class JoinsTransactions(Protocol):
+    """A journal that can start a run in a transaction of the caller's own.
+
+    1. `post_within` is a `post` with `create` (10), written on the connection given, inside the
+       transaction that is open there. Nobody else sees any of it before that commits, and nothing
+       is left of it when that is rolled back, be it only to a savepoint.
+    2. While another transaction that has not ended has made a run with this key, it waits.
+    3. A connection to another store, or of a kind that the journal does not know, or one without
+       an open transaction, is `InvalidInput`; nothing was written.
+    4. The transaction stays the caller's. It is neither ended nor given settings, what its driver
+       raises is raised as it is, and how long its answer may take is for the caller to say.
+    """
+
+    async def post_within(self, post: Post, connection: object) -> int | Exists:
+        """Start a run in the transaction that is open on a connection (1-4)."""
         ...

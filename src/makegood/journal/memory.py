@@ -17,6 +17,7 @@ from makegood.errors import EngineClosed, UnknownRun
 from makegood.journal.claiming import claimed_at_once, deal
 from makegood.journal.delivering import delivery, driven
 from makegood.journal.halting import outlasts
+from makegood.journal.lanes.memory import MemoryMessages
 from makegood.journal.memory_store import (
     MemoryStore,
     Record,
@@ -30,12 +31,15 @@ from makegood.journal.memory_store import (
     hold,
     is_settled,
     may_be_erased,
+    move_counts,
     newest_first,
     oldest_letters,
     prune,
     put,
     refusal_of,
+    run_of_key,
     shows,
+    stage_counts,
     write,
 )
 from makegood.journal.protocol import (
@@ -57,14 +61,18 @@ from makegood.journal.protocol import (
     Verdict,
 )
 from makegood.journal.reply import Reply
+from makegood.journal.staging import bare_of
 from makegood.values.instants import Instant
 from makegood.values.limits import PAGE_RUNS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from makegood.journal.beside.scheduling import ScheduleRow
     from makegood.journal.halting import Halt, HaltKind, Lifting
     from makegood.journal.mail import Claimant, KeptLetter, Letter, Waiter
+    from makegood.journal.messages import KeepsMessages
+    from makegood.journal.staging import Move, MoveCount, StageCount
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.injectable import Sql
 
@@ -78,6 +86,12 @@ class MemoryJournal:
         self._store = MemoryStore() if store is None else store
         self._is_open = False
         self._works = False
+        self.messages: KeepsMessages = MemoryMessages(
+            self._store,
+            require_open=self._require_open,
+            works=lambda: self._works,
+            put=self._put,
+        )
         self.commits: int = 0
         """How many appends this journal has written, each of which is a commit here."""
 
@@ -113,10 +127,7 @@ class MemoryJournal:
     async def post(self, post: Post) -> int | Exists:
         """Leave something for a run, or start one without holding it."""
         self._require_open()
-        answer = put(self._store, post)
-        if answer is None:
-            _refuse_unknown(post.run)
-        return answer
+        return self._put(post)
 
     async def lease(
         self, worker: WorkerId, *, room: Mapping[str, int], limit: int, now: Instant
@@ -163,7 +174,7 @@ class MemoryJournal:
     async def find(self, workflow: str, key: str) -> RunId | None:
         """Return the run of a workflow and key, or None."""
         self._require_open()
-        return self._store.keys.get((workflow, key))
+        return run_of_key(self._store, workflow, key)
 
     async def list(self, filter: Filter) -> Page:
         """Return one page of rows, the newest first."""
@@ -241,6 +252,8 @@ class MemoryJournal:
         record.appends = [*appends, last]
         record.inbox.clear()
         record.seq, record.token = seq + 1, token
+        moves = self._store.moves.get(run, {})
+        moves.update((version, bare_of(move)) for version, move in list(moves.items()))
         return True
 
     async def halt(self, halt: Halt) -> Halt:
@@ -267,6 +280,42 @@ class MemoryJournal:
         """Return the newest halt of every kind and name."""
         self._require_open()
         return tuple(halt for _, halt in sorted(self._store.halts.items()))
+
+    async def moves(self, run: RunId, *, after: int = 0, limit: int) -> tuple[Move, ...]:
+        """Return the moves of a run behind a version, the oldest first."""
+        self._require_open()
+        moves = self._store.moves.get(run, {})
+        return tuple(moves[version] for version in sorted(moves) if version > after)[:limit]
+
+    async def stage_counts(self, workflow: str | None = None) -> tuple[StageCount, ...]:
+        """Return where unfinished runs stand, of one lifecycle or of all."""
+        self._require_open()
+        return tuple(stage_counts(self._store, workflow))
+
+    async def move_counts(
+        self, workflow: str | None = None, *, since: Instant
+    ) -> tuple[MoveCount, ...]:
+        """Return which moves were made since a moment, of one lifecycle or of all."""
+        self._require_open()
+        return tuple(move_counts(self._store, workflow, since))
+
+    async def keep_schedule(self, row: ScheduleRow) -> bool:
+        """Keep how a schedule stands, over the version before it; say whether that was done."""
+        self._require_open()
+        kept = self._store.schedules.get(row.name)
+        if (0 if kept is None else kept.version) == row.version - 1:
+            self._store.schedules[row.name] = kept = row
+        return kept == row
+
+    async def schedules(self) -> tuple[ScheduleRow, ...]:
+        """Return all schedules, sorted by name."""
+        self._require_open()
+        return tuple(row for _, row in sorted(self._store.schedules.items()))
+
+    async def forget_schedule(self, name: str) -> bool:
+        """Remove a schedule; say whether there was one."""
+        self._require_open()
+        return self._store.schedules.pop(name, None) is not None
 
     async def crashes(self) -> int:
         """Return 0: a store in memory ends with its process, so it never finds a crash."""
@@ -338,10 +387,10 @@ class MemoryJournal:
             return refusal
         facts = append.facts
         if append.writes or append.local is not None:
-            outcome = store.scratch().apply(append)
+            outcome = store.scratch().apply(append.writes, append.local)
             if isinstance(outcome, Refused):
                 return outcome
-            facts = outcome
+            facts = facts if outcome is None else outcome
         if record is None:
             assert append.create is not None, "a run without a row is being created"
             record = Record(append.run, append.create, append.summary.status, epoch=1)
@@ -350,6 +399,12 @@ class MemoryJournal:
         write(store, record, append, facts)
         self.commits += 1
         return Applied() if append.local is None else Applied(facts)
+
+    def _put(self, post: Post) -> int | Exists:
+        answer = put(self._store, post)
+        if answer is None:
+            _refuse_unknown(post.run)
+        return answer
 
     def _record(self, run: RunId) -> Record:
         record = self._store.records.get(run)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import Counter
 from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
 from makegood.journal.delivering import Change, ChangeClaims, FindClaims, Found, Look, Posts
+from makegood.journal.lanes.office import Office
 from makegood.journal.protocol import (
     Append,
     Conflict,
@@ -23,14 +25,17 @@ from makegood.journal.protocol import (
     Undelivered,
     Verdict,
 )
+from makegood.journal.staging import MoveCount, StageCount
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from makegood.journal.application.scratch import Scratch
+    from makegood.journal.beside.scheduling import ScheduleRow
     from makegood.journal.delivering import Address, Asked
     from makegood.journal.halting import Halt, HaltKind
     from makegood.journal.mail import Claimant, KeptLetter, Waiter
+    from makegood.journal.staging import Move
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.instants import Instant
 
@@ -40,6 +45,7 @@ __all__ = [
     "add",
     "claim",
     "due_by_plan",
+    "free_key",
     "give",
     "give_back",
     "has_undelivered",
@@ -47,13 +53,16 @@ __all__ = [
     "holder_of",
     "is_settled",
     "may_be_erased",
+    "move_counts",
     "newest_first",
     "oldest_letters",
     "prune",
     "put",
     "refusal_of",
+    "run_of_key",
     "send",
     "shows",
+    "stage_counts",
     "wake",
     "write",
 ]
@@ -71,6 +80,11 @@ class MemoryStore:
         self.records: dict[RunId, Record] = {}
         self.sorted_ids: list[RunId] = []
         self.keys: dict[tuple[str, str], RunId] = {}
+        """Who has which key of a workflow."""
+        self.keys_before: dict[tuple[str, str], set[RunId]] = {}
+        """Who had a key until its end."""
+        self.moves: dict[RunId, dict[int, Move]] = {}
+        """The moves of a run between its stages, by version."""
         self.wakeable: set[RunId] = set()
         """The runs with a wake time: all others need not be looked at to find what is due."""
         self.held: dict[WorkerId, set[RunId]] = {}
@@ -86,6 +100,9 @@ class MemoryStore:
         self.claims: dict[tuple[str, RunId, str], Claimant] = {}
         """Who holds or waits for which key, by the key, the run and the name of the claim."""
         self.halts: dict[tuple[HaltKind, str], Halt] = {}
+        self.office = Office()
+        """What was published, and who is to be given it."""
+        self.schedules: dict[str, ScheduleRow] = {}
         self._scratch: Scratch | None = None
 
     def scratch(self) -> Scratch:
@@ -109,6 +126,7 @@ class Record:
         "epoch",
         "inbox",
         "inbox_head",
+        "key_is_free",
         "new",
         "owner",
         "pruned_at",
@@ -116,6 +134,8 @@ class Record:
         "rollback",
         "run",
         "seq",
+        "stage",
+        "stage_since",
         "status",
         "subject",
         "token",
@@ -130,6 +150,9 @@ class Record:
         self.cause: str | None = None
         self.rollback: str | None = None
         self.reason: str | None = None
+        self.stage: str | None = None
+        self.stage_since: Instant | None = None
+        self.key_is_free = False
         self.seq = 0
         self.inbox_head = 0
         self.epoch = epoch
@@ -165,6 +188,8 @@ class Record:
             ended_at=self.ended_at,
             pruned_at=self.pruned_at,
             subject=self.subject,
+            stage=self.stage,
+            stage_since=self.stage_since,
         )
 
 
@@ -189,9 +214,17 @@ def write(store: MemoryStore, record: Record, append: Append, facts: bytes) -> N
     record.rollback = summary.rollback
     record.reason = summary.reason
     record.ended_at = summary.ended_at
+    record.stage = summary.stage
+    record.stage_since = summary.stage_since
+    if record.ended_at is not None and record.new.key_until_ended:
+        free_key(store, record)
+    for move in append.moves:
+        store.moves.setdefault(record.run, {}).setdefault(move.version, move)
     if append.progress:
         record.claims = 0
     record.appends.append(facts)
+    for message in append.messages:
+        store.office.store(message, append.at)
     for entry in append.outgoing:
         send(store, Undelivered(sender=record.run, at=append.at, entry=entry))
     if record.inbox and append.inbox_taken >= record.inbox[0].n:
@@ -286,6 +319,21 @@ def add(store: MemoryStore, record: Record) -> None:
         store.keys[record.new.workflow, record.new.key] = record.run
 
 
+def free_key(store: MemoryStore, record: Record) -> None:
+    """Let another run have the key of one that has ended."""
+    new = record.new
+    if new.key is not None and not record.key_is_free:
+        record.key_is_free = True
+        del store.keys[new.workflow, new.key]
+        store.keys_before.setdefault((new.workflow, new.key), set()).add(record.run)
+
+
+def run_of_key(store: MemoryStore, workflow: str, key: str) -> RunId | None:
+    """Return the run that has a key, else the newest that had it, or None."""
+    before = store.keys_before.get((workflow, key), ())
+    return store.keys.get((workflow, key)) or max(before, default=None)
+
+
 def due_by_plan(
     store: MemoryStore, fingerprints: Collection[str], now: Instant
 ) -> dict[str, list[Record]]:
@@ -370,10 +418,53 @@ def prune(store: MemoryStore, record: Record, pruned_at: Instant) -> None:
     """Remove what a run did, and the run itself where no key keeps its row."""
     record.appends.clear()
     record.inbox.clear()
+    store.moves.pop(record.run, None)
     record.pruned_at, record.subject = pruned_at, None
-    if record.new.key is None:
+    new = record.new
+    if new.key is None or record.key_is_free:
+        if new.key is not None:
+            store.keys_before[new.workflow, new.key].discard(record.run)
         del store.records[record.run]
         del store.sorted_ids[bisect_left(store.sorted_ids, record.run)]
+
+
+def stage_counts(store: MemoryStore, workflow: str | None) -> list[StageCount]:
+    """Return how many unfinished runs stand at each stage."""
+    there: dict[tuple[str, str], list[tuple[Instant, RunId]]] = {}
+    statuses: Counter[tuple[str, str, str]] = Counter()
+    for record in store.records.values():
+        name = record.new.workflow
+        if record.stage is None or record.stage_since is None or record.ended_at is not None:
+            continue
+        if workflow in {None, name}:
+            there.setdefault((name, record.stage), []).append((record.stage_since, record.run))
+            statuses[name, record.stage, record.status] += 1
+    return [
+        StageCount(
+            workflow=name,
+            stage=stage,
+            count=len(runs),
+            parked=statuses[name, stage, "parked"],
+            paused=statuses[name, stage, "paused"],
+            since=min(runs)[0],
+            oldest=min(runs)[1],
+        )
+        for (name, stage), runs in sorted(there.items())
+    ]
+
+
+def move_counts(store: MemoryStore, workflow: str | None, since: Instant) -> list[MoveCount]:
+    """Return how many moves were made from each stage to another one since a moment."""
+    counts = Counter(
+        (move.workflow, move.origin or "", move.destination)
+        for moves in store.moves.values()
+        for move in moves.values()
+        if move.at >= since and workflow in {None, move.workflow}
+    )
+    return [
+        MoveCount(workflow=name, origin=origin or None, destination=destination, count=count)
+        for (name, origin, destination), count in sorted(counts.items())
+    ]
 
 
 def newest_first(store: MemoryStore, after: RunId | None) -> Iterator[Record]:
@@ -391,6 +482,7 @@ def shows(filter: Filter, record: Record) -> bool:
         and (not filter.causes or record.cause in filter.causes)
         and (not filter.reasons or record.reason in filter.reasons)
         and (filter.workflow is None or record.new.workflow == filter.workflow)
+        and (filter.stage is None or record.stage == filter.stage)
         and (filter.subject is None or record.subject == filter.subject)
         and (filter.created_before is None or record.new.created_at < filter.created_before)
         and (filter.created_after is None or record.new.created_at >= filter.created_after)

@@ -8,14 +8,16 @@ implementation to the numbered promises below.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from makegood.journal.beside.scheduling import KeepsSchedules
 from makegood.journal.halting import KeepsHalts
 from makegood.journal.mail import (
     Delivered,
     Exists,
+    JoinsTransactions,
     KeepsLetters,
     NewRun,
     Outgoing,
@@ -25,6 +27,9 @@ from makegood.journal.mail import (
     ToStart,
     Undelivered,
 )
+from makegood.journal.rows import Filter, History, Page, RunRow
+from makegood.journal.staging import KeepsStages, Move
+from makegood.values.envelope import Envelope
 from makegood.values.ids import RunId, WorkerId
 from makegood.values.injectable import Sql
 from makegood.values.instants import Instant
@@ -32,6 +37,7 @@ from makegood.values.instants import Instant
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from makegood.journal.messages import KeepsMessages
     from makegood.journal.reply import Pending
     from makegood.values.injectable import Transaction
 
@@ -50,6 +56,7 @@ __all__ = [
     "Leases",
     "LocalWork",
     "Migration",
+    "Move",
     "NewRun",
     "Outgoing",
     "Page",
@@ -85,6 +92,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Why it is parked."""
     ended_at: Instant | None = None
     """When it became final; None while it is not."""
+    stage: str | None = None
+    """Where the run stands in its lifecycle; None for what has no stages."""
+    stage_since: Instant | None = None
+    """Since when it has stood there."""
 
 
 class Statement(msgspec.Struct, frozen=True, gc=False):
@@ -146,6 +157,10 @@ class Append(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     local: LocalWork | None = None
     outgoing: tuple[Outgoing, ...] = ()
     """What others are to be given because of it, in order."""
+    moves: tuple[Move, ...] = ()
+    """How the run has moved between the stages of its lifecycle, in order."""
+    messages: tuple[Envelope, ...] = ()
+    """What is published because of it, in order."""
 
 
 class Applied(msgspec.Struct, frozen=True, gc=False):
@@ -188,73 +203,6 @@ class Leases(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     rung: tuple[RunId, ...] = ()
 
 
-class RunRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The one truth about a run."""
-
-    run: RunId
-    workflow: str
-    key: str | None
-    fingerprint: str
-    input_hash: str
-    status: str
-    cause: str | None
-    rollback: str | None
-    reason: str | None
-    seq: int
-    inbox_head: int
-    epoch: int
-    claims: int
-    owner: WorkerId | None
-    wake_at: Instant | None
-    """When a worker that does not hold the run may take it; None: only a post wakes it."""
-    created_at: Instant
-    ended_at: Instant | None
-    pruned_at: Instant | None
-    """Set once the facts are gone and only the row remains, as the tombstone of its key."""
-    subject: str | None = None
-    """Whom the run is about; None also once that was erased."""
-
-
-class History(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is remembered of a run, read in one consistent look."""
-
-    row: RunRow
-    appends: tuple[bytes, ...]
-    """The facts of each append, a JSON array each, in order."""
-    inbox: tuple[Posted, ...]
-    """What was posted and has not been taken, in order."""
-
-
-class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which runs a listing shows; every field given must hold."""
-
-    statuses: frozenset[str] = frozenset()
-    causes: frozenset[str] = frozenset()
-    reasons: frozenset[str] = frozenset()
-    workflow: str | None = None
-    subject: str | None = None
-    created_before: Instant | None = None
-    created_after: Instant | None = None
-    """Runs that were created then are shown too."""
-    unfinished: bool | None = None
-    wakeless: bool = False
-    """Show only runs that no worker will find: they have no wake time, and so no holder."""
-    posted: bool = False
-    """Show only runs to which something was posted that has not been taken."""
-    not_of: frozenset[str] = frozenset()
-    """Show no runs that go by these plans, which are named by their fingerprints."""
-    after: RunId | None = None
-    """The last run of the page before; runs are listed with the newest first."""
-    limit: int = 50
-
-
-class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of runs, and where the next one begins; None when this is the last."""
-
-    rows: tuple[RunRow, ...]
-    next: RunId | None
-
-
 class Migration(msgspec.Struct, frozen=True, kw_only=True):
     """One numbered step of the schema of an extension's own tables. Forward only."""
 
@@ -264,7 +212,7 @@ class Migration(msgspec.Struct, frozen=True, kw_only=True):
     sql: str
 
 
-class Journal(KeepsHalts, KeepsLetters, Protocol):
+class Journal(KeepsHalts, KeepsLetters, KeepsSchedules, KeepsStages, Protocol):
     """Where facts are remembered, in order, per run, and beside them what is halted.
 
     **Writing**
@@ -321,7 +269,7 @@ class Journal(KeepsHalts, KeepsLetters, Protocol):
 
     **Keeping**
     21. `prune` removes the facts of at most `limit` runs that ended before the moment given.
-        A run with a key keeps its row, so that the key stays taken; another is removed whole.
+        A run that has a key keeps its row, so that the key stays taken; another goes whole.
     22. `erase` puts the appends given in the place of those of a run that has ended, adds one
         more, and takes the subject off its row, whose status becomes `erased`; the inbox is
         emptied. Nothing else ever changes stored facts. A run that is not there, is held, is due or
@@ -347,7 +295,18 @@ class Journal(KeepsHalts, KeepsLetters, Protocol):
     30. `adopt` lets a run go by another plan, if nobody holds it and it still has the plan and the
         sequence given; a lease that has run out holds nothing. The epoch rises, so that nothing
         of a holder before is written any more. Otherwise all is left as it is, and it says False.
+
+    **Keys that are free again**
+    31. A key that a run has only until it ends is unique as in 4, 10 and 28 among those that have
+        it. The append that ends the run frees it, in its transaction, and nothing gives it back:
+        not even that the run goes on after its end. Such a run is pruned whole.
+    32. `find` gives the run that has the key; where none has it any more, the newest that had it.
     """
+
+    @property
+    def messages(self) -> KeepsMessages:
+        """What it keeps of messages, and who is to be given them."""
+        ...
 
     @property
     def leads(self) -> bool:
@@ -407,7 +366,7 @@ class Journal(KeepsHalts, KeepsLetters, Protocol):
         ...
 
     async def find(self, workflow: str, key: str) -> RunId | None:
-        """Return the run of a workflow and key, or None."""
+        """Return the run of a workflow and key, or None (32)."""
         ...
 
     async def list(self, filter: Filter) -> Page:
@@ -473,23 +432,4 @@ class Journal(KeepsHalts, KeepsLetters, Protocol):
         self, run: RunId, *, plan: str, instead_of: str, seq: int, now: Instant
     ) -> bool:
         """Let a run go by another plan, by fingerprint; say whether that was done (30)."""
-        ...
-
-
-@runtime_checkable
-class JoinsTransactions(Protocol):
-    """A journal that can start a run in a transaction of the caller's own.
-
-    1. `post_within` is a `post` with `create` (10), written on the connection given, inside the
-       transaction that is open there. Nobody else sees any of it before that commits, and nothing
-       is left of it when that is rolled back, be it only to a savepoint.
-    2. While another transaction that has not ended has made a run with this key, it waits.
-    3. A connection to another store, or of a kind that the journal does not know, or one without
-       an open transaction, is `InvalidInput`; nothing was written.
-    4. The transaction stays the caller's. It is neither ended nor given settings, what its driver
-       raises is raised as it is, and how long its answer may take is for the caller to say.
-    """
-
-    async def post_within(self, post: Post, connection: object) -> int | Exists:
-        """Start a run in the transaction that is open on a connection (1-4)."""
         ...

@@ -8,7 +8,7 @@ used like a future, and a store may as well return a future: `Pending` is what b
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -49,9 +49,11 @@ class Reply(Generic[T]):
 
     __slots__ = ("_callback", "_error", "_is_done", "_result")
 
+    _result: T
+    """There once it was given: None may be one too, so it cannot stand for there being none."""
+
     def __init__(self) -> None:
         self._is_done = False
-        self._result: T | None = None
         self._error: BaseException | None = None
         self._callback: Callable[[Reply[T]], object] | None = None
 
@@ -76,8 +78,7 @@ class Reply(Generic[T]):
         assert self._is_done, "the outcome is there"
         if self._error is not None:
             raise self._error
-        # None may be a result too, so it cannot stand for there being none.
-        return cast("T", self._result)
+        return self._result
 
     def exception(self) -> BaseException | None:
         """Return the error, or None when there is a result."""

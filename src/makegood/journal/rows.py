@@ -1,4 +1,7 @@
-"""How does a run's row come out of a database? Knows its columns, and no store."""
+"""What is known of a run without reading its facts? And which runs does a listing show.
+
+Also how a row comes out of a database: its columns are known here, and no store.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,103 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 
 from makegood.errors import UnknownRun
-from makegood.journal.protocol import RunRow
+from makegood.journal.mail import Posted
+from makegood.values.ids import RunId, WorkerId
+from makegood.values.instants import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from makegood.values.ids import RunId
     from makegood.values.injectable import Sql
 
-__all__ = ["RUN_COLUMNS", "refuse_unknown", "run_row", "unknown"]
+__all__ = [
+    "RUN_COLUMNS",
+    "Filter",
+    "History",
+    "Page",
+    "RunRow",
+    "refuse_unknown",
+    "run_row",
+    "unknown",
+]
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The one truth about a run."""
+
+    run: RunId
+    workflow: str
+    key: str | None
+    fingerprint: str
+    input_hash: str
+    status: str
+    cause: str | None
+    rollback: str | None
+    reason: str | None
+    seq: int
+    inbox_head: int
+    epoch: int
+    claims: int
+    owner: WorkerId | None
+    wake_at: Instant | None
+    """When a worker that does not hold the run may take it; None: only a post wakes it."""
+    created_at: Instant
+    ended_at: Instant | None
+    pruned_at: Instant | None
+    """Set once the facts are gone and only the row remains, as the tombstone of its key."""
+    subject: str | None = None
+    """Whom the run is about; None also once that was erased."""
+    stage: str | None = None
+    """Where it stands in its lifecycle, or stood when it ended; None for what has no stages."""
+    stage_since: Instant | None = None
+    """Since when it has stood there."""
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is remembered of a run, read in one consistent look."""
+
+    row: RunRow
+    appends: tuple[bytes, ...]
+    """The facts of each append, a JSON array each, in order."""
+    inbox: tuple[Posted, ...]
+    """What was posted and has not been taken, in order."""
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs a listing shows; every field given must hold."""
+
+    statuses: frozenset[str] = frozenset()
+    causes: frozenset[str] = frozenset()
+    reasons: frozenset[str] = frozenset()
+    workflow: str | None = None
+    stage: str | None = None
+    subject: str | None = None
+    created_before: Instant | None = None
+    created_after: Instant | None = None
+    """Runs that were created then are shown too."""
+    unfinished: bool | None = None
+    wakeless: bool = False
+    """Show only runs that no worker will find: they have no wake time, and so no holder."""
+    posted: bool = False
+    """Show only runs to which something was posted that has not been taken."""
+    not_of: frozenset[str] = frozenset()
+    """Show no runs that go by these plans, which are named by their fingerprints."""
+    after: RunId | None = None
+    """The last run of the page before; runs are listed with the newest first."""
+    limit: int = 50
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of runs, and where the next one begins; None when this is the last."""
+
+    rows: tuple[RunRow, ...]
+    next: RunId | None
+
 
 RUN_COLUMNS = (
     "id, workflow, key, fingerprint, input_hash, status, cause, rollback, reason, seq, "
-    "inbox_head, epoch, claims, owner, wake_at, created_at, ended_at, pruned_at, subject"
+    "inbox_head, epoch, claims, owner, wake_at, created_at, ended_at, pruned_at, subject, "
+    "stage, stage_since"
 )
 """The columns that `run_row` takes, in its order."""
 

@@ -220,7 +220,9 @@ def indexes_made(scripts: Iterable[str]) -> frozenset[str]:
     return frozenset(there)
 
 
-_INDEX = re.compile(r"^(?:CREATE (?:UNIQUE )?INDEX (\w+)|DROP INDEX (\w+))", re.MULTILINE)
+_INDEX = re.compile(
+    r"^(?:CREATE (?:UNIQUE )?INDEX (?:IF NOT EXISTS )?(\w+)|DROP INDEX (\w+))", re.MULTILINE
+)
 
 
 def lag(oldest_due: Instant | None, now: Instant, bounds: Bounds) -> Check:

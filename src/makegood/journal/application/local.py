@@ -1,4 +1,4 @@
-"""How is a local step's coroutine run inside a transaction? Knows no run, no fact, no batch.
+"""How is a local body's coroutine run inside a transaction? Knows no run, no fact, no batch.
 
 The body is driven on the thread that owns the connection. It awaits nothing but its
 `Transaction`, whose methods never suspend, so one `send` takes the coroutine to its end;
@@ -8,7 +8,7 @@ a coroutine that does suspend has awaited something else and is closed.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import apsw
 
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
     from makegood.journal.application.connection import Connection
     from makegood.journal.application.guard import Guard
-    from makegood.journal.protocol import LocalWork
-    from makegood.values.injectable import Sql
+    from makegood.values.injectable import Sql, Transaction
 
-__all__ = ["LOCAL_LOST", "changed_rows", "facts_of_local"]
+__all__ = ["LOCAL_LOST", "LocalBody", "changed_rows", "result_of_local"]
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _STEPS_BETWEEN_LOOKS_AT_THE_CLOCK = 1_000
 """SQLite's virtual machine asks whether to go on after this many of its instructions."""
@@ -32,8 +34,22 @@ LOCAL_LOST = (apsw.FullError, apsw.IOError, apsw.NoMemError, apsw.CorruptError, 
 """What is the store's failure and not the body's: never recorded as the step's outcome."""
 
 
-def facts_of_local(connection: Connection, guard: Guard, local: LocalWork) -> bytes:
-    """Run the body and return its facts, or those of its failure once its writes are undone.
+class LocalBody(Protocol[T_co]):
+    """A `LocalWork` of a step, or a `LocalHandling` of a receptor."""
+
+    timeout_seconds: float
+
+    async def run(self, transaction: Transaction) -> T_co:
+        """Run the body and return what it gives."""
+        ...
+
+    def failed(self, error: Exception) -> T_co:
+        """Return what is given instead after a failure."""
+        ...
+
+
+def result_of_local(connection: Connection, guard: Guard, local: LocalBody[T]) -> T:
+    """Run the body and return what it gives, or that of its failure once its writes are undone.
 
     Raises `LOCAL_LOST` for a failure of the store, and lets anything that is not an `Exception`
     pass. The whole transaction may be gone afterwards (an interrupted write takes it along): the
@@ -46,7 +62,7 @@ def facts_of_local(connection: Connection, guard: Guard, local: LocalWork) -> by
         lambda: time.monotonic() > deadline, _STEPS_BETWEEN_LOOKS_AT_THE_CLOCK
     )
     try:
-        facts = _run_to_its_end(local, transaction)
+        given = _run_to_its_end(local, transaction)
         _require_transaction(connection)
         _require_in_time(deadline, local)
     except LOCAL_LOST:
@@ -58,22 +74,22 @@ def facts_of_local(connection: Connection, guard: Guard, local: LocalWork) -> by
         connection.set_progress_handler(None)
         transaction.close()
     connection.execute("RELEASE makegood_local")
-    return facts
+    return given
 
 
-def _run_to_its_end(local: LocalWork, transaction: _OpenTransaction) -> bytes:
+def _run_to_its_end(local: LocalBody[T], transaction: _OpenTransaction) -> T:
     body = local.run(transaction)
     try:
         body.send(None)
     except StopIteration as end:
-        facts: bytes = end.value
-        return facts
+        given: T = end.value
+        return given
     body.close()
     message = "a local step may await only its transaction; do other work in a step of its own"
     raise InvalidInput(message)
 
 
-def _require_in_time(deadline: float, local: LocalWork) -> None:
+def _require_in_time(deadline: float, local: LocalBody[object]) -> None:
     if time.monotonic() > deadline:
         raise _too_late(local)
 
@@ -85,12 +101,12 @@ def _require_transaction(connection: Connection) -> None:
         raise InvalidInput(message)
 
 
-def _told_apart(error: Exception, local: LocalWork) -> Exception:
+def _told_apart(error: Exception, local: LocalBody[object]) -> Exception:
     """Name the timeout where SQLite only says that it was interrupted."""
     return _too_late(local) if isinstance(error, apsw.InterruptError) else error
 
 
-def _too_late(local: LocalWork) -> StepTimeout:
+def _too_late(local: LocalBody[object]) -> StepTimeout:
     return StepTimeout(
         f"the local step took longer than {local.timeout_seconds:g} s; nothing of it was written"
     )

@@ -6,24 +6,27 @@ migrations with the very functions that the SQLite journal uses. It knows nothin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import apsw
 
 from makegood.errors import WritesRefused
 from makegood.journal.application.connection import connect
 from makegood.journal.application.guard import Guard
-from makegood.journal.application.local import facts_of_local
+from makegood.journal.application.local import result_of_local
 from makegood.journal.application.tables import MIGRATION_TABLE, migrate, refusal_of, rows_of
 from makegood.journal.protocol import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from makegood.journal.protocol import Append, Migration
+    from makegood.journal.application.local import LocalBody
+    from makegood.journal.protocol import Migration, Statement
     from makegood.values.injectable import Sql
 
 __all__ = ["Scratch"]
+
+T = TypeVar("T")
 
 
 class Scratch:
@@ -52,29 +55,26 @@ class Scratch:
         """Return the rows of a statement that only reads."""
         return rows_of(self._connection, self._guard, sql, parameters)
 
-    def apply(self, append: Append) -> bytes | Refused:
-        """Apply an append's writes and its local step; return its facts, or why it is refused."""
+    def apply(self, writes: Sequence[Statement], local: LocalBody[T] | None) -> T | Refused | None:
+        """Apply statements and a local body; return what that gave, or why it is refused."""
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            refusal = refusal_of(connection, self._guard, append.writes)
+            refusal = refusal_of(connection, self._guard, writes)
             if refusal is not None:
                 return Refused(refusal)
-            facts = append.facts
-            if append.local is not None:
-                facts = facts_of_local(connection, self._guard, append.local)
+            given = None if local is None else result_of_local(connection, self._guard, local)
             if connection.in_transaction:
                 connection.execute("COMMIT")
         except apsw.ConstraintError as error:
-            return _refused_at_commit(append, str(error))
+            return _refused_at_commit(local, str(error))
         else:
-            return facts
+            return given
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
 
 
-def _refused_at_commit(append: Append, reason: str) -> bytes | Refused:
+def _refused_at_commit(local: LocalBody[T] | None, reason: str) -> T | Refused:
     """Answer for a constraint that is only looked at when all is written."""
-    local = append.local
     return Refused(reason) if local is None else local.failed(WritesRefused(reason))

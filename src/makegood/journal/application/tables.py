@@ -13,7 +13,7 @@ import apsw
 from makegood.errors import InvalidInput, StoreRefused
 from makegood.journal.application.guard import Permission
 from makegood.journal.application.local import LOCAL_LOST, changed_rows
-from makegood.journal.numbering import name_of, to_apply
+from makegood.journal.application.numbering import name_of, to_apply
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

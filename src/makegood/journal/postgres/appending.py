@@ -15,7 +15,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from makegood.journal.postgres.connection import Overtaken
 from makegood.journal.postgres.delivering import remember
+from makegood.journal.postgres.lanes.writing import publish_with
 from makegood.journal.protocol import Applied, Conflict, Exists, Fenced
 from makegood.journal.reply import Reply
 from makegood.values.ids import RunId
@@ -29,13 +31,21 @@ if TYPE_CHECKING:
 # The schema is a plain name, checked in `place`; values are bound.
 # ruff: noqa: S608
 
-__all__ = ["TOKEN_BYTES", "AppendJob", "confirm", "has_outgoing", "verdict_instead", "write"]
+__all__ = [
+    "TOKEN_BYTES",
+    "AppendJob",
+    "confirm",
+    "has_more",
+    "told_of_rest",
+    "verdict_instead",
+    "write",
+]
 
 TOKEN_BYTES = 16
 """The length of an append's token."""
 
-_NONE_MADE: tuple[tuple[Any, ...], ...] = ((),) * 22  # Any: one array a parameter
-_NONE_MOVED: tuple[tuple[Any, ...], ...] = ((),) * 17
+_NONE_MADE: tuple[tuple[Any, ...], ...] = ((),) * 25  # Any: one array a parameter
+_NONE_MOVED: tuple[tuple[Any, ...], ...] = ((),) * 19
 
 _APPLIED = Applied()
 
@@ -66,6 +76,8 @@ class AppendJob:
             summary.rollback,
             summary.reason,
             summary.ended_at,
+            summary.stage,
+            summary.stage_since,
             append.release,
             append.wake_at,
             None if append.local is not None else append.facts,
@@ -86,7 +98,14 @@ class AppendJob:
                 create.input_hash,
                 create.created_at,
                 create.subject,
+                create.key_until_ended,
             )
+
+    @property
+    def size(self) -> int:
+        """How many bytes it brings."""
+        append = self.append
+        return len(append.facts) + sum(len(each.body) for each in append.messages)
 
     def settle(self) -> None:
         """Hand the outcome to whoever waits for it."""
@@ -98,9 +117,26 @@ class AppendJob:
 @cache
 def _statement_of(schema: str) -> str:
     """Return the statement that writes a batch."""
-    made = ", ".join(f"${number}" for number in range(1, 24))
-    moved = ", ".join(f"${number}" for number in range(24, 41))
+    made, moved = _numbered(1, 26), _numbered(27, 45)
     return f'SELECT "{schema}".make_runs({made}), "{schema}".move_runs({moved})'
+
+
+@cache
+def _statement_with_moves_of(schema: str) -> str:
+    """Return the statement that writes a batch in which runs move between stages.
+
+    Moves are remembered after the appends: it takes what became of those to remember them.
+    """
+    made, moved, told = _numbered(1, 26), _numbered(27, 45), _numbered(46, 54)
+    return f"""
+        SELECT refused, written, "{schema}".remember_moves({told}, refused, written)
+          FROM (SELECT "{schema}".make_runs({made}) AS refused,
+                       "{schema}".move_runs({moved}) AS written) AS done
+        """
+
+
+def _numbered(first: int, last: int) -> str:
+    return ", ".join(f"${number}" for number in range(first, last + 1))
 
 
 async def write(
@@ -112,11 +148,13 @@ async def write(
     """
     making = sorted((job for job in jobs if job.append.create is not None), key=_order)
     moving = sorted((job for job in jobs if job.append.create is None), key=_order)
+    moves = _moves_of(jobs)
     row = await connection.fetchrow(
-        _statement_of(schema),
+        _statement_with_moves_of(schema) if moves else _statement_of(schema),
         *(zip(*(job.values for job in making), strict=True) if making else _NONE_MADE),
         lease_micros,
         *(zip(*(job.values for job in moving), strict=True) if moving else _NONE_MOVED),
+        *zip(*moves, strict=True),
     )
     assert row is not None, "a SELECT of functions gives one row"
     refused: list[int] = row[0] or []
@@ -124,18 +162,46 @@ async def write(
     left = [making[position - 1] for position in refused]
     if len(written) < len(moving):
         left += [job for position, job in enumerate(moving, 1) if position not in written]
-    if has_outgoing(jobs):
+    if any(job.append.outgoing for job in jobs):
         await remember(connection, schema, [job.append for job in jobs if job not in left])
     return left
 
 
-def has_outgoing(jobs: Sequence[AppendJob]) -> bool:
-    """Say whether one of them has something for other runs."""
-    return any(job.append.outgoing for job in jobs)
+def _moves_of(jobs: Sequence[AppendJob]) -> list[tuple[object, ...]]:
+    """Return the moves of these appends as the statement takes them."""
+    return [
+        (
+            *(append.run, append.token, move.version, move.workflow, move.origin),
+            *(move.destination, move.cause, move.actor, move.at),
+        )
+        for append in (job.append for job in jobs)
+        for move in append.moves
+    ]
+
+
+def has_more(jobs: Sequence[AppendJob]) -> bool:
+    """Say whether one of them has something for other runs, or for those who subscribe."""
+    return any(job.append.outgoing or job.append.messages for job in jobs)
+
+
+async def told_of_rest(
+    connection: Connection, schema: str, job: AppendJob, lease_micros: int
+) -> Verdict:
+    """Say what an append is that was not written with its batch.
+
+    A run whose key another one of the batch has just let go of is written after all.
+    """
+    try:
+        return await verdict_instead(connection, schema, job.append)
+    except Overtaken:
+        if await write(connection, schema, (job,), lease_micros):
+            raise
+        await publish_with(connection, schema, (job.append,))
+        return _APPLIED
 
 
 async def verdict_instead(connection: Connection, schema: str, append: Append) -> Verdict:
-    """Say what an append is that was not written."""
+    """Say what an append is that was not written; raise `Overtaken` where it may be by now."""
     found = await connection.fetchrow(
         f"""
         SELECT seq, epoch, owner, token, input_hash
@@ -144,7 +210,13 @@ async def verdict_instead(connection: Connection, schema: str, append: Append) -
         append.run,
     )
     if found is None:
-        return await _holder_of_key(connection, schema, append.create) or Fenced()
+        if append.create is None:
+            return Fenced()
+        holder = await _holder_of_key(connection, schema, append.create)
+        if holder is None:
+            message = f"the key {append.create.key!r} was let go of at this moment"
+            raise Overtaken(message)
+        return holder
     seq, epoch, owner, token, input_hash = found
     if token == append.token and seq == append.seq:
         await confirm(connection, schema, append.run)
@@ -172,12 +244,15 @@ async def _applied_before(connection: Connection, schema: str, append: Append) -
     return Applied(body or b"")
 
 
-async def _holder_of_key(connection: Connection, schema: str, new: NewRun | None) -> Exists | None:
+async def _holder_of_key(connection: Connection, schema: str, new: NewRun) -> Exists | None:
     """Return the run that has this key already, or None."""
-    if new is None or new.key is None:
+    if new.key is None:
         return None
     found = await connection.fetchrow(
-        f'SELECT id, input_hash FROM "{schema}".run WHERE workflow = $1 AND key = $2',
+        f"""
+        SELECT id, input_hash FROM "{schema}".run
+         WHERE workflow = $1 AND key = $2 AND key_hold < 2
+        """,
         new.workflow,
         new.key,
     )

@@ -35,6 +35,7 @@ __all__ = [
     "Connection",
     "Driver",
     "Fault",
+    "Overtaken",
     "Patience",
     "Pool",
     "Row",
@@ -63,11 +64,20 @@ T = TypeVar("T")
 # Any: the driver's functions, which checkers cannot read; their answers are named below.
 _driver: Any = asyncpg
 
+
+class Overtaken(Exception):
+    """What was in the way of a write has gone while it was looked at: nothing was written."""
+
+    sqlstate = "40001"
+    """What the server says of transactions that are in each other's way."""
+
+
 TROUBLE: tuple[type[Exception], ...] = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     OSError,
+    Overtaken,
     # What cannot be encoded or is not of the parameter's type.
     ValueError,
     TypeError,

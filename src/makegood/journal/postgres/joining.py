@@ -42,7 +42,7 @@ _driver: Any = asyncpg
 
 _TYPES = (
     *("bigint", "text", "bytea", "bigint", "bytea", "text"),
-    *("text", "text", "text", "text", "bigint", "text"),
+    *("text", "text", "text", "text", "bigint", "text", "boolean"),
 )
 """The types of what the statement binds: the store's number, and what `post` takes of a post."""
 
@@ -77,6 +77,7 @@ class Joiner:
         values = (
             *(self._store, post.run, post.body, post.at, token, post.status),
             *(new.workflow, new.key, new.fingerprint, new.input_hash, new.created_at, new.subject),
+            new.key_until_ended,
         )
         rows = await self._rows_on(connection, values)
         if not rows:

@@ -20,6 +20,15 @@ from makegood.journal.postgres.keeping.claims import claims_of
 from makegood.journal.postgres.keeping.erasing import Erasure, erase_run
 from makegood.journal.postgres.keeping.halting import halts_kept, keep_halt, lift_halt
 from makegood.journal.postgres.keeping.letters import forget_letters, letters_of, waiters_of
+from makegood.journal.postgres.keeping.scheduling import (
+    forget_schedule_named,
+    keep_schedule_row,
+    schedules_kept,
+)
+from makegood.journal.postgres.keeping.stages import moves_counted, moves_of, stages_counted
+from makegood.journal.postgres.lanes.carrying import Carrier
+from makegood.journal.postgres.lanes.messages import PostgresMessages
+from makegood.journal.postgres.lanes.taking import LanesHeld
 from makegood.journal.postgres.leasing import Holdings
 from makegood.journal.postgres.opening import open_database
 from makegood.journal.postgres.place import Place
@@ -34,8 +43,10 @@ from makegood.journal.postgres.reading import (
     settled_of,
 )
 from makegood.journal.postgres.steps.application import rows_read
+from makegood.journal.postgres.steps.attempting import Attempts
 from makegood.journal.postgres.steps.stepping import Steps
-from makegood.journal.postgres.working.doorbell import Doorbell
+from makegood.journal.postgres.working.doorbell import ANYBODY, Doorbell
+from makegood.journal.postgres.working.leaseholds import Leaseholds
 from makegood.journal.postgres.working.work import Work
 from makegood.journal.postgres.writer import Writer
 from makegood.journal.protocol import (
@@ -58,9 +69,12 @@ from makegood.journal.reply import Reply
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from makegood.journal.beside.scheduling import ScheduleRow
     from makegood.journal.halting import Halt, HaltKind, Lifting
     from makegood.journal.mail import Claimant, KeptLetter, Letter, Waiter
+    from makegood.journal.messages import KeepsMessages, LaneId
     from makegood.journal.postgres.connection import Connection, Driver
+    from makegood.journal.staging import Move, MoveCount, StageCount
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.injectable import Sql
     from makegood.values.instants import Instant
@@ -82,6 +96,7 @@ class PostgresJournal:
         self._place = Place.of(place) if isinstance(place, str) else place
         self._driver = driver
         self._opened: _Opened | None = None
+        self.messages: KeepsMessages = PostgresMessages(self._place, self._ready)
 
     def __repr__(self) -> str:
         return f"<PostgresJournal {self._place.schema} at {self._place.shown}>"
@@ -101,7 +116,9 @@ class PostgresJournal:
     def commits(self) -> int:
         """How many commits have carried appends and posts since the journal was opened."""
         opened = self._opened
-        return 0 if opened is None else opened.writer.commits + opened.poster.commits
+        if opened is None:
+            return 0
+        return opened.writer.commits + opened.poster.commits + opened.carrier.commits
 
     async def open(
         self,
@@ -123,6 +140,7 @@ class PostgresJournal:
         if opened is None:
             return
         await opened.writer.end()
+        await opened.carrier.end()
         await opened.poster.end()
         if opened.work is not None:
             await opened.work.end()
@@ -273,6 +291,44 @@ class PostgresJournal:
         """Return the newest halt of every kind and name."""
         return await self._desk().ask(partial(halts_kept, schema=self._place.schema))
 
+    async def moves(self, run: RunId, *, after: int = 0, limit: int) -> tuple[Move, ...]:
+        """Return the moves of a run behind a version, the oldest first."""
+        schema = self._place.schema
+        return await self._desk().ask(
+            partial(moves_of, schema=schema, run=run, after=after, limit=limit)
+        )
+
+    async def stage_counts(self, workflow: str | None = None) -> tuple[StageCount, ...]:
+        """Return where unfinished runs stand, of one lifecycle or of all."""
+        return await self._desk().ask(
+            partial(stages_counted, schema=self._place.schema, workflow=workflow)
+        )
+
+    async def move_counts(
+        self, workflow: str | None = None, *, since: Instant
+    ) -> tuple[MoveCount, ...]:
+        """Return which moves were made since a moment, of one lifecycle or of all."""
+        schema = self._place.schema
+        return await self._desk().ask(
+            partial(moves_counted, schema=schema, workflow=workflow, since=since)
+        )
+
+    async def keep_schedule(self, row: ScheduleRow) -> bool:
+        """Keep how a schedule stands, over the version before it; say whether that was done."""
+        return await self._desk().ask(
+            partial(keep_schedule_row, schema=self._place.schema, row=row)
+        )
+
+    async def schedules(self) -> tuple[ScheduleRow, ...]:
+        """Return all schedules, sorted by name."""
+        return await self._desk().ask(partial(schedules_kept, schema=self._place.schema))
+
+    async def forget_schedule(self, name: str) -> bool:
+        """Remove a schedule; say whether there was one."""
+        return await self._desk().ask(
+            partial(forget_schedule_named, schema=self._place.schema, name=name)
+        )
+
     async def crashes(self) -> int:
         """Return how many workers lost a run because they were not heard of in time."""
         return await self._desk().ask(partial(crashes_recorded, schema=self._place.schema))
@@ -321,11 +377,15 @@ class _Opened:
     __slots__ = (
         "_driver",
         "_place",
+        "carrier",
         "desk",
         "doorbell",
         "holdings",
         "joiner",
+        "lane_leases",
+        "lanes",
         "poster",
+        "run_leases",
         "steps_desk",
         "work",
         "writer",
@@ -341,15 +401,28 @@ class _Opened:
         self.desk = desk
         self.steps_desk = steps_desk
         self.doorbell = Doorbell(place, desk)
-        self.holdings = Holdings(place, desk, ring=self.doorbell.ring)
+        self.run_leases: Leaseholds[RunId] = Leaseholds()
+        self.lane_leases: Leaseholds[LaneId] = Leaseholds()
+        self.holdings = Holdings(place, desk, self.run_leases, ring=self.doorbell.ring)
         self.joiner = Joiner(place, desk)
         self.poster = Poster(place.schema, desk, noticed=self.holdings.posted)
+        attempts = Attempts(place, steps_desk)
+        self.lanes = LanesHeld(place, desk, self.lane_leases, ring=self.ring_anybody)
+        self.carrier = Carrier(
+            place,
+            desk,
+            attempts,
+            post=self.poster.post_all,
+            noticed=self.lanes.notice,
+            ring=self.ring_anybody,
+        )
         self.writer = Writer(
             place,
             connection,
-            Steps(place, steps_desk),
+            Steps(place, attempts),
             driver=driver,
             noticed=self.holdings.notice,
+            ring=self.ring_anybody,
         )
 
     @classmethod
@@ -360,8 +433,18 @@ class _Opened:
     def begin_to_work(self, ring: Callable[[], None] | None) -> None:
         """Renew leases from now on, and listen for whoever is to be rung."""
         self.work = Work(
-            self._place, self._driver, desk=self.desk, holdings=self.holdings, ring=ring
+            self._place,
+            self._driver,
+            desk=self.desk,
+            workers=self.holdings.workers,
+            runs=self.run_leases,
+            lanes=self.lane_leases,
+            ring=ring,
         )
+
+    def ring_anybody(self) -> None:
+        """Have anybody rung who has room."""
+        self.doorbell.ring(ANYBODY)
 
 
 def _given(outcome: Verdict | MakegoodError) -> Reply[Verdict]:

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from makegood.errors import InvalidInput, StoreRefused
-from makegood.journal.numbering import ENGINE, name_of, to_apply
+from makegood.journal.application.numbering import ENGINE, name_of, to_apply
 from makegood.journal.postgres.connection import (
     ASYNCPG,
     TROUBLE,

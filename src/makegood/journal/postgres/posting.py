@@ -46,7 +46,9 @@ class Poster:
         self._desk = desk
         self._noticed = noticed
         self._schema = schema
-        self._sql = f'SELECT * FROM "{schema}".post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)'
+        self._sql = (
+            f'SELECT * FROM "{schema}".post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)'
+        )
         self._waiting: list[_PostJob] = []
         self._room = asyncio.Semaphore(_POSTS_WAITING_MAX)
         self._task: asyncio.Task[None] | None = None
@@ -78,6 +80,16 @@ class Poster:
         kept = await self._desk.ask(send, bare=True)
         self._made(1, holders)
         return kept
+
+    async def post_all(
+        self, connection: Connection, posts: Sequence[Post]
+    ) -> Sequence[int | Exists]:
+        """Make starts in a transaction that is open, and ring for those that are made."""
+        holders: list[str | None] = []
+        answers = await self._post_all(holders, connection, posts)
+        for holder in holders:
+            self._noticed(holder)
+        return [_there(post, answer) for post, answer in zip(posts, answers, strict=True)]
 
     async def _post_all(
         self, holders: list[str | None], connection: Connection, posts: Sequence[Post]
@@ -165,12 +177,12 @@ class _PostJob:
         created: tuple[object, ...]
         if new is None:
             self.order = ("posted", post.run)
-            created = (None, None, None, None, None, None)
+            created = (None, None, None, None, None, None, None)
         else:
             self.order = ("made", new.workflow, new.key or "", post.run)
             created = (
                 *(new.workflow, new.key, new.fingerprint, new.input_hash, new.created_at),
-                new.subject,
+                *(new.subject, new.key_until_ended),
             )
         token = os.urandom(TOKEN_BYTES)
         self.values: tuple[object, ...] = (
@@ -199,6 +211,12 @@ def _answer(row: Row) -> tuple[int | Exists | None, str | None]:
     if other is not None:
         return Exists(RunId(other), other_hash), holder
     return (None if number is None else int(number)), holder
+
+
+def _there(post: Post, answer: int | Exists | None) -> int | Exists:
+    if answer is None:
+        raise unknown(post.run)
+    return answer
 
 
 def _fail(jobs: Sequence[_PostJob], error: Exception) -> None:

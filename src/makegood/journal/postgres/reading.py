@@ -73,9 +73,16 @@ def _history(values: tuple[Any, ...]) -> History:
 
 
 async def run_of_key(connection: Connection, schema: str, workflow: str, key: str) -> RunId | None:
-    """Return the run of a workflow and key, or None."""
+    """Return the run that has a key, else the newest that had it, or None."""
     found = await connection.fetchval(
-        f'SELECT id FROM "{schema}".run WHERE workflow = $1 AND key = $2', workflow, key
+        f"""
+        SELECT coalesce(
+            (SELECT id FROM "{schema}".run WHERE workflow = $1 AND key = $2 AND key_hold < 2),
+            (SELECT max(id) FROM "{schema}".run
+              WHERE workflow = $1 AND key = $2 AND key_hold = 2))
+        """,
+        workflow,
+        key,
     )
     return None if found is None else RunId(found)
 
@@ -142,6 +149,7 @@ def conditions_of(filter: Filter) -> tuple[list[str], list[object]]:
         conditions.append("ended_at IS NULL")
     for condition, value in (
         ("workflow = ?", filter.workflow),
+        ("stage = ?", filter.stage),
         ("subject = ?", filter.subject),
         ("created_at < ?", filter.created_before),
         ("created_at >= ?", filter.created_after),

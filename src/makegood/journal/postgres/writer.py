@@ -24,8 +24,8 @@ from makegood.errors import EngineClosed, InvalidInput, StoreBusy, StoreFailed, 
 from makegood.journal.outage import Outage
 from makegood.journal.postgres.appending import (
     AppendJob,
-    has_outgoing,
-    verdict_instead,
+    has_more,
+    told_of_rest,
     write,
 )
 from makegood.journal.postgres.connection import (
@@ -37,6 +37,7 @@ from makegood.journal.postgres.connection import (
     said,
     within,
 )
+from makegood.journal.postgres.lanes.writing import publish_with
 from makegood.journal.protocol import Applied
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Writer:
     """The one task that writes plain appends. Made on the event loop whose tasks it answers.
 
     `commits` counts the batches and the steps' transactions that were written, and `noticed` is
-    told what became of every append.
+    told what became of every append. `ring` is called when somebody else may have messages to take.
     """
 
     def __init__(
@@ -83,9 +84,11 @@ class Writer:
         *,
         driver: Driver,
         noticed: Callable[[Append, object], None],
+        ring: Callable[[], None],
     ) -> None:
         self.commits: int = 0
         self._noticed = noticed
+        self._ring_others = ring
         self._place = place
         self._driver = driver
         self._connection: Connection | None = connection
@@ -96,7 +99,8 @@ class Writer:
         self._bell: asyncio.Future[None] | None = None
         self._at_step: set[RunId] = set()
         """Runs whose step's transaction is under way: nothing else of them is written."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
+        """The steps that are under way, in the order in which they began."""
         self._ends = False
         self._failure: str | None = None
         self._task = self._loop.create_task(self._work())
@@ -127,10 +131,11 @@ class Writer:
         self._ends = True
         self._ring()
         _, late = await asyncio.wait([self._task], timeout=self._place.close_seconds_max)
-        for task in late | self._tasks:
+        left = [*late, *self._tasks]
+        for task in left:
             task.cancel()
-        if late or self._tasks:
-            await asyncio.wait(late | self._tasks)
+        if left:
+            await asyncio.wait(left)
         self._answer_the_rest()
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -177,7 +182,7 @@ class Writer:
         while queue and len(batch) < BATCH_JOBS_MAX:
             job = queue[0]
             run = job.append.run
-            size += len(job.append.facts)
+            size += job.size
             if run in runs or run in self._at_step or (batch and size > BATCH_BYTES_MAX):
                 break
             queue.popleft()
@@ -193,7 +198,7 @@ class Writer:
         job.is_plain = False
         self._at_step.add(job.append.run)
         task = self._loop.create_task(self._take_step(job))
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(lambda done: self._step_ended(job, done))
 
     async def _take_step(self, job: AppendJob) -> None:
@@ -202,7 +207,7 @@ class Writer:
 
     def _step_ended(self, job: AppendJob, done: asyncio.Task[None]) -> None:
         self._at_step.discard(job.append.run)
-        self._tasks.discard(done)
+        del self._tasks[done]
         error = None if done.cancelled() else done.exception()
         if error is not None:
             job.outcome = error
@@ -256,23 +261,31 @@ class Writer:
         if connection is None or connection.is_closed():
             self._connection = connection = await self._driver.connect(self._place)
         async with within(connection, self._place.answer_seconds_max):
-            is_one = self._place.pooled or has_outgoing(batch)
+            is_one = self._place.pooled or has_more(batch)
             ask = in_transaction if is_one else _ask
-            left = await ask(
-                connection,
-                partial(
-                    write,
-                    schema=self._place.schema,
-                    jobs=batch,
-                    lease_micros=self._place.lease_micros,
-                ),
-            )
+            left = await ask(connection, partial(self._write_all, batch))
             # Only here is it certain that what was written is committed.
             for job in batch:
                 job.outcome = _APPLIED
             for job in left:
-                tell = partial(verdict_instead, schema=self._place.schema, append=job.append)
+                tell = partial(
+                    told_of_rest,
+                    schema=self._place.schema,
+                    job=job,
+                    lease_micros=self._place.lease_micros,
+                )
                 job.outcome = await ask(connection, tell)
+
+    async def _write_all(
+        self, batch: Sequence[AppendJob], connection: Connection
+    ) -> list[AppendJob]:
+        """Write what fits and what comes with it; return what does not fit."""
+        schema = self._place.schema
+        left = await write(connection, schema, batch, self._place.lease_micros)
+        published = [job.append for job in batch if job.append.messages and job not in left]
+        if published and await publish_with(connection, schema, published):
+            self._ring_others()
+        return left
 
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None

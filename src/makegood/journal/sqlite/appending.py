@@ -19,6 +19,7 @@ import msgspec
 from makegood.journal.application.connection import array_of
 from makegood.journal.protocol import Applied, Conflict, Exists, Fenced
 from makegood.journal.sqlite.rows import HELD
+from makegood.journal.staging import packed_moves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,10 +52,11 @@ WITH packed AS MATERIALIZED (
       FROM carray(?)
 )
 INSERT INTO makegood_append (run, worker, epoch, seq, inbox_head, inbox_taken, token, at, status,
-       cause, rollback, reason, ended_at, progress, release, wake_at, creation, facts)
+       cause, rollback, reason, ended_at, progress, release, wake_at, stage, stage_since, moves,
+       creation, facts)
 SELECT head ->> 0, head ->> 1, head ->> 2, head ->> 3, head ->> 4, head ->> 5, token, head ->> 6,
        head ->> 7, head ->> 8, head ->> 9, head ->> 10, head ->> 11, head ->> 12, head ->> 13,
-       head ->> 14, head -> 15, facts
+       head ->> 14, head ->> 15, head ->> 16, head ->> 17, head -> 18, facts
   FROM packed
 """
 
@@ -81,6 +83,9 @@ def pack(append: Append) -> bytes:
             append.progress,
             append.release,
             append.wake_at if append.release else HELD,
+            summary.stage,
+            summary.stage_since,
+            packed_moves(append.moves) if append.moves else None,
             # Absent and not null, for SQLite reads a JSON null as the text "null".
             *(() if append.create is None else (_creation(append.create),)),
         )
@@ -96,6 +101,7 @@ def _creation(new: NewRun) -> tuple[str | int | None, ...]:
         new.input_hash,
         new.created_at,
         new.subject,
+        int(new.key_until_ended),
     )
 
 
@@ -139,7 +145,8 @@ def holder_of_key(connection: Connection, new: NewRun) -> Exists | None:
     if new.key is None:
         return None
     found = connection.execute(
-        "SELECT id, input_hash FROM makegood_run WHERE workflow = ? AND key = ?",
+        """SELECT id, input_hash FROM makegood_run
+            WHERE workflow = ? AND key = ? AND key_hold < 2""",
         (new.workflow, new.key),
     ).fetchone()
     if found is None:

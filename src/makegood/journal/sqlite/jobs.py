@@ -1,4 +1,4 @@
-"""What waits for the writer: appends, calls that share a commit, and work done between commits."""
+"""What waits for the writer: appends, messages, calls that share a commit, and work between."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from makegood.journal.reply import Reply
 from makegood.journal.sqlite.appending import pack
+from makegood.journal.sqlite.lanes.jobs import FinishJob, PublishJob
+from makegood.journal.sqlite.lanes.publishing import pack_messages
 
 if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Callable
 
     from makegood.journal.application.connection import Connection
-    from makegood.journal.protocol import Append, Refused, Verdict
+    from makegood.journal.protocol import Append, LocalWork, Refused, Verdict
 
-__all__ = ["AppendJob", "Between", "Call", "Job"]
+__all__ = ["AppendJob", "Between", "Call", "Job", "Shared"]
 
 T = TypeVar("T")
 
@@ -22,17 +24,30 @@ T = TypeVar("T")
 class AppendJob:
     """One append and who waits for its verdict. Packed by the caller, so on the loop's thread."""
 
-    __slots__ = ("append", "decided", "is_plain", "outcome", "packed", "reply")
+    __slots__ = ("append", "decided", "is_plain", "messages", "outcome", "packed", "reply")
 
     def __init__(self, append: Append) -> None:
         self.append = append
         self.reply: Reply[Verdict] = Reply()
         self.packed: bytes = pack(append)
+        self.messages: list[bytes] = (
+            pack_messages(append.messages, append.at) if append.messages else []
+        )
         self.is_plain: bool = append.local is None and not append.writes and not append.outgoing
         self.decided: bytes | Refused | None = None
         """What the step's own part came to in a transaction that was lost with it: it is not
         run again when the batch is applied again."""
         self.outcome: Verdict | BaseException | None = None
+
+    @property
+    def size(self) -> int:
+        """How many bytes it brings."""
+        return len(self.packed) + sum(map(len, self.messages))
+
+    @property
+    def local(self) -> LocalWork | None:
+        """The step's body."""
+        return self.append.local
 
     def settle(self) -> None:
         """On the loop: hand the outcome to whoever waits for it."""
@@ -72,7 +87,10 @@ class Between(Generic[T]):
 
 
 # Any: what a call returns is known to its caller alone.
-Job = AppendJob | Call[Any] | Between[Any]
+Shared = AppendJob | FinishJob | PublishJob | Call[Any]
+"""What may share a commit."""
+
+Job = Shared | Between[Any]
 
 
 # Any: what a call returns, and None is a result too, is known to its caller alone.

@@ -56,6 +56,13 @@ from makegood.journal.sqlite.keeping.mail import (
     undelivered_of,
     waiters_of,
 )
+from makegood.journal.sqlite.keeping.scheduling import (
+    forget_schedule_named,
+    keep_schedule_row,
+    schedules_kept,
+)
+from makegood.journal.sqlite.keeping.stages import moves_counted, moves_of, stages_counted
+from makegood.journal.sqlite.lanes.messages import SqliteMessages
 from makegood.journal.sqlite.leading import (
     SidecarLock,
     begin_to_lead,
@@ -82,9 +89,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from makegood.journal.application.connection import Connection
+    from makegood.journal.beside.scheduling import ScheduleRow
     from makegood.journal.halting import Halt, HaltKind, Lifting
     from makegood.journal.mail import Claimant, KeptLetter, Letter, Waiter
+    from makegood.journal.messages import KeepsMessages
     from makegood.journal.sqlite.opening import File
+    from makegood.journal.staging import Move, MoveCount, StageCount
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.injectable import Sql
     from makegood.values.instants import Instant
@@ -115,6 +125,7 @@ class SqliteJournal:
         self._works = False
         self._is_forked = False
         self._opened: _Opened | None = None
+        self.messages: KeepsMessages = SqliteMessages(self._ready, self._leading)
 
     @property
     def leads(self) -> bool:
@@ -182,13 +193,8 @@ class SqliteJournal:
         self, worker: WorkerId, *, room: Mapping[str, int], limit: int, now: Instant
     ) -> Leases:
         """Take over when the leader has gone; then claim what is due and name what was rung."""
-        opened = self._ready()
-        writer = opened.writer
-        if not self._works:
-            return Leases()
-        if not writer.leads:
-            await writer.between(lambda: self._try_to_lead(opened.file, writer))
-        if not writer.leads:
+        writer = await self._leading()
+        if writer is None:
             return Leases()
         return await writer.call(
             lambda connection: claim_due(connection, worker, room=room, limit=limit, now=now)
@@ -283,6 +289,42 @@ class SqliteJournal:
         """Return the newest halt of every kind and name."""
         return await self._ready().reader.read(halts_kept)
 
+    async def moves(self, run: RunId, *, after: int = 0, limit: int) -> tuple[Move, ...]:
+        """Return the moves of a run behind a version, the oldest first."""
+        return await self._ready().reader.read(
+            lambda connection: moves_of(connection, run, after=after, limit=limit)
+        )
+
+    async def stage_counts(self, workflow: str | None = None) -> tuple[StageCount, ...]:
+        """Return where unfinished runs stand, of one lifecycle or of all."""
+        return await self._ready().reader.read(
+            lambda connection: stages_counted(connection, workflow)
+        )
+
+    async def move_counts(
+        self, workflow: str | None = None, *, since: Instant
+    ) -> tuple[MoveCount, ...]:
+        """Return which moves were made since a moment, of one lifecycle or of all."""
+        return await self._ready().reader.read(
+            lambda connection: moves_counted(connection, workflow, since)
+        )
+
+    async def keep_schedule(self, row: ScheduleRow) -> bool:
+        """Keep how a schedule stands, over the version before it; say whether that was done."""
+        return await self._ready().writer.call(
+            lambda connection: keep_schedule_row(connection, row)
+        )
+
+    async def schedules(self) -> tuple[ScheduleRow, ...]:
+        """Return all schedules, sorted by name."""
+        return await self._ready().reader.read(schedules_kept)
+
+    async def forget_schedule(self, name: str) -> bool:
+        """Remove a schedule; say whether there was one."""
+        return await self._ready().writer.call(
+            lambda connection: forget_schedule_named(connection, name)
+        )
+
     async def crashes(self) -> int:
         """Return how many unclean ends were found when a process began to lead this file."""
         return await self._ready().reader.read(crashes_recorded)
@@ -317,6 +359,14 @@ class SqliteJournal:
     async def undelivered(self, *, limit: int) -> tuple[Undelivered, ...]:
         """Return what runs have said and nobody was given yet."""
         return await self._ready().reader.read(lambda connection: undelivered_of(connection, limit))
+
+    async def _leading(self) -> Writer | None:
+        """Return the writer, once the leader's place could be taken; None where it cannot."""
+        opened = self._ready()
+        writer = opened.writer
+        if self._works and not writer.leads:
+            await writer.between(lambda: self._try_to_lead(opened.file, writer))
+        return writer if writer.leads else None
 
     def _ready(self) -> _Opened:
         opened = self._opened

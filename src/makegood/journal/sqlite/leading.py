@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from makegood.errors import StoreFailed
+from makegood.journal.sqlite.lanes.taking import free_lanes
 from makegood.journal.sqlite.leasing import free_held
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def begin_to_lead(connection: Connection, size_bytes: int) -> None:
         _record(connection, "crashes", crashes_recorded(connection) + int(unclean))
         _record(connection, "clean", 0)
         free_held(connection)
+        free_lanes(connection)
         connection.execute("COMMIT")
     except BaseException:
         # SQLite has ended the transaction by itself for some errors, and not for others.

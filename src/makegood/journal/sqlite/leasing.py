@@ -109,8 +109,9 @@ def prune_ended(connection: Connection, *, ended_before: Instant, limit: int, no
     for statement in (
         "DELETE FROM makegood_facts WHERE run IN (SELECT value FROM json_each(?))",
         "DELETE FROM makegood_inbox WHERE run IN (SELECT value FROM json_each(?))",
+        "DELETE FROM makegood_move WHERE run IN (SELECT value FROM json_each(?))",
         """DELETE FROM makegood_run
-            WHERE key IS NULL AND id IN (SELECT value FROM json_each(?))""",
+            WHERE (key IS NULL OR key_hold = 2) AND id IN (SELECT value FROM json_each(?))""",
     ):
         connection.execute(statement, runs)
     return len(marked)

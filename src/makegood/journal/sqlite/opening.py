@@ -19,8 +19,8 @@ import apsw
 from makegood.errors import StoreBusy, StoreFailed, StoreFull, StoreRefused
 from makegood.journal.application.connection import connect
 from makegood.journal.application.guard import Guard
+from makegood.journal.application.numbering import ENGINE, name_of
 from makegood.journal.application.tables import MIGRATION_TABLE, migrate
-from makegood.journal.numbering import ENGINE, name_of
 from makegood.journal.sqlite.mounts import shared_filesystem
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ __all__ = [
 APPLICATION_ID = 0x6D676F64
 """The letters "mgod" in SQLite's header: this file is a journal of makegood."""
 
-SCHEMA_NUMBER = 5
+SCHEMA_NUMBER = 9
 """The newest schema that this code knows; SQLite's `user_version` holds the file's."""
 
 SQLITE_VERSION_MIN = (3, 51, 3)

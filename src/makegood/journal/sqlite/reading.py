@@ -142,9 +142,14 @@ def _history_or_none(connection: Connection, run: RunId) -> History | None:
 
 
 def run_of_key(connection: Connection, workflow: str, key: str) -> RunId | None:
-    """Return the run of a workflow and key, or None."""
+    """Return the run that has a key, else the newest that had it, or None."""
     found = connection.execute(
-        "SELECT id FROM makegood_run WHERE workflow = ? AND key = ?", (workflow, key)
+        """
+        SELECT coalesce(
+            (SELECT id FROM makegood_run WHERE workflow = ?1 AND key = ?2 AND key_hold < 2),
+            (SELECT max(id) FROM makegood_run WHERE workflow = ?1 AND key = ?2 AND key_hold = 2))
+        """,
+        (workflow, key),
     ).get
     return cast("RunId | None", found)
 
@@ -206,6 +211,7 @@ def _conditions(filter: Filter) -> tuple[list[str], list[Sql]]:
         conditions.append("ended_at IS NULL")
     for condition, value in (
         ("workflow = ?", filter.workflow),
+        ("stage = ?", filter.stage),
         ("subject = ?", filter.subject),
         ("created_at < ?", filter.created_before),
         ("created_at >= ?", filter.created_after),

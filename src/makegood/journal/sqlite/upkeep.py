@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import apsw
 
 from makegood.errors import StoreBusy, StoreRefused
-from makegood.journal.numbering import ENGINE, name_of, to_apply
+from makegood.journal.application.numbering import ENGINE, name_of, to_apply
 from makegood.journal.sqlite.leading import SidecarLock
 from makegood.journal.sqlite.mounts import MOUNT_TABLE
 from makegood.journal.sqlite.opening import (

@@ -19,17 +19,20 @@ import apsw
 from makegood.errors import EngineClosed, MakegoodError, StoreFailed
 from makegood.journal.sqlite.batch import apply_batch
 from makegood.journal.sqlite.jobs import AppendJob, Between, Call
+from makegood.journal.sqlite.lanes.jobs import FinishJob, PublishJob
 from makegood.journal.sqlite.opening import BUSY_MILLISECONDS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from makegood.journal.application.connection import Connection
-    from makegood.journal.protocol import Append, Verdict
+    from makegood.journal.messages import Finished, Malformed, Receipt, Settled
+    from makegood.journal.protocol import Append, Fenced, Refused, Verdict
     from makegood.journal.reply import Reply
-    from makegood.journal.sqlite.batch import Shared
-    from makegood.journal.sqlite.jobs import Job
+    from makegood.journal.sqlite.jobs import Job, Shared
     from makegood.journal.sqlite.opening import File
+    from makegood.values.envelope import Envelope
+    from makegood.values.instants import Instant
 
 __all__ = ["BATCH_BYTES_MAX", "BATCH_JOBS_MAX", "Writer", "checkpoint"]
 
@@ -93,6 +96,20 @@ class Writer:
     def append(self, append: Append) -> Reply[Verdict]:
         """Queue an append and return what will have its verdict."""
         job = AppendJob(append)
+        self._submit(job)
+        return job.reply
+
+    def publish(
+        self, messages: Sequence[Envelope | Malformed], now: Instant
+    ) -> Reply[tuple[Receipt, ...]]:
+        """Queue messages and return what will have their receipts."""
+        job = PublishJob(messages, now)
+        self._submit(job)
+        return job.reply
+
+    def finish(self, finished: Finished) -> Reply[Settled | Fenced | Refused]:
+        """Queue what came of a lane's deliveries and return what will have the verdict."""
+        job = FinishJob(finished)
         self._submit(job)
         return job.reply
 
@@ -217,9 +234,12 @@ class Writer:
             job = self._queue[0]
             if isinstance(job, Between):
                 break
+            if not isinstance(job, Call):
+                size += job.size
+                if batch and size > BATCH_BYTES_MAX:
+                    break
             if isinstance(job, AppendJob):
-                size += len(job.packed)
-                if job.append.run in runs or (batch and size > BATCH_BYTES_MAX):
+                if job.append.run in runs:
                     break
                 runs.add(job.append.run)
             batch.append(job)

@@ -74,4 +74,7 @@ async def _erase(connection: Connection, schema: str, erasure: Erasure) -> bool:
         *(erasure.run, erasure.seq + 1, epoch, erasure.token, erasure.at, erasure.last),
     )
     await connection.execute(f'DELETE FROM "{schema}".inbox WHERE run = $1', erasure.run)
+    await connection.execute(
+        f'UPDATE "{schema}".move SET cause = NULL, actor = NULL WHERE run = $1', erasure.run
+    )
     return True

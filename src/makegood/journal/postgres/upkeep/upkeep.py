@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from makegood.journal.numbering import ENGINE, name_of, to_apply
+from makegood.journal.application.numbering import ENGINE, name_of, to_apply
 from makegood.journal.postgres.connection import (
     ASYNCPG,
     TROUBLE,

@@ -14,8 +14,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from makegood.journal.messages import LaneId
 from makegood.journal.postgres.connection import (
     TROUBLE,
     Patience,
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Sequence
 
     from makegood.journal.postgres.connection import Connection, Driver
-    from makegood.journal.postgres.leasing import Holdings
     from makegood.journal.postgres.place import Place
+    from makegood.journal.postgres.working.leaseholds import Leaseholds
 
 # The schema is a plain name, checked in `place`; values are bound.
 # ruff: noqa: S608
@@ -45,17 +46,23 @@ _ROUND_TRIPS_PER_LEASE = 4
 _NOBODY: tuple[WorkerId, tuple[RunId, ...]] = (WorkerId(""), ())
 """What is renewed where nothing is held: the question shows that it would be answered."""
 
+T = TypeVar("T")
+
 _log = logging.getLogger("makegood")
 
 
 class Heartbeat:
     """Renews the leases of what a journal holds, until it is ended."""
 
-    def __init__(self, place: Place, driver: Driver, holdings: Holdings) -> None:
+    def __init__(
+        self, place: Place, driver: Driver, runs: Leaseholds[RunId], lanes: Leaseholds[LaneId]
+    ) -> None:
         self._place = place
         self._driver = driver
-        self._holdings = holdings
+        self._runs = runs
+        self._lanes = lanes
         self._sql = f'SELECT * FROM "{place.schema}".renew($1, $2, $3)'
+        self._sql_of_lanes = f'SELECT * FROM "{place.schema}".renew_lanes($1, $2, $3, $4)'
         self._answer_seconds_max = place.lease_seconds / _ROUND_TRIPS_PER_LEASE
         self._connection: Connection | None = None
         self._loop = asyncio.get_running_loop()
@@ -114,17 +121,41 @@ class Heartbeat:
     async def _renew(self, age_min: float) -> None:
         """Renew everything that is held for so many seconds, in batches."""
         connection = await self._connected()
-        for worker, runs in self._holdings.aged(age_min) or [_NOBODY]:
-            sent_at = self._loop.time()
-            question = self._question(worker, runs)
-            with self._noticing_standstill(self._answer_seconds_max):
-                async with within(connection, self._answer_seconds_max):
-                    if self._place.pooled:
-                        renewed = await in_transaction(connection, question)
-                    else:
-                        renewed = await question(connection)
-            self._heard_at = sent_at
-            self._holdings.renewed(runs, renewed, at=sent_at)
+        for worker, runs in self._runs.aged(age_min) or [_NOBODY]:
+            renewed, at = await self._ask(connection, self._question(worker, runs))
+            self._runs.renewed(runs, renewed, at=at)
+        for worker, lanes in self._lanes.aged(age_min):
+            of_lanes, at = await self._ask(connection, self._question_of_lanes(worker, lanes))
+            self._lanes.renewed(lanes, of_lanes, at=at)
+
+    async def _ask(
+        self, connection: Connection, question: Callable[[Connection], Awaitable[T]]
+    ) -> tuple[T, float]:
+        """Ask in time, and return the answer and when it was asked for."""
+        sent_at = self._loop.time()
+        with self._noticing_standstill(self._answer_seconds_max):
+            async with within(connection, self._answer_seconds_max):
+                if self._place.pooled:
+                    answer = await in_transaction(connection, question)
+                else:
+                    answer = await question(connection)
+        self._heard_at = sent_at
+        return answer, sent_at
+
+    def _question_of_lanes(
+        self, worker: WorkerId, lanes: Sequence[LaneId]
+    ) -> Callable[[Connection], Awaitable[set[LaneId]]]:
+        async def renew(connection: Connection) -> set[LaneId]:
+            rows = await connection.fetch(
+                self._sql_of_lanes,
+                worker,
+                [each.recipient for each in lanes],
+                [each.lane for each in lanes],
+                self._place.lease_micros,
+            )
+            return {LaneId(recipient, lane) for recipient, lane in rows}
+
+        return renew
 
     def _question(
         self, worker: WorkerId, runs: Sequence[RunId]

@@ -9,12 +9,14 @@ from makegood.journal.postgres.working.heartbeat import Heartbeat
 from makegood.journal.postgres.working.horizon import HorizonWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
+    from makegood.journal.messages import LaneId
     from makegood.journal.postgres.connection import Driver
     from makegood.journal.postgres.desk import Desk
-    from makegood.journal.postgres.leasing import Holdings
     from makegood.journal.postgres.place import Place
+    from makegood.journal.postgres.working.leaseholds import Leaseholds
+    from makegood.values.ids import RunId
 
 __all__ = ["Work"]
 
@@ -28,15 +30,17 @@ class Work:
         driver: Driver,
         *,
         desk: Desk,
-        holdings: Holdings,
+        workers: Container[str],
+        runs: Leaseholds[RunId],
+        lanes: Leaseholds[LaneId],
         ring: Callable[[], None] | None,
     ) -> None:
-        self.heartbeat = Heartbeat(place, driver, holdings)
+        self.heartbeat = Heartbeat(place, driver, runs, lanes)
         self._horizon = HorizonWatch(place, desk)
         self._listener: Listener | None = None
         where = listening_place(place)
         if ring is not None and where is not None:
-            self._listener = Listener(where, driver, workers=holdings.workers, ring=ring)
+            self._listener = Listener(where, driver, workers=workers, ring=ring)
 
     async def end(self) -> None:
         """Let all of it end."""

@@ -47,4 +47,5 @@ def erase_run(
         (run, seq + 1, found[0][0], token, now, last),
     )
     connection.execute("DELETE FROM makegood_inbox WHERE run = ?", (run,))
+    connection.execute("UPDATE makegood_move SET cause = NULL, actor = NULL WHERE run = ?", (run,))
     return True

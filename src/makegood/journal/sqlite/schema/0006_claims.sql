@@ -1,5 +1,6 @@
--- Who holds a key, and who waits for one: `n` is the order in which they came.
-CREATE TABLE makegood_claim (
+-- Who holds a key, and who waits for one: `n` is the order in which they came. A program of those
+-- days made this without giving the schema its number, so it may be there.
+CREATE TABLE IF NOT EXISTS makegood_claim (
     n         INTEGER NOT NULL PRIMARY KEY,
     key       TEXT    NOT NULL,
     run       TEXT    NOT NULL,
@@ -12,4 +13,4 @@ CREATE TABLE makegood_claim (
     body      BLOB    NOT NULL
 );
 
-CREATE UNIQUE INDEX makegood_claim_named ON makegood_claim (key, run, id);
+CREATE UNIQUE INDEX IF NOT EXISTS makegood_claim_named ON makegood_claim (key, run, id);

@@ -1,0 +1,1 @@
+"""What a journal keeps beside runs and messages."""
