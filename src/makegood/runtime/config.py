@@ -7,6 +7,7 @@ from datetime import timedelta
 import msgspec
 
 from makegood.errors import InvalidInput
+from makegood.values.ids import parse_message_key
 
 __all__ = ["Config", "require_positive"]
 
@@ -20,6 +21,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """How many bodies are at work at once in this engine; more wait their turn."""
     claim_batch: int = 100
     """How many runs are claimed at once."""
+    lanes_active_max: int = 1_000
+    """The messages of how many keys this engine receives at once; more wait in the journal."""
+    lane_batch: int = 200
+    """The messages of how many keys are taken at once."""
+    message_source: str = "makegood"
+    """The name under which this service gives ids to its messages: that of the service, the same
+    for all its engines."""
     poll_min: timedelta = timedelta(milliseconds=20)
     """How soon the journal is asked again for due runs while there are some."""
     poll_max: timedelta = timedelta(seconds=1)
@@ -33,8 +41,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
-        for name in ("runs_active_max", "steps_at_once_max", "claim_batch"):
+        for name in (
+            "runs_active_max",
+            "steps_at_once_max",
+            "claim_batch",
+            "lanes_active_max",
+            "lane_batch",
+        ):
             require_positive(name, getattr(self, name))
+        parse_message_key(self.message_source)
         for name in ("poll_min", "poll_max"):
             wait: timedelta = getattr(self, name)
             if wait <= timedelta(0):

@@ -7,37 +7,35 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from makegood.decision.decide import decide
-from makegood.decision.facts import RunStarted
-from makegood.errors import (
-    EngineClosed,
-    InvalidInput,
-    KeyConflict,
-    StoreBusy,
-)
+from makegood.definition.receiving.receptors import Receptors
+from makegood.definition.schedule import Schedule
+from makegood.definition.workflow import Workflow
+from makegood.errors import EngineClosed, InvalidInput, StoreBusy
 from makegood.journal.address import open_journal
-from makegood.journal.protocol import (
-    Applied,
-    Exists,
-    Fenced,
-    Filter,
-    JoinsTransactions,
-    NewRun,
-    Post,
-)
+from makegood.journal.protocol import Applied, Exists, Fenced, Filter, JoinsTransactions, NewRun
 from makegood.runtime.asking.completing import complete, fail
 from makegood.runtime.asking.messages import SentMessage, send_message
-from makegood.runtime.asking.post import StartPost, write_post
+from makegood.runtime.asking.starting import (
+    first_record,
+    require_joins,
+    require_same_input,
+    start_post,
+)
 from makegood.runtime.calling.served import Served, require_apart, serve_all
 from makegood.runtime.clock import RandomIds, SystemClock
 from makegood.runtime.config import Config
+from makegood.runtime.looking.relay import relay_of
 from makegood.runtime.moving.adopting import Adopter
-from makegood.runtime.relay import Relay
+from makegood.runtime.receiving.publishing import Publisher
+from makegood.runtime.receiving.reception import Reception
 from makegood.runtime.run import Run
+from makegood.runtime.scheduler import Scheduler
 from makegood.runtime.shell import Shell, stored
+from makegood.runtime.transporting.exchange import Exchange
+from makegood.runtime.transporting.route import Route
 from makegood.runtime.turning.turn import Turn
 from makegood.runtime.worker import Worker
 from makegood.values.ids import RunId, parse_engine, parse_run_id, parse_run_key, parse_subject
-from makegood.values.instants import after
 from makegood.values.limits import PAGE_RUNS_MAX
 from makegood.values.messages import KEEP
 
@@ -45,9 +43,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-    from makegood.decision.facts import ControlAnswer
+    from makegood.decision.facts import ControlAnswer, RunStarted
     from makegood.definition.code import Code
-    from makegood.definition.workflow import Call, Workflow
+    from makegood.definition.workflow import Call
     from makegood.extension import Extension
     from makegood.journal.protocol import Journal, Page, Verdict
     from makegood.runtime.moving.fitting import Declared
@@ -60,8 +58,8 @@ if TYPE_CHECKING:
         Interceptor,
         Observer,
     )
+    from makegood.runtime.receiving.publishing import Receipt
     from makegood.values.injectable import Sql
-    from makegood.values.instants import Instant
 
 __all__ = ["Engine", "declared_by", "parts_of"]
 
@@ -127,9 +125,17 @@ class Engine:
         self._worker = Worker(self._shell, self._served)
         self._shell.on_ring(self._worker.ring)
         self._shell.on_room(self._worker.make_use_of_room)
-        self._adopter = Adopter(self._shell, self._served, keep=self._keep, ring=self._worker.ring)
-        self._relay = Relay(self._shell)
+        adopter = Adopter(self._shell, self._served, keep=self._keep, ring=self._worker.ring)
+        self._adopting = adopter.lookout
+        self._scheduler = Scheduler(self._shell, keep=self._keep)
+        self._relay = relay_of(self._shell)
         self._shell.on_mail(self._relay.ring)
+        self._reception = Reception(self._shell, take_note=self._worker.take_note_of)
+        self._shell.on_reception(self._reception.lookout.ring)
+        self._publisher = Publisher(self._shell, self._reception)
+        self._lookouts = (self._adopting, self._scheduler.lookout, self._reception.lookout)
+        self._exchange = Exchange(self._shell, stored=self._reception.stored)
+        self._reception.on_stored(self._exchange.ring)
 
     def __repr__(self) -> str:
         names = ", ".join(self.served) or "nothing"
@@ -143,8 +149,9 @@ class Engine:
 
     @property
     def served(self) -> tuple[str, ...]:
-        """The names of the workflows that this engine carries out."""
-        return tuple(sorted({served.name for served in self._served.values()}))
+        """The names of the workflows that this engine carries out, and of its receptors."""
+        names = {served.name for served in self._served.values()}
+        return tuple(sorted(names)) + self._reception.names
 
     @property
     def active(self) -> int:
@@ -154,12 +161,8 @@ class Engine:
     @property
     def is_at_rest(self) -> bool:
         """Whether no body is at work here and no append is in flight: only time moves on."""
-        shell = self._shell
-        asking = (self._worker, self._relay, self._adopter, shell.waiting, shell.guards)
-        is_answer_owed = any(each.is_asking for each in asking) or shell.questions > 0
-        if is_answer_owed or shell.performer.at_work > 0:
-            return False
-        return all(turn.is_at_rest for turn in shell.active.values())
+        looking = (self._worker, self._relay, self._exchange, *self._lookouts)
+        return self._shell.is_at_rest and not any(each.is_asking for each in looking)
 
     async def __aenter__(self) -> Self:
         """Open the journal and begin to work; `StoreRefused` says why it cannot be opened."""
@@ -167,9 +170,7 @@ class Engine:
             message = "an engine is entered once; make another one to go on"
             raise EngineClosed(message)
         migrations = [step for extension in self._extensions for step in extension.migrations]
-        await self._shell.journal.open(
-            work=self._works, migrations=migrations, ring=self._worker.knock
-        )
+        await self._shell.journal.open(work=self._works, migrations=migrations, ring=self._knock)
         self._is_open = True
         if self._works:
             # A store that is busy is asked again before anything is claimed.
@@ -177,7 +178,8 @@ class Engine:
                 await self._shell.halts.look_now()
             self._worker.start()
             self._relay.start()
-            self._adopter.start()
+            for lookout in (*self._lookouts, self._exchange):
+                lookout.start()
         return self
 
     async def __aexit__(
@@ -190,14 +192,18 @@ class Engine:
         self._is_open = False
         shell = self._shell
         try:
-            await self._adopter.stop()
+            for part in (self._exchange, self._scheduler, self._adopting):
+                await part.stop()
             await self._worker.stop()
+            await self._reception.lookout.stop()
             shell.is_draining = True
+            shell.look_up()
             shell.performer.hand_back()
             await shell.settle()
             await shell.performer.close()
             await shell.settle()
             await self._relay.stop()
+            await self._reception.close()
             await shell.hand_back()
         finally:
             await shell.guards.close()
@@ -208,10 +214,17 @@ class Engine:
 
     def serve(
         self,
-        *workflows: Workflow[..., Any],  # Any: whatever they return
+        *declared: Workflow[..., Any] | Receptors | Schedule | Route,  # Any: whatever they return
         runs_active_max: int | None = None,
     ) -> None:
         """Carry out these workflows: new runs, and the unfinished ones in the journal.
+
+        A schedule is looked after from now on: what it starts is to be served too, here or
+        elsewhere.
+
+        Of receptors it receives the messages: those that are sent from now on, by any process on
+        the store, and whatever was left. That somebody receives them is remembered, so messages are
+        kept for them while nobody serves them.
 
         The workflows that are steps of them are carried out too. What a step may return as a call
         is not known here: serve that as well, unless it is the workflow itself.
@@ -225,17 +238,23 @@ class Engine:
         its turn. Serving a workflow again replaces its limit.
 
         Raises `ServiceError` when a service that they need is missing or ambiguous, and
-        `DefinitionError` for two definitions of one name and version.
+        `DefinitionError` for two definitions of one name and version, or two owners of a command.
+        `StoreRefused` says that the journal keeps no messages for receptors.
         """
-        served = serve_all(workflows, self._shell.guards.services, runs_active_max=runs_active_max)
+        workflows = [each for each in declared if isinstance(each, Workflow)]
+        services = self._shell.guards.services
+        served = serve_all(workflows, services, runs_active_max=runs_active_max)
         require_apart(item.plan for item in (*self._served.values(), *served))
+        self._reception.serve([each for each in declared if isinstance(each, Receptors)])
+        self._scheduler.serve(each for each in declared if isinstance(each, Schedule))
+        self._exchange.serve(each for each in declared if isinstance(each, Route))
         for item in served:
             fingerprint = item.plan.fingerprint
             self._served[fingerprint] = item
             self._codes[fingerprint] = item.code
             self._shell.plans[fingerprint] = item.plan
         self._worker.ring()
-        self._adopter.ring()
+        self._adopting.ring()
 
     # Runs --------------------------------------------------------------------------------------
 
@@ -251,6 +270,7 @@ class Engine:
 
         With a `key` there is one run per workflow and key for ever: the same input finds it
         again, running or ended; another input raises `KeyConflict` and nothing is written.
+        A lifecycle has the key of its record unless one is given, and only until its run has ended.
         `subject` is whom the run is about, by which `Operator.erase` finds it; that of the first
         start stays.
 
@@ -260,15 +280,14 @@ class Engine:
         What your driver raises passes through; `InvalidInput` says what cannot be used.
         """
         self._check_open()
-        if key is not None:
-            parse_run_key(key)
+        key = call.key if key is None else parse_run_key(key)
         if subject is not None:
             parse_subject(subject)
-        self._check_joins(within)
+        require_joins(self._shell.journal, within)
         await self._keep(call.workflow)
         shell = self._shell
         run_id = shell.ids.run()
-        started, new = _first_record(
+        started, new = first_record(
             call, shell.clock.now(), key=key, subject=subject, context=shell.carriers.capture()
         )
         served = self._served.get(new.fingerprint)
@@ -284,12 +303,7 @@ class Engine:
         is_joined = within is not None
         if not isinstance(verdict, Exists):
             return Run(shell, run_id, codes=self._codes, turn=turn, is_joined=is_joined)
-        if verdict.input_hash != call.input_hash:
-            message = (
-                f"the key {key!r} of `{new.workflow}` belongs to run {verdict.run}, which has "
-                "another input; use another key, or the same input"
-            )
-            raise KeyConflict(message)
+        require_same_input(new, verdict)
         return Run(shell, verdict.run, codes=self._codes, is_joined=is_joined)
 
     async def send(
@@ -312,6 +326,43 @@ class Engine:
         self._check_open()
         served = [served.plan for served in self._served.values()]
         return await send_message(self._shell, served, message, key=key, keep=keep, id=id)
+
+    async def publish(
+        self,
+        message: object,
+        *,
+        id: str | None = None,
+        key: str | None = None,
+        source: str | None = None,
+        correlation: str | None = None,
+        tenant: str = "",
+        subject: str | None = None,
+        after: timedelta | None = None,
+    ) -> Receipt:
+        """Send a message, durably, to every receptor that has subscribed to its class.
+
+        Sent again under the same `id` from the same `source`, as a webhook may be, it is the same
+        message and is dropped; without one it has an id of its own. Messages of one `key`, or
+        `message_key` of the class, are received in order. `correlation` is shared by everything
+        that comes of it; it is the message's own id, if you have none from before. `subject` is
+        whom it is about, by which it is erased; ids and keys of one `tenant` are not those of
+        another. Nobody receives it before `after` is over. One that nobody has subscribed to is
+        kept, and shown as unheard.
+
+        Raises `InvalidInput` for a value that is no message, or is too large, and `UnknownMessage`
+        for a command that no receptor owns.
+        """
+        self._check_open()
+        return await self._publisher.publish(
+            message,
+            id=id,
+            key=key,
+            source=source,
+            correlation=correlation,
+            tenant=tenant,
+            subject=subject,
+            after=after,
+        )
 
     def run(self, run_id: RunId | str) -> Run[object]:
         """Return a handle on a run by its id; whether it exists shows when it is used."""
@@ -388,21 +439,16 @@ class Engine:
 
     # Inside --------------------------------------------------------------------------------------
 
+    def _knock(self) -> None:
+        self._worker.knock()
+        self._reception.knock()
+
     def _check_open(self) -> None:
         if self._shell.failure is not None:
             raise self._shell.failure
         if not self._is_open:
             message = "the engine is closed; use it inside `async with Engine(…) as engine:`"
             raise EngineClosed(message)
-
-    def _check_joins(self, connection: CallersConnection | None) -> None:
-        journal = self._shell.journal
-        if connection is not None and not isinstance(journal, JoinsTransactions):
-            message = (
-                f"a {type(journal).__name__} cannot start a run within a transaction of yours; "
-                "leave `within` out, or keep the journal in the PostgreSQL database that it is in"
-            )
-            raise InvalidInput(message)
 
     def _parts(self) -> tuple[Shell, dict[str, Code]]:
         self._check_open()
@@ -429,8 +475,7 @@ class Engine:
         *,
         within: CallersConnection | None,
     ) -> Applied | Exists:
-        body = write_post(StartPost(started))
-        post = Post(run=run_id, body=body, at=started.at, create=new)
+        post = start_post(run_id, started, new)
         journal = self._shell.journal
         if within is None:
             answer = await self._shell.answer(journal.post(post))
@@ -439,37 +484,6 @@ class Engine:
             assert isinstance(journal, JoinsTransactions), "it was looked at first"
             answer = await journal.post_within(post, within)
         return answer if isinstance(answer, Exists) else Applied()
-
-
-def _first_record(
-    call: Call[Any],  # Any: whatever it returns
-    now: Instant,
-    *,
-    key: str | None,
-    subject: str | None,
-    context: dict[str, str],
-) -> tuple[RunStarted, NewRun]:
-    """Return the first fact of a run, and what makes its row."""
-    plan = call.workflow.plan
-    started = RunStarted(
-        workflow=plan.workflow,
-        fingerprint=plan.fingerprint,
-        key=key,
-        inputs=call.input,
-        deadline=None if plan.deadline is None else after(now, plan.deadline),
-        at=now,
-        context=context,
-        subject=subject,
-    )
-    new = NewRun(
-        workflow=plan.workflow,
-        key=key,
-        fingerprint=plan.fingerprint,
-        input_hash=call.input_hash,
-        created_at=now,
-        subject=subject,
-    )
-    return started, new
 
 
 def parts_of(engine: Engine) -> tuple[Shell, dict[str, Code]]:

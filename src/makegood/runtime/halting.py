@@ -59,17 +59,35 @@ class Halts:
 
     def holds(self, workflow: str) -> bool:
         """Say whether nothing of a workflow may go on here."""
-        return self._of(HaltKind.WORKFLOW, workflow) or self.holds_everything()
+        return bool(self.known) and self._holds(HaltKind.WORKFLOW, workflow)
 
-    def holds_everything(self) -> bool:
-        """Say whether nothing at all may go on here."""
-        return self._of(HaltKind.ENGINE, self._engine) or self._of(HaltKind.ENGINE, EVERY_ENGINE)
+    def holds_schedule(self, name: str) -> bool:
+        """Say whether no slot of a schedule may be taken here."""
+        return bool(self.known) and self._holds(HaltKind.SCHEDULE, name)
+
+    def holds_receptor(self, name: str) -> bool:
+        """Say whether nothing is received here by a receptor, or by any of its group."""
+        if not self.known:
+            return False
+        return (
+            self._of(HaltKind.RECEPTOR, name)
+            or self._of(HaltKind.RECEPTOR, name.partition("/")[0])
+            or self._of(HaltKind.ENGINE, self._engine)
+            or self._of(HaltKind.ENGINE, EVERY_ENGINE)
+        )
 
     def of_services(self) -> tuple[Halt, ...]:
         """Return the newest halt of every service, whether it stands or not."""
         if not self.known:
             return ()
         return tuple(halt for halt in self.known if halt.kind is HaltKind.SERVICE)
+
+    def _holds(self, kind: HaltKind, name: str) -> bool:
+        return (
+            self._of(kind, name)
+            or self._of(HaltKind.ENGINE, self._engine)
+            or self._of(HaltKind.ENGINE, EVERY_ENGINE)
+        )
 
     def _of(self, kind: HaltKind, name: str) -> bool:
         now = self._now()

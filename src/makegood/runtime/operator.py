@@ -13,6 +13,7 @@ from makegood.decision.people.preview import UndoPreview, preview_cancel, previe
 from makegood.definition.plan import Plan
 from makegood.errors import InvalidInput, UnknownRun
 from makegood.journal.protocol import Posted, RunRow
+from makegood.runtime.asking.census import take_census
 from makegood.runtime.asking.halting import halt, lift, preview_halt, standing
 from makegood.runtime.asking.keeping import erase, prune
 from makegood.runtime.asking.messages import Messages, messages_in
@@ -39,13 +40,17 @@ from makegood.runtime.asking.reading import (
     required_plan,
     state_of,
 )
+from makegood.runtime.asking.refusals import unless_refused
+from makegood.runtime.asking.schedules import KeptSchedule, forget_schedule, kept_schedules
 from makegood.runtime.asking.sticking import Stuck, stuck_runs
 from makegood.runtime.engine import parts_of
 from makegood.runtime.moving.stranding import StrandedRun, stranded_by
+from makegood.runtime.observing.holds import HeldKey, holds_in
 from makegood.values.ids import RunId, parse_run_id, parse_subject
 from makegood.values.instants import after
 from makegood.values.limits import (
     ACTOR_CHARACTERS_MAX,
+    MOVES_SHOWN_MAX,
     PATH_CHARACTERS_MAX,
     REASON_CHARACTERS_MAX,
 )
@@ -56,6 +61,8 @@ if TYPE_CHECKING:
 
     from makegood.decision.facts import ControlAnswer
     from makegood.journal.halting import Halt, HaltKind
+    from makegood.journal.staging import Move
+    from makegood.runtime.asking.census import Census
     from makegood.runtime.asking.halting import HaltPreview
     from makegood.runtime.asking.keeping import ErasureReport
     from makegood.runtime.asking.post import Control
@@ -95,7 +102,8 @@ class Operator:
     It works on an engine that does no work itself (`work=False`) as on any other: what it asks is
     posted to the run, durably, and taken by the worker that serves the run. A run is named by its
     id; `find` knows the other ways. Every request carries who asks and why, which become facts of
-    the run; None is returned when nobody has answered within `wait`, and the request stands.
+    the run; None is returned when nobody has answered within `wait`, and the request stands. What
+    is refused raises `ControlRefused`, which says why and what to do.
 
     Every method raises `UnknownRun` for a run that is not there, and `UnreadableRun` for one whose
     facts cannot be read.
@@ -203,6 +211,48 @@ class Operator:
         shell, _codes = parts_of(self._engine)
         return await messages_in(shell)
 
+    async def holds(self) -> tuple[HeldKey, ...]:
+        """Return which keys are held by `hold(…)`, by whom, and who waits for them."""
+        return await holds_in(parts_of(self._engine)[0])
+
+    async def census(
+        self, lifecycle: str | None = None, *, period: timedelta = timedelta(hours=1)
+    ) -> tuple[Census, ...]:
+        """Return where unfinished runs stand in their lifecycles, and how they moved of late.
+
+        Of one lifecycle, by its name, or of all with runs that have not ended or with moves in the
+        period. It reads no facts; `Engine.list(Filter(stage=…))` names the runs.
+        """
+        shell, _codes = parts_of(self._engine)
+        return await take_census(shell, lifecycle, period=period)
+
+    async def moves(
+        self, run: str, *, after: int = 0, limit: int = MOVES_SHOWN_MAX
+    ) -> tuple[Move, ...]:
+        """Return how a run has moved between its stages, the oldest first.
+
+        `after` is the version of the last one of the page before. Of a run that was pruned, or
+        that has no lifecycle, there are none.
+        """
+        shell, _codes = parts_of(self._engine)
+        if not 1 <= limit <= MOVES_SHOWN_MAX:
+            message = f"a page of {limit} moves; ask for 1 to {MOVES_SHOWN_MAX}"
+            raise InvalidInput(message)
+        return await shell.journal.moves(parse_run_id(run), after=after, limit=limit)
+
+    async def schedules(self) -> tuple[KeptSchedule, ...]:
+        """Return how every schedule stands that was ever served on this store, by name."""
+        shell, _ = parts_of(self._engine)
+        return await kept_schedules(shell)
+
+    async def forget_schedule(self, name: str) -> None:
+        """Remove a schedule that is served no more, so that it is not listed as overdue.
+
+        An engine that still serves it begins it anew. Raises `InvalidInput` where there is none.
+        """
+        shell, _ = parts_of(self._engine)
+        await forget_schedule(shell, name)
+
     async def stranded(self, *workflows: Declared) -> tuple[StrandedRun, ...]:
         """Return the unfinished runs that these workflows, as they are declared, cannot carry on.
 
@@ -294,7 +344,7 @@ class Operator:
     async def cancel(
         self, run: str, *, actor: str, reason: str, wait: timedelta
     ) -> ControlAnswer | None:
-        """Ask for the run to be cancelled, as `Run.cancel` does; nothing is raised for a refusal.
+        """Ask for the run to be cancelled, as `Run.cancel` does; that it had ended is an answer.
 
         Raises `InvalidInput` for an actor or a reason that is empty or too long, as all requests.
         """
@@ -303,7 +353,10 @@ class Operator:
     async def undo(
         self, run: str, *, actor: str, reason: str, wait: timedelta
     ) -> ControlAnswer | None:
-        """Ask for the completed run to be undone; `accepted` means that the undo has begun."""
+        """Ask for the completed run to be undone; `accepted` means that the undo has begun.
+
+        Raises `PastPivot` when its pivot is done, and `NotUndoable` when it has not completed.
+        """
         return await self._ask(run, UndoPost(actor, reason), wait)
 
     async def settle(
@@ -419,7 +472,9 @@ class Operator:
         node: str | None = getattr(control, "node", None)
         if node is not None:
             _check_text("node", node, PATH_CHARACTERS_MAX)
-        return await ask(shell, parse_run_id(run), control, until=after(shell.clock.now(), wait))
+        found = parse_run_id(run)
+        answer = await ask(shell, found, control, until=after(shell.clock.now(), wait))
+        return None if answer is None else unless_refused(found, control, answer)
 
 
 def _check_json(result: msgspec.Raw) -> None:

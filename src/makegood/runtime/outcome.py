@@ -76,15 +76,16 @@ def build_outcome(
     errors: Mapping[tuple[str, Any], BaseException],  # Any: one of the three directions
 ) -> Outcome[Any]:
     """Return the outcome that a settled state stands for; without code the value is plain JSON."""
-    raised = [] if state.status == "completed" else _errors(state, errors)
+    status = state.status
+    raised = [] if status == "completed" else _errors(state, errors)
     doubtful = {index for index in state.stuck if state.nodes[index].phase in _IN_DOUBT}
     return Outcome(
         run=run,
-        status=state.status,
+        status=status,
         cause=_text(state.cause or state.rolling_back),
         rollback=_text(state.rollback),
         reason=_text(state.parked),
-        value=_value(plan, state, code) if state.status == "completed" else None,
+        value=_value(plan, state, code) if status == "completed" else None,
         error=raised[0][0] if raised else None,
         errors=tuple(error for error, _failure in raised),
         failure=raised[0][1] if raised else None,
@@ -146,7 +147,7 @@ def _raised(
     return error
 
 
-_IN_DOUBT = frozenset({Phase.STUCK, Phase.UNRECORDED})
+_IN_DOUBT = frozenset({Phase.STUCK, Phase.UNRECORDED, Phase.REFUSED})
 
 
 # Any: the value has the type that the workflow declares.

@@ -131,17 +131,26 @@ class Carrier(Protocol):
 class Invocation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One call of a user's function, as interceptors see it."""
 
-    run: RunId
+    run: RunId | None
+    """None where a receptor receives a message."""
     workflow: str
+    """Of the run, or the group of the receptor."""
     path: str
-    direction: Literal["do", "compensate", "undo"]
+    """The node of the run, or the receptor's own name."""
+    direction: Literal["do", "compensate", "undo", "receive"]
     attempt: int
     is_resumed: bool
-    """Whether the run has stood still since it was started: it slept or was taken up again."""
+    """Whether the run has stood still since it was started: it slept or was taken up again; or
+    whether the message is received once more."""
+    message: str | None = None
+    """The id of the message that a receptor receives."""
 
 
 class Interceptor(Protocol):
-    """Wraps the call of a step, an undo or a compensate; what it raises is that call's error."""
+    """Wraps the call of a step, an undo, a compensate or a receptor.
+
+    What it raises is that call's error.
+    """
 
     async def __call__(
         self, invocation: Invocation, proceed: Callable[[], Awaitable[object]], /

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from makegood.decision.facts import ControlAnswer
-from makegood.errors import ControlRefused, NotUndoable, PastPivot, StoreBusy
+from makegood.errors import StoreBusy
 from makegood.runtime.asking.post import CancelPost, PausePost, ResumePost, UndoPost
 from makegood.runtime.asking.reading import (
     ask,
@@ -15,7 +14,7 @@ from makegood.runtime.asking.reading import (
     required_plan,
     state_of,
 )
-from makegood.runtime.asking.refusals import refusal_of
+from makegood.runtime.asking.refusals import unless_refused
 from makegood.runtime.observing.following import follow
 from makegood.runtime.observing.progress import Progress, progress_of
 from makegood.runtime.outcome import Outcome, build_outcome, raise_for
@@ -24,6 +23,7 @@ from makegood.runtime.report import RunReport, report_on
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from makegood.decision.facts import ControlAnswer
     from makegood.decision.state import RunState
     from makegood.definition.code import Code
     from makegood.definition.plan import Plan
@@ -140,11 +140,7 @@ class Run(Generic[R]):
         `already undoing`, that it was going back anyway. While the pivot is at work the answer
         waits for its outcome. Raises `PastPivot`, and `NotUndoable` for a parked run.
         """
-        answer = await self._ask(CancelPost(actor, reason))
-        if answer is ControlAnswer.PARKED:
-            message = f"run {self.id} is parked; what is left must be settled before it can go back"
-            raise NotUndoable(message)
-        return answer
+        return await self._ask(CancelPost(actor, reason))
 
     async def pause(self, *, actor: str = "caller", reason: str = "") -> None:
         """Let nothing more be begun of the run, forward or back, until it is resumed.
@@ -154,38 +150,26 @@ class Run(Generic[R]):
         run, for it can only go back when it goes on. Raises `ControlRefused` when it is paused
         already, is parked, or has ended.
         """
-        await self._ask_or_refuse(PausePost(actor, reason), "paused")
+        await self._ask(PausePost(actor, reason))
 
     async def resume(self, *, actor: str = "caller", reason: str = "") -> None:
         """Let the paused run go on where it was; `ControlRefused` when it is not paused."""
-        await self._ask_or_refuse(ResumePost(actor, reason), "resumed")
+        await self._ask(ResumePost(actor, reason))
 
     async def undo(self, *, actor: str = "caller", reason: str = "") -> Outcome[R]:
         """Undo the completed run, once, and return how that ended.
 
         Raises `PastPivot` when its pivot is done, and `NotUndoable` when it has not completed.
         """
-        answer = await self._ask(UndoPost(actor, reason))
-        if answer is not ControlAnswer.ACCEPTED:
-            message = f"run {self.id} cannot be undone: {refusal_of(answer)}"
-            raise NotUndoable(message)
+        await self._ask(UndoPost(actor, reason))
         return await self.outcome()
-
-    async def _ask_or_refuse(self, control: PausePost | ResumePost, what: str) -> None:
-        answer = await self._ask(control)
-        if answer is not ControlAnswer.ACCEPTED:
-            message = f"run {self.id} cannot be {what}: {refusal_of(answer)}"
-            raise ControlRefused(message, answer=answer.value)
 
     async def _ask(self, control: Control) -> ControlAnswer:
         """Ask something of the run, and wait for the answer as long as it takes."""
         self._turn = None
         answer = await ask(self._shell, self.id, control, is_joined=self._is_joined)
         assert answer is not None, "without a deadline there is an answer"
-        if answer is ControlAnswer.PAST_PIVOT:
-            message = f"run {self.id} has passed its pivot and only goes forward"
-            raise PastPivot(message)
-        return answer
+        return unless_refused(self.id, control, answer)
 
     async def _read(self) -> tuple[History, Plan, RunState]:
         history = await history_of(self._shell, self.id, is_joined=self._is_joined)

@@ -16,6 +16,7 @@ from makegood.runtime.clock import pause
 from makegood.runtime.halting import Halts
 from makegood.runtime.observing.carrying import Carriers
 from makegood.runtime.protecting.guard import Guards
+from makegood.runtime.receiving.keeping import messages_of
 from makegood.runtime.telemetry import Telemetry, log
 from makegood.runtime.turning.raising import Raised
 from makegood.values.instants import after
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from makegood.definition.plan import Plan
-    from makegood.journal.protocol import Append, History, Journal
+    from makegood.journal.messages import LaneId
+    from makegood.journal.protocol import History, Journal
     from makegood.runtime.config import Config
     from makegood.runtime.ports import Carrier, Clock, Decide, Ids, Interceptor, Observer
+    from makegood.runtime.receiving.lane import HeldLane
     from makegood.runtime.turning.turn import Turn
     from makegood.values.ids import RunId
 
@@ -75,6 +78,8 @@ class Shell:
         self.worker = ids.worker()
         self.active: dict[RunId, Turn] = {}
         """The runs that this engine holds."""
+        self.lanes: dict[LaneId, HeldLane] = {}
+        """The lanes of messages that this engine holds."""
         self.waiting = Waiting(journal, clock, config, held=self.active, outage=self.outage)
         """Those who wait for other runs."""
         self.questions = 0
@@ -100,6 +105,7 @@ class Shell:
         self._doorbell: Callable[[], None] | None = None
         self._mail_bell: Callable[[], None] | None = None
         self._room_bell: Callable[[], None] | None = None
+        self._reception_bell: Callable[[], None] | None = None
         self._reply: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[object]] = set()
 
@@ -114,6 +120,10 @@ class Shell:
     def on_room(self, bell: Callable[[], None]) -> None:
         """Say who is to be told when a run has left."""
         self._room_bell = bell
+
+    def on_reception(self, bell: Callable[[], None]) -> None:
+        """Say who is to be told when messages may be taken."""
+        self._reception_bell = bell
 
     def hold(self, turn: Turn) -> None:
         """Take a run in, which only `let_go` ends."""
@@ -153,10 +163,17 @@ class Shell:
         if self._doorbell is not None:
             self._doorbell()
 
+    def ring_reception(self) -> None:
+        """Tell whoever takes messages here to look at once."""
+        if self._reception_bell is not None:
+            self._reception_bell()
+
     def look_up(self) -> None:
-        """Let the runs that are held here know that what is halted has changed."""
+        """Let what is held here know that what is halted has changed, or that the engine closes."""
         for turn in list(self.active.values()):
             turn.look_up()
+        for lane in list(self.lanes.values()):
+            lane.look_up()
 
     async def answer(self, question: Awaitable[T]) -> T:
         """Await an answer of the journal, and be no longer at rest until it is there."""
@@ -181,12 +198,13 @@ class Shell:
             log.error("the journal failed and the engine stops: %s", error)
         for turn in list(self.active.values()):
             turn.abandon(error)
+        for lane in list(self.lanes.values()):
+            lane.abandon()
         self.waiting.fail(error)
 
-    def applied(self, append: Append) -> None:
-        """Say that an append is durable, and with it what it has for others."""
-        self.outage.is_over()
-        if append.outgoing and self._mail_bell is not None:
+    def ring_relay(self) -> None:
+        """Tell whoever delivers that a run has something for another one, durably."""
+        if self._mail_bell is not None:
             self._mail_bell()
 
     def replied(self) -> None:
@@ -213,6 +231,18 @@ class Shell:
                 await self.journal.release(self.worker, held, now=self.clock.now())
             except StoreError as error:
                 log.warning("%d runs could not be handed back: %s", len(held), error)
+        await self._hand_back_lanes()
+
+    async def _hand_back_lanes(self) -> None:
+        lanes = list(self.lanes)
+        for lane in list(self.lanes.values()):
+            lane.abandon()
+        if lanes and self.failure is None:
+            try:
+                messages = messages_of(self.journal)
+                await messages.release(self.worker, lanes, now=self.clock.now())
+            except StoreError as error:
+                log.warning("%d lanes could not be handed back: %s", len(lanes), error)
 
     async def give_back(self, run: RunId) -> bool:
         """Give a run back as it is, and ask a store that is busy until it answers.
@@ -230,9 +260,21 @@ class Shell:
         return False
 
     @property
+    def is_at_rest(self) -> bool:
+        """Whether no body is at work here and no answer is owed: only time moves on."""
+        is_asking = self.waiting.is_asking or self.guards.is_asking or self.questions > 0
+        if is_asking or self.performer.at_work > 0:
+            return False
+        if not all(lane.is_at_rest for lane in self.lanes.values()):
+            return False
+        return all(turn.is_at_rest for turn in self.active.values())
+
+    @property
     def is_at_work(self) -> bool:
         """Whether a body is at work here, or an append."""
         if self.performer.at_work > 0:
+            return True
+        if any(lane.is_at_work for lane in self.lanes.values()):
             return True
         return any(turn.is_at_work for turn in self.active.values())
 

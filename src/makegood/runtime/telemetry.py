@@ -48,12 +48,13 @@ class Telemetry:
 
     def publish(self, run: RunId, workflow: str, recorded: Sequence[Fact], last: int) -> None:
         """Tell of facts that are durable, in order; `last` is the position of the last one."""
-        for fact in recorded:
-            if type(fact) in _LOGGED:
-                _write_log(run, workflow, fact)
-        feeds = self._feeds.get(run, ())
-        if not (self._watching or feeds):
+        if not _LOGGED.isdisjoint(map(type, recorded)):
+            for fact in recorded:
+                if type(fact) in _LOGGED:
+                    _write_log(run, workflow, fact)
+        if not (self._watching or self._feeds):
             return
+        feeds = self._feeds.get(run, ())
         first = last - len(recorded) + 1
         for position, fact in enumerate(recorded, first):
             event = Event(run=run, workflow=workflow, position=position, fact=fact)

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from makegood.decision import facts
 from makegood.decision.facts import ParkReason, write_facts
-from makegood.errors import StoreBusy, StoreError, StoreFailed, StoreFull
+from makegood.errors import StoreBusy, StoreError, StoreFull
 from makegood.journal.protocol import Append, Summary
 from makegood.runtime.clock import pause
+from makegood.runtime.looking.errand import Errand
 from makegood.runtime.shell import UNREADABLE, stored
 from makegood.runtime.telemetry import log
 from makegood.runtime.turning.turn import Turn
@@ -49,7 +50,7 @@ class Worker:
         self._shell = shell
         self._served = served
         """By fingerprint."""
-        self._task: asyncio.Task[None] | None = None
+        self._errand = Errand(shell, "claim runs")
         self._bell: asyncio.Future[bool] | None = None
         """Set while this waits; True ends the waiting, False may make it shorter."""
         self._is_rung = False
@@ -74,19 +75,13 @@ class Worker:
 
     def start(self) -> None:
         """Begin to ask."""
-        self._task = asyncio.get_running_loop().create_task(self._work())
-        self._task.add_done_callback(self._ended)
+        self._errand.begin(self._work())
 
     async def stop(self) -> None:
         """Ask no more, once what was claimed last is held."""
         self._is_stopping = True
         self.ring()
-        if self._task is not None:
-            grace = self._shell.config.shutdown_grace.total_seconds()
-            await asyncio.wait([self._task], timeout=grace)
-            self._task.cancel()
-            await asyncio.wait([self._task])
-            self._task = None
+        await self._errand.end()
 
     def ring(self) -> None:
         """Ask at once."""
@@ -316,12 +311,6 @@ class Worker:
             self.is_asking = False
             await pause(clock, after(clock.now(), self._shell.config.poll_max))
         return None
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            # Without it nothing is taken up again: better to stop than to seem alive.
-            self._shell.fail(StoreFailed(f"the engine cannot claim runs any more: {error!r}"))
 
 
 def _poison(shell: Shell, history: History, leased: Leased) -> Append:

@@ -29,7 +29,7 @@ class HaltPreview(msgspec.Struct, frozen=True, kw_only=True):
     """The halt that stands already, which stays unless the new one ends later."""
     unfinished: int
     """How many unfinished runs there are that it would keep from going on, parked ones not
-    counted. What a service is given to is not known to the journal: here it is 0."""
+    counted. Of a service and of a receptor it is 0: what they are given to is not known here."""
 
 
 async def halt(
@@ -74,7 +74,7 @@ async def preview_halt(shell: Shell, kind: HaltKind, name: str) -> HaltPreview:
     _check_name(kind, name)
     stands = [halt for halt in await standing(shell) if (halt.kind, halt.name) == (kind, name)]
     unfinished = 0
-    if kind is not HaltKind.SERVICE:
+    if kind in {HaltKind.WORKFLOW, HaltKind.ENGINE}:
         workflow = name if kind is HaltKind.WORKFLOW else None
         wanted = Filter(workflow=workflow, unfinished=True, limit=PAGE_RUNS_MAX)
         async for row in every_row(shell.journal, wanted):
@@ -98,3 +98,4 @@ async def _tell(shell: Shell) -> None:
     await shell.answer(shell.halts.look_now())
     shell.look_up()
     shell.ring_worker()
+    shell.ring_reception()

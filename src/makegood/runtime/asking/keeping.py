@@ -12,9 +12,10 @@ from makegood.errors import UnknownRun
 from makegood.journal.protocol import Filter, RunRow
 from makegood.journal.upkeep import every_row
 from makegood.runtime.clock import pause
+from makegood.runtime.receiving.keeping import keeps_messages, messages_of
 from makegood.runtime.shell import UNREADABLE
 from makegood.values.instants import after
-from makegood.values.limits import PAGE_RUNS_MAX
+from makegood.values.limits import PAGE_MESSAGES_MAX, PAGE_RUNS_MAX
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -37,11 +38,15 @@ class ErasureReport(msgspec.Struct, frozen=True, kw_only=True):
     """Left as they are, because they have not ended, or were asked for something since."""
     unreadable: tuple[RunRow, ...]
     """Left as they are, because another version wrote their facts, or they are damaged."""
+    messages: int = 0
+    """How many messages about the subject have lost their bodies."""
+    messages_waiting: int = 0
+    """How many are left, because they are still to be received."""
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing is left that is about the subject."""
-        return not self.under_way and not self.unreadable
+        return not (self.under_way or self.unreadable or self.messages_waiting)
 
 
 async def prune(shell: Shell, *, ended_before: Instant, batch: int, rest: timedelta) -> int:
@@ -68,9 +73,27 @@ async def erase(shell: Shell, subject: str, *, actor: str, reason: str) -> Erasu
             done = await _erase(shell, row, actor=actor, reason=reason)
         group = unreadable if done is None else erased if done else under_way
         group.append(row)
+    messages, waiting = await _erase_messages(shell, subject)
     return ErasureReport(
-        erased=tuple(erased), under_way=tuple(under_way), unreadable=tuple(unreadable)
+        erased=tuple(erased),
+        under_way=tuple(under_way),
+        unreadable=tuple(unreadable),
+        messages=messages,
+        messages_waiting=waiting,
     )
+
+
+async def _erase_messages(shell: Shell, subject: str) -> tuple[int, int]:
+    """Erase the messages about a subject, where any are kept; say how many, and how many wait."""
+    if not keeps_messages(shell.journal):
+        return 0, 0
+    messages, count = messages_of(shell.journal), 0
+    while True:
+        now = shell.clock.now()
+        erased = await messages.erase(subject=subject, limit=PAGE_MESSAGES_MAX, now=now)
+        count += erased.count
+        if erased.count < PAGE_MESSAGES_MAX:
+            return count, erased.waiting
 
 
 async def _erase(shell: Shell, row: RunRow, *, actor: str, reason: str) -> bool | None:

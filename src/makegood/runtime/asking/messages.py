@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from makegood.decision.mail import Message
-from makegood.definition.plan import Kind, numbered_nodes
 from makegood.errors import InvalidInput, UnknownMessage
 from makegood.runtime.turning.mail import letter_of
 from makegood.values.codec import codec_of
@@ -126,12 +125,7 @@ async def messages_in(shell: Shell) -> Messages:
 def _require_awaited(name: str, served: Iterable[Plan]) -> None:
     """Refuse a message that no workflow waits for, where any is served from which that is known."""
     plans = [*served]
-    awaited = {
-        node.function
-        for plan in plans
-        for _number, node in numbered_nodes(plan)
-        if node.kind is Kind.WAIT
-    }
+    awaited = {name for plan in plans for name in plan.heard}
     if not plans or name in awaited:
         return
     known = ", ".join(f"`{each}`" for each in sorted(awaited)) or "no message at all"

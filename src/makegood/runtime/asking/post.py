@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from makegood.definition.code import Code
     from makegood.definition.plan import Plan
     from makegood.journal.protocol import Posted
+    from makegood.values.codec import AnyCodec
 
 __all__ = [
     "CancelPost",
@@ -126,10 +127,11 @@ class LetterPost(msgspec.Struct, frozen=True, tag="letter"):
     until: Instant
 
 
-class WaitRefusedPost(msgspec.Struct, frozen=True, tag="wait refused"):
+class WaitRefusedPost(msgspec.Struct, frozen=True, tag="wait refused", omit_defaults=True):
     """A wait of the run's is for what another one waits for."""
 
     node: str
+    message: str = ""
 
 
 class PausePost(msgspec.Struct, frozen=True, tag="pause"):
@@ -241,20 +243,34 @@ def as_fact(posted: Posted, plan: Plan, code: Code | None) -> Fact:
         case LetterPost():
             return _message(post, posted, plan, code)
         case WaitRefusedPost():
-            return WaitRefused(post.node, posted.at)
+            # Which message it is matters only where one node waits for several.
+            message = post.message if plan.machine is not None else ""
+            return WaitRefused(post.node, posted.at, message)
         case _:
             assert_never(post)
 
 
 def _message(post: LetterPost, posted: Posted, plan: Plan, code: Code | None) -> MessageCame:
     """Return that a message came, and why it is not what the run waits for, if it is not."""
+    if plan.machine is not None:
+        misfit = _misfit_heard(post, code)
+        return _came(post, posted, misfit)
     waits = (
         number
         for number, node in numbered_nodes(plan)
         if node.kind is Kind.WAIT and node.function == post.message
     )
     number = next(waits, None)
-    misfit = None if number is None else misfit_in(code, number, post.value)
+    return _came(post, posted, None if number is None else misfit_in(code, number, post.value))
+
+
+def _misfit_heard(post: LetterPost, code: Code | None) -> str | None:
+    """Say why a message is not what a lifecycle hears by this name; None when it may be."""
+    codec = None if code is None or code.lifecycle is None else code.lifecycle.messages
+    return None if codec is None else _unread(codec.get(post.message), post.value)
+
+
+def _came(post: LetterPost, posted: Posted, misfit: str | None) -> MessageCame:
     return MessageCame(
         id=post.id,
         message=post.message,
@@ -308,10 +324,18 @@ def misfit_of(node: str, result: msgspec.Raw, plan: Plan, code: Code | None) -> 
 
 def misfit_in(code: Code | None, number: int, result: msgspec.Raw) -> str | None:
     """Say why a result is none of the node with this number; None when it may be."""
-    if code is None or number not in code.nodes:
+    return (
+        None
+        if code is None or number not in code.nodes
+        else _unread(code.nodes[number].result, result)
+    )
+
+
+def _unread(codec: AnyCodec | None, result: msgspec.Raw) -> str | None:
+    if codec is None:
         return None
     try:
-        code.nodes[number].result.read(result)
+        codec.read(result)
     except Exception as error:  # noqa: BLE001 - the user's type is made here, which may do anything
         return str(error)[:ERROR_TEXT_CHARACTERS_MAX].encode(errors="backslashreplace").decode()
     return None

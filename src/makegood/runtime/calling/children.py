@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from makegood.values.ids import RunId
     from makegood.values.instants import Instant
 
-__all__ = ["call_child", "child_called"]
+__all__ = ["call_child", "child_called", "own_key"]
+
+
+def own_key(state: RunState, run: RunId) -> str:
+    """Return by what the effects of a run are told from those of every other one.
+
+    The key of a lifecycle is free again when its run has ended, so its runs go by their ids.
+    """
+    return run if state.lifecycle is not None else state.key or run
 
 
 def call_child(
@@ -39,8 +47,10 @@ def call_child(
         call = cast("Call[Any]", code.function(**given))
         return child_called(call, served, state, index, run=run, now=now), None
     except Exception as error:  # noqa: BLE001 - a user's value may do anything when it is asked
-        path = state.graph[index].path
-        return facts.NodeFailed(path, as_failure(error, FailureKind.PERMANENT), now), error
+        node, failure = state.graph[index], as_failure(error, FailureKind.PERMANENT)
+        # Where a failure is an outcome, that none could be called is none.
+        failed = facts.NodeRefused if node.keeps_failure else facts.NodeFailed
+        return failed(node.path, failure, now), error
 
 
 # Any: a call gives whatever its workflow declares.
@@ -74,21 +84,25 @@ def child_called(
     )
     key = child_key(
         served.name,
-        state.key or run,
+        own_key(state, run),
         node.path,
         generation=current.generation,
         number=current.children + 1,
     )
+    machine = child.plan.machine
     return facts.ChildStarted(
         node=node.path,
         run=child_run(key, now),
         workflow=child.name,
         fingerprint=child.plan.fingerprint,
-        key=key,
+        # A lifecycle is known by the key of its record, under which messages find it.
+        key=call.key or key,
         input_hash=_hash(call.input_hash, run, node.path),
         inputs=call.input,
         deadline=min((limit for limit in limits if limit is not None), default=None),
         at=now,
+        schema=1 if machine is None else machine.schema,
+        is_lifecycle=machine is not None,
     )
 
 

@@ -96,8 +96,8 @@ def _of_node(code: NodeCode, state: RunState, command: Evaluate, now: Instant) -
             )
         case "items" | "start" | "round" | "list" | "until":
             return _of_rounds(code, state, command, now)
-        case "result" | "call":
-            message = "the result is the run's, and what a node calls is computed for a run"
+        case "result" | "call" | "listen" | "final":
+            message = "what is the run's, and what a node calls, is computed elsewhere"
             raise AssertionError(message)
         case _:
             assert_never(command.what)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
+from makegood.decision import facts
 from makegood.decision.commands import Compensate, Local, Start, Undo
+from makegood.definition.plan import Kind
 from makegood.definition.reading.fit import NONE, fits, type_name
-from makegood.errors import InvalidInput
-from makegood.runtime.calling.children import child_called
+from makegood.definition.reading.place import place_of
+from makegood.errors import DefinitionError, InvalidInput
+from makegood.runtime.calling.arriving import Arrival, awaiting, effect_of, failed, outcome_of
+from makegood.runtime.calling.children import child_called, own_key
 from makegood.runtime.calling.failing import interrupted
 from makegood.runtime.calling.recording import Recording
 from makegood.runtime.ports import Invocation
+from makegood.values.codec import NotCarried
 from makegood.values.ids import completion_token, effect_key
 from makegood.values.injectable import (
     Attempt,
@@ -22,23 +27,26 @@ from makegood.values.injectable import (
     Writes,
 )
 from makegood.values.instants import Instant, after, as_datetime
+from makegood.values.outcomes import read_next
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import timedelta
 
+    from msgspec import Raw
+
     from makegood.decision.facts import ChildStarted
     from makegood.decision.state import RunState
     from makegood.definition.call import Call
-    from makegood.definition.code import Injection, NodeCode
+    from makegood.definition.code import Injection, Inputs, NodeCode, Results
     from makegood.definition.plan import Node
-    from makegood.runtime.calling.perform import Arrival
     from makegood.runtime.calling.served import Bound, Served
     from makegood.runtime.calling.writing import Collected
     from makegood.runtime.ports import Interceptor, Timer
     from makegood.runtime.shell import Shell
     from makegood.values.ids import RunId
+    from makegood.values.later import Later
 
 __all__ = ["Direction", "Job", "Jobs"]
 
@@ -66,34 +74,35 @@ class Jobs:
         It begins `late` microseconds after it was decided. That time was the store's and is not
         the body's, which would be cancelled at once.
         """
-        index, attempt = command.node, command.attempt
+        index = command.node
+        node, number, served = state.graph[index], state.number_of(index), self.served
+        direction: Direction = "do"
         match command:
             case Start():
-                bound = self.served.bodies[state.number_of(index)]
+                bound = served.bodies[number]
                 until = None if command.until is None else Instant(command.until + late)
-                return Job(self, state, bound, index, direction="do", attempt=attempt, until=until)
             case Compensate():
-                return self._remedy(state, index, "compensate", attempt)
+                assert node.compensate is not None
+                direction, bound = "compensate", served.compensates[number]
+                until = self._until(node.compensate.timeout)
             case Undo() | Local(direction="undo"):
-                return self._remedy(state, index, "undo", attempt)
+                assert node.undo is not None
+                direction, bound = "undo", served.undos[number]
+                until = self._until(node.undo.timeout)
             case Local():
-                until = self._until(state.graph[index].timeout)
-                bound = self.served.bodies[state.number_of(index)]
-                return Job(self, state, bound, index, direction="do", attempt=attempt, until=until)
+                bound, until = served.bodies[number], self._until(node.timeout)
             case _:
                 assert_never(command)
-
-    def _remedy(
-        self, state: RunState, index: int, direction: Literal["compensate", "undo"], attempt: int
-    ) -> Job:
-        node, number = state.graph[index], state.number_of(index)
-        if direction == "undo":
-            bound, policy = self.served.undos[number], node.undo
-        else:
-            bound, policy = self.served.compensates[number], node.compensate
-        assert policy is not None
-        until = self._until(policy.timeout)
-        return Job(self, state, bound, index, direction=direction, attempt=attempt, until=until)
+        return Job(
+            self,
+            state,
+            bound,
+            index,
+            code=served.code.nodes[number],
+            direction=direction,
+            attempt=command.attempt,
+            until=until,
+        )
 
     def _until(self, timeout: timedelta | None) -> Instant | None:
         return None if timeout is None else after(self.shell.clock.now(), timeout)
@@ -131,6 +140,7 @@ class Job:
         bound: Bound,
         index: int,
         *,
+        code: NodeCode,
         direction: Direction,
         attempt: int,
         until: Instant | None,
@@ -139,7 +149,7 @@ class Job:
         self._state = state
         self.node: Node = state.graph[index]
         """What it is about."""
-        self.code: NodeCode = makes.served.code.nodes[state.number_of(index)]
+        self.code = code
         self.bound = bound
         self.index = index
         self.direction: Direction = direction
@@ -173,6 +183,51 @@ class Job:
     def path(self) -> str:
         """The node that it is about."""
         return self.node.path
+
+    @property
+    def owner(self) -> str:
+        """The run, as the log names it."""
+        return self.run
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether it may have done something outside when it is cancelled in the middle."""
+        return effect_of(self) is Kind.STEP
+
+    @property
+    def is_handler(self) -> bool:
+        """Whether it is a handler of a lifecycle, which gives an outcome."""
+        return self._state.lifecycle is not None
+
+    def require_way_on(self, result: Raw) -> None:
+        """Refuse an outcome of a handler after which nothing could ever happen any more."""
+        lifecycle = self._state.lifecycle
+        outcome = None if lifecycle is None else read_next(result)
+        if lifecycle is None or outcome is None or not lifecycle.stands_still_after(outcome):
+            return
+        message = (
+            f"{place_of(self.bound.function)}: `{lifecycle.handler.name}` stays in "
+            f"{lifecycle.status}, where nothing is waited for any more; let the status hear or "
+            "expire, or return Goto(…), Rearm() or Again(after=…)"
+        )
+        raise DefinitionError(message)
+
+    def returned(self, value: object, now: Instant) -> Arrival:
+        """Return its arrival when it returned."""
+        return outcome_of(self, value, now)
+
+    def failed(self, error: BaseException, now: Instant) -> Arrival:
+        """Return its arrival when it raised."""
+        return failed(self, error, now)
+
+    def postponed(self, said: Later, now: Instant) -> Arrival:
+        """Return its arrival when its result comes from outside."""
+        return awaiting(self, said, now)
+
+    def kept_back(self, service: str, now: Instant) -> Arrival:
+        """Return its arrival when it was not begun, and so is in no doubt."""
+        wait = facts.NodeDelayed(self.path, self.direction, self.attempt, service, now, now)
+        return Arrival(self.path, wait)
 
     def call(self, interceptors: Sequence[Interceptor]) -> Awaitable[object]:
         """Call the function, through the interceptors where there are any.
@@ -219,12 +274,13 @@ class Job:
         state, code = self._state, self.code
         inputs, results = state.inputs_of(self.index), state.results_of(self.index)
         if self.direction == "do":
-            return (), code.arguments(inputs, results)
+            return (), self._given(inputs, results)
         node = state.nodes[self.index]
         if self.direction == "undo":
             result = state.results[self.index]
             assert result is not None
-            return (code.result.read(result),), {}
+            left = code.result.read(result) if code.left is None else code.left(result, inputs)
+            return (left,), {}
         assert code.compensate is not None
         failure = node.failure or interrupted()
         wanted = code.compensate.parameters
@@ -232,6 +288,15 @@ class Job:
             return (failure,), {}
         arguments = code.arguments(inputs, results)
         return (failure,), {name: arguments[name] for name in wanted}
+
+    def _given(self, inputs: Inputs, results: Results) -> dict[str, Any]:
+        if not self.is_handler:
+            return self.code.arguments(inputs, results)
+        try:
+            return self.code.arguments(inputs, results)
+        except NotCarried as error:
+            # That is no failure of the handler, which was not called.
+            raise DefinitionError(str(error)) from error
 
     def _recorded(self, wanted: Injection) -> object:
         """Return a fresh copy of what was stored last; None where nothing was, if that will do."""
@@ -276,7 +341,7 @@ class Job:
         # A compensate asks about the effect of the body, so it is given the body's key.
         return effect_key(
             self.served.name,
-            self._state.key or self.run,
+            own_key(self._state, self.run),
             self.path,
             "undo" if self.direction == "undo" else "do",
             generation=self._state.nodes[self.index].generation,

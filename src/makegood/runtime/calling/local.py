@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from makegood.decision import facts
 from makegood.decision.facts import write_facts
 from makegood.errors import InvalidInput
-from makegood.runtime.calling.perform import Arrival, failed, outcome_of
+from makegood.runtime.calling.arriving import Arrival, failed, outcome_of
 from makegood.values.later import Later
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from makegood.runtime.shell import Shell
     from makegood.values.injectable import Transaction
 
-__all__ = ["LocalBody"]
+__all__ = ["LocalBody", "Within"]
 
 _DEFAULT_SECONDS = 30.0
 
@@ -41,7 +41,7 @@ class LocalBody:
         """Run the body and return its start and its outcome as facts."""
         self.error = None
         self._job.transaction = transaction
-        value = await _Within(self._shell.performer.fresh_context(), self._called())
+        value = await Within(self._shell.performer.context.copy(), self._called())
         arrival = outcome_of(self._job, value, self._shell.clock.now())
         if arrival.error is not None:
             # Its result cannot be recorded: raised, so that what it wrote is taken back.
@@ -67,7 +67,7 @@ class LocalBody:
         return (facts.NodeStarted(job.path, job.attempt, now), arrival.fact)
 
 
-class _Within:
+class Within:
     """A body in a context of its own, by whatever thread it is driven; to be awaited."""
 
     __slots__ = ("_body", "_context")
@@ -88,10 +88,13 @@ class _Within:
         return self.send(None)
 
     def send(self, answer: object) -> object:
+        """Go on within the context."""
         return self._context.run(self._body.send, answer)
 
     def throw(self, error: BaseException) -> object:
+        """Raise within the context."""
         return self._context.run(self._body.throw, error)
 
     def close(self) -> None:
+        """End within the context."""
         self._context.run(self._body.close)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from makegood.decision.facts import Recorded
 from makegood.errors import InvalidInput, OutcomeUnknown
-from makegood.runtime.calling.perform import Arrival
+from makegood.runtime.calling.arriving import Arrival
 from makegood.values.limits import RECORDS_MAX
 
 if TYPE_CHECKING:

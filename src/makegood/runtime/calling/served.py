@@ -82,6 +82,7 @@ class Served:
         "name",
         "plan",
         "runs_active_max",
+        "speaks",
         "undos",
     )
 
@@ -96,6 +97,7 @@ class Served:
         self.runs_active_max = runs_active_max
         """How many of its runs are held at once; None: as many as there is room for."""
         self.plan = workflow.plan
+        self.speaks = workflow.plan.speaks
         self.code = workflow.code
         self.door = workflow.door
         given = find_services(self.code.needs(), services, workflow=self.name)

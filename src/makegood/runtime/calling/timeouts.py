@@ -14,7 +14,7 @@ from makegood.values.instants import Instant
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from makegood.runtime.calling.jobs import Job
+    from makegood.runtime.calling.body import Body
     from makegood.runtime.ports import Clock, Timer
 
 __all__ = ["Timeouts"]
@@ -26,14 +26,14 @@ _SHORT_MICROSECONDS = 5_000_000
 class Timeouts:
     """Calls back with each job whose time is up."""
 
-    def __init__(self, clock: Clock, expire: Callable[[Job], None]) -> None:
+    def __init__(self, clock: Clock, expire: Callable[[Body], None]) -> None:
         self._clock = clock
         self._expire = expire
-        self._buckets: dict[int, set[Job]] = {}
+        self._buckets: dict[int, set[Body]] = {}
         self._timer: Timer | None = None
         self._armed_for: int | None = None
 
-    def set(self, job: Job, until: Instant) -> None:
+    def set(self, job: Body, until: Instant) -> None:
         """Let a job's time be up at an instant."""
         if until - self._clock.now() < _SHORT_MICROSECONDS:
             job.timer = self._clock.call_at(until, lambda: self._expire(job))
@@ -47,7 +47,7 @@ class Timeouts:
         else:
             bucket.add(job)
 
-    def clear(self, job: Job) -> None:
+    def clear(self, job: Body) -> None:
         """Take a job's timeout back."""
         if job.timer is not None:
             job.timer.cancel()

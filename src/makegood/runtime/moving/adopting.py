@@ -1,6 +1,6 @@
 """Finding runs that began under another definition of what is served, and that can go on.
 
-One coroutine per engine looks when something is served, and seldom after that: whoever serves
+An engine looks when something is served, and seldom after that: whoever serves
 their own plan has them first. Nothing is claimed to look at it: a run is read, and where all that
 is recorded of it fits, it is let go by the plan that is served, and claimed like any other. The
 rest stays where it is, unclaimed, and the log says once why.
@@ -8,17 +8,15 @@ rest stays where it is, unclaimed, and the log says once why.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from makegood.errors import StoreBusy, StoreError, StoreFailed, StoreFull
 from makegood.journal.protocol import Filter
 from makegood.runtime.asking.reading import plan_of
+from makegood.runtime.looking.lookout import Lookout
 from makegood.runtime.moving.fitting import misfit_of_history
 from makegood.runtime.telemetry import log
-from makegood.values.instants import after
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from makegood.journal.protocol import History, RunRow
     from makegood.runtime.calling.served import Served
     from makegood.runtime.moving.fitting import Declared
-    from makegood.runtime.ports import Timer
     from makegood.runtime.shell import Shell
     from makegood.values.ids import RunId
 
@@ -62,54 +59,17 @@ class Adopter:
         """Has what was adopted claimed at once."""
         self._stranded: dict[RunId, tuple[int, frozenset[str]]] = {}
         """Up to which append each run was read, and for which plans, and fitted none."""
-        self._task: asyncio.Task[None] | None = None
-        self._bell: asyncio.Future[None] | None = None
-        self._is_rung = False
-        self._is_stopping = False
-        self.is_asking = False
-        """Whether the journal owes an answer."""
+        self.lookout = Lookout(
+            shell,
+            self._look,
+            longest=shell.config.poll_max * POLLS_BETWEEN_LOOKS,
+            about="runs of other definitions",
+            purpose="look for runs of other definitions",
+        )
+        """Is rung when other plans are served."""
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._task = asyncio.get_running_loop().create_task(self._work())
-        self._task.add_done_callback(self._ended)
-
-    async def stop(self) -> None:
-        """Look no further."""
-        self._is_stopping = True
-        self.ring()
-        if self._task is not None:
-            grace = self._shell.config.shutdown_grace.total_seconds()
-            await asyncio.wait([self._task], timeout=grace)
-            self._task.cancel()
-            await asyncio.wait([self._task])
-            self._task = None
-
-    def ring(self) -> None:
-        """Look at once: other plans are served."""
-        self._is_rung = True
-        if self._bell is not None and not self._bell.done():
-            self._bell.set_result(None)
-
-    async def _work(self) -> None:
-        shell = self._shell
-        while shell.failure is None and not self._is_stopping:
-            self._is_rung = False
-            self.is_asking = True
-            try:
-                if shell.journal.leads and await self._look():
-                    self._ring()
-            except (StoreFull, StoreBusy) as error:
-                shell.outage.tell("runs of other definitions", error)
-            except StoreError as error:
-                shell.fail(error)
-                return
-            finally:
-                self.is_asking = False
-            await self._pause()
-
-    async def _look(self) -> int:
-        """Adopt what fits; return how many runs that are."""
+    async def _look(self) -> bool:
+        """Adopt what fits; only what is served or written anew makes another look worth while."""
         adopted = 0
         by_name: dict[str, list[Served]] = {}
         for served in self._served.values():
@@ -119,9 +79,11 @@ class Adopter:
             async for rows in self._others(name, plans):
                 for history in await self._shell.journal.read_all([row.run for row in rows]):
                     adopted += await self._adopt(history, candidates, plans)
-                if self._is_stopping:
-                    return adopted
-        return adopted
+                if self.lookout.is_stopping:
+                    return False
+        if adopted:
+            self._ring()
+        return False
 
     async def _others(self, name: str, plans: frozenset[str]) -> AsyncIterator[list[RunRow]]:
         """Give the runs of other plans that are worth reading, page by page."""
@@ -171,24 +133,6 @@ class Adopter:
             self._stranded[row.run] = (row.seq, plans)
         log.warning("run %s of `%s` is stranded: %s", row.run, row.workflow, why)
         return False
-
-    async def _pause(self) -> None:
-        if self._is_rung or self._is_stopping:
-            return
-        clock = self._shell.clock
-        self._bell = asyncio.get_running_loop().create_future()
-        due = after(clock.now(), self._shell.config.poll_max * POLLS_BETWEEN_LOOKS)
-        timer: Timer = clock.call_at(due, self.ring)
-        try:
-            await self._bell
-        finally:
-            timer.cancel()
-            self._bell = None
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            self._shell.fail(StoreFailed(f"the engine cannot look for runs any more: {error!r}"))
 
 
 def _from(wanted: Filter, run: RunId | None) -> Filter:

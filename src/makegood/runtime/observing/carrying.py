@@ -39,9 +39,14 @@ class Carriers:
             message = f"two carriers are named {twice!r}; give one of them another name"
             raise InvalidInput(message)
 
+    def __bool__(self) -> bool:
+        return bool(self._carriers)
+
     def capture(self) -> dict[str, str]:
         """Return what the caller's context gives a run that is started in it."""
         context: dict[str, str] = {}
+        if not self._carriers:
+            return context
         for name, carrier in self._carriers.items():
             value = carrier.capture()
             if value is not None:

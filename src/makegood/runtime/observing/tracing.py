@@ -40,7 +40,8 @@ class Tracing:
     As a carrier it takes the caller's span and baggage along with a run. As an interceptor it
     makes a span of every attempt, undo and compensate, which is the current span of your function,
     so that what it calls hangs below it. Its attributes are `makegood.run`, `makegood.workflow`,
-    `makegood.node`, `makegood.direction` and `makegood.attempt`, and errors are recorded.
+    `makegood.node`, `makegood.direction` and `makegood.attempt`, and errors are recorded. So is a
+    receptor seen, with `makegood.message` and `makegood.receptor`, below what has sent the message.
 
     Without a `tracer_provider` it is the global one.
     """
@@ -51,10 +52,10 @@ class Tracing:
         self._tracer = trace.get_tracer("makegood", tracer_provider=tracer_provider)
 
     def capture(self) -> str | None:
-        """Return where in which trace a run is started."""
+        """Return where in which trace a run is started, or a message is sent."""
         # It ends at once, for nobody knows when the run will. Where the caller is within no span
         # it is the root that the run's spans have in common.
-        span = self._tracer.start_span("start run", kind=trace.SpanKind.PRODUCER)
+        span = self._tracer.start_span("enqueue", kind=trace.SpanKind.PRODUCER)
         span.end()
         headers: dict[str, str] = {}
         propagate.inject(headers, context=trace.set_span_in_context(span))
@@ -74,13 +75,8 @@ class Tracing:
             _named(invocation),
             context=context,
             links=links,
-            attributes={
-                "makegood.run": invocation.run,
-                "makegood.workflow": invocation.workflow,
-                "makegood.node": invocation.path,
-                "makegood.direction": invocation.direction,
-                "makegood.attempt": invocation.attempt,
-            },
+            kind=_kind_of(invocation),
+            attributes=_attributes_of(invocation),
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
@@ -89,6 +85,25 @@ class Tracing:
             except BaseException as error:
                 _tell(span, error)
                 raise
+
+
+def _kind_of(invocation: Invocation) -> trace.SpanKind:
+    return trace.SpanKind.INTERNAL if invocation.message is None else trace.SpanKind.CONSUMER
+
+
+def _attributes_of(invocation: Invocation) -> dict[str, str | int]:
+    attributes: dict[str, str | int] = {
+        "makegood.direction": invocation.direction,
+        "makegood.attempt": invocation.attempt,
+    }
+    if invocation.run is not None:
+        attributes["makegood.run"] = invocation.run
+        attributes["makegood.workflow"] = invocation.workflow
+        attributes["makegood.node"] = invocation.path
+    if invocation.message is not None:
+        attributes["makegood.message"] = invocation.message
+        attributes["makegood.receptor"] = f"{invocation.workflow}/{invocation.path}"
+    return attributes
 
 
 _ROUND = re.compile(r"\[\d+\]")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from makegood.values.instants import Instant, micros
 
 if TYPE_CHECKING:
-    from makegood.runtime.calling.jobs import Job
+    from makegood.runtime.calling.body import Body
     from makegood.runtime.ports import Timer
     from makegood.runtime.protecting.policy import Rate
 
@@ -25,7 +25,7 @@ class Gate:
     """Lets calls of one service through."""
 
     def __init__(self, *, at_once: int | None, rate: Rate | None) -> None:
-        self.waiting: dict[Job, Instant] = {}
+        self.waiting: dict[Body, Instant] = {}
         """Who waits, in order of arrival, and since when."""
         self.timer: Timer | None = None
         """Rings when the window has room again."""

@@ -19,7 +19,7 @@ from makegood.runtime.telemetry import log
 from makegood.values.instants import Instant, after, micros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from makegood.decision.commands import Command
     from makegood.decision.facts import Fact
@@ -77,23 +77,23 @@ class Guards:
             kind: self._guarded(service) for kind, service in services.items()
         }
         """The services as they were given, a guard in the place of each that is protected."""
-        self._circuits = [
+        self.circuits = [
             guard
             for guard in self.services.values()
             if isinstance(guard, Guard) and guard.circuit is not None
         ]
-        self._tasks: set[asyncio.Task[None]] = set()
+        """The services that are halted when calls of them fail: mostly none."""
+        self._tasks: dict[asyncio.Task[None], None] = {}
+        """Those that keep a halt, in the order in which they began."""
 
     def halted(self, run: RunId, now: Instant) -> Mapping[str, Instant]:
         """Return the services that nothing of a run is begun of, and when it looks again."""
-        if not (self._circuits or self._shell.halts.known):
-            return _NOTHING
         found = {
             halt.name: _ends(halt, now)
             for halt in self._shell.halts.of_services()
             if halt.stands(now)
         }
-        for guard in self._circuits:
+        for guard in self.circuits:
             assert guard.circuit is not None
             until = guard.circuit.held_until(self._newest(guard), now)
             if until is not None:
@@ -109,10 +109,12 @@ class Guards:
 
     def begin(self, plan: Sequence[Node], commands: Sequence[Command], now: Instant) -> None:
         """Take notice of what is about to be begun, for it may be the trial of a service."""
-        if not self._circuits:
-            return
-        given = {name for command in commands for name in _given(plan, command)}
-        for guard in self._circuits:
+        self.begins({name for command in commands for name in _given(plan, command)}, now)
+
+    def begins(self, given: Iterable[str], now: Instant) -> None:
+        """Take notice of a call that is about to begin, and of the services that it is given."""
+        given = frozenset(given)
+        for guard in self.circuits:
             if not given.isdisjoint(guard.names):
                 assert guard.circuit is not None
                 guard.circuit.begins(self._newest(guard), now)
@@ -123,8 +125,8 @@ class Guards:
         was_held = guard.circuit.held_until(self._newest(guard), now) is not None
         if guard.circuit.ends(fact, self._newest(guard), now):
             task = asyncio.get_running_loop().create_task(self._halt(guard, fact, now))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = None
+            task.add_done_callback(self._tasks.pop)
         elif was_held:
             # The trial was answered, or was none: those that are held here need not wait on.
             self._shell.look_up()

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, assert_never
 
 from makegood.decision.commands import Compensate, Evaluate, Local, Start, Stop, Undo
 from makegood.runtime.calling.jobs import Jobs
+from makegood.runtime.calling.recording import acknowledge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from makegood.decision.commands import Command
     from makegood.decision.state import RunState
+    from makegood.runtime.calling.arriving import Arrival
     from makegood.runtime.calling.jobs import Job
-    from makegood.runtime.calling.perform import Arrival
     from makegood.runtime.calling.served import Served
     from makegood.runtime.shell import Shell
+    from makegood.runtime.turning.deciding import Errors
     from makegood.values.ids import RunId
 
 __all__ = ["Bodies"]
@@ -24,16 +26,15 @@ __all__ = ["Bodies"]
 class Bodies:
     """The bodies of one run. It does not know the turn, which would be a cycle to collect."""
 
-    __slots__ = ("_at_work", "_makes", "_performer")
+    __slots__ = ("_makes", "_performer", "at_work", "errors")
 
     def __init__(self, shell: Shell, served: Served, run: RunId, *, is_resumed: bool) -> None:
         self._performer = shell.performer
         self._makes = Jobs(shell, served, run, is_resumed=is_resumed)
-        self._at_work: dict[int, Job] = {}
+        self.at_work: dict[int, Job] = {}
         """By the node that each is about."""
-
-    def __len__(self) -> int:
-        return len(self._at_work)
+        self.errors: Errors = {}
+        """What they have raised, and what else was raised in this process on the run's way."""
 
     def make(self, state: RunState, command: Local) -> Job:
         """Return the job of a local body, which an append runs."""
@@ -46,11 +47,11 @@ class Bodies:
         match command:
             case Start() | Compensate() | Undo():
                 job = self._makes.make(state, command, late=late)
-                self._at_work[command.node] = job
+                self.at_work[command.node] = job
                 self._performer.begin(job, deliver)
             case Stop():
-                if command.node in self._at_work:
-                    self._performer.stop(self._at_work.pop(command.node))
+                if command.node in self.at_work:
+                    self._performer.stop(self.at_work.pop(command.node))
             case Local() | Evaluate():
                 # A local body has an append of its own, in the next turn; what is evaluated
                 # was evaluated before this append.
@@ -58,15 +59,20 @@ class Bodies:
             case _:
                 assert_never(command)
 
-    def forget(self, state: RunState, arrival: Arrival) -> Job | None:
-        """Let go of a body whose outcome is durable, and return it."""
-        job = self._at_work.get(state.positions[arrival.path])
+    def forget(self, state: RunState, arrival: Arrival, *, is_durable: bool) -> None:
+        """Let go of a body that has ended, and keep the exception; of a value, tell its body."""
+        if arrival.stored is not None:
+            acknowledge(arrival, is_durable=is_durable)
+            return
+        job = self.at_work.get(state.positions[arrival.path])
         if job is None or not job.is_reported:
-            return None
-        return self._at_work.pop(job.index)
+            return
+        del self.at_work[job.index]
+        if arrival.error is not None:
+            self.errors[arrival.path, job.direction] = arrival.error
 
     def stop_all(self) -> None:
         """Cancel all of them: nobody wants their outcomes any more."""
-        for job in list(self._at_work.values()):
+        for job in list(self.at_work.values()):
             self._performer.stop(job)
-        self._at_work.clear()
+        self.at_work.clear()

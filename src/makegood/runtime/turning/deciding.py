@@ -8,6 +8,7 @@ from makegood.decision.commands import Evaluate
 from makegood.decision.evolve import evolve
 from makegood.runtime.calling.children import call_child
 from makegood.runtime.calling.evaluate import evaluate
+from makegood.runtime.turning.standing import OF_STANDING, evaluate_standing
 from makegood.values.limits import NODES_PER_RUN_MAX
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ def _evaluate(
 ) -> None:
     if command.what == "call":
         fact, error = call_child(served, state, command.node, run=run, now=now)
+    elif command.what in OF_STANDING:
+        fact, error = evaluate_standing(served.code, state, command, now)
     else:
         fact, error = evaluate(served.code, state, command, now)
     evolve(state, fact)

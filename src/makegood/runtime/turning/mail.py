@@ -52,7 +52,7 @@ def _outgoing(mail: Mail) -> Outgoing:
         case Message():
             return letter_of(mail)
         case Await(message=message, key=key, node=node):
-            refused = write_post(WaitRefusedPost(node))
+            refused = write_post(WaitRefusedPost(node, message))
             return Waiting(message=message, key=key, node=node, refused=refused)
         case AwaitNoMore(message=message, key=key, node=node):
             return NoLonger(message=message, key=key, node=node)

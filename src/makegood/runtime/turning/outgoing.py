@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from makegood.decision.facts import Fact
     from makegood.decision.outgoing import Said
     from makegood.decision.state import RunState
-    from makegood.definition.plan import Plan
     from makegood.journal.mail import Outgoing
     from makegood.values.ids import RunId
     from makegood.values.instants import Instant
@@ -26,11 +25,9 @@ _WHY = "the run that called it goes back"
 
 
 def outgoing_of(
-    plan: Plan, state: RunState, run: RunId, recorded: Sequence[Fact], now: Instant
+    state: RunState, run: RunId, recorded: Sequence[Fact], now: Instant
 ) -> tuple[Outgoing, ...]:
     """Return what is to be delivered once these facts are durable."""
-    if not plan.speaks and state.family.parent is None:
-        return ()
     told = tuple(_carried(each, run) for each in said(state, run, recorded, now))
     return told + letters_of(state, run, recorded)
 
@@ -45,6 +42,7 @@ def _carried(each: Said, run: RunId) -> Outgoing:
                 input_hash=each.input_hash,
                 created_at=started.at,
                 subject=started.subject,
+                key_until_ended=each.is_lifecycle,
             )
             return ToStart(
                 run=each.run,

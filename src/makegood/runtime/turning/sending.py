@@ -8,9 +8,9 @@ from makegood.decision import facts
 from makegood.decision.commands import Local
 from makegood.decision.evolve import evolve
 from makegood.errors import WritesRefused
-from makegood.journal.protocol import Summary
+from makegood.journal.protocol import Move, Summary
+from makegood.runtime.calling.arriving import Arrival
 from makegood.runtime.calling.failing import as_failure
-from makegood.runtime.calling.perform import Arrival
 from makegood.values.instants import micros
 from makegood.values.verdict import FailureKind, Undecided
 
@@ -24,9 +24,18 @@ if TYPE_CHECKING:
     from makegood.journal.protocol import Append, Applied
     from makegood.runtime.calling.local import LocalBody
     from makegood.runtime.turning.deciding import Errors
+    from makegood.values.ids import RunId
     from makegood.values.instants import Instant
 
-__all__ = ["Sent", "fold_local", "is_progress", "summary_of", "unwritten", "whether_to_release"]
+__all__ = [
+    "Sent",
+    "fold_local",
+    "is_progress",
+    "moves_of",
+    "summary_of",
+    "unwritten",
+    "whether_to_release",
+]
 
 
 class Sent:
@@ -81,7 +90,7 @@ def whether_to_release(
     if is_busy or state.in_flight:
         return False, None
     if state.is_paused:
-        return True, None
+        return True, state.next_due(now)
     if is_draining:
         return True, now
     due = state.next_due(now)
@@ -93,14 +102,35 @@ def whether_to_release(
     return True, due
 
 
+def moves_of(run: RunId, recorded: Sequence[Fact]) -> tuple[Move, ...]:
+    """Return which statuses the record of a lifecycle has entered by these facts."""
+    return tuple(
+        Move(
+            run=run,
+            version=fact.version,
+            # A lifecycle is the only node of its plan, and has its name.
+            workflow=fact.node,
+            origin=fact.origin,
+            destination=fact.status,
+            cause=f"{fact.cause} {fact.handler}".rstrip(),
+            at=fact.at,
+        )
+        for fact in recorded
+        if isinstance(fact, facts.Moved)
+    )
+
+
 def summary_of(state: RunState) -> Summary:
     """Return what the run row is to say."""
+    lifecycle = state.lifecycle
     return Summary(
         status=state.status,
         cause=state.cause or state.rolling_back,
         rollback=state.rollback,
         reason=state.parked,
         ended_at=state.ended_at,
+        stage=None if lifecycle is None else lifecycle.status,
+        stage_since=None if lifecycle is None else lifecycle.since,
     )
 
 

@@ -37,7 +37,6 @@ from makegood.journal.protocol import (
 )
 from makegood.runtime.asking.post import as_fact
 from makegood.runtime.calling.local import LocalBody
-from makegood.runtime.calling.recording import acknowledge
 from makegood.runtime.telemetry import log
 from makegood.runtime.turning.bodies import Bodies
 from makegood.runtime.turning.deciding import decide_all
@@ -46,6 +45,7 @@ from makegood.runtime.turning.sending import (
     Sent,
     fold_local,
     is_progress,
+    moves_of,
     summary_of,
     unwritten,
     whether_to_release,
@@ -60,11 +60,10 @@ if TYPE_CHECKING:
     from makegood.decision.facts import Fact
     from makegood.journal.protocol import History, NewRun, Posted, Statement, Verdict
     from makegood.journal.reply import Pending
-    from makegood.runtime.calling.perform import Arrival
+    from makegood.runtime.calling.arriving import Arrival
     from makegood.runtime.calling.served import Served
     from makegood.runtime.ports import Timer
     from makegood.runtime.shell import Shell
-    from makegood.runtime.turning.deciding import Errors
     from makegood.values.ids import RunId
 
 __all__ = ["Turn"]
@@ -105,12 +104,12 @@ class Turn:
         self.epoch = epoch
         self.seq = 0
         self.inbox_head = 0
-        self.errors: Errors = {}
         self._shell = shell
         self._loop = asyncio.get_running_loop()
         self._chance = Chance(run)
         self._decided_at = Instant(0)
         self._bodies = Bodies(shell, served, run, is_resumed=epoch > 1)
+        self.errors = self._bodies.errors
         self._mail: list[Arrival] = []
         self._watchers = Watchers()
         self._timer: Timer | None = None
@@ -133,7 +132,8 @@ class Turn:
         recorded: list[Fact] = [started]
         evolve(self.state, started)
         commands = self._decide(recorded, now)
-        append = self._append(recorded, commands, now, create=new)
+        winds_down = self._winds_down()
+        append = self._append(recorded, commands, now, winds_down=winds_down, create=new)
         self._is_busy = True
         written = self._shell.journal.append(append)
         self._shell.hold(self)
@@ -158,7 +158,7 @@ class Turn:
         """Take the outcome of a body."""
         self._mail.append(arrival)
         # A body that records a value is at work itself: its own task takes no turn.
-        is_alone = len(self._bodies) == 1 and arrival.stored is None
+        is_alone = len(self._bodies.at_work) == 1 and arrival.stored is None
         if is_alone and not (self._is_busy or self._is_scheduled or self._is_gone):
             # Nothing else of this run is at work: waiting could not fold anything more.
             self._take()
@@ -230,30 +230,26 @@ class Turn:
 
     def _round(self, recorded: list[Fact], posts: Sequence[Posted]) -> None:
         """Fold what waits, decide, and send the append that follows."""
-        plan, state = self.served.plan, self.state
+        state = self.state
         now = self._shell.clock.now()
-        asked = [as_fact(posted, plan, self.served.code) for posted in posts]
         arrivals = self._mail
         self._mail = arrivals[1:] if self._one_by_one else []
         taken: list[Arrival] = []
         writes: tuple[Statement, ...] = ()
         for arrival in arrivals[:1] if self._one_by_one else arrivals:
             if not expects(state, arrival.fact):
-                self._forget(arrival, is_durable=False)
+                self._bodies.forget(state, arrival, is_durable=False)
                 continue
             taken.append(arrival)
             evolve(state, arrival.fact)
             recorded.append(arrival.fact)
             writes += arrival.writes
-        self._shell.raised.hand_over(asked, self.errors)
-        for fact in asked:
-            evolve(state, fact)
-            recorded.append(fact)
         if posts:
-            self.inbox_head = posts[-1].n
-        commands = [] if self._is_winding_down else self._decide(recorded, now)
+            recorded += self._take_posts(posts)
+        winds_down = self._winds_down()
+        commands = [] if winds_down else self._decide(recorded, now)
         if recorded:
-            append = self._append(recorded, commands, now, writes=writes)
+            append = self._append(recorded, commands, now, winds_down=winds_down, writes=writes)
             self._send(Sent(append, recorded, commands, taken))
         elif commands:
             (local,) = commands
@@ -262,9 +258,22 @@ class Turn:
         else:
             self._rest()
 
+    def _take_posts(self, posts: Sequence[Posted]) -> list[Fact]:
+        """Fold what was posted to the run, and return it as facts."""
+        asked = [as_fact(posted, self.served.plan, self.served.code) for posted in posts]
+        self._shell.raised.hand_over(asked, self.errors)
+        for fact in asked:
+            evolve(self.state, fact)
+        self.inbox_head = posts[-1].n
+        return asked
+
     def _decide(self, recorded: list[Fact], now: Instant) -> list[Command]:
         self._decided_at = now
-        self.state.halted = self._shell.guards.halted(self.run, now)
+        guards = self._shell.guards
+        # Mostly nothing is halted, and nothing could be: then nobody needs to be asked.
+        is_guarded = bool(self._shell.halts.known or guards.circuits)
+        if is_guarded or self.state.halted:
+            self.state.halted = guards.halted(self.run, now)
         commands = decide_all(
             self._shell.decide,
             self.served,
@@ -275,7 +284,8 @@ class Turn:
             chance=self._chance,
             errors=self.errors,
         )
-        self._shell.guards.begin(self.state.graph, commands, now)
+        if is_guarded:
+            guards.begin(self.state.graph, commands, now)
         return commands
 
     # The append ------------------------------------------------------------------------------
@@ -286,17 +296,20 @@ class Turn:
         commands: Sequence[Command],
         now: Instant,
         *,
+        winds_down: bool,
         create: NewRun | None = None,
         writes: tuple[Statement, ...] = (),
         local: LocalBody | None = None,
     ) -> Append:
+        state = self.state
         release, wake_at = whether_to_release(
-            self.state,
+            state,
             now,
             is_busy=bool(commands or self._mail),
-            is_draining=self._is_winding_down,
+            is_draining=winds_down,
             wait_max=self._shell.config.release_after,
         )
+        speaks = self.served.speaks or state.family.parent is not None
         return Append(
             run=self.run,
             worker=self._shell.worker,
@@ -307,14 +320,15 @@ class Turn:
             token=self._shell.ids.token(),
             facts=write_facts(recorded) if local is None else b"",
             at=now,
-            summary=summary_of(self.state),
+            summary=summary_of(state),
             create=create,
             release=release,
             wake_at=wake_at,
             progress=local is not None or is_progress(recorded),
             writes=writes,
             local=local,
-            outgoing=outgoing_of(self.served.plan, self.state, self.run, recorded, now),
+            outgoing=outgoing_of(state, self.run, recorded, now) if speaks else (),
+            moves=() if state.lifecycle is None else moves_of(self.run, recorded),
         )
 
     def _send(self, sent: Sent) -> None:
@@ -327,9 +341,8 @@ class Turn:
             future.add_done_callback(partial(self._on_reply, sent))
 
     def _send_local(self, command: Local, now: Instant) -> None:
-        job = self._bodies.make(self.state, command)
-        body = LocalBody(job, self._shell)
-        append = self._append([], [command], now, local=body)
+        body = LocalBody(self._bodies.make(self.state, command), self._shell)
+        append = self._append([], [command], now, winds_down=False, local=body)
         self._send(Sent(append, [], [command], [], body))
 
     # The reply -------------------------------------------------------------------------------
@@ -381,7 +394,9 @@ class Turn:
                 self.abandon()
 
     def _applied(self, sent: Sent, verdict: Applied) -> None:
-        self._shell.applied(sent.append)
+        self._shell.outage.is_over()
+        if sent.append.outgoing:
+            self._shell.ring_relay()
         self._is_busy = False
         self._one_by_one = False
         self._claims = 0
@@ -390,7 +405,7 @@ class Turn:
         if sent.local is not None:
             recorded = fold_local(sent, verdict, self.state, self.errors)
         for arrival in sent.arrivals:
-            self._forget(arrival, is_durable=True)
+            self._bodies.forget(self.state, arrival, is_durable=True)
         self._shell.telemetry.publish(self.run, self.served.name, recorded, self.state.fact_count)
         has_local = sent.local is not None
         late = self._shell.clock.now() - sent.append.at if sent.commands else 0
@@ -403,15 +418,6 @@ class Turn:
             self._wake()
         else:
             self._rest()
-
-    def _forget(self, arrival: Arrival, *, is_durable: bool) -> None:
-        """Let go of a job that has ended, and keep the exception; of a value, tell its body."""
-        if arrival.stored is not None:
-            acknowledge(arrival, is_durable=is_durable)
-            return
-        job = self._bodies.forget(self.state, arrival)
-        if job is not None and arrival.error is not None:
-            self.errors[arrival.path, job.direction] = arrival.error
 
     async def _read_again(self, arrivals: list[Arrival]) -> None:
         """Fold the run anew after a refused append, and take the same outcomes once more."""
@@ -458,22 +464,20 @@ class Turn:
             self._wake()
             return
         self._disarm()
-        if self._is_winding_down:
+        due = self.state.next_due(self._decided_at)
+        if due is None and self.state.in_flight:
+            return
+        if self._winds_down():
             if not (self._shell.is_draining or self.state.in_flight):
                 self._is_busy = True
                 self._shell.spawn(self._give_back(), self)
-            return
-        due = self.state.next_due(self._decided_at)
-        if due is not None:
+        elif due is not None:
             self._timer = self._shell.clock.call_at(due, self._wake)
 
-    @property
-    def _is_winding_down(self) -> bool:
-        """Whether outcomes are still recorded, and nothing new is decided here."""
-        shell = self._shell
-        return shell.is_draining or (
-            bool(shell.halts.known) and shell.halts.holds(self.served.name)
-        )
+    def _winds_down(self) -> bool:
+        """Say whether outcomes are still recorded, and nothing new is decided here."""
+        halts = self._shell.halts
+        return self._shell.is_draining or (bool(halts.known) and halts.holds(self.served.name))
 
     async def _give_back(self) -> None:
         """Give the run back as it is; nobody claims it before its halt is lifted."""

@@ -1,0 +1,216 @@
+"""NATS JetStream, by its official client: streams keep what is sent, and a consumer for each group.
+
+The stream is given or made when it is first needed. A message's id is JetStream's `Nats-Msg-Id`:
+within the stream's window for duplicates a second one is dropped, so a message that a person sends
+once more has another id; for good it is known by its name, in a header of its own.
+(https://docs.nats.io/nats-concepts/jetstream/headers)
+"""
+
+from __future__ import annotations
+
+# The options of the client's methods have no types of their own.
+# pyright: reportUnknownMemberType=false
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from makegood.errors import TransportDown
+from makegood.runtime.transporting.transport import Arrived, Confirmed, Refused
+
+try:
+    import nats.errors
+    import nats.js.errors
+    from nats.aio.client import Client
+    from nats.js.api import AckPolicy, ConsumerConfig, StreamConfig
+except ImportError as error:  # pragma: no cover - what is shown where the extra is missing
+    message = 'NATS needs its extra: pip install "makegood[nats]"'
+    raise ImportError(message) from error
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nats.aio.msg import Msg
+    from nats.js import JetStreamContext
+
+    from makegood.runtime.transporting.transport import Outbound, Take
+
+__all__ = ["NatsTransport"]
+
+BATCH_MAX = 100
+"""How many messages are handed over at once."""
+
+IDEMPOTENCY_KEY = "Makegood-Name"
+"""The header by which a message is known for good."""
+
+_DOWN = (
+    *(nats.errors.NoServersError, nats.errors.ConnectionClosedError, nats.errors.TimeoutError),
+    *(nats.errors.ConnectionDrainingError, nats.errors.OutboundBufferLimitError),
+    *(nats.errors.ConnectionReconnectingError, nats.errors.StaleConnectionError),
+    *(nats.js.errors.NoStreamResponseError, nats.js.errors.ServiceUnavailableError),
+    *(OSError, TimeoutError),
+)
+"""What shows that nobody knows whether the broker has it."""
+
+
+class NatsTransport:
+    """Carries messages by one JetStream stream.
+
+    `servers` are addresses such as `nats://127.0.0.1:4222`; `stream` is the stream that keeps
+    `subjects`, which is made where there is none. `timeout_seconds` is how long an answer of the
+    broker may take. Credentials and the like are `options` of the connection, as `nats.connect`
+    takes them.
+    """
+
+    def __init__(
+        self,
+        servers: str | Sequence[str],
+        *,
+        stream: str,
+        subjects: Sequence[str],
+        timeout_seconds: float = 5.0,
+        options: dict[str, object] | None = None,
+    ) -> None:
+        self._servers = [servers] if isinstance(servers, str) else [*servers]
+        self._stream = stream
+        self._subjects = [*subjects]
+        self._timeout = timeout_seconds
+        self._options = options or {}
+        self._client: Client | None = None
+        self._context: JetStreamContext | None = None
+        self._opening = asyncio.Lock()
+        self._is_closed = False
+
+    def __repr__(self) -> str:
+        return f"<NatsTransport {self._stream} of {', '.join(self._servers)}>"
+
+    async def send(self, message: Outbound) -> Confirmed | Refused:
+        """Publish a message, and wait until JetStream keeps it."""
+        context = await self._connected()
+        headers = {"Nats-Msg-Id": message.id, IDEMPOTENCY_KEY: message.name}
+        try:
+            await context.publish(
+                message.topic,
+                message.body,
+                timeout=self._timeout,
+                stream=self._stream,
+                headers=headers,
+            )
+        except nats.js.errors.NoStreamResponseError as error:
+            return await self._refusal(context, message, error)
+        except _DOWN as error:
+            raise self._down(error) from error
+        except nats.errors.MaxPayloadError as error:
+            return Refused(f"it has {len(message.body):,} bytes, which is too large: {error}")
+        except nats.js.errors.APIError as error:
+            if (error.code or 0) >= _SERVER_ERROR:
+                raise self._down(error) from error
+            return Refused(str(error))
+        return Confirmed()
+
+    async def listen(self, topics: Sequence[str], *, group: str, take: Take) -> None:
+        """Fetch from one durable consumer, and acknowledge what was taken."""
+        context = await self._connected()
+        config = ConsumerConfig(
+            durable_name=group,
+            ack_policy=AckPolicy.EXPLICIT,
+            filter_subjects=[*topics],
+            # One batch at a time, so that what is redelivered does not fall behind what follows.
+            max_ack_pending=BATCH_MAX,
+            ack_wait=self._timeout * 2,
+        )
+        try:
+            await context.add_consumer(self._stream, config)
+            subscription = await context.pull_subscribe_bind(group, self._stream)
+            try:
+                while not self._is_closed:
+                    await self._hand_over(await self._fetched(subscription), take)
+            finally:
+                with contextlib.suppress(*_DOWN):
+                    await subscription.unsubscribe()
+        except (*_DOWN, nats.js.errors.Error) as error:
+            raise self._down(error) from error
+
+    async def close(self) -> None:
+        """Close the connection."""
+        self._is_closed = True
+        client, self._client, self._context = self._client, None, None
+        if client is not None:
+            await client.close()
+
+    async def _refusal(
+        self, context: JetStreamContext, message: Outbound, error: Exception
+    ) -> Refused:
+        """Say why nobody has answered: the stream keeps no such subject, or is not up yet."""
+        try:
+            known = await context.stream_info(self._stream)
+        except (*_DOWN, nats.js.errors.Error) as away:
+            raise self._down(away) from error
+        subjects = ", ".join(known.config.subjects or ())
+        return Refused(f"the stream {self._stream} keeps {subjects}, and not {message.topic}")
+
+    async def _fetched(self, subscription: JetStreamContext.PullSubscription) -> list[Msg]:
+        try:
+            return await subscription.fetch(BATCH_MAX, timeout=self._timeout)
+        except nats.errors.TimeoutError:
+            # Nothing has come; a broker that is away is found by the connection itself.
+            self._require_connected()
+            return []
+
+    async def _hand_over(self, batch: list[Msg], take: Take) -> None:
+        if not batch:
+            return
+        try:
+            await take([Arrived(topic=each.subject, body=each.data) for each in batch])
+        except BaseException:
+            with contextlib.suppress(*_DOWN):
+                for each in batch:
+                    await each.nak()
+            raise
+        for each in batch:
+            await each.ack()
+
+    async def _connected(self) -> JetStreamContext:
+        """Return the connection's JetStream, which is opened when it is first needed."""
+        if self._is_closed:
+            message = f"{self!r} was closed; make another one"
+            raise TransportDown(message)
+        async with self._opening:
+            if self._client is None or self._client.is_closed:
+                self._context = await self._open()
+            assert self._context is not None, "it came with the connection"
+        self._require_connected()
+        return self._context
+
+    async def _open(self) -> JetStreamContext:
+        client = Client()
+        try:
+            async with asyncio.timeout(self._timeout):
+                # Any: they are the client's own options.
+                options: dict[str, Any] = {"error_cb": _say_nothing, **self._options}
+                # Whoever sends or listens asks again; there is no second way of waiting in it.
+                await client.connect(self._servers, allow_reconnect=False, **options)
+                context = client.jetstream(timeout=self._timeout)
+                with contextlib.suppress(nats.js.errors.BadRequestError):
+                    # It is there already, perhaps with other settings, which are its owner's.
+                    config = StreamConfig(name=self._stream, subjects=self._subjects)
+                    await context.add_stream(config)
+        except (*_DOWN, nats.js.errors.Error) as error:
+            await client.close()
+            raise self._down(error) from error
+        self._client = client
+        return context
+
+    def _require_connected(self) -> None:
+        if self._client is None or not self._client.is_connected:
+            message = f"{self!r} is not connected at the moment"
+            raise TransportDown(message)
+
+    def _down(self, error: BaseException) -> TransportDown:
+        return TransportDown(f"{self!r}: {type(error).__name__} {error}")
+
+
+_SERVER_ERROR = 500
+
+
+async def _say_nothing(_error: Exception) -> None:
+    """Leave it to whoever sends or listens to tell that the broker is away."""

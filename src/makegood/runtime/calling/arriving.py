@@ -1,0 +1,142 @@
+"""What comes of one call of a step's function, its undo or its compensate, as a fact.
+
+Every call ends in exactly one arrival: a fact, the statements that are to be written with it,
+and the exception behind it. Nothing here decides what follows from an outcome.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+
+from makegood.decision import facts
+from makegood.decision.facts import Fact, Proceeded
+from makegood.definition.call import Call
+from makegood.definition.plan import Kind
+from makegood.errors import DefinitionError, InvalidInput, MakegoodError, OutcomeUnknown
+from makegood.journal.protocol import Statement
+from makegood.runtime.calling.failing import as_failure, classify
+from makegood.runtime.telemetry import log
+from makegood.values.instants import after
+from makegood.values.verdict import Abort, FailureKind, Proceed, RetryFresh, RetryNow, Undecided
+
+if TYPE_CHECKING:
+    from makegood.runtime.calling.jobs import Job
+    from makegood.values.instants import Instant
+    from makegood.values.later import Later
+
+__all__ = ["Arrival", "awaiting", "effect_of", "failed", "outcome_of"]
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """What comes of one call of a user's function: its outcome, or a value on the way there."""
+
+    path: str
+    """Of the node that it is about."""
+    fact: Fact
+    writes: tuple[Statement, ...] = ()
+    error: BaseException | None = None
+    stored: asyncio.Future[None] | None = None
+    """Done when it is durable, where it is no outcome but a value that a body records."""
+
+
+def outcome_of(job: Job, value: object, now: Instant) -> Arrival:
+    """Return the arrival of a call that returned."""
+    match job.direction:
+        case "do":
+            return _done(job, value, now)
+        case "undo":
+            return Arrival(job.path, facts.UndoDone(job.path, now), _writes(job))
+        case "compensate":
+            return _answered(job, value, now)
+
+
+def _done(job: Job, value: object, now: Instant) -> Arrival:
+    path = job.path
+    if job.node.calls and isinstance(value, Call):
+        return _called(job, cast("Call[object]", value), now)
+    try:
+        result = job.code.result.write(value)
+        job.require_way_on(result)
+    except Exception as error:  # noqa: BLE001 - a user's value may do anything when it is asked
+        if job.is_handler:
+            failure = as_failure(error, FailureKind.PERMANENT)
+            return Arrival(path, facts.NodeRefused(path, failure, now), error=error)
+        if job.node.kind is not Kind.STEP:
+            return failed(job, error, now)
+        # The effect has happened and cannot be put on record: neither failed nor repeated.
+        failure = as_failure(error, FailureKind.IN_DOUBT)
+        return Arrival(path, facts.EffectUnrecorded(path, failure, now), error=error)
+    return Arrival(path, facts.NodeDone(path, result, now), _writes(job))
+
+
+def _called(job: Job, call: Call[object], now: Instant) -> Arrival:
+    """Return the arrival of a body that returned a call: what it calls is its outcome."""
+    try:
+        return Arrival(job.path, job.calls(call, now), _writes(job))
+    except MakegoodError as error:
+        failure = as_failure(error, FailureKind.PERMANENT)
+        return Arrival(job.path, facts.NodeFailed(job.path, failure, now), error=error)
+
+
+def awaiting(job: Job, said: Later, now: Instant) -> Arrival:
+    """Return the arrival of a body whose result comes from outside."""
+    if job.direction == "do" and job.node.kind is Kind.STEP:
+        awaited = facts.CompletionAwaited(job.path, after(now, said.within), now)
+        return Arrival(job.path, awaited, _writes(job))
+    message = f"the {job.direction} of `{job.path}` calls later(…), which only a step's body may"
+    is_step = effect_of(job) is Kind.STEP
+    return failed(job, OutcomeUnknown(message) if is_step else InvalidInput(message), now)
+
+
+def _writes(job: Job) -> tuple[Statement, ...]:
+    return () if job.writes is None else tuple(job.writes.statements)
+
+
+def _answered(job: Job, value: object, now: Instant) -> Arrival:
+    path = job.path
+    match value:
+        case Proceed():
+            try:
+                result = job.code.result.write(cast("Proceed[object]", value).result)
+            except Exception as error:  # noqa: BLE001 - as above
+                # It happened, so it must not end as a definite failure: it stays in doubt.
+                log.error("the compensate of %s found a result that cannot be recorded", path)
+                return Arrival(path, facts.VerdictGiven(path, Undecided(), now), error=error)
+            verdict = facts.VerdictGiven(path, Proceeded(result), now)
+        case RetryNow() | Abort() | Undecided() | RetryFresh():
+            verdict = facts.VerdictGiven(path, value, now)
+        case _:
+            message = (
+                f"the compensate of `{path}` returned a `{type(value).__qualname__}`; return "
+                "Proceed(result), RetryNow(), Abort(), Undecided() or RetryFresh(proof)"
+            )
+            return failed(job, InvalidInput(message), now)
+    return Arrival(path, verdict, _writes(job))
+
+
+def failed(job: Job, error: BaseException, now: Instant) -> Arrival:
+    """Return the arrival of a call that raised."""
+    path = job.path
+    if job.is_handler and job.direction == "do" and isinstance(error, DefinitionError):
+        refused = facts.NodeRefused(path, as_failure(error, FailureKind.PERMANENT), now)
+        return Arrival(path, refused, error=error)
+    kind = effect_of(job)
+    failure = as_failure(error, classify(error, kind, job.bound.retry_on))
+    match job.direction:
+        case "do":
+            return Arrival(path, facts.NodeFailed(path, failure, now), error=error)
+        case "undo":
+            return Arrival(path, facts.UndoFailed(path, failure, now), error=error)
+        case "compensate":
+            return Arrival(path, facts.CompensateFailed(path, failure, now), error=error)
+
+
+def effect_of(job: Job) -> Kind:
+    """Return what the effect is like: an undo may reach outside where its step did not."""
+    undo = job.node.undo
+    if job.direction == "undo" and undo is not None:
+        return Kind.LOCAL if undo.local else Kind.STEP
+    return job.node.kind

@@ -1,0 +1,315 @@
+"""What a person may look at and do about messages: dead letters, lag, and what came of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from makegood.errors import InvalidInput
+from makegood.journal.lanes.shown import (
+    DeliveryFilter,
+    DeliveryState,
+    MessageFilter,
+    Order,
+)
+from makegood.journal.messages import DeliveryId
+from makegood.runtime.engine import parts_of
+from makegood.runtime.receiving.fault import read_fault
+from makegood.runtime.receiving.keeping import messages_of
+from makegood.values.instants import as_datetime
+from makegood.values.limits import (
+    ACTOR_CHARACTERS_MAX,
+    PAGE_MESSAGES_MAX,
+    REASON_CHARACTERS_MAX,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from makegood.journal.lanes.shown import Delivery, Kept, Moved
+    from makegood.journal.messages import KeepsMessages
+    from makegood.runtime.engine import Engine
+    from makegood.values.verdict import Failure
+
+__all__ = [
+    "DeadLetter",
+    "MessageOperator",
+    "ReceptorLag",
+    "TracedDelivery",
+    "TracedMessage",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A message that a receptor has given up, and what is known of why."""
+
+    id: str
+    """By which it is sent again or discarded, such as `17@payments/charge`."""
+    receptor: str
+    message: str
+    """The id of the message."""
+    source: str
+    type: str
+    key: str | None
+    correlation: str
+    reason: str
+    attempts: int
+    resent: int
+    """How often somebody has sent it again."""
+    failed_at: datetime | None
+    failure: Failure | None
+    """The last error; None where what came was no message."""
+    fault: str
+    """The same for all that failed for one reason."""
+    definition: str | None
+    """The fingerprint of the receptor that has failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceptorLag:
+    """How far a receptor, or a transport, is behind."""
+
+    receptor: str
+    waiting: int
+    """How many messages it is still to be given, counted up to 10,000."""
+    oldest_at: datetime | None
+    """Since when the oldest of them waits."""
+    dead: int
+    """How many dead letters it has, counted likewise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedDelivery:
+    """What became of a message at one recipient."""
+
+    receptor: str
+    state: str
+    attempts: int
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedMessage:
+    """A message of a trace, and what became of it."""
+
+    id: str
+    type: str
+    key: str | None
+    causation: str | None
+    """The message that it came from; its own id where it came from outside."""
+    stored_at: datetime
+    deliveries: tuple[TracedDelivery, ...]
+
+
+class MessageOperator:
+    """Looks into the messages on an engine's store, and moves dead letters.
+
+    It works on an engine that does no work itself as on any other. What it does has an actor and a
+    reason, which are kept with what it was done to.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __repr__(self) -> str:
+        return f"<MessageOperator of {self._engine!r}>"
+
+    async def dead_letters(
+        self,
+        *,
+        ids: Sequence[str] = (),
+        receptor: str | None = None,
+        type: str | None = None,  # noqa: A002 - it is the word for it
+        reason: str | None = None,
+        fault: str | None = None,
+        limit: int = PAGE_MESSAGES_MAX,
+    ) -> tuple[DeadLetter, ...]:
+        """Return dead letters, the newest first; what is given must hold for each of them."""
+        chosen = _chosen(ids, receptor=receptor, type=type, reason=reason, fault=fault, limit=limit)
+        page = await self._messages().deliveries(chosen)
+        return tuple(_dead(each) for each in page.rows)
+
+    async def body(self, id: str) -> str:
+        """Return the message of a dead letter as it was stored: JSON, where it is a message."""
+        kept = await self._messages().message(_delivery(id).seq)
+        if kept is None:
+            message = f"there is no message {id!r}; `makegood dead` lists those that there are"
+            raise InvalidInput(message)
+        return kept.message.body.decode(errors="backslashreplace")
+
+    async def resend(
+        self,
+        *,
+        actor: str,
+        because: str,
+        ids: Sequence[str] = (),
+        receptor: str | None = None,
+        type: str | None = None,  # noqa: A002 - as above
+        reason: str | None = None,
+        fault: str | None = None,
+        limit: int = PAGE_MESSAGES_MAX,
+        dry_run: bool = False,
+    ) -> tuple[str, ...]:
+        """Have dead letters received again, under their keys and with all their attempts.
+
+        Returns which; with `dry_run` which that would be. They stand where they stood among the
+        messages of their keys. One that was moved already is not moved again.
+        """
+        chosen = _chosen(ids, receptor=receptor, type=type, reason=reason, fault=fault, limit=limit)
+        order = self._order(actor, because)
+        moved = await self._messages().resend(chosen, order, dry_run=dry_run)
+        shell, _codes = parts_of(self._engine)
+        shell.ring_reception()
+        return _names(moved)
+
+    async def discard(
+        self,
+        *,
+        actor: str,
+        because: str,
+        ids: Sequence[str] = (),
+        receptor: str | None = None,
+        type: str | None = None,  # noqa: A002 - as above
+        reason: str | None = None,
+        fault: str | None = None,
+        limit: int = PAGE_MESSAGES_MAX,
+        dry_run: bool = False,
+    ) -> tuple[str, ...]:
+        """Put dead letters away: they are received no more, and those behind them go on.
+
+        Returns which; with `dry_run` which that would be.
+        """
+        chosen = _chosen(ids, receptor=receptor, type=type, reason=reason, fault=fault, limit=limit)
+        order = self._order(actor, because)
+        moved = await self._messages().discard(chosen, order, dry_run=dry_run)
+        shell, _codes = parts_of(self._engine)
+        shell.ring_reception()
+        return _names(moved)
+
+    async def lag(self) -> tuple[ReceptorLag, ...]:
+        """Return how far every receptor is behind that has ever subscribed, sorted by name."""
+        return tuple(
+            ReceptorLag(
+                receptor=each.recipient,
+                waiting=each.waiting,
+                oldest_at=None if each.oldest_at is None else as_datetime(each.oldest_at),
+                dead=each.dead,
+            )
+            for each in await self._messages().lag()
+        )
+
+    async def trace(self, correlation: str) -> tuple[TracedMessage, ...]:
+        """Return every message with a correlation and what became of it, the oldest first."""
+        found: list[Kept] = []
+        after: int | None = None
+        while True:
+            page = await self._messages().messages(
+                MessageFilter(correlation=correlation, after=after, limit=PAGE_MESSAGES_MAX)
+            )
+            found += page.rows
+            if page.next is None or len(found) >= TRACED_MAX:
+                return tuple(_traced(each) for each in reversed(found[:TRACED_MAX]))
+            after = page.next
+
+    def _messages(self) -> KeepsMessages:
+        shell, _codes = parts_of(self._engine)
+        return messages_of(shell.journal)
+
+    def _order(self, actor: str, because: str) -> Order:
+        _require_text("actor", actor, ACTOR_CHARACTERS_MAX)
+        _require_text("reason", because, REASON_CHARACTERS_MAX)
+        shell, _codes = parts_of(self._engine)
+        return Order(actor=actor, reason=because, at=shell.clock.now())
+
+
+TRACED_MAX = 2_000
+"""The most messages of one trace that are shown."""
+
+
+def _chosen(
+    ids: Sequence[str],
+    *,
+    receptor: str | None,
+    type: str | None,  # noqa: A002 - as above
+    reason: str | None,
+    fault: str | None,
+    limit: int,
+) -> DeliveryFilter:
+    if not 1 <= limit <= PAGE_MESSAGES_MAX:
+        message = f"limit={limit}: ask for 1 to {PAGE_MESSAGES_MAX} dead letters at a time"
+        raise InvalidInput(message)
+    return DeliveryFilter(
+        recipient=receptor,
+        states=frozenset({DeliveryState.DEAD}),
+        type=type,
+        reason=reason,
+        fault=fault,
+        ids=frozenset(map(_delivery, ids)),
+        limit=limit,
+    )
+
+
+def _delivery(id: str) -> DeliveryId:
+    seq, _at, recipient = id.partition("@")
+    if not (seq.isascii() and seq.isdecimal() and len(seq) < _DIGITS_MAX and recipient):
+        message = f"{id[:80]!r} names no dead letter; one is named as 17@payments/charge"
+        raise InvalidInput(message)
+    return DeliveryId(int(seq), recipient)
+
+
+_DIGITS_MAX = 19
+
+
+def _dead(delivery: Delivery) -> DeadLetter:
+    message, fault = delivery.message, read_fault(delivery.error)
+    return DeadLetter(
+        id=_name(delivery.id),
+        receptor=delivery.id.recipient,
+        message=message.id,
+        source=message.source,
+        type=message.type,
+        key=message.key,
+        correlation=message.correlation,
+        reason=delivery.reason or "",
+        attempts=delivery.attempts,
+        resent=delivery.sending,
+        failed_at=None if delivery.failed_at is None else as_datetime(delivery.failed_at),
+        failure=None if fault is None else fault.failure,
+        fault=delivery.fault,
+        definition=None if fault is None else fault.definition,
+    )
+
+
+def _traced(kept: Kept) -> TracedMessage:
+    return TracedMessage(
+        id=kept.message.id,
+        type=kept.message.type,
+        key=kept.message.key,
+        causation=kept.message.causation,
+        stored_at=as_datetime(kept.stored_at),
+        deliveries=tuple(
+            TracedDelivery(
+                receptor=each.id.recipient,
+                state=each.state.value,
+                attempts=each.attempts,
+                reason=each.reason,
+            )
+            for each in kept.deliveries
+        ),
+    )
+
+
+def _name(id: DeliveryId) -> str:
+    return f"{id.seq}@{id.recipient}"
+
+
+def _names(moved: Moved) -> tuple[str, ...]:
+    return tuple(map(_name, moved.ids))
+
+
+def _require_text(name: str, text: str, characters_max: int) -> None:
+    if not text.strip() or len(text) > characters_max or not text.isprintable():
+        message = f"the {name} is {text[:40]!r}; give a text of 1 to {characters_max:,} characters"
+        raise InvalidInput(message)

@@ -1,0 +1,1 @@
+"""How do messages get to other processes' stores, and from there? Routes over transports."""

@@ -1,0 +1,72 @@
+"""All routes of one engine: what they send and take, from the engine's beginning to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from makegood.errors import DefinitionError
+from makegood.runtime.transporting.sender import Sender
+from makegood.runtime.transporting.taker import Taker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from makegood.runtime.shell import Shell
+    from makegood.runtime.transporting.route import Route
+    from makegood.values.envelope import Envelope
+
+__all__ = ["Exchange"]
+
+
+class Exchange:
+    """Sends and takes for one engine."""
+
+    def __init__(self, shell: Shell, *, stored: Callable[[Sequence[Envelope]], None]) -> None:
+        self._shell = shell
+        self._stored = stored
+        self._routes: dict[str, Route] = {}
+        self._senders: list[Sender] = []
+        self._takers: list[Taker] = []
+        self._is_open = False
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether the journal owes one of them an answer."""
+        asking = (sender.lookout.is_asking for sender in self._senders)
+        return any(asking) or any(taker.is_asking for taker in self._takers)
+
+    def serve(self, routes: Iterable[Route]) -> None:
+        """Send and take by these too; refuse another one of a name that is served."""
+        for route in routes:
+            before = self._routes.setdefault(route.name, route)
+            if before is not route:
+                message = f"two routes are named {route.name!r}; give one another name"
+                raise DefinitionError(message)
+            if any(sender.route is route for sender in self._senders):
+                continue
+            self._senders.append(Sender(self._shell, route))
+            self._takers.append(Taker(self._shell, route, stored=self._stored))
+            if self._is_open:
+                self._senders[-1].lookout.start()
+                self._takers[-1].start()
+
+    def start(self) -> None:
+        """Begin."""
+        self._is_open = True
+        for sender in self._senders:
+            sender.lookout.start()
+        for taker in self._takers:
+            taker.start()
+
+    def ring(self) -> None:
+        """Learn that something may have been stored that is to be sent."""
+        for sender in self._senders:
+            sender.lookout.ring()
+
+    async def stop(self) -> None:
+        """Take nothing more, send what is stored once more, and let the brokers go."""
+        self._is_open = False
+        await asyncio.gather(*(taker.stop() for taker in self._takers))
+        await asyncio.gather(*(sender.lookout.stop() for sender in self._senders))
+        await asyncio.gather(*(route.transport.close() for route in self._routes.values()))

@@ -1,0 +1,81 @@
+"""Which messages leave a store by which transport, and which arrive by it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from makegood.errors import DefinitionError
+from makegood.values.ids import parse_message_key
+from makegood.values.schemas import Schema, misfit_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from makegood.runtime.transporting.transport import Transport
+
+__all__ = ["Route"]
+
+
+@dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
+class Route:
+    """Sends messages of these classes to others, and receives what arrives on these topics.
+
+    `sends` says by class to which topic a message goes; `hears` names the topics from which
+    messages are taken into the store, where the receptors that are served get them. `group` names
+    those who share what arrives, which is one service with all its processes; it is the route's
+    name unless it is given. What came by a route does not go out by it again.
+
+    What is sent is in the store until the broker has confirmed it, and what arrives is in the store
+    before the broker is told so. While the broker is away all of it waits, and the log says so.
+    """
+
+    name: str
+    transport: Transport
+    topics: Mapping[str, str]
+    """By the name of the messages' type."""
+    hears: tuple[str, ...]
+    group: str
+
+    def __init__(
+        self,
+        name: str,
+        transport: Transport,
+        *,
+        sends: Mapping[type, str] | None = None,
+        hears: Iterable[str] = (),
+        group: str | None = None,
+    ) -> None:
+        parse_message_key(name)
+        topics: dict[str, str] = {}
+        for kind, topic in (sends or {}).items():
+            why = misfit_schema(kind)
+            if why is not None:
+                message = f"the route {name!r} cannot send it: {why}"
+                raise DefinitionError(message)
+            topics[Schema(kind).name] = topic
+        heard = tuple(hears)
+        if not topics and not heard:
+            message = f"the route {name!r} neither sends nor hears; give it sends= or hears="
+            raise DefinitionError(message)
+        if not all([*topics.values(), *heard]):
+            message = f"the route {name!r} has a topic without a name; name it"
+            raise DefinitionError(message)
+        for attribute, value in (
+            ("name", name),
+            ("transport", transport),
+            ("topics", topics),
+            ("hears", heard),
+            ("group", name if group is None else parse_message_key(group)),
+        ):
+            object.__setattr__(self, attribute, value)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Route {self.name}: sends {len(self.topics)} types, hears {len(self.hears)} topics>"
+        )
+
+    @property
+    def recipient(self) -> str:
+        """To whom its deliveries belong."""
+        return f"transport:{self.name}"
