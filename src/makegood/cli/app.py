@@ -43,7 +43,14 @@ COMMANDS = (
         "stuck", "makegood.cli.commands:stuck", "Find the runs that will not go on by themselves."
     ),
     Offer(
-        "diagram", "makegood.cli.commands:diagram", "Draw a workflow, or a run as it was executed."
+        "lifecycles",
+        "makegood.cli.commands:lifecycles",
+        "Count the runs at each status of their lifecycles, and their moves.",
+    ),
+    Offer(
+        "diagram",
+        "makegood.cli.commands:diagram",
+        "Draw a workflow or a lifecycle, or a run as it was executed.",
     ),
     Offer(
         "check",
@@ -72,7 +79,7 @@ COMMANDS = (
     Offer(
         "pause",
         "makegood.cli.asking.commands:pause",
-        "Have nothing more begun of a run, a workflow, an engine or a service.",
+        "Have nothing more begun of a run, a workflow, an engine, a service or a schedule.",
     ),
     Offer("resume", "makegood.cli.asking.commands:resume", "Have what was paused or halted go on."),
     Offer("skip", "makegood.cli.asking.commands:skip", "Have a node of a run skipped."),
@@ -105,6 +112,46 @@ COMMANDS = (
         "messages",
         "makegood.cli.outside.commands:messages",
         "List messages that nobody was given, and who waits for one.",
+    ),
+    Offer(
+        "holds",
+        "makegood.cli.outside.commands:holds",
+        "List keys that are held, by whom, and who waits for them.",
+    ),
+    Offer(
+        "schedules",
+        "makegood.cli.outside.commands:schedules",
+        "List schedules: when each comes next, and what became of its slots.",
+    ),
+    Offer(
+        "dead list",
+        "makegood.cli.receiving.commands:dead_list",
+        "List the messages that receptors have given up.",
+    ),
+    Offer(
+        "dead show",
+        "makegood.cli.receiving.commands:dead_show",
+        "Show a message that was given up: what it says, and what went wrong.",
+    ),
+    Offer(
+        "dead resend",
+        "makegood.cli.receiving.commands:dead_resend",
+        "Have messages that were given up received again.",
+    ),
+    Offer(
+        "dead discard",
+        "makegood.cli.receiving.commands:dead_discard",
+        "Put messages away that nobody shall receive any more.",
+    ),
+    Offer(
+        "trace",
+        "makegood.cli.receiving.commands:trace",
+        "Show every message that came of one beginning.",
+    ),
+    Offer(
+        "receptors",
+        "makegood.cli.receiving.commands:receptors",
+        "List receptors, and how far each is behind.",
     ),
     Offer("worker", "makegood.cli.commands:worker", "Carry out runs until it is told to stop."),
     Offer(
@@ -150,7 +197,10 @@ COMMANDS = (
 )
 """All commands, those of the extensions last; tests hold these to what the extensions declare."""
 
-GROUPS = {"db": "Look after the schema of a store."}
+GROUPS = {
+    "db": "Look after the schema of a store.",
+    "dead": "Look after messages that receptors have given up.",
+}
 """What the first words of commands with two are about."""
 
 EPILOGUE = (

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from makegood.errors import InvalidInput
 
-__all__ = ["cancel", "diagram", "retry", "runs", "settle", "show", "stuck", "undo"]
+__all__ = ["cancel", "diagram", "lifecycles", "retry", "runs", "settle", "show", "stuck", "undo"]
 
 DURATION_MAX = timedelta(days=36_500)
 
@@ -84,6 +84,8 @@ SEVERAL = Parameter(show_default=False)
 
 WAIT = timedelta(seconds=5)
 
+HOUR = timedelta(hours=1)
+
 
 def runs(
     *,
@@ -92,6 +94,7 @@ def runs(
     cause: Annotated[tuple[Cause, ...], SEVERAL] = (),
     reason: Annotated[tuple[str, ...], SEVERAL] = (),
     workflow: str | None = None,
+    stage: str | None = None,
     older_than: Duration = None,
     newer_than: Duration = None,
     subject: str | None = None,
@@ -111,6 +114,8 @@ def runs(
         Only runs that are parked for this reason, as "in doubt"; may be repeated.
     workflow
         Only runs of this workflow.
+    stage
+        Only runs that stand at this status of their lifecycle, or ended there.
     older_than
         Only runs that began longer ago than this, as 30m, 2h or 7d.
     newer_than
@@ -129,6 +134,7 @@ def runs(
         causes=frozenset(cause),
         reasons=frozenset(reason),
         workflow=workflow,
+        stage=stage,
         older_than=older_than,
         newer_than=newer_than,
         subject=subject,
@@ -152,6 +158,29 @@ def stuck(*, store: Store, app: App = None, json: Json = False) -> int:
     return room.stuck(store, app, as_json=json)
 
 
+def lifecycles(
+    name: Annotated[str | None, Parameter(name="NAME", help="The name of one lifecycle.")] = None,
+    /,
+    *,
+    store: Store,
+    period: Annotated[
+        timedelta,
+        Parameter(metavar="DURATION", show_default=False, validator=_require_sensible),
+    ] = HOUR,
+    json: Json = False,
+) -> int:
+    """Count the runs at each status of their lifecycles, and their moves.
+
+    Parameters
+    ----------
+    period
+        How far back moves are counted: 10m, 2h, 7d. The default is 1h.
+    """
+    from makegood.cli import lifecycles as room
+
+    return room.lifecycles(store, name, period=period, as_json=json)
+
+
 def diagram(
     drawn: Annotated[
         str,
@@ -169,8 +198,9 @@ def diagram(
         Literal["mermaid", "text", "svg", "chart"], Parameter(name="--format")
     ] = "text",
     output: Path | None = None,
+    census: Flag = False,
 ) -> int:
-    """Draw a workflow, or a run as it was executed.
+    """Draw a workflow or a lifecycle, or a run as it was executed.
 
     Parameters
     ----------
@@ -178,10 +208,12 @@ def diagram(
         Text for a terminal, or Mermaid or SVG for a page.
     output
         The file to write; the default is standard output.
+    census
+        Say at each status of a lifecycle how many runs of the store stand there.
     """
     from makegood.cli import diagram as room
 
-    return room.diagram(drawn, store=store, app=app, form=form, output=output)
+    return room.diagram(drawn, store=store, app=app, form=form, output=output, census=census)
 
 
 def cancel(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from makegood import ControlAnswer, InvalidInput
+from makegood import ControlAnswer, ControlRefused, InvalidInput
 from makegood.cli.asking.refusals import refusal_of
 from makegood.cli.status import DONE, ERROR, UNANSWERED
 from makegood.cli.store import opened
@@ -183,7 +183,11 @@ async def _answer(asking: Asking, ask: Ask) -> tuple[RunId, ControlAnswer | None
     actor = actor_of(asking.actor)
     async with opened(asking.store) as its:
         run = await its.operator.find(asking.run)
-        return run, await ask(its.operator, run, actor)
+        try:
+            return run, await ask(its.operator, run, actor)
+        except ControlRefused as refusal:
+            # It is told in the words of the commands.
+            return run, ControlAnswer(refusal.answer)
 
 
 # What an undo would do ------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from makegood.values.ids import parse_run_id
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from makegood import Census
     from makegood.cli.store import Store
     from makegood.picture import Timeline
 
@@ -30,12 +31,20 @@ Format = Literal["mermaid", "text", "svg", "chart"]
 
 
 def diagram(
-    name: str, *, store: str | None, app: str | None, form: Format, output: Path | None
+    name: str,
+    *,
+    store: str | None,
+    app: str | None,
+    form: Format,
+    output: Path | None,
+    census: bool,
 ) -> int:
     """Write a drawing to a file, or to standard output."""
     # A terminal's width and colours are none of a file's.
     look = look_of(sys.stdout) if output is None else Look()
-    picture = _draw(_named(name, store=store, app=app), form, look)
+    drawn = _named(name, store=store, app=app)
+    counted = asyncio.run(_counted(drawn, store)) if census else None
+    picture = _draw(drawn, form, look, counted)
     if output is None:
         write(picture)
         return DONE
@@ -47,14 +56,14 @@ def diagram(
     return DONE
 
 
-def _draw(drawn: Plan | Timeline, form: Format, look: Look) -> str:
+def _draw(drawn: Plan | Timeline, form: Format, look: Look, census: Census | None) -> str:
     match form:
         case "mermaid":
-            return mermaid(drawn)
+            return mermaid(drawn, census=census)
         case "text":
-            return text(drawn, color=look.is_coloured, width=look.width)
+            return text(drawn, color=look.is_coloured, width=look.width, census=census)
         case "svg":
-            return svg(drawn)
+            return svg(drawn, census=census)
         case "chart":
             if isinstance(drawn, Plan):
                 message = f"a chart shows a run along its time, and `{drawn.workflow}` is none"
@@ -62,6 +71,17 @@ def _draw(drawn: Plan | Timeline, form: Format, look: Look) -> str:
             return chart(drawn)
         case _:
             assert_never(form)
+
+
+async def _counted(drawn: Plan | Timeline, store: str | None) -> Census:
+    """Count the runs of a lifecycle in the journal."""
+    if store is None:
+        message = "--census counts the runs of a lifecycle in a journal; name it with --store"
+        raise InvalidInput(message)
+    workflow = drawn.workflow
+    async with opened(store) as its:
+        (census,) = await its.operator.census(workflow)
+    return census
 
 
 def _named(name: str, *, store: str | None, app: str | None) -> Plan | Timeline:

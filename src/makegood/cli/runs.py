@@ -37,6 +37,7 @@ class Wanted(NamedTuple):
     causes: frozenset[str]
     reasons: frozenset[str]
     workflow: str | None
+    stage: str | None
     older_than: timedelta | None
     newer_than: timedelta | None
     subject: str | None
@@ -56,6 +57,8 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     rollback: str | None
     reason: str | None
     claims: int
+    stage: str | None
+    """Where it stands in its lifecycle, or stood when it ended."""
     began: datetime
     ended: datetime | None
     wakes: datetime | None
@@ -76,6 +79,7 @@ def _filter(wanted: Wanted, now: Instant) -> Filter:
         causes=wanted.causes,
         reasons=wanted.reasons,
         workflow=wanted.workflow,
+        stage=wanted.stage,
         subject=wanted.subject,
         created_before=None if older is None else after(now, -older),
         created_after=None if newer is None else after(now, -newer),
@@ -113,7 +117,8 @@ def _line(row: RunRow) -> tuple[str, ...]:
     took = ""
     if row.ended_at is not None:
         took = lasted(as_datetime(row.ended_at) - as_datetime(row.created_at))
-    return began(row), f"{row.status}, {why}" if why else row.status, took, named(row)
+    status = row.status if row.stage is None else f"{row.status} at {visible(row.stage)}"
+    return began(row), f"{status}, {why}" if why else status, took, named(row)
 
 
 def began(row: RunRow) -> str:
@@ -140,6 +145,7 @@ def listed(row: RunRow) -> Listed:
         rollback=row.rollback,
         reason=row.reason,
         claims=row.claims,
+        stage=row.stage,
         began=as_datetime(row.created_at),
         ended=None if row.ended_at is None else as_datetime(row.ended_at),
         # A row that is held has a wake time too, but a far one that only stores understand.

@@ -17,7 +17,7 @@ from msgspec import inspect
 from makegood.definition.reading.fit import type_name
 from makegood.definition.reading.parts import fields_of
 from makegood.errors import InvalidInput
-from makegood.values.codec import Codec, NotCarried
+from makegood.values.codec import AnyCodec, Codec, NotCarried
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -76,7 +76,7 @@ class Examples:
             for kind, value in (given or {}).items()
         }
 
-    def raw(self, codec: Codec[Any], name: str) -> Raw:
+    def raw(self, codec: AnyCodec, name: str) -> Raw:
         """Return an example of a codec's type as JSON; `name` says what it is for.
 
         Raises `InvalidInput` when none can be made, and says what to give.

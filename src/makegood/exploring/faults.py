@@ -190,7 +190,14 @@ def _ways_forward(node: Node) -> Sequence[How]:
             # What cannot be noted is noted as that.
             return ()
         case (
-            Kind.EXPECT | Kind.SWITCH | Kind.SLEEP | Kind.WAIT | Kind.SEND | Kind.EACH | Kind.REPEAT
+            Kind.EXPECT
+            | Kind.SWITCH
+            | Kind.SLEEP
+            | Kind.WAIT
+            | Kind.SEND
+            | Kind.EACH
+            | Kind.REPEAT
+            | Kind.LIFECYCLE
         ):
             # What they come to is a choice, and each of its outcomes is explored by itself.
             return ()

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Left", "broken_in", "held_in", "kept_in", "left_in"]
 
-_NAMED = frozenset({Phase.DONE, Phase.KEPT, Phase.LEFT, Phase.STUCK, Phase.UNRECORDED})
+_NAMED = frozenset(
+    {Phase.DONE, Phase.KEPT, Phase.LEFT, Phase.STUCK, Phase.UNRECORDED, Phase.REFUSED}
+)
 """Where a node stands whose effect the run knows to stand, or says that nobody knows."""
 
 
@@ -112,6 +114,8 @@ def _how(state: RunState, index: int) -> str:
             return f"still stands: {node.undo.function} gave up"
         case Phase.UNRECORDED:
             return "happened, and its result is not on record"
+        case Phase.REFUSED:
+            return "is refused: what it gave, or was to be given, is not as declared"
         case Phase.STUCK:
             return "may or may not have happened: nobody can say"
         case _:

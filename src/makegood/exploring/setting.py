@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from makegood.definition.plan import Node
     from makegood.definition.workflow import Workflow
     from makegood.exploring.examples import Examples
-    from makegood.values.codec import Codec
+    from makegood.values.codec import AnyCodec
 
 __all__ = ["Setting"]
 
@@ -103,8 +103,7 @@ class Setting:
         codec = rounds.given if what == "given" else rounds.value_codec
         return self._once(number, what, codec, "item" if what == "given" else "round")
 
-    # Any: whatever the user has declared.
-    def _once(self, number: int, what: str, codec: Codec[Any], name: str) -> Raw:
+    def _once(self, number: int, what: str, codec: AnyCodec, name: str) -> Raw:
         made = self._made.get((number, what))
         if made is None:
             made = self._made[number, what] = self._examples.raw(codec, name)

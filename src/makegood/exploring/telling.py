@@ -33,6 +33,10 @@ REPEATED_MAX = 4
 _TOLD = {
     Happening.CHOSEN: "{node} {text}.",
     Happening.ROUNDS: "{node} {text}.",
+    Happening.MOVED: "{node}: {text}.",
+    Happening.CALLED: "{node} {text}.",
+    Happening.STAYED: "{node} {text}.",
+    Happening.REFUSED: "{node} is refused: {text}.",
     Happening.ASLEEP: "{node} sleeps.",
     Happening.CHILD: "{node}: {text}.",
     Happening.AWAITING: "{node} {text}.",
@@ -172,6 +176,8 @@ def _attempt(entry: Attempted) -> str:
             return f"{who} is in doubt{why}."
         case Ending.UNRECORDED:
             return f"{who} happens, and its result cannot be recorded."
+        case Ending.REFUSED:
+            return f"{who} gives what it does not declare{why}."
         case Ending.INTERRUPTED:
             return f"{who} is interrupted: the worker dies."
         case Ending.STOPPED:

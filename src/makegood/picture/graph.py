@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, assert_never
 import msgspec
 from msgspec.structs import replace
 
+from makegood.definition.lifecycle.builder import Lifecycle
 from makegood.definition.plan import (
     BLOCK_SPAN,
     Block,
@@ -54,7 +55,6 @@ __all__ = [
     "remedies",
     "resolved",
     "shown",
-    "signature",
     "sources",
     "sub_path",
     "whole_of",
@@ -62,7 +62,7 @@ __all__ = [
 
 
 # Any: a workflow is drawn whatever it takes and returns.
-Drawn: TypeAlias = "Plan | Workflow[..., Any] | Timeline"
+Drawn: TypeAlias = "Plan | Workflow[..., Any] | Lifecycle[Any, Any] | Timeline"
 """What can be drawn: a plan, or a run as it was carried out."""
 
 
@@ -85,6 +85,8 @@ def plan_of(drawn: Drawn) -> Plan:
     match drawn:
         case Plan():
             return drawn
+        case Lifecycle():
+            return drawn.workflow().plan
         case _:
             return drawn.plan
 
@@ -131,14 +133,14 @@ def _opened(plan: Plan) -> Whole:
     nodes, names = [*plan.nodes], [node.path for node in plan.nodes]
     held: dict[int, tuple[Held, ...]] = {}
     bases: dict[int, int] = {}
-    # The blocks that stand in blocks are met further behind.
-    index = 0
+    index = 0  # The blocks that stand in blocks are met further behind.
     while index < len(nodes):
-        block, path, base = nodes[index].block, nodes[index].path, len(nodes)
-        if block is not None:
-            bases[block.number] = base
-            held[index] = (Held(index, None, range(base, base + len(block.nodes))),)
-            nodes += (_placed(node, f"{path}[…]/", base, bases) for node in block.nodes)
+        for block in nodes[index].inner:
+            base = bases[block.number] = len(nodes)
+            last = base + len(block.nodes)
+            held[index] = (*held.get(index, ()), Held(index, None, range(base, last)))
+            within = f"{nodes[index].path}[…]/"
+            nodes += (_placed(node, within, base, bases) for node in block.nodes)
             names += (node.path for node in block.nodes)
         index += 1
     grown = plan if len(nodes) == len(plan.nodes) else replace(plan, nodes=tuple(nodes))
@@ -411,6 +413,8 @@ def called(node: Node) -> str:
             return "" if node.block is None else _rounds(node.kind, node.block)
         case Kind.CHILD:
             return f"runs {node.function}"
+        case Kind.LIFECYCLE:
+            return f"from {node.machine.start} on" if node.machine else ""
         case Kind.STEP | Kind.LOCAL | Kind.QUERY | Kind.PURE:
             return "" if node.function == node.path.rpartition("/")[2] else f"calls {node.function}"
         case _:
@@ -490,9 +494,3 @@ def remedies(node: Node) -> Iterator[str]:
         yield f"compensate: {node.compensate.function}"
     if node.irreversible is not None:
         yield f"irreversible: {node.irreversible}"
-
-
-def signature(plan: Plan) -> str:
-    """Return what the workflow takes and returns, as it would be written in Python."""
-    inputs = ", ".join(f"{item.name}: {item.type}" for item in plan.inputs)
-    return f"{plan.workflow}({inputs}) → {plan.returns_type}"

@@ -73,6 +73,7 @@ _KINDS: dict[Kind, tuple[str, Style]] = {
     Kind.EACH: ("∀", Style.WORK),
     Kind.REPEAT: ("↻", Style.WORK),
     Kind.CHILD: ("▣", Style.WORK),
+    Kind.LIFECYCLE: ("⟳", Style.WORK),
 }
 
 _STANDINGS: dict[Standing, tuple[str, Style]] = {
@@ -96,6 +97,7 @@ _ENDINGS: dict[Ending, tuple[str, Style]] = {
     Ending.FAILED: ("✗", Style.BAD),
     Ending.IN_DOUBT: ("?", Style.DOUBT),
     Ending.UNRECORDED: ("?", Style.DOUBT),
+    Ending.REFUSED: ("!", Style.BAD),
     Ending.INTERRUPTED: ("≈", Style.DOUBT),
     Ending.STOPPED: ("⊘", Style.FAINT),
     Ending.AWAITING: ("◷", Style.WORK),
@@ -112,6 +114,10 @@ _HAPPENINGS: dict[Happening, tuple[str, Style]] = {
     Happening.MESSAGE: ("✉", Style.GOOD),
     Happening.SENT: ("➤", Style.WORK),
     Happening.ROUNDS: ("↻", Style.WORK),
+    Happening.MOVED: ("➔", Style.WORK),
+    Happening.CALLED: ("▸", Style.WORK),
+    Happening.STAYED: ("=", Style.PLAIN),
+    Happening.REFUSED: ("!", Style.BAD),
     Happening.CHILD: ("▣", Style.WORK),
     Happening.FAILED: ("✗", Style.BAD),
     Happening.SKIPPED: ("–", Style.FAINT),

@@ -26,6 +26,8 @@ from makegood.picture.graph import (
     sub_path,
     whole_of,
 )
+from makegood.picture.machine.figure import figure_of, is_lifecycle
+from makegood.picture.machine.mermaid import mermaid_of
 from makegood.picture.marks import mark_of_standing
 from makegood.picture.paint import STANDINGS
 from makegood.picture.story import Timeline
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from makegood.definition.plan import Node, Plan, Source
     from makegood.picture.graph import Drawn, Held, Whole
     from makegood.picture.story import NodeStory
+    from makegood.runtime.asking.census import Census
 
 __all__ = ["mermaid"]
 
@@ -73,6 +76,7 @@ _SHAPES: dict[Kind, tuple[str, str]] = {
     Kind.EACH: ("[/", "\\]"),
     Kind.REPEAT: ("[\\", "/]"),
     Kind.CHILD: ("[/", "/]"),
+    Kind.LIFECYCLE: ("([", "])"),
 }
 
 _STYLES = (
@@ -106,6 +110,7 @@ _OF_FLOW = frozenset(
         Kind.EACH,
         Kind.REPEAT,
         Kind.CHILD,
+        Kind.LIFECYCLE,
     }
 )
 
@@ -125,11 +130,15 @@ _STANDING_STYLES = (
 )
 
 
-def mermaid(drawn: Drawn) -> str:
+def mermaid(drawn: Drawn, *, census: Census | None = None) -> str:
     """Return a plan, or a run as it was carried out, as a Mermaid flowchart.
 
-    It goes from the top down, and ends in a line break.
+    A lifecycle, or a run of one, is a state diagram; with a census of it, as `Operator.census`
+    takes it, every status says how many runs stand there. It goes from the top down, and ends in
+    a line break.
     """
+    if is_lifecycle(drawn, census):
+        return mermaid_of(figure_of(drawn, census))
     plan = plan_of(drawn)
     run = drawn if isinstance(drawn, Timeline) else None
     chart = _Chart(drawn)

@@ -52,6 +52,7 @@ KINDS: dict[Kind, Paint] = {
     Kind.EACH: Paint("#faf5ff", "#9333ea", "#6b21a8"),
     Kind.REPEAT: Paint("#faf5ff", "#9333ea", "#6b21a8"),
     Kind.CHILD: Paint("#f5f3ff", "#7c3aed", "#5b21b6"),
+    Kind.LIFECYCLE: Paint("#f0fdfa", "#0d9488", "#115e59"),
 }
 
 _UNTOUCHED = Paint("#fafafa", "#a1a1aa", "#52525b")

@@ -25,6 +25,7 @@ __all__ = [
     "RoundStory",
     "Standing",
     "Timeline",
+    "Visit",
 ]
 
 
@@ -65,6 +66,8 @@ class Ending(StrEnum):
     """It may or may not have had its effect."""
     UNRECORDED = "unrecorded"
     """It had its effect, and its result cannot be recorded."""
+    REFUSED = "refused"
+    """It has ended, and what it gave is not as declared."""
     INTERRUPTED = "interrupted"
     """Its worker died or gave up the run before the end was recorded."""
     STOPPED = "stopped"
@@ -98,6 +101,14 @@ class Happening(StrEnum):
     """It was given one."""
     SENT = "sent"
     ROUNDS = "rounds"
+    MOVED = "moved"
+    """The record of a lifecycle has entered a status."""
+    CALLED = "called"
+    """A handler is called for it, though it has not entered one."""
+    STAYED = "stayed"
+    """A handler has let it stay in its status."""
+    REFUSED = "refused"
+    """What it gave, or was to be given, is not as declared."""
     CHILD = "child"
     """Something about the run that a node has called."""
     SKIPPED = "skipped"
@@ -226,6 +237,18 @@ class RoundStory(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the record of a lifecycle into a status."""
+
+    status: str
+    origin: str | None
+    """The status that it has left; None where it has begun."""
+    handler: str
+    """Which handler has led it there; empty where it has begun."""
+    version: int
+    at: datetime
+
+
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one run: its head, its story in order, and its nodes in the plan's order."""
 
@@ -256,5 +279,7 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[NodeStory, ...]
     rounds: tuple[RoundStory, ...] = ()
     """The rounds that have begun, in the order in which they did."""
+    visits: tuple[Visit, ...] = ()
+    """The statuses that a lifecycle has entered, in order."""
     plan: Plan
     """What was to happen; the nodes of the rounds that have begun stand behind all others."""

@@ -8,14 +8,22 @@ stand in one page. What colour says is also said by a mark and a word.
 from __future__ import annotations
 
 from functools import partial
-from html import escape
 from itertools import pairwise
-from math import hypot
 from typing import TYPE_CHECKING, assert_never
 
 import msgspec
 
-from makegood.picture import words
+from makegood.picture.canvas import (
+    BOLD,
+    MARGIN,
+    MIDDLE,
+    RIGHT,
+    WIDTH_MIN,
+    Canvas,
+    head,
+    moved,
+    title_of,
+)
 from makegood.picture.card import (
     BADGE,
     LINE,
@@ -26,25 +34,23 @@ from makegood.picture.card import (
     card_of_plan,
     card_of_run,
 )
-from makegood.picture.graph import Arrow, arrows, plan_of, shown, signature, whole_of
+from makegood.picture.graph import Arrow, arrows, plan_of, shown, whole_of
 from makegood.picture.layout import Box, Layout, lay_out
+from makegood.picture.machine.figure import figure_of, is_lifecycle
+from makegood.picture.machine.svg import svg_of
 from makegood.picture.paint import (
     ARROW,
     BACK,
     FAINT,
     INK,
     KINDS,
-    MARKS,
     PAPER,
     STANDINGS,
     TROUBLE,
     Paint,
-    paint_of_status,
 )
-from makegood.picture.story import Standing, Timeline
-from makegood.picture.typeset import FONTS, cut, shortened, text_width, visible
-from makegood.picture.typeset import number as _n
-from makegood.picture.typeset import safe as _safe
+from makegood.picture.story import Timeline
+from makegood.picture.typeset import shortened, text_width, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -52,24 +58,22 @@ if TYPE_CHECKING:
     from makegood.definition.plan import Plan
     from makegood.picture.graph import Drawn, Held, Whole
     from makegood.picture.layout import Point
+    from makegood.runtime.asking.census import Census
 
 __all__ = ["svg"]
 
-_MARGIN = 28.0
-_WIDTH_MIN = 660.0
-_HEAD_SIZE = 18.0
-_HEAD_LINES_MAX = 3
-_CORNER = 8.0
-_TIP = 8.0
-"""How long an arrow's head is."""
 
-
-def svg(drawn: Drawn) -> str:
+def svg(drawn: Drawn, *, census: Census | None = None) -> str:
     """Return a plan, or a run as it was carried out, as an SVG document.
+
+    Of a lifecycle it shows the statuses, and with a census of it, as `Operator.census` takes it,
+    how many runs stand at each, how long, and how they move; of a run of one the way that it took.
 
     The same plan or run gives the same text. Raises `ModuleNotFoundError` where graphlay is not
     installed, which comes with `makegood[standard]`.
     """
+    if is_lifecycle(drawn, census):
+        return svg_of(figure_of(drawn, census))
     plan = plan_of(drawn)
     run = drawn if isinstance(drawn, Timeline) else None
     whole = whole_of(drawn)
@@ -176,59 +180,22 @@ class _Sheet:
     def __init__(self, scene: _Scene) -> None:
         self._scene = scene
         self._layout = scene.layout
-        self._width = max(scene.layout.width, _WIDTH_MIN)
-        self._parts: list[str] = []
+        self._width = max(scene.layout.width, WIDTH_MIN)
+        self._canvas = Canvas()
 
     def written(self, plan: Plan, run: Timeline | None, description: str) -> str:
-        top = self._head(plan, run) + 16
+        top = head(self._canvas, plan, run, self._width) + 16
         left = (self._width - self._layout.width) / 2
-        self._parts.append(f'<g transform="translate({_n(left + _MARGIN)} {_n(top)})">')
+        self._canvas.begin(left=left + MARGIN, top=top)
         self._draw(self._scene, 0.0, 0.0)
-        self._parts.append("</g>")
+        self._canvas.end()
         bottom = self._legend(top + self._layout.height + 30)
-        width, height = self._width + 2 * _MARGIN, bottom + _MARGIN
-        size = f'width="{_n(width)}" height="{_n(height)}"'
-        begin = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {_n(width)} '
-            f'{_n(height)}" role="img" font-family="{escape(FONTS)}">'
+        return self._canvas.document(
+            title=title_of(plan, run),
+            description=description,
+            width=self._width + 2 * MARGIN,
+            height=bottom + MARGIN,
         )
-        return "\n".join(
-            [
-                begin,
-                f"<title>{_safe(_title(plan, run))}</title>",
-                f"<desc>{_safe(description)}</desc>",
-                f'<rect {size} fill="{PAPER}"/>',
-                *self._parts,
-                "</svg>\n",
-            ]
-        )
-
-    # The head and the foot --------------------------------------------------------------------
-
-    def _head(self, plan: Plan, run: Timeline | None) -> float:
-        """Draw what stands above the graph, and return where it ends."""
-        top = _MARGIN
-        bold = partial(text_width, size=_HEAD_SIZE, bold=True)
-        plain = partial(text_width, size=TEXT_SIZE)
-        title = plan.workflow if run is None else f"{run.workflow} {run.key or ''}".rstrip()
-        for line in cut(visible(title), self._width, bold, lines_max=_HEAD_LINES_MAX):
-            top += 24
-            self._text(_MARGIN, top - 6, line, _HEAD_SIZE, INK, extra=_BOLD)
-        if run is not None:
-            top = self._status(run, top + 6)
-        for said in (plan.summary, signature(plan) if run is None else _dates(run)):
-            for line in cut(visible(said), self._width, plain, lines_max=_HEAD_LINES_MAX):
-                top += LINE
-                self._text(_MARGIN, top - 2, line, TEXT_SIZE, FAINT)
-        return top
-
-    def _status(self, run: Timeline, top: float) -> float:
-        said = _state(run)
-        paint = paint_of_status(run.status)
-        width = text_width(said, TEXT_SIZE, bold=True) + 20
-        self._rect(Box(_MARGIN, top, width, 22), paint, stroke=1.4, dashes=False)
-        self._text(_MARGIN + 10, top + 15.5, said, TEXT_SIZE, paint.ink, extra=_BOLD)
-        return top + 28
 
     def _legend(self, top: float) -> float:
         """Draw what the arrows mean that there are, and return where it ends."""
@@ -245,10 +212,12 @@ class _Sheet:
         ]
         if any(scene.layout.back for scene in _scenes_of(self._scene)):
             items.append(("undone next", BACK, "7 4"))
-        left = _MARGIN
+        left = MARGIN
         for said, color, dashes in items:
-            self._arrow(((left, top - 4), (left + 34, top - 4)), color, dashes, 1.6)
-            self._text(left + 42, top, said, 11, FAINT)
+            self._canvas.arrow(
+                ((left, top - 4), (left + 34, top - 4)), color, width=1.6, dashes=dashes
+            )
+            self._canvas.text(left + 42, top, said, 11, FAINT)
             left += 42 + text_width(said, 11) + 24
         return top if items else top - 30
 
@@ -257,12 +226,14 @@ class _Sheet:
     def _draw(self, scene: _Scene, left: float, top: float) -> None:
         """Draw boxes that stand together, moved to a place of the whole."""
         for line, points in zip(scene.lines, scene.layout.arrows, strict=True):
-            self._arrow(_moved(points, left, top), ARROW, _DASHES[line.carries], 1.6)
+            self._canvas.arrow(
+                moved(points, left, top), ARROW, width=1.6, dashes=_DASHES[line.carries]
+            )
         for points in scene.layout.back:
-            self._arrow(_moved(points, left, top), BACK, "7 4", 2)
+            self._canvas.arrow(moved(points, left, top), BACK, width=2, dashes="7 4")
         for line, points in zip(scene.lines, scene.layout.arrows, strict=True):
             if line.case:
-                self._case(line.case, _moved(points, left, top))
+                self._case(line.case, moved(points, left, top))
         for card, box, insets in zip(scene.cards, scene.layout.boxes, scene.held, strict=True):
             placed = Box(box.left + left, box.top + top, box.width, box.height)
             self._card(card, placed)
@@ -271,8 +242,8 @@ class _Sheet:
 
     def _inset(self, inset: _Inset, box: Box) -> None:
         left, top = box.left + inset.left, box.top + inset.top
-        self._rect(Box(left, top, inset.width, inset.height), _FRAME, stroke=1, dashes=False)
-        self._text(left + PADDING, top + 15, inset.said, 11, FAINT)
+        self._canvas.rect(Box(left, top, inset.width, inset.height), _FRAME, stroke=1)
+        self._canvas.text(left + PADDING, top + 15, inset.said, 11, FAINT)
         if inset.scene is not None:
             self._draw(inset.scene, left + PADDING, top + _LABEL)
 
@@ -282,83 +253,38 @@ class _Sheet:
         shown_case = shortened(visible(said), _CASE_MAX, partial(text_width, size=11))
         width = text_width(shown_case, 11) + 8
         label = Box(end_x - width / 2, end_y - 27, width, 16)
-        self._rect(label, _FRAME, stroke=0.8, dashes=False)
-        self._text(end_x, end_y - 15.5, shown_case, 11, FAINT, extra=' text-anchor="middle"')
-
-    def _arrow(self, points: Sequence[Point], color: str, dashes: str, width: float) -> None:
-        (before_x, before_y), (end_x, end_y) = points[-2:]
-        length = hypot(end_x - before_x, end_y - before_y)
-        along_x, along_y = (end_x - before_x) / length, (end_y - before_y) / length
-        tip = min(_TIP, length)
-        neck = (end_x - along_x * tip, end_y - along_y * tip)
-        dash = f' stroke-dasharray="{dashes}"' if dashes else ""
-        self._parts.append(
-            f'<path d="{_path([*points[:-1], neck])}" fill="none" stroke="{color}" '
-            f'stroke-width="{_n(width)}"{dash}/>'
-        )
-        side_x, side_y = -along_y * _TIP / 2, along_x * _TIP / 2
-        corners = (
-            (end_x, end_y),
-            (neck[0] + side_x, neck[1] + side_y),
-            (neck[0] - side_x, neck[1] - side_y),
-        )
-        outline = " ".join(f"{_n(x)},{_n(y)}" for x, y in corners)
-        self._parts.append(f'<polygon points="{outline}" fill="{color}"/>')
+        self._canvas.rect(label, _FRAME, stroke=0.8)
+        self._canvas.text(end_x, end_y - 15.5, shown_case, 11, FAINT, extra=MIDDLE)
 
     def _card(self, card: Card, box: Box) -> None:
         kind = KINDS[card.kind]
         paint = kind if card.standing is None else STANDINGS[card.standing]
-        self._parts.append(f"<g><title>{_safe(card.said)}</title>")
-        self._rect(box, paint, stroke=3 if card.pivot else 1.4, dashes=card.optional)
+        self._canvas.begin(said=card.said)
+        self._canvas.rect(box, paint, stroke=3 if card.pivot else 1.4, dashes=card.optional)
         left, right = box.left + PADDING, box.left + box.width - PADDING
         top = box.top + PADDING + 11
-        self._text(right, top, card.label, 11, kind.ink, extra=' text-anchor="end"')
+        self._canvas.text(right, top, card.label, 11, kind.ink, extra=RIGHT)
         if card.standing is not None:
-            self._mark(card.standing, left, top - 14, paint)
+            self._canvas.mark(card.standing, left, top - 14, paint)
         for line in card.lines:
             match line.tone:
                 case "name":
                     beside = BADGE if card.standing is not None else 0
-                    self._text(left + beside, top, line.text, NAME_SIZE, INK, extra=_BOLD)
+                    self._canvas.text(left + beside, top, line.text, NAME_SIZE, INK, extra=BOLD)
                 case "standing":
-                    self._text(left, top, line.text, TEXT_SIZE, paint.ink, extra=_BOLD)
+                    self._canvas.text(left, top, line.text, TEXT_SIZE, paint.ink, extra=BOLD)
                 case "plain":
-                    self._text(left, top, line.text, TEXT_SIZE, FAINT)
+                    self._canvas.text(left, top, line.text, TEXT_SIZE, FAINT)
                 case "trouble":
-                    self._text(left, top, line.text, TEXT_SIZE, TROUBLE)
+                    self._canvas.text(left, top, line.text, TEXT_SIZE, TROUBLE)
                 case "back":
-                    self._text(left, top, line.text, TEXT_SIZE, BACK)
+                    self._canvas.text(left, top, line.text, TEXT_SIZE, BACK)
                 case _:
                     assert_never(line.tone)
             top += LINE
-        self._parts.append("</g>")
-
-    def _mark(self, standing: Standing, left: float, top: float, paint: Paint) -> None:
-        self._parts.append(
-            f'<g transform="translate({_n(left)} {_n(top)})">'
-            f'<circle cx="9" cy="9" r="9" fill="{paint.stroke}"/>'
-            f'<path d="{MARKS[standing]}" fill="none" stroke="{PAPER}" stroke-width="1.8" '
-            'stroke-linecap="round" stroke-linejoin="round"/></g>'
-        )
-
-    def _rect(self, box: Box, paint: Paint, *, stroke: float, dashes: bool) -> None:
-        dash = ' stroke-dasharray="6 4"' if dashes else ""
-        self._parts.append(
-            f'<rect x="{_n(box.left)}" y="{_n(box.top)}" width="{_n(box.width)}" '
-            f'height="{_n(box.height)}" rx="{_n(_CORNER)}" fill="{paint.fill}" '
-            f'stroke="{paint.stroke}" stroke-width="{_n(stroke)}"{dash}/>'
-        )
-
-    def _text(
-        self, left: float, top: float, said: str, size: float, color: str, *, extra: str = ""
-    ) -> None:
-        self._parts.append(
-            f'<text x="{_n(left)}" y="{_n(top)}" font-size="{_n(size)}" fill="{color}"{extra}>'
-            f"{escape(said)}</text>"
-        )
+        self._canvas.end()
 
 
-_BOLD = ' font-weight="700"'
 _DASHES = {"data": "", "order": "5 4", "guard": "1.5 4", "case": "9 3"}
 _FRAME = Paint(PAPER, "#d4d4d8", FAINT)
 _LABEL = 24.0
@@ -368,10 +294,6 @@ _ROW_MAX = 1_000.0
 _CASE_MAX = 120.0
 
 
-def _moved(points: Sequence[Point], left: float, top: float) -> list[Point]:
-    return [(x + left, y + top) for x, y in points]
-
-
 def _scenes_of(scene: _Scene) -> Iterator[_Scene]:
     """Return a scene and all that is within its boxes."""
     yield scene
@@ -379,45 +301,6 @@ def _scenes_of(scene: _Scene) -> Iterator[_Scene]:
         for inset in insets:
             if inset.scene is not None:
                 yield from _scenes_of(inset.scene)
-
-
-def _path(points: Sequence[Point]) -> str:
-    """Return a line through points, with its corners rounded."""
-    (x, y), *others = points
-    parts = [f"M{_n(x)} {_n(y)}"]
-    for before, corner, behind in zip(points, points[1:], points[2:], strict=False):
-        inward = _towards(corner, before)
-        outward = _towards(corner, behind)
-        parts.append(f"L{_n(inward[0])} {_n(inward[1])}")
-        parts.append(f"Q{_n(corner[0])} {_n(corner[1])} {_n(outward[0])} {_n(outward[1])}")
-    x, y = others[-1]
-    return "".join([*parts, f"L{_n(x)} {_n(y)}"])
-
-
-def _towards(corner: Point, other: Point) -> Point:
-    """Return the point where the rounding of a corner ends, at most half-way to the next one."""
-    length = hypot(other[0] - corner[0], other[1] - corner[1])
-    part = min(_CORNER / length, 0.5) if length else 0.0
-    return (
-        corner[0] + (other[0] - corner[0]) * part,
-        corner[1] + (other[1] - corner[1]) * part,
-    )
-
-
-def _title(plan: Plan, run: Timeline | None) -> str:
-    if run is None:
-        return f"The plan of {plan.workflow}"
-    return f"{plan.workflow} {run.key or run.run}: {_state(run)}"
-
-
-def _state(run: Timeline) -> str:
-    why = run.reason or run.cause
-    return f"{run.status}{f' ({why})' if why else ''}"
-
-
-def _dates(run: Timeline) -> str:
-    took = "" if run.took is None else f", took {words.lasted(run.took)}"
-    return f"run {run.run}, began {run.began:%Y-%m-%d %H:%M:%S} UTC{took}"
 
 
 def _description(plan: Plan, cards: Mapping[int, Card]) -> str:

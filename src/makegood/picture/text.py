@@ -21,10 +21,11 @@ from makegood.picture.graph import (
     plan_of,
     remedies,
     shown,
-    signature,
     whole_of,
 )
 from makegood.picture.lanes import Row, draw_lanes
+from makegood.picture.machine.figure import figure_of, is_lifecycle
+from makegood.picture.machine.text import lines_of
 from makegood.picture.marks import (
     Ink,
     Style,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from makegood.definition.plan import Plan
     from makegood.picture.graph import Drawn, Whole
     from makegood.picture.story import Entry
+    from makegood.runtime.asking.census import Census
 
 __all__ = ["text"]
 
@@ -55,13 +57,18 @@ _TROUBLE_MAX = 120
 """How much of an error stands in the graph; the story has all of it."""
 
 
-def text(drawn: Drawn, *, color: bool = False, width: int = 100) -> str:
+def text(
+    drawn: Drawn, *, color: bool = False, width: int = 100, census: Census | None = None
+) -> str:
     """Return a plan, or a run as it was carried out, as lines of plain text.
+
+    Of a lifecycle these are its statuses, with a census of it, as `Operator.census` takes it, also
+    how many runs stand at each.
 
     No line has more than `width` columns, of which there are at least 60. `color` adds ANSI
     sequences; what they say is also said by marks and words.
     """
-    page = _Page(max(width, WIDTH_MIN), Ink(color=color))
+    page = _Page(max(width, WIDTH_MIN), Ink(color=color), census)
     lines = page.run(drawn) if isinstance(drawn, Timeline) else page.plan(plan_of(drawn))
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
@@ -78,16 +85,20 @@ class _Item(msgspec.Struct, frozen=True):
 class _Page:
     """Lines of one width, written in one ink."""
 
-    def __init__(self, width: int, ink: Ink) -> None:
+    def __init__(self, width: int, ink: Ink, census: Census | None) -> None:
         self._width = width
         self._ink = ink
+        self._census = census
 
     # A plan -----------------------------------------------------------------------------------
 
     def plan(self, plan: Plan) -> Iterator[str]:
-        yield from self._paragraph(signature(plan), Style.STRONG)
+        yield from self._paragraph(words.signature(plan), Style.STRONG)
         yield from self._paragraph(plan.summary, Style.PLAIN)
         yield ""
+        if is_lifecycle(plan, self._census):
+            yield from lines_of(figure_of(plan, self._census), self._ink, self._width)
+            return
         whole = whole_of(plan)
         items = [_planned(whole, index) for index in range(len(whole.plan.nodes))]
         yield from _Graph(plan, whole, items, self._ink).drawn(self._width)
@@ -97,8 +108,11 @@ class _Page:
     def run(self, run: Timeline) -> Iterator[str]:
         yield from self._head(run)
         yield ""
-        items = [_carried_out(run, index) for index in range(len(run.nodes))]
-        yield from _Graph(run, whole_of(run), items, self._ink).drawn(self._width)
+        if is_lifecycle(run, self._census):
+            yield from lines_of(figure_of(run, self._census), self._ink, self._width)
+        else:
+            items = [_carried_out(run, index) for index in range(len(run.nodes))]
+            yield from _Graph(run, whole_of(run), items, self._ink).drawn(self._width)
         yield ""
         yield from self._story(run)
         yield from self._sum(run)

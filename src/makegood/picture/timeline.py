@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from makegood.decision.facts import Moved
 from makegood.decision.people.control import waited_for
 from makegood.decision.state import Phase
 from makegood.picture import words
 from makegood.picture.graph import resolved
-from makegood.picture.story import NodeStory, RoundStory, Standing, Timeline
+from makegood.picture.story import NodeStory, RoundStory, Standing, Timeline, Visit
 from makegood.picture.telling.teller import Teller
 from makegood.runtime.report import STOPPED, report_on
 from makegood.values.instants import as_datetime
@@ -63,7 +64,18 @@ def timeline(row: RunRow, plan: Plan, facts: Sequence[Fact]) -> Timeline:
         story=teller.story(),
         nodes=tuple(_node_story(node, index, teller) for index, node in enumerate(report.nodes)),
         rounds=tuple(_rounds(state)),
+        visits=tuple(_visit(fact) for fact in facts if isinstance(fact, Moved)),
         plan=_grown(plan, state),
+    )
+
+
+def _visit(fact: Moved) -> Visit:
+    return Visit(
+        status=fact.status,
+        origin=fact.origin,
+        handler=fact.handler,
+        version=fact.version,
+        at=as_datetime(fact.at),
     )
 
 
@@ -89,8 +101,7 @@ def _bases(scope: Scope | None) -> dict[int, int]:
 
 def _rounds(state: RunState) -> Iterator[RoundStory]:
     """Return the rounds that have begun, in the order in which the graph has grown."""
-    scopes = (scope for rounds in state.rounds.values() for scope in rounds.scopes)
-    for scope in sorted(scopes, key=lambda each: each.base):
+    for scope in dict.fromkeys(state.scopes.values()):
         yield RoundStory(
             node=scope.node, number=scope.number, first=scope.base, count=len(scope.block.nodes)
         )
@@ -171,6 +182,8 @@ _OPEN = frozenset(
         Phase.IN_ROUNDS,
         Phase.IN_CHILD,
         Phase.CHILD_PARKED,
+        Phase.STANDING,
+        Phase.HANDLED,
     }
 )
 """Phases in which it is not known yet how the node ends."""
@@ -209,4 +222,7 @@ _STANDINGS: dict[Phase, Standing] = {
     Phase.CHILD_PARKED: Standing.WAITING,
     Phase.CHILD_UNDOING: Standing.AT_WORK,
     Phase.CHILD_UNDONE: Standing.AT_WORK,
+    Phase.STANDING: Standing.AT_WORK,
+    Phase.HANDLED: Standing.AT_WORK,
+    Phase.REFUSED: Standing.IN_DOUBT,
 }

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from makegood.decision.facts import Request
     from makegood.decision.happening.groups import OfChildren, OfRounds
     from makegood.decision.state import RunState
-    from makegood.definition.plan import Node
+    from makegood.definition.plan import Node, Plan
     from makegood.picture.story import Entry, NodeStory
     from makegood.values.instants import Instant
     from makegood.values.verdict import Settlement
@@ -78,6 +78,7 @@ __all__ = [
     "put_in_words",
     "rounds",
     "settlement",
+    "signature",
     "skipped_because",
     "slept",
     "start",
@@ -225,6 +226,8 @@ def _ending(entry: Attempted) -> str:
             return f"in doubt after {took}"
         case Ending.UNRECORDED:
             return f"had its effect after {took}, and its result cannot be recorded"
+        case Ending.REFUSED:
+            return f"over after {took}, with what it does not declare"
         case Ending.INTERRUPTED:
             return "interrupted: its worker died or gave up the run"
         case Ending.AWAITING:
@@ -376,6 +379,12 @@ def park_reason(why: ParkReason) -> str:
             return "it is past its pivot, cannot go back, and has no attempt left to go on"
         case ParkReason.CHILD_PARKED:
             return "a run that it has called waits for a person"
+        case ParkReason.DEFINITION:
+            return "a handler gave what it does not declare, or cannot be called"
+        case ParkReason.PAUSED_TOO_OFTEN:
+            return "it was paused again and again, and does not go on by itself any more"
+        case ParkReason.MOVED_TOO_OFTEN:
+            return "it has gone from status to status, or called a handler, as often as it may"
         case _:
             assert_never(why)
 
@@ -430,6 +439,8 @@ def computed(node: Node, state: RunState) -> str:
             return f"{rounds(its.done)} done{failed}"
         case Kind.STEP:
             return "completed from outside"
+        case Kind.LIFECYCLE:
+            return "is done"
         case _:
             return "computed"
 
@@ -452,6 +463,8 @@ def uncomputed(node: Node) -> str:
             return "not completed from outside"
         case Kind.WAIT:
             return "is given up"
+        case Kind.LIFECYCLE:
+            return "fails the run"
         case _:
             return "cannot be computed"
 
@@ -474,3 +487,9 @@ def skipped_because(why: SkipReason) -> str:
 def kept_because(node: Node) -> str:
     """Say why a node stays done when the run goes back."""
     return "it declares no undo" if node.irreversible is None else node.irreversible
+
+
+def signature(plan: Plan) -> str:
+    """Return what the workflow takes and returns, as it would be written in Python."""
+    inputs = ", ".join(f"{item.name}: {item.type}" for item in plan.inputs)
+    return f"{plan.workflow}({inputs}) → {plan.returns_type}"

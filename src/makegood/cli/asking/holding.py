@@ -46,7 +46,12 @@ class Target(NamedTuple):
 
 
 def target_of(
-    run: str | None, *, workflow: str | None, engine: str | None, service: str | None
+    run: str | None,
+    *,
+    workflow: str | None,
+    engine: str | None,
+    service: str | None,
+    schedule: str | None,
 ) -> Target | None:
     """Return what the options name, or None where a run is named; exactly one must be."""
     named = [
@@ -55,11 +60,14 @@ def target_of(
             (HaltKind.WORKFLOW, workflow),
             (HaltKind.ENGINE, engine),
             (HaltKind.SERVICE, service),
+            (HaltKind.SCHEDULE, schedule),
         )
         if name is not None
     ]
     if len(named) + (run is not None) != 1:
-        message = "name one thing: RUN, --workflow NAME, --engine NAME or --service NAME"
+        message = (
+            "name one thing: RUN, --workflow NAME, --engine NAME, --service NAME or --schedule NAME"
+        )
         raise InvalidInput(message)
     return named[0] if named else None
 

@@ -8,6 +8,7 @@ from makegood.runtime.asking import refusals
 __all__ = ["refusal_of"]
 
 _IN_COMMANDS = {
+    ControlAnswer.TOO_LATE: "the run has ended; `makegood show` says how",
     ControlAnswer.UNKNOWN_NODE: "it has no such node; `makegood show` names them",
     ControlAnswer.NOT_WAITED_FOR: "that is not what it waits for; `makegood show` says what is",
     ControlAnswer.DOES_NOT_FIT: (
@@ -16,6 +17,9 @@ _IN_COMMANDS = {
     ),
     ControlAnswer.NOT_PAUSED: (
         "it is not paused; a workflow that is halted is resumed with --workflow"
+    ),
+    ControlAnswer.NOT_PARKED: (
+        "it is not parked, so nothing of it waits for a person; `makegood show` says what it does"
     ),
     ControlAnswer.NODE_ENDED: "it has ended; `makegood show` says how",
 }

@@ -1,4 +1,4 @@
-"""What `complete`, `fail`, `send` and `messages` take: their options, with their help.
+"""What `complete`, `fail`, `send`, `messages`, `holds` and `schedules` take, with their help.
 
 The annotations here are read when the module runs, so they are not put off.
 """
@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from makegood.cli.commands import WAIT, Json, Store, Wait
 
-__all__ = ["complete", "fail", "messages", "send"]
+__all__ = ["complete", "fail", "holds", "messages", "schedules", "send"]
 
 Token = Annotated[
     str, Parameter(name="TOKEN", help="What the step was given; `makegood show` tells it too.")
@@ -99,3 +99,31 @@ def messages(*, store: Store, json: Json = False) -> int:
     from makegood.cli.outside import sending as room
 
     return room.messages(store, as_json=json)
+
+
+def holds(
+    *,
+    store: Store,
+    key: Annotated[str | None, Parameter(metavar="KEY", help="Of this key alone.")] = None,
+    json: Json = False,
+) -> int:
+    """List keys that are held, by whom, and who waits for them."""
+    from makegood.cli.outside import holds as room
+
+    return room.holds(store, key=key, as_json=json)
+
+
+def schedules(
+    *,
+    store: Store,
+    forget: Annotated[
+        str | None, Parameter(metavar="NAME", help="Take away one that is served no more.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """List schedules: when each comes next, and what became of its slots."""
+    from makegood.cli.outside import schedules as room
+
+    if forget is not None:
+        return room.forget(store, forget)
+    return room.schedules(store, as_json=json)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from makegood import KeptMessage, Messages
     from makegood.cli.writing import Look
-    from makegood.values.codec import Codec
+    from makegood.values.codec import AnyCodec
 
 __all__ = ["Sending", "messages", "send"]
 
@@ -70,14 +70,15 @@ async def _found(store: str) -> Messages:
         return await its.operator.messages()
 
 
-def _codec_of(sending: Sending) -> Codec[Any]:  # Any: as above
+def _codec_of(sending: Sending) -> AnyCodec:
     """Return what reads the message: that of a workflow which waits for its class."""
-    awaited = {
-        node.function: workflow.code.nodes[number].result
-        for workflow in workflows_of(sending.app)
-        for number, node in numbered_nodes(workflow.plan)
-        if node.kind is Kind.WAIT
-    }
+    awaited: dict[str, AnyCodec] = {}
+    for workflow in workflows_of(sending.app):
+        for number, node in numbered_nodes(workflow.plan):
+            if node.kind is Kind.WAIT:
+                awaited[node.function] = workflow.code.nodes[number].result
+        if workflow.code.lifecycle is not None:
+            awaited.update(workflow.code.lifecycle.messages)
     wanted = sending.message
     found = [name for name in awaited if wanted in {name, name.rpartition(".")[2]}]
     if len(found) == 1:

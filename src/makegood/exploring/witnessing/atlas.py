@@ -34,8 +34,8 @@ class Atlas:
             path = prefix + node.path
             self.planned[path] = node
             self.siblings[path] = nodes
-            if node.block is not None:
-                self._note(f"{path}[]/", node.block.nodes)
+            for block in node.inner:
+                self._note(f"{path}[]/", block.nodes)
 
     def node(self, path: str) -> Node:
         """Return what is planned for this path of a run."""
@@ -112,7 +112,19 @@ class Atlas:
             for match in _ROUND.finditer(path)
         }
         counted = begun.difference(_given_up(stored))
-        return set(self._expected("", self.nodes, chosen, rounds, counted))
+        expected = set(self._expected("", self.nodes, chosen, rounds, counted))
+        return expected | set(self._handled(stored))
+
+    def _handled(self, stored: Sequence[Fact]) -> Iterator[str]:
+        """Yield the paths of the handlers that were called, but for those that gave up."""
+        gave_up = {fact.node for fact in stored if isinstance(fact, facts.NodeGaveUp)}
+        for fact in stored:
+            if isinstance(fact, facts.HandlingBegan):
+                node = self.planned[fact.node]
+                assert node.machine is not None, "only a lifecycle has handlers"
+                block = node.blocks[node.machine.places[fact.handler]]
+                paths = (f"{fact.node}[{fact.round}]/{inner.path}" for inner in block.nodes)
+                yield from (path for path in paths if path not in gave_up)
 
     def _expected(
         self,

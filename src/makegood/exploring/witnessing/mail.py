@@ -21,6 +21,8 @@ def read_of_mail(witness: Witness, fact: Fact) -> None:
         case facts.WaitBegan(node=node):
             witness.may_begin(node)
             assert witness.rolling_back is None, f"{node} began to wait on the way back"
+        case facts.MessageCame() if witness.stands.machine is not None:
+            witness.stands.listens.discard(fact.message)
         case facts.MessageCame(misfit=None):
             # One that nobody waits for any more is given back, and ends nothing.
             waiting = next(_waiting(witness, fact), None)

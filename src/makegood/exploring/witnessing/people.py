@@ -58,8 +58,9 @@ def read_of_people(witness: Witness, fact: Fact) -> None:
 def read_of_control(witness: Witness, fact: Fact) -> None:
     """Read that people hold a run up, and say what becomes of a node."""
     match fact:
-        case facts.Paused():
-            assert isinstance(witness.granted, facts.PauseRequested), "nobody has paused it"
+        case facts.Paused(actor=actor):
+            is_asked = isinstance(witness.granted, facts.PauseRequested)
+            assert is_asked or witness.stands.pauses(actor), "nobody has paused it"
             assert not witness.is_paused, "it is paused twice"
             witness.is_paused = True
         case facts.Resumed():
@@ -88,7 +89,7 @@ def _is_granted(witness: Witness, fact: facts.SkipGranted | facts.ResultGranted)
 
 def _is_settled(witness: Witness, fact: facts.NodeSettled) -> None:
     node = fact.node
-    doubtful = node in witness.stuck | witness.unrecorded
+    doubtful = node in witness.stuck | witness.unrecorded | witness.refused
     match fact.settlement:
         case ItHappened():
             assert doubtful or (node in witness.gave_up and witness.pivot_done)
@@ -112,6 +113,7 @@ def _is_settled(witness: Witness, fact: facts.NodeSettled) -> None:
 def _forget_doubt(witness: Witness, node: str) -> None:
     witness.stuck.discard(node)
     witness.unrecorded.discard(node)
+    witness.refused.discard(node)
     witness.in_doubt.discard(node)
 
 
@@ -124,8 +126,9 @@ def _may_try_again(witness: Witness, node: str) -> None:
         witness.forgiven[f"{node} undo"] = witness.attempts[f"{node} undo"]
         witness.backwards.pop(node, None)
         return
-    if node in witness.stuck:
-        witness.stuck.remove(node)
+    if node in witness.stuck | witness.refused:
+        witness.stuck.discard(node)
+        witness.refused.discard(node)
         witness.verdicts.pop(node, None)
     else:
         assert witness.pivot_done, "before the pivot the run goes back for it"

@@ -21,6 +21,7 @@ from makegood.decision.happening import (
     of_control,
     of_doubt,
     of_flow,
+    of_lifecycle,
     of_mail,
     of_people,
     of_run,
@@ -29,6 +30,7 @@ from makegood.decision.happening import (
 from makegood.definition.plan import Kind
 from makegood.exploring.witnessing.atlas import Atlas
 from makegood.exploring.witnessing.children import Called, read_of_children
+from makegood.exploring.witnessing.lifecycle import Stands, read_of_lifecycle
 from makegood.exploring.witnessing.mail import read_of_mail
 from makegood.exploring.witnessing.people import read_of_control, read_of_people
 from makegood.exploring.witnessing.undoing import read_of_undo, require_rest, within
@@ -121,6 +123,9 @@ class Witness:
         self.generations: Counter[str] = Counter()
         self.stuck: set[str] = set()
         self.unrecorded: set[str] = set()
+        self.refused: set[str] = set()
+        """What gave, or was to be given, what is not declared."""
+        self.stands = Stands(plan.machine)
         self.gave_up: list[str] = []
         self.failed_to_return = False
         self.done: list[str] = []
@@ -208,6 +213,10 @@ class Witness:
                 assert self.gave_up or self.failed_to_return, (
                     "it is parked for what gave up, and nothing did"
                 )
+            case ParkReason.DEFINITION:
+                assert self.refused, "it is parked for what was refused, and nothing was"
+            case ParkReason.PAUSED_TOO_OFTEN | ParkReason.MOVED_TOO_OFTEN:
+                assert self.stands.machine is not None, "only a lifecycle goes on and on"
 
     def _ends(self, fact: facts.RunEnded) -> None:
         assert self.ended is None, "a run ends once"
@@ -248,9 +257,8 @@ class Witness:
                     self.in_doubt.discard(node)
                 elif failure.kind is FailureKind.IN_DOUBT and self._node(node).kind is Kind.STEP:
                     self.in_doubt.add(node)
-            case facts.EffectUnrecorded(node=node):
-                self.running.remove(node)
-                self.unrecorded.add(node)
+            case facts.EffectUnrecorded() | facts.NodeRefused():
+                self._ends_otherwise(fact)
             case facts.NodeSkipped(node=node, reason=reason):
                 assert reason is not SkipReason.OPTIONAL or node not in self.in_doubt, (
                     "what is in doubt was skipped as failed"
@@ -278,6 +286,19 @@ class Witness:
                 self.unsettled.discard(node)
             case _:
                 pass
+
+    def _ends_otherwise(self, fact: facts.EffectUnrecorded | facts.NodeRefused) -> None:
+        """Take it that what a body gave is on no record."""
+        node = fact.node
+        if isinstance(fact, facts.EffectUnrecorded):
+            self.running.remove(node)
+            self.unrecorded.add(node)
+            return
+        if node in self.running and self._node(node).kind is Kind.STEP:
+            self.in_doubt.add(node)
+        # What is to be listened for may be refused too, of which no body is at work.
+        self.running.discard(node)
+        self.refused.add(node)
 
     def read_of_completion(self, fact: Fact) -> None:
         """Read what is about a step whose result comes from outside."""
@@ -359,6 +380,8 @@ class Witness:
 
     def _fails(self, path: str) -> None:
         """Let the run fail, or the innermost round that keeps the failure of this node."""
+        if self.stands.catches(path):
+            return
         keeping = self.atlas.keeping_failures(path)
         if keeping is None or self.rolling_back is not None:
             self.gave_up.append(path)
@@ -425,6 +448,7 @@ _READERS = {
         (of_attempts, Witness.read_of_attempts),
         (of_completion, Witness.read_of_completion),
         (of_flow, Witness.read_of_flow),
+        (of_lifecycle, read_of_lifecycle),
         (of_mail, read_of_mail),
         (of_children, read_of_children),
         (of_doubt, Witness.read_of_doubt),

@@ -155,6 +155,7 @@ STANDING_OF: dict[Ending, Standing] = {
     Ending.FAILED: Standing.FAILED,
     Ending.IN_DOUBT: Standing.IN_DOUBT,
     Ending.UNRECORDED: Standing.IN_DOUBT,
+    Ending.REFUSED: Standing.IN_DOUBT,
     Ending.INTERRUPTED: Standing.IN_DOUBT,
     Ending.STOPPED: Standing.STOPPED,
 }

@@ -59,6 +59,8 @@ def told_of(fact: OfMail, state: RunState, ended: Container[str]) -> str | None:
         return None
     if fact.message == HELD:
         return fact.id.rpartition("@")[0]
+    if state.lifecycle is not None:
+        return state.graph[state.lifecycle.index].path
     waited = (
         state.graph[index].path
         for index, node in enumerate(state.nodes)

@@ -13,11 +13,12 @@ from msgspec.structs import replace
 from makegood.decision import facts
 from makegood.decision.evolve import evolve
 from makegood.decision.facts import EndStatus
-from makegood.decision.happening.groups import OfMail, OfPeople
+from makegood.decision.happening.groups import OfLifecycle, OfMail, OfPeople
 from makegood.decision.state import WITH_CHILD, Phase, RunState
 from makegood.definition.plan import Kind
 from makegood.picture import words
 from makegood.picture.story import Attempted, Ending, Entry, Happened, Happening
+from makegood.picture.telling.of_lifecycle import of_lifecycle
 from makegood.picture.telling.of_mail import of_mail, told_of
 from makegood.picture.telling.of_people import of_people
 from makegood.values.ids import effect_key
@@ -91,6 +92,11 @@ class Teller:
         if isinstance(fact, OfMail):
             self._tell_of_mail(fact)
             return
+        if isinstance(fact, OfLifecycle):
+            # What is called on entry is told by its attempt.
+            if not (isinstance(fact, facts.HandlingBegan) and fact.cause == "entry"):
+                self._add(*of_lifecycle(fact), fact.node)
+            return
         match fact:
             case facts.NodeStarted():
                 self._begin(fact.node, "do", fact.attempt)
@@ -103,6 +109,7 @@ class Teller:
                 | facts.NodeFailed()
                 | facts.CompletionAwaited()
                 | facts.EffectUnrecorded()
+                | facts.NodeRefused()
                 | facts.VerdictGiven()
                 | facts.CompensateFailed()
                 | facts.UndoDone()
@@ -182,7 +189,8 @@ class Teller:
         if is_local:
             return None
         way: Literal["do", "undo"] = "undo" if direction == "undo" else "do"
-        run = self._row.key or self._row.run
+        is_kept = self.state.lifecycle is None
+        run = (self._row.key if is_kept else None) or self._row.run
         return effect_key(self._row.workflow, run, path, way, generation=generation)
 
     def _tell_outcome(self, fact: Outcome) -> None:
@@ -196,6 +204,10 @@ class Teller:
             case facts.EffectUnrecorded():
                 self._end(fact.node, "do", Ending.UNRECORDED, failure=fact.failure)
                 self.notes[fact.node] = "it happened, and its result is not on record"
+            case facts.NodeRefused() if (fact.node, "do") in self._at_work:
+                self._end(fact.node, "do", Ending.REFUSED, failure=fact.failure)
+            case facts.NodeRefused():
+                self._add(Happening.REFUSED, f"{fact.failure}", fact.node, failure=fact.failure)
             case facts.VerdictGiven():
                 answer = words.verdict(fact.verdict)
                 self._end(fact.node, "compensate", Ending.ANSWERED, verdict=answer)
@@ -346,7 +358,7 @@ class Teller:
         path = told_of(fact, self.state, self.ended)
         what, text = of_mail(fact, is_wanted=path is not None)
         self._add(what, text, path)
-        if path is not None and not isinstance(fact, facts.WaitBegan):
+        if path is not None and not isinstance(fact, facts.WaitBegan) and not self.state.lifecycle:
             self.ended[path] = self._now
             self.notes[path] = text
 

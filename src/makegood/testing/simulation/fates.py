@@ -20,6 +20,7 @@ Operation = Literal[
     "erase",
     "find",
     "keep_plan",
+    "keep_schedule",
     "lease",
     "list",
     "plan",
@@ -76,8 +77,8 @@ class Fate(StrEnum):
     """It never arrives, and nobody says so."""
 
 
-KILLS = frozenset({Fate.KILL_BEFORE, Fate.KILL_INSIDE_LOST, Fate.KILL_INSIDE_DONE, Fate.KILL_AFTER})
-"""The fates in which the calling process dies."""
+KILLS = (Fate.KILL_BEFORE, Fate.KILL_INSIDE_LOST, Fate.KILL_INSIDE_DONE, Fate.KILL_AFTER)
+"""The fates in which the calling process dies, in an order: worlds draw from them."""
 
 
 class Fortune(msgspec.Struct, frozen=True, gc=False):

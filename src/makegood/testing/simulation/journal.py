@@ -15,6 +15,7 @@ from makegood.testing.simulation.wire import Troubles, Wire, giving
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 
+    from makegood.journal.beside.scheduling import ScheduleRow
     from makegood.journal.halting import Halt, HaltKind, Lifting
     from makegood.journal.mail import Claimant, KeptLetter, Letter, Waiter
     from makegood.journal.protocol import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         Undelivered,
         Verdict,
     )
+    from makegood.journal.staging import Move, MoveCount, StageCount
     from makegood.testing.simulation.fates import Fates, Operation
     from makegood.testing.simulation.host import Host
     from makegood.testing.simulation.simulation import Simulation
@@ -173,6 +175,32 @@ class SimulatedJournal:
     async def halts(self) -> tuple[Halt, ...]:
         """Return the newest halt of every kind and name, at once."""
         return await self._journal.halts()
+
+    async def moves(self, run: RunId, *, after: int = 0, limit: int) -> tuple[Move, ...]:
+        """Return the moves of a run."""
+        return await self._journal.moves(run, after=after, limit=limit)
+
+    async def stage_counts(self, workflow: str | None = None) -> tuple[StageCount, ...]:
+        """Return where unfinished runs stand."""
+        return await self._journal.stage_counts(workflow)
+
+    async def move_counts(
+        self, workflow: str | None = None, *, since: Instant
+    ) -> tuple[MoveCount, ...]:
+        """Return which moves were made since a moment."""
+        return await self._journal.move_counts(workflow, since=since)
+
+    async def keep_schedule(self, row: ScheduleRow) -> bool:
+        """Keep how a schedule stands; the answer may be late, or lost."""
+        return await self._ask("keep_schedule", "", partial(self._journal.keep_schedule, row))
+
+    async def schedules(self) -> tuple[ScheduleRow, ...]:
+        """Return all schedules, at once."""
+        return await self._journal.schedules()
+
+    async def forget_schedule(self, name: str) -> bool:
+        """Remove a schedule, at once."""
+        return await self._journal.forget_schedule(name)
 
     async def crashes(self) -> int:
         """Return how many unclean ends were found."""

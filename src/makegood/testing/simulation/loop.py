@@ -15,10 +15,12 @@ import inspect
 from collections import deque
 from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack, cast
+from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
     from random import Random
+    from types import AsyncGeneratorType
 
 __all__ = ["Lane", "SimulatedLoop", "Stalled", "current_lane"]
 
@@ -107,6 +109,11 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """The lanes that have something ready."""
         self.outside = Lane("outside")
         """Where everything belongs that is in no process: the store, networks, the plot."""
+        self._generators: WeakValueDictionary[int, AsyncGeneratorType[Any, Any]] = (
+            WeakValueDictionary()
+        )
+        """The async generators that were begun and are still known, by numbers that count up."""
+        self._generators_begun = 0
         self.set_task_factory(_owned)
 
     @property
@@ -136,13 +143,19 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         A task that is closed does not close what the generator under it awaits: that would be left
         to the garbage collection, which comes when the loop is gone.
         """
-        # Any: asyncio keeps them, and they have no public type.
-        own: Any = self
-        for generator in [*own._asyncgens]:
+        for generator in [*self._generators.values()]:
             if inspect.iscoroutine(generator.ag_await):
                 _close(self.outside, generator.ag_await)
 
     # What asyncio asks of a loop -------------------------------------------------------------
+
+    # Any: a process iterates over all kinds of generators.
+    def _asyncgen_firstiter_hook(self, agen: AsyncGeneratorType[Any, Any]) -> None:
+        # asyncio has them in a set, whose order is that of their addresses.
+        own: Any = super()
+        own._asyncgen_firstiter_hook(agen)
+        self._generators_begun += 1
+        self._generators[self._generators_begun] = agen
 
     def _run_once(self) -> None:
         self._take_ready()

@@ -34,7 +34,8 @@ class Simulation:
 
     def __init__(self, seed: int, *, lease_seconds: float = 10.0) -> None:
         self.seed = seed
-        self.loop = SimulatedLoop(self.chance("order"))
+        self._order = self.chance("order")
+        self.loop = SimulatedLoop(self._order)
         self.store = MemoryStore(lease_seconds=lease_seconds)
         self.ids = SeededIds(self.loop, self.chance("ids"))
         self.hosts: list[Host] = []
@@ -64,12 +65,7 @@ class Simulation:
         try:
             return self.loop.run_world(plot)
         finally:
-            for lane in [*self.lanes, self.loop.outside]:
-                lane.die()
-            self.loop.bury_generators()
-            for lane in [*self.lanes, self.loop.outside]:
-                lane.bury()
-            self.loop.close()
+            self._take_apart()
 
     async def pause(self, micros: int) -> None:
         """Wait for virtual time to pass."""
@@ -92,8 +88,21 @@ class Simulation:
 
     @property
     def trace(self) -> str:
-        """A digest of the whole story: equal digests, equal worlds."""
-        return sha256("".join(self.story).encode()).hexdigest()
+        """A digest of the story, and of how processes took turns: equal digests, equal worlds."""
+        story = "".join(self.story)
+        return sha256(f"{story}{self._order.getstate()}".encode()).hexdigest()
+
+    def _take_apart(self) -> None:
+        """Leave nothing at work, and nothing of it in the story: it is over."""
+        told = len(self.story)
+        lanes = [*self.lanes, self.loop.outside]
+        for lane in lanes:
+            lane.die()
+        self.loop.bury_generators()
+        for lane in lanes:
+            lane.bury()
+        self.loop.close()
+        assert self.story[told:] == [], "what is dead does nothing any more"
 
     def _caught(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")

@@ -1,0 +1,1 @@
+"""Messages at the terminal: dead letters, what came of one beginning, and who is behind."""

@@ -1,0 +1,133 @@
+"""What `dead`, `trace` and `receptors` take: their options, with their help.
+
+The annotations here are read when the module runs, so they are not put off.
+"""
+# Help is told without the engine; what several commands take is described once, with its type.
+# ruff: noqa: D417, PLC0415
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from makegood.cli.commands import Actor, Flag, Json, Store
+
+__all__ = ["dead_discard", "dead_list", "dead_resend", "dead_show", "receptors", "trace"]
+
+Ids = Annotated[
+    tuple[str, ...], Parameter(name="ID", help="Which, as `makegood dead list` names them.")
+]
+Of = Annotated[
+    str | None, Parameter(metavar="NAME", help="Those of this receptor, as payments/charge.")
+]
+Why = Annotated[str | None, Parameter(metavar="REASON", help="Those given up for this reason.")]
+Fault = Annotated[str | None, Parameter(metavar="FAULT", help="Those that failed alike.")]
+Because = Annotated[str, Parameter(metavar="TEXT", help="Why; it is kept with them.")]
+
+
+def dead_list(
+    *,
+    store: Store,
+    receptor: Of = None,
+    why: Why = None,
+    fault: Fault = None,
+    json: Json = False,
+) -> int:
+    """List the messages that receptors have given up."""
+    from makegood.cli.receiving import letters as room
+
+    return room.listed(store, room.Chosen((), receptor, why, fault), as_json=json)
+
+
+def dead_show(
+    id: Annotated[str, Parameter(name="ID", help="As `makegood dead list` names it.")],
+    /,
+    *,
+    store: Store,
+    json: Json = False,
+) -> int:
+    """Show a message that was given up: what it says, and what went wrong."""
+    from makegood.cli.receiving import letters as room
+
+    return room.shown(store, id, as_json=json)
+
+
+def dead_resend(
+    ids: Ids = (),
+    /,
+    *,
+    store: Store,
+    because: Because,
+    receptor: Of = None,
+    why: Why = None,
+    fault: Fault = None,
+    actor: Actor = None,
+    yes: Flag = False,
+    json: Json = False,
+) -> int:
+    """Have messages that were given up received again.
+
+    Without --yes it only says which.
+
+    Parameters
+    ----------
+    yes
+        Do it; otherwise it is only shown.
+    """
+    from makegood.cli.receiving import letters as room
+
+    chosen = room.Chosen(ids, receptor, why, fault)
+    return room.moved(
+        store, "resend", chosen, actor=actor, because=because, is_agreed=yes, as_json=json
+    )
+
+
+def dead_discard(
+    ids: Ids = (),
+    /,
+    *,
+    store: Store,
+    because: Because,
+    receptor: Of = None,
+    why: Why = None,
+    fault: Fault = None,
+    actor: Actor = None,
+    yes: Flag = False,
+    json: Json = False,
+) -> int:
+    """Put messages away that nobody shall receive any more.
+
+    Without --yes it only says which.
+
+    Parameters
+    ----------
+    yes
+        Do it; otherwise it is only shown.
+    """
+    from makegood.cli.receiving import letters as room
+
+    chosen = room.Chosen(ids, receptor, why, fault)
+    return room.moved(
+        store, "discard", chosen, actor=actor, because=because, is_agreed=yes, as_json=json
+    )
+
+
+def trace(
+    correlation: Annotated[
+        str, Parameter(name="ID", help="The correlation of a receipt, or a message's id.")
+    ],
+    /,
+    *,
+    store: Store,
+    json: Json = False,
+) -> int:
+    """Show every message that came of one beginning."""
+    from makegood.cli.receiving import letters as room
+
+    return room.traced(store, correlation, as_json=json)
+
+
+def receptors(*, store: Store, json: Json = False) -> int:
+    """List receptors, and how far each is behind."""
+    from makegood.cli.receiving import letters as room
+
+    return room.receptors(store, as_json=json)

@@ -1,0 +1,203 @@
+"""What is shown of messages, and what becomes of those that were given up."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from makegood import InvalidInput, MessageOperator
+from makegood.cli.control import actor_of
+from makegood.cli.status import DONE, FOUND
+from makegood.cli.store import opened
+from makegood.cli.writing import json_of, look_of, table, write
+from makegood.picture.typeset import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from makegood import DeadLetter, ReceptorLag, TracedMessage
+
+__all__ = ["Chosen", "listed", "moved", "receptors", "shown", "traced"]
+
+
+class Chosen(NamedTuple):
+    """Which dead letters are meant."""
+
+    ids: tuple[str, ...]
+    receptor: str | None
+    reason: str | None
+    fault: str | None
+
+
+def listed(store: str, chosen: Chosen, *, as_json: bool) -> int:
+    """Write the dead letters."""
+    found = asyncio.run(_dead(store, chosen))
+    if as_json:
+        write(json_of(found))
+    elif not found:
+        write("no message was given up")
+    else:
+        head = ("id", "message", "key", "given up", "attempts", "why")
+        rows = [
+            (
+                visible(each.id),
+                visible(each.type),
+                visible(each.key or "-"),
+                _moment(each.failed_at),
+                str(each.attempts),
+                f"{each.reason}: {visible(_what(each))} [{each.fault}]",
+            )
+            for each in found
+        ]
+        write("\n".join(table(head, rows, look_of(sys.stdout))))
+    return FOUND if found else DONE
+
+
+def shown(store: str, id: str, *, as_json: bool) -> int:
+    """Write one dead letter with what the message says."""
+    found, body = asyncio.run(_one(store, id))
+    if as_json:
+        write(json_of({"letter": found, "body": body}))
+        return DONE
+    failure = found.failure
+    lines = [
+        f"{visible(found.type)} {visible(found.message)} of {visible(found.receptor)}",
+        f"key {visible(found.key or '-')} · correlation {visible(found.correlation)}",
+        f"given up {_moment(found.failed_at)} UTC after {found.attempts} attempts: {found.reason}",
+        f"fault {found.fault} · definition {found.definition or '-'}",
+        visible(_what(found)),
+        *(visible(line) for line in (failure.traceback if failure else "").splitlines()),
+        visible(body),
+    ]
+    write("\n".join(lines))
+    return DONE
+
+
+def moved(
+    store: str,
+    what: Literal["resend", "discard"],
+    chosen: Chosen,
+    *,
+    actor: str | None,
+    because: str,
+    is_agreed: bool,
+    as_json: bool,
+) -> int:
+    """Send dead letters again or discard them, or only say which that would be."""
+    if chosen == Chosen((), None, None, None):
+        message = "name dead letters by their ids, or with --receptor, --why or --fault"
+        raise InvalidInput(message)
+    ids = asyncio.run(
+        _move(store, what, chosen, actor=actor_of(actor), because=because, dry_run=not is_agreed)
+    )
+    if as_json:
+        write(json_of({"done": is_agreed, "ids": ids}))
+        return DONE
+    done = "sent again" if what == "resend" else "discarded"
+    said = done if is_agreed else f"would be {done}; add --yes to do it"
+    write("\n".join([*map(visible, ids), f"{len(ids)} {said}"]))
+    return DONE
+
+
+def traced(store: str, correlation: str, *, as_json: bool) -> int:
+    """Write all messages of one correlation, each below what it came from."""
+    found = asyncio.run(_traced(store, correlation))
+    if as_json:
+        write(json_of(found))
+    elif not found:
+        write(f"no message has the correlation {visible(correlation)}")
+    else:
+        write("\n".join(_tree(found)))
+    return DONE
+
+
+def receptors(store: str, *, as_json: bool) -> int:
+    """Write how far every receptor is behind."""
+    found = asyncio.run(_lag(store))
+    if as_json:
+        write(json_of(found))
+    else:
+        head = ("receptor", "waiting", "since", "given up")
+        rows = [
+            (visible(each.receptor), str(each.waiting), _moment(each.oldest_at), str(each.dead))
+            for each in found
+        ]
+        write("\n".join(table(head, rows, look_of(sys.stdout))))
+    return DONE
+
+
+def _tree(found: Sequence[TracedMessage]) -> list[str]:
+    """Return a line for each message and each of its deliveries, indented by what it came from."""
+    depths: dict[str, int] = {}
+    lines: list[str] = []
+    for each in found:
+        depth = depths[each.id] = depths.get(each.causation or "", -1) + 1
+        indent = "  " * depth
+        key = "" if each.key is None else f" key {visible(each.key)}"
+        lines.append(f"{indent}{visible(each.type)} {visible(each.id)}{key}")
+        for delivery in each.deliveries:
+            why = "" if delivery.reason is None else f" ({delivery.reason})"
+            state = f"{delivery.state}{why}"
+            lines.append(f"{indent}  -> {visible(delivery.receptor)}: {state}")
+    return lines
+
+
+def _what(letter: DeadLetter) -> str:
+    return "what came is no message" if letter.failure is None else str(letter.failure)
+
+
+def _moment(at: datetime | None) -> str:
+    return "-" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+async def _dead(store: str, chosen: Chosen) -> tuple[DeadLetter, ...]:
+    async with opened(store) as found:
+        operator = MessageOperator(found.engine)
+        return await operator.dead_letters(
+            ids=chosen.ids, receptor=chosen.receptor, reason=chosen.reason, fault=chosen.fault
+        )
+
+
+async def _one(store: str, id: str) -> tuple[DeadLetter, str]:
+    async with opened(store) as found:
+        operator = MessageOperator(found.engine)
+        letters = await operator.dead_letters(ids=[id])
+        if not letters:
+            message = f"there is no dead letter {id!r}; `makegood dead list` lists those there are"
+            raise InvalidInput(message)
+        return letters[0], await operator.body(id)
+
+
+async def _move(
+    store: str,
+    what: Literal["resend", "discard"],
+    chosen: Chosen,
+    *,
+    actor: str,
+    because: str,
+    dry_run: bool,
+) -> tuple[str, ...]:
+    async with opened(store) as found:
+        operator = MessageOperator(found.engine)
+        move = operator.resend if what == "resend" else operator.discard
+        return await move(
+            actor=actor,
+            because=because,
+            ids=chosen.ids,
+            receptor=chosen.receptor,
+            reason=chosen.reason,
+            fault=chosen.fault,
+            dry_run=dry_run,
+        )
+
+
+async def _traced(store: str, correlation: str) -> tuple[TracedMessage, ...]:
+    async with opened(store) as found:
+        return await MessageOperator(found.engine).trace(correlation)
+
+
+async def _lag(store: str) -> tuple[ReceptorLag, ...]:
+    async with opened(store) as found:
+        return await MessageOperator(found.engine).lag()

@@ -1,0 +1,1 @@
+"""What a lifecycle looks like: its statuses, who is called in each, and where that leads."""
