@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,10 +14,23 @@ if TYPE_CHECKING:
     from tests.journal.postgres.served import Served
 
 # The same examples on every machine and every day; `--hypothesis-profile=explore` looks further.
-# There is no deadline in either, because no test depends on the real clock.
+# There is no deadline in any, because no test depends on the real clock. `branches` measures which
+# lines of the decisions are reached: its few examples are not meant to find anything.
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)
 settings.register_profile("explore", max_examples=2_000, deadline=None, print_blob=True)
+settings.register_profile(
+    "branches", max_examples=20, derandomize=True, deadline=None, database=None
+)
 settings.load_profile("ci")
+
+
+def pytest_configure() -> None:
+    """Let interrupts arrive, also where a shell that starts us in the background ignores them.
+
+    The processes that tests start and interrupt would ignore them as well.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,6 @@ async def test_the_spans_of_an_order_are_one_trace() -> None:
         started = [event async for event in run.events() if isinstance(event.fact, NodeStarted)]
 
     spans = watch.spans.get_finished_spans()
-    assert [span.name for span in spans] == ["start run", "charge_card", "ship_article"]
+    assert [span.name for span in spans] == ["enqueue", "charge_card", "ship_article"]
     assert len({span.context.trace_id for span in spans if span.context is not None}) == 1
     assert len(started) == 2

@@ -24,7 +24,7 @@ from makegood.payments import Gateway, Money, Payment, PaymentDetails
 from makegood.payments.gateways.sandbox import SandboxGateway
 from tests.source import ROOT
 
-SECONDS_MAX = 50
+SECONDS_MAX = 110
 
 EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

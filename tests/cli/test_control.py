@@ -195,7 +195,7 @@ async def test_a_worker_takes_what_is_asked_and_the_run_goes_on(
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["cancel", "place_order/order-1"], "it has ended"),
+        (["cancel", "place_order/order-1"], "the run has ended; `makegood show` says how"),
         (["cancel", "place_order/order-3"], "it is parked; settle or retry what is left first"),
         (["undo", "place_order/order-2", "--yes"], "only a completed run can be undone; cancel"),
         (["settle", "place_order/order-3", "charge", "--undone"], "--undone and --kept are for"),
@@ -206,7 +206,7 @@ async def test_a_worker_takes_what_is_asked_and_the_run_goes_on(
             "the result given is not of the type that the node returns",
         ),
         (["retry", "place_order/order-6"], "it is not parked, so nothing of it waits"),
-        (["retry", "place_order/order-1"], "it has ended"),
+        (["retry", "place_order/order-1"], "the run has ended; `makegood show` says how"),
     ],
 )
 async def test_a_refusal_is_told_in_one_sentence(
@@ -236,7 +236,7 @@ async def test_a_refusal_as_json_has_the_answer(
         "asked": "retry",
         "answer": "not parked",
         "says": f"the request to retry {run} is refused: it is not parked, so nothing of it "
-        "waits for a person",
+        "waits for a person; `makegood show` says what it does",
     }
 
 

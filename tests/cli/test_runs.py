@@ -112,6 +112,7 @@ def test_the_json_is_one_object_with_the_runs_and_the_next_page(
                 "rollback": None,
                 "reason": "undo gave up",
                 "claims": 0,
+                "stage": None,
                 "began": "2020-05-05T00:03:03.786000Z",
                 "ended": None,
                 "wakes": None,

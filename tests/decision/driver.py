@@ -16,6 +16,7 @@ from makegood.decision import facts
 from makegood.decision.commands import Compensate, Evaluate, Local, Start, Stop, Undo
 from makegood.decision.decide import decide
 from makegood.decision.evolve import evolve, expects, fold
+from makegood.decision.lifecycle.state import LifecycleState
 from makegood.decision.retry import Chance
 from makegood.decision.state import Family, Mailbox, NodeState, Rounds, RunState, Scope
 from makegood.definition.plan import Kind
@@ -483,18 +484,16 @@ def snapshot(state: RunState) -> dict[str, object]:
 
 def _copied(value: object) -> object:
     match value:
-        case Rounds() | Scope() | Family() | Mailbox():
+        case Rounds() | Scope() | Family() | Mailbox() | LifecycleState():
             return {
                 name: _copied(getattr(value, name))
                 for name in type(value).__slots__
                 # A round knows the rounds around it, which stand in the same list.
                 if name not in {"scopes", "outer"}
             }
-        case Raw():
-            return bytes(value)
         case list():
             return [_copied(each) for each in value]
         case dict():
             return {key: _copied(each) for key, each in value.items()}
         case _:
-            return value
+            return bytes(value) if isinstance(value, Raw) else value

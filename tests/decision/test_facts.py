@@ -16,6 +16,7 @@ from makegood.decision.facts import Fact, read_facts, write_facts
 from makegood.decision.happening.groups import (
     OfChildren,
     OfFlow,
+    OfLifecycle,
     OfMail,
     OfNode,
     OfPeople,
@@ -38,7 +39,9 @@ from makegood.values.verdict import (
     Undecided,
     UndoneByHand,
 )
+from tests.decision.children.golden import GOLDEN_OF_CHILDREN
 from tests.decision.driver import Run, snapshot
+from tests.decision.lifecycle.golden import GOLDEN_OF_LIFECYCLES
 from tests.decision.people.golden import GOLDEN_OF_CONTROL
 from tests.decision.plans import plan_of, step
 
@@ -169,45 +172,8 @@ GOLDEN: list[tuple[Fact, str]] = [
         '"deadline":null,"at":1700000000000000,"subject":"ada",'
         '"parent":{"run":"r-1","node":"ship"},"depth":1}',
     ),
-    (
-        facts.ChildStarted(
-            node="ship",
-            run=RUN,
-            workflow="ship",
-            fingerprint="f",
-            key="k",
-            input_hash="h",
-            inputs={"n": Raw(b"1")},
-            at=AT,
-        ),
-        '{"type":"child_started","node":"ship","run":"r-1","workflow":"ship","fingerprint":"f",'
-        '"key":"k","input_hash":"h","inputs":{"n":1},"at":1700000000000000}',
-    ),
-    (
-        facts.ChildEnded(
-            node="ship",
-            run=RUN,
-            status=facts.EndStatus.FAILED,
-            cause=facts.Cause.ERROR,
-            failures=(FAILURE,),
-            at=AT,
-        ),
-        '{"type":"child_ended","node":"ship","run":"r-1","status":"failed","cause":"error",'
-        f'"failures":[{FAILURE_JSON}],"at":1700000000000000}}',
-    ),
-    (
-        facts.ChildMoved(node="ship", run=RUN, reason=facts.ParkReason.POISON, at=AT),
-        '{"type":"child_moved","node":"ship","run":"r-1","reason":"poison","at":1700000000000000}',
-    ),
-    (
-        facts.ChildRefused(node="ship", run=RUN, answer=facts.ControlAnswer.PARKED, at=AT),
-        '{"type":"child_refused","node":"ship","run":"r-1","answer":"parked",'
-        '"at":1700000000000000}',
-    ),
-    (
-        facts.ChildCancelled("ship", AT),
-        '{"type":"child_cancelled","node":"ship","at":1700000000000000}',
-    ),
+    *GOLDEN_OF_CHILDREN,
+    *GOLDEN_OF_LIFECYCLES,
     (
         facts.UndoRequested(1, "a", "b", AT, is_parents=True),
         '{"type":"undo_requested","post":1,"actor":"a","reason":"b","at":1700000000000000,'
@@ -406,6 +372,9 @@ WORDS = {
         "poison",
         "forward retries used up after the pivot",
         "a child run is parked",
+        "definition error",
+        "paused too often",
+        "moved too often",
     ],
     facts.SkipReason: ["guard", "optional", "in doubt", "person"],
     facts.ControlAnswer: [
@@ -457,7 +426,7 @@ def test_every_fact_has_its_stored_shape_written_down() -> None:
 
 
 def test_every_fact_is_about_one_thing_or_begins_an_attempt_or_says_when_it_is_due() -> None:
-    groups = (OfChildren, OfMail, OfNode, OfPeople, OfRun, Outcome)
+    groups = (OfChildren, OfLifecycle, OfMail, OfNode, OfPeople, OfRun, Outcome)
     grouped = [kind for group in groups for kind in get_args(group)]
     begins = {facts.NodeStarted, facts.CompensateStarted, facts.UndoStarted}
     due = {facts.RetryScheduled, facts.CompensateRetryScheduled, facts.UndoRetryScheduled}

@@ -93,6 +93,9 @@ class Declare:
         module = importlib.util.module_from_spec(spec)
         sys.modules["declared"] = module  # Dataclasses look their annotations up there.
         spec.loader.exec_module(module)
+        if module.__cached__ is not None:
+            # Written in the same second with the same length, the next would be taken for this.
+            Path(module.__cached__).unlink(missing_ok=True)
         return module
 
     def refused(self, source: str) -> list[str]:

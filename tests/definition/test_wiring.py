@@ -286,7 +286,7 @@ def test_a_plan_has_a_bounded_number_of_nodes(declare: Declare) -> None:
         "    find.named('last')(order_id)  # wrong\n"
     )
 
-    assert "more than 1,000 nodes; split it into several workflows" in sentences[0]
+    assert "more than 2,000 nodes; split it into several workflows" in sentences[0]
 
 
 def test_all_arguments_that_do_not_bind_are_reported_at_once(declare: Declare) -> None:

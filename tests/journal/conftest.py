@@ -9,6 +9,7 @@ import pytest
 from tests.journal.records import STOCK
 
 if TYPE_CHECKING:
+    from makegood.journal.messages import KeepsMessages
     from makegood.journal.protocol import Journal
     from tests.journal.records import World
 
@@ -19,3 +20,8 @@ pytest.register_assert_rewrite("tests.journal.contract")
 @pytest.fixture
 async def journal(world: World) -> Journal:
     return await world.open(migrations=(STOCK,))
+
+
+@pytest.fixture
+def post(journal: Journal) -> KeepsMessages:
+    return journal.messages

@@ -23,6 +23,8 @@ NONE_LEASED = Leases()
 
 PROMISE = "promise"
 PROMISE_OF_HALTS = "promise_of_halts"
+PROMISE_OF_STAGES = "promise_of_stages"
+PROMISE_OF_SCHEDULES = "promise_of_schedules"
 
 
 def promise(number: int) -> Callable[[Test], Test]:
@@ -40,6 +42,26 @@ def promise_of_halts(number: int) -> Callable[[Test], Test]:
 
     def mark(test: Test) -> Test:
         setattr(test, PROMISE_OF_HALTS, number)
+        return test
+
+    return mark
+
+
+def promise_of_stages(number: int) -> Callable[[Test], Test]:
+    """Name the promise of `KeepsStages` that a test is about."""
+
+    def mark(test: Test) -> Test:
+        setattr(test, PROMISE_OF_STAGES, number)
+        return test
+
+    return mark
+
+
+def promise_of_schedules(number: int) -> Callable[[Test], Test]:
+    """Name the promise of `KeepsSchedules` that a test is about."""
+
+    def mark(test: Test) -> Test:
+        setattr(test, PROMISE_OF_SCHEDULES, number)
         return test
 
     return mark

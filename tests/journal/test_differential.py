@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from makegood.errors import MakegoodError
+from makegood.journal.beside.scheduling import ScheduleRow
 from makegood.journal.halting import Halt, HaltKind, Lifting
 from makegood.journal.mail import Claiming, Letter, LettingGo, NoLonger, Waiting
 from makegood.journal.memory import MemoryJournal, MemoryStore
@@ -27,6 +28,7 @@ from makegood.journal.protocol import (
     ToStart,
 )
 from makegood.journal.sqlite.journal import SqliteJournal
+from makegood.journal.staging import Move
 from makegood.values.instants import Instant
 from tests.journal.records import ALICE, BOB, STOCK, Body, append, new_run, post, run_id, token
 
@@ -46,6 +48,10 @@ SUMMARIES = (
     Summary(status="parked", reason="doubt"),
     Summary(status="completed", ended_at=Instant(40)),
     Summary(status="failed", cause="error", rollback="undone", ended_at=Instant(60)),
+    Summary(status="running", stage="CREATED", stage_since=Instant(1)),
+    Summary(status="paused", stage="CREATED", stage_since=Instant(2)),
+    Summary(status="parked", stage="VALIDATED", stage_since=Instant(3)),
+    Summary(status="completed", stage="CLOSED", stage_since=Instant(4), ended_at=Instant(50)),
 )
 OPERATIONS = 60
 # Long enough that no lease runs out: it would do so by another clock in every store.
@@ -70,7 +76,8 @@ class Player:
         seldom = (self.release, self.prune, self.erase, self.settled, self.crash_free)
         seldom = (*seldom, self.adopt)
         of_halts = (self.halt, self.unhalt)
-        await self.random.choice((*often, *seldom, *of_halts))()
+        of_schedules = (self.keep_schedule, self.forget_schedule)
+        await self.random.choice((*often, *seldom, *of_halts, *of_schedules))()
 
     async def append(self) -> None:
         run = self.random.choice(RUNS)
@@ -102,7 +109,28 @@ class Player:
 
     def new_run(self, key: str | None) -> NewRun:
         subject = self.random.choice((None, "customer-1"))
-        return new_run(key, fingerprint=self.random.choice(PLANS), subject=subject)
+        return new_run(
+            key,
+            fingerprint=self.random.choice(PLANS),
+            subject=subject,
+            key_until_ended=self.random.random() < 0.5,
+        )
+
+    def moves(self, run: RunId) -> tuple[Move, ...]:
+        draw = self.random
+        return tuple(
+            Move(
+                run=run,
+                version=draw.randrange(20),
+                workflow="place_order",
+                origin=draw.choice((None, "CREATED", "VALIDATED")),
+                destination=draw.choice(("VALIDATED", "CLOSED")),
+                cause=draw.choice((None, "validate")),
+                actor=draw.choice((None, "ann")),
+                at=Instant(draw.randrange(99)),
+            )
+            for _ in range(draw.choice((0, 0, 1, 2)))
+        )
 
     def random_append(self, run: RunId, **other: object) -> Append:
         draw = self.random
@@ -114,6 +142,7 @@ class Player:
             "release": draw.random() < 0.4,
             "wake_at": draw.choice((None, Instant(draw.randint(0, 99)))),
             "progress": draw.random() < 0.5,
+            "moves": self.moves(run),
         }
         step = draw.random()
         if step < 0.1:
@@ -239,6 +268,21 @@ class Player:
         ]
         assert_same(pruned, before)
 
+    async def keep_schedule(self) -> None:
+        draw = self.random
+        row = ScheduleRow(
+            name=draw.choice(("nightly", "hourly")),
+            version=draw.randint(1, 4),
+            wake_at=draw.choice((None, Instant(draw.randint(0, 99)))),
+            body=draw.choice((b"{}", b"[]")),
+        )
+        assert_same([await journal.keep_schedule(row) for journal in self.journals], row)
+
+    async def forget_schedule(self) -> None:
+        if self.random.random() < 0.2:
+            gone = [await journal.forget_schedule("nightly") for journal in self.journals]
+            assert_same(gone, "a schedule that is forgotten")
+
     async def halt(self) -> None:
         draw = self.random
         halt = Halt(
@@ -278,8 +322,26 @@ class Player:
         claims = [await journal.claims(limit=999) for journal in self.journals]
         assert_same(claims, "who holds a key")
         assert_same([await journal.halts() for journal in self.journals], "what is halted")
+        await self.compare_stages()
+        assert_same([await journal.schedules() for journal in self.journals], "the schedules")
         stock = [await journal.query("SELECT * FROM stock") for journal in self.journals]
         assert_same(stock, "the application's table")
+
+    async def compare_stages(self) -> None:
+        """Compare who has which key, where runs stand, and how they came there."""
+        for key in "ab":
+            found = [await journal.find("place_order", key) for journal in self.journals]
+            assert_same(found, f"who has the key {key}")
+        for stage in ("CREATED", "VALIDATED", "CLOSED"):
+            pages = [await journal.list(Filter(stage=stage)) for journal in self.journals]
+            assert_same([[row.run for row in page.rows] for page in pages], stage)
+        for run in RUNS:
+            moves = [await journal.moves(run, limit=99) for journal in self.journals]
+            assert_same(moves, f"the moves of {run}")
+        stage_counts = [await journal.stage_counts() for journal in self.journals]
+        assert_same(stage_counts, "where runs stand")
+        move_counts = [await journal.move_counts(since=Instant(30)) for journal in self.journals]
+        assert_same(move_counts, "which moves were made")
 
 
 def assert_same(answers: Sequence[object], asked: object) -> None:

@@ -10,6 +10,7 @@ from makegood.journal.memory import MemoryJournal, MemoryStore
 from makegood.journal.protocol import Applied, Fenced, Leased, Migration
 from makegood.values.instants import Instant
 from tests.journal.contract import *  # noqa: F403 - the suite that every journal passes
+from tests.journal.contract.lanes import *  # noqa: F403 - and that of messages
 from tests.journal.records import ALICE, BOB, SECOND, append, first, run_id
 
 if TYPE_CHECKING:

@@ -7,11 +7,21 @@ from types import ModuleType
 
 import pytest
 
+from makegood.journal.beside.scheduling import KeepsSchedules
 from makegood.journal.halting import KeepsHalts
+from makegood.journal.messages import KeepsMessages
 from makegood.journal.protocol import Journal
+from makegood.journal.staging import KeepsStages
 from tests.journal import contract, test_sqlite_faults
+from tests.journal.contract import lanes
+from tests.journal.contract.lanes.post import PROMISE_OF_MESSAGES
 from tests.journal.postgres import test_faults
-from tests.journal.promises import PROMISE, PROMISE_OF_HALTS
+from tests.journal.promises import (
+    PROMISE,
+    PROMISE_OF_HALTS,
+    PROMISE_OF_SCHEDULES,
+    PROMISE_OF_STAGES,
+)
 
 _OF_A_FULL_DISK = {8}
 """A store in memory has no disk: these are kept by the tests of each store that has one."""
@@ -38,6 +48,18 @@ def test_every_promise_of_the_protocol_has_a_test_in_the_suite() -> None:
 
 def test_every_promise_about_halts_has_a_test_in_the_suite() -> None:
     assert numbers_tested(contract, PROMISE_OF_HALTS) == numbers_promised(KeepsHalts)
+
+
+def test_every_promise_about_stages_has_a_test_in_the_suite() -> None:
+    assert numbers_tested(contract, PROMISE_OF_STAGES) == numbers_promised(KeepsStages)
+
+
+def test_every_promise_about_messages_has_a_test_in_the_suite() -> None:
+    assert numbers_tested(lanes, PROMISE_OF_MESSAGES) == numbers_promised(KeepsMessages)
+
+
+def test_every_promise_about_schedules_has_a_test_in_the_suite() -> None:
+    assert numbers_tested(contract, PROMISE_OF_SCHEDULES) == numbers_promised(KeepsSchedules)
 
 
 @pytest.mark.parametrize("module", [test_sqlite_faults, test_faults])

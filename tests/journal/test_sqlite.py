@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from makegood.journal.sqlite.journal import SqliteJournal
 from makegood.journal.sqlite.reading import _conditions
 from makegood.values.instants import as_datetime
 from tests.journal.contract import *  # noqa: F403 - the suite that every journal passes
+from tests.journal.contract.lanes import *  # noqa: F403 - and that of messages
 from tests.journal.records import facts, first, run_id
 from tests.runtime.world import turn_of_the_loop
 
@@ -120,12 +122,26 @@ async def test_every_listing_has_its_index(world: SqliteWorld) -> None:
         "SELECT id FROM makegood_run WHERE subject = 'a' ORDER BY id DESC": "by_subject",
         "SELECT id FROM makegood_run WHERE ended_at IS NOT NULL AND pruned_at IS NULL "
         "AND ended_at < 5 AND wake_at IS NULL ORDER BY ended_at, id LIMIT 5": "ended",
-        "SELECT id FROM makegood_run WHERE workflow = 'a' AND key = 'b'": "by_key",
+        "SELECT id FROM makegood_run WHERE workflow = 'a' AND key = 'b' AND key_hold < 2": "by_key",
+        "SELECT max(id) FROM makegood_run WHERE workflow = 'a' AND key = 'b' "
+        "AND key_hold = 2": "by_key_before",
     }
 
     for sql, index in plans.items():
         steps = await journal._ready().reader.read(partial(explained, sql=sql))
-        assert f"makegood_run_{index}" in steps, sql
+        assert re.search(rf"makegood_run_{index}\b", steps), sql
+
+
+async def test_a_period_of_moves_is_counted_from_an_index_alone(world: SqliteWorld) -> None:
+    journal = await world.open()
+    sql = (
+        "SELECT workflow, origin, destination, count(*) FROM makegood_move WHERE at >= 5 "
+        "AND (NULL IS NULL OR workflow = NULL) GROUP BY workflow, origin, destination"
+    )
+
+    steps = await journal._ready().reader.read(partial(explained, sql=sql))
+
+    assert "COVERING INDEX makegood_move_by_at (at>?)" in steps
 
 
 @pytest.mark.parametrize(

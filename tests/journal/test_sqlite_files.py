@@ -20,7 +20,12 @@ import pytest
 from makegood.errors import StoreFailed, StoreRefused
 from makegood.journal.protocol import Applied
 from makegood.journal.sqlite.journal import SqliteJournal
-from makegood.journal.sqlite.opening import APPLICATION_ID, SCHEMA_NUMBER, require_version
+from makegood.journal.sqlite.opening import (
+    APPLICATION_ID,
+    SCHEMA_NUMBER,
+    require_version,
+    scripts,
+)
 from makegood.values.instants import Instant
 from tests.journal.records import ALICE, BOB, append, first, post, run_id
 
@@ -65,6 +70,10 @@ async def refused(path: Path, message: str) -> None:
     assert after == before
 
 
+def test_every_script_of_the_schema_has_its_number() -> None:
+    assert len(scripts()) == SCHEMA_NUMBER
+
+
 async def test_a_new_file_is_ours_alone_to_read(path: Path) -> None:
     await make(path)
 
@@ -106,8 +115,9 @@ async def test_an_empty_file_that_a_killed_first_start_left_is_taken(path: Path)
 
 async def test_a_newer_schema_is_refused_with_both_numbers(path: Path) -> None:
     await make(path)
-    change(path, "PRAGMA user_version = 9")
-    await refused(path, f"has schema 9 and .* knows only {SCHEMA_NUMBER}; upgrade")
+    newer = SCHEMA_NUMBER + 1
+    change(path, f"PRAGMA user_version = {newer}")
+    await refused(path, f"has schema {newer} and .* knows only {SCHEMA_NUMBER}; upgrade")
 
 
 @pytest.mark.parametrize("version", ["3.51.2", "3.9.0", "2.99.9"])

@@ -12,6 +12,7 @@ from makegood.decision.facts import ParkReason
 from makegood.picture import Happened, Happening, Standing
 from makegood.values.verdict import ItDidNotHappen, ItHappened, Kept, UndoneByHand
 from tests.decision.driver import DONE, PERMANENT, START_AT, Run
+from tests.decision.lifecycle.parked import moved_too_often, paused_too_often, refused
 from tests.decision.people import parked
 from tests.decision.plans import plan_of, pure, step
 from tests.picture.told import lines, story_of, told
@@ -52,6 +53,26 @@ PARKED: list[tuple[Callable[[], Run], ParkReason, tuple[str, ...], str]] = [
         ParkReason.CHILD_PARKED,
         ("ship",),
         "parked, a child run is parked: a run that it has called waits for a person",
+    ),
+    (
+        refused,
+        ParkReason.DEFINITION,
+        ("order[0]/take",),
+        "parked, definition error: a handler gave what it does not declare, or cannot be called",
+    ),
+    (
+        moved_too_often,
+        ParkReason.MOVED_TOO_OFTEN,
+        (),
+        "parked, moved too often: it has gone from status to status, or called a handler, as often "
+        "as it may",
+    ),
+    (
+        paused_too_often,
+        ParkReason.PAUSED_TOO_OFTEN,
+        (),
+        "parked, paused too often: it was paused again and again, and does not go on by itself any "
+        "more",
     ),
     (
         parked.poisoned,

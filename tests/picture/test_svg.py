@@ -138,7 +138,7 @@ def test_every_shape_of_plan_is_drawn_with_nothing_on_top_of_anything(plan: Plan
 hostile = st.text(min_size=1, max_size=60)
 
 
-@settings(max_examples=50)
+@settings(max_examples=settings().max_examples // 2)
 @given(name=hostile, other=hostile, said=hostile)
 def test_no_text_from_outside_means_anything(name: str, other: str, said: str) -> None:
     plan = Plan(
@@ -170,7 +170,7 @@ def test_no_text_from_outside_means_anything(name: str, other: str, said: str) -
     assert titles[0].startswith(f"{visible(name)} (step)\n")
 
 
-@settings(max_examples=50)
+@settings(max_examples=settings().max_examples // 2)
 @given(plans(), scripts(), moves, deadlines)
 def test_every_run_is_drawn_with_each_node_once_and_nothing_on_top_of_anything(
     plan: Plan,

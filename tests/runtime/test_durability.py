@@ -25,7 +25,7 @@ from makegood.decision import facts
 from makegood.errors import StoreBusy, StoreFailed, StoreFull
 from makegood.journal.protocol import Fenced, Post
 from makegood.runtime.asking.post import CancelPost, write_post
-from makegood.runtime.calling.perform import Arrival
+from makegood.runtime.calling.arriving import Arrival
 from makegood.testing import TurnableClock, finish
 from makegood.values.instants import as_datetime
 from tests.runtime.outside import Gate, Late, Outside

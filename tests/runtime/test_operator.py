@@ -10,6 +10,7 @@ from makegood import (
     ControlAnswer,
     EngineClosed,
     InvalidInput,
+    PastPivot,
     UnknownRun,
     UnreadableRun,
 )
@@ -47,14 +48,21 @@ async def test_cancel_and_undo_are_asked_by_name_and_with_a_reason(stored: World
     assert (asked.actor, asked.reason) == ("eve", "asked the bank")
 
 
-async def test_a_refusal_is_an_answer_and_not_an_error(world: World) -> None:
+async def test_a_refusal_says_why_and_has_its_answer(world: World) -> None:
     engine = await world.engine(book_finally)
     run = await engine.start(book_finally("Oslo"))
     await world.finish(engine, run.outcome())
 
     asked = Operator(engine).undo(run.id, **EVE)
 
-    assert await world.finish(engine, asked) is ControlAnswer.PAST_PIVOT
+    with pytest.raises(PastPivot) as refused:
+        await world.finish(engine, asked)
+
+    assert refused.value.answer == ControlAnswer.PAST_PIVOT
+    assert str(refused.value) == (
+        f"run {run.id} cannot be undone: it has passed its pivot and only goes forward; retry, "
+        "skip or settle what holds it up"
+    )
 
 
 @pytest.mark.parametrize(

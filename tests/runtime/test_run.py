@@ -453,7 +453,7 @@ async def test_a_run_past_its_pivot_is_not_undone(world: World) -> None:
     engine = await world.engine(book_finally)
     run = await engine.start(book_finally("Oslo"))
     await world.finish(engine, run.result())
-    with pytest.raises(PastPivot, match=f"run {run.id} has passed its pivot"):
+    with pytest.raises(PastPivot, match=f"run {run.id} cannot be undone: it has passed its pivot"):
         await world.finish(engine, run.undo())
     assert world.outside.calls == ["hold", "charge", "send"]
 

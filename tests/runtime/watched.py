@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from makegood.decision.facts import Fact
+    from makegood.journal.beside.scheduling import ScheduleRow
     from makegood.journal.halting import Halt, HaltKind, Lifting
     from makegood.journal.mail import KeptLetter, Letter, Waiter
     from makegood.journal.protocol import (
@@ -194,6 +195,15 @@ class Watched:
 
     async def halts(self) -> tuple[Halt, ...]:
         return await self.within.halts()
+
+    async def keep_schedule(self, row: ScheduleRow) -> bool:
+        return await self.within.keep_schedule(row)
+
+    async def schedules(self) -> tuple[ScheduleRow, ...]:
+        return await self.within.schedules()
+
+    async def forget_schedule(self, name: str) -> bool:
+        return await self.within.forget_schedule(name)
 
     async def crashes(self) -> int:
         return await self.within.crashes()

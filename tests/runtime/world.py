@@ -100,13 +100,17 @@ class World:
     async def kill(self, engine: Engine) -> None:
         """End an engine as a dying process does: nothing more is written and nothing given back."""
         shell = engine._shell
-        for part in (engine._worker, engine._relay, engine._adopter):
-            if part._task is not None:
-                part._task.cancel()
-                await asyncio.wait([part._task])
-                part._task = None
+        lookouts = (engine._scheduler.lookout, engine._reception.lookout)
+        for part in (engine._worker, engine._relay, engine._adopting, *lookouts):
+            errand = part._errand
+            if errand._task is not None:
+                errand._task.cancel()
+                await asyncio.wait([errand._task])
+                errand._task = None
         for turn in list(shell.active.values()):
             turn.abandon()
+        for lane in list(shell.lanes.values()):
+            lane.abandon()
         await shell.journal.close()
 
     async def finish(self, engine: Engine, awaited: Coroutine[Any, Any, R]) -> R:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.simulation import ablations
-from tests.simulation.campaign import KEEPS, Record, Refusal, proceed, survey, verdict
+from tests.simulation.campaign import KEEPS, Record, Refusal, proceed, seeds_of, survey, verdict
 from tests.simulation.postgres import ablations as postgres_ablations
 from tests.simulation.world import play
 
@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         "--store", choices=sorted(KEEPS), default="memory", help="where the journals are"
     )
     parser.add_argument(
-        "--seeds", type=_seeds, default=range(3_000), metavar="A:B", help="from A up to B - 1"
+        "--seeds", type=seeds_of, default=range(3_000), metavar="A:B", help="from A up to B - 1"
     )
     parser.add_argument("--chunk", type=int, default=5_000, help="seeds between two records")
     parser.add_argument("--workers", type=int, default=2, help="processes that play")
@@ -45,11 +45,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--story", type=int, metavar="SEED", help="tell what happens in one world")
     return parser
-
-
-def _seeds(text: str) -> range:
-    first, _, last = text.partition(":")
-    return range(int(first), int(last))
 
 
 def _play_all(asked: argparse.Namespace) -> int:

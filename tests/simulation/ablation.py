@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from makegood.decision.decide import decide
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from makegood.testing.simulation import Host
     from tests.simulation.outside import Answer, Request
 
-__all__ = ["NOTHING", "Ablation", "Teller"]
+__all__ = ["NOTHING", "Ablation", "Around", "Teller"]
 
 
 class Teller(Protocol):
@@ -25,6 +25,18 @@ class Teller(Protocol):
     async def ask(self, request: Request) -> Answer:
         """Have something done outside."""
         ...
+
+
+class Around:
+    """A journal that does what the one inside does, but for what a subclass takes away."""
+
+    def __init__(self, journal: Journal, store: MemoryStore) -> None:
+        self.journal = journal
+        self.store = store
+
+    # Any: whatever the journal inside has.
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.journal, name)
 
 
 def _same_store(journal: Journal, _store: MemoryStore) -> Journal:

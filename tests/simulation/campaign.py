@@ -38,6 +38,7 @@ __all__ = [
     "proceed",
     "read_record",
     "replay",
+    "seeds_of",
     "sources",
     "survey",
     "verdict",
@@ -191,6 +192,11 @@ def replay(seed: int, store: str = "memory") -> str:
     """Return the command that tells the story of a seed."""
     where = "" if store == "memory" else f" --store {store}"
     return f"python -m tests.simulation{where} --story {seed}"
+
+
+def seeds_of(text: str) -> range:
+    """Read `A:B`, from A up to B - 1, or `A:B:C`, which counts by C."""
+    return range(*(int(part) for part in text.split(":")))
 
 
 def read_record(file: Path) -> Record:

@@ -23,17 +23,21 @@ from makegood import (
     Deadline,
     Declined,
     Done,
+    Emit,
     Engine,
     Executor,
     Failed,
     Failure,
     Held,
     IdempotencyKey,
+    MessageInfo,
+    Once,
     Proceed,
     Pure,
     Query,
     Quorum,
     Rate,
+    Receptors,
     Record,
     Retry,
     RetryNow,
@@ -426,3 +430,56 @@ def look_alone(order_id: OrderId) -> Order:
     held = makegood.hold(order_id, within=timedelta(minutes=5))
     assert_type(held, Held)
     return step(look).after(held)(order_id)
+
+
+# What is meant although a rule finds it wrong, and versions.
+
+allowed: Step[[OrderId], Order] = step(find_again, allow={"MG102": "nothing is left of it"})
+allowed_child: Step[[OrderId], Order] = step(look, allow={"MG116": "it is made good by hand"})
+allowed_query: Query[[OrderId], Order] = query(find_order, allow={"MG109": "it only reads"})
+
+
+@workflow(strict=True, allow={"MG101": "others still give it"})
+def look_allowed(order_id: OrderId, note: str) -> Order:
+    return allowed(order_id)
+
+
+as_allowed: Workflow[[OrderId, str], Order] = look_allowed
+as_version: Workflow[[OrderId], Order] = look.version("2")
+assert_type(look.version("2")(OrderId("1")), Call[Order])
+as_child_version: Step[[OrderId], Order] = step(look.version("2"))
+
+
+# Receptors: functions of one message, with whatever is injected behind it.
+
+
+@dataclass(frozen=True)
+class Packed:
+    order_id: str
+
+
+@dataclass(frozen=True)
+class Sent:
+    order_id: str
+
+
+async def dispatch(
+    event: Packed, *, emit: Emit[Sent] = injected, info: MessageInfo = injected
+) -> Sent | Call[Order] | None:
+    emit(Sent(info.id), key=event.order_id, after=timedelta(days=1))
+    return Sent(event.order_id)
+
+
+async def remind_once(event: Packed | Sent, *, once: Once = injected) -> tuple[Sent, ...]:
+    return (Sent(event.order_id),) if await once("reminder") else ()
+
+
+dispatching: Receptors = Receptors("shop").on(dispatch).on(remind_once, on_dead="block")
+
+
+async def send_and_look(engine: Engine) -> None:
+    engine.serve(dispatching, look)
+    assert_type(await engine.publish(Packed("1"), id="event-1"), makegood.Receipt)
+    received = await testing.receive(dispatch, Packed("1"))
+    assert_type(received.messages, tuple[object, ...])
+    await testing.receive(dispatching, Sent("1"), name="remind_once")

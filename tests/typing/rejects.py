@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
+from typing import Literal
 
 import psycopg
 import sqlalchemy
@@ -13,14 +15,21 @@ from makegood import (
     Abort,
     Breaker,
     Call,
+    Emit,
     Engine,
+    Failed,
     Failure,
+    Goto,
     IdempotencyKey,
+    Lifecycle,
     Proceed,
     Rate,
+    Receptors,
     Record,
     Retry,
     Service,
+    Stay,
+    Succeeded,
     chain,
     each,
     expect,
@@ -35,6 +44,7 @@ from makegood import (
     sleep,
     step,
     switch,
+    testing,
     wait,
     workflow,
 )
@@ -259,3 +269,77 @@ step(look, timeout=timedelta(seconds=3))  # refused: a child has no attempts
 step(look_again, undo=refund)  # refused: the undo takes a payment, not an order
 step(look_maybe, undo=refund)  # refused: what is called gives an order
 query(look)  # refused: a workflow does something
+
+step(find_order, allow={"MG102"})  # refused: each rule has a reason
+step(find_order, allow={"MG102": True})  # refused: a reason is text
+step(look, allow=["MG116"])  # refused: a reason here, too
+query(find_order, allow="MG109")  # refused: no text names a rule and a reason
+workflow(allow={102: "why"})  # refused: a rule is named by its code
+paid.workflow(allow={"MG101"})  # refused: each rule has a reason
+pure(size, allow={"MG101": "why"})  # refused: no rule is about what is pure
+look.version(2)  # refused: a label is text
+look.version()  # refused: a version has a label
+look.version("2")(7)  # refused: it takes what the workflow takes
+Engine("memory://").serve(look.version)  # refused: a version is made by calling it
+
+
+@dataclass(frozen=True)
+class Packed:
+    order_id: str
+
+
+async def dispatch(event: Packed, *, emit: Emit[Order] = injected) -> None:
+    emit("sent")  # refused: a text is not what it says it emits
+
+
+def dispatch_now(event: Packed) -> None: ...
+
+
+Receptors("shop").on(dispatch_now)  # refused: a receptor is async
+Receptors("shop").on(dispatch, on_dead="stop")  # refused: it goes on or blocks
+Receptors("shop").on(dispatch, retry=3)  # refused: a number is no policy
+
+
+async def receive_wrongly() -> None:
+    await testing.receive(dispatch, "packed")  # refused: a text is no such message
+
+
+class Stage(Enum):
+    NEW = "new"
+    SENT = "sent"
+    LOST = "lost"
+
+
+async def open_order(order: Order) -> Goto[Literal[Stage.SENT], Order]:
+    if order.is_gift:
+        return Goto(Stage.LOST)  # refused: it says that it goes to SENT alone
+    if order.total:
+        return Goto(Stage.SENT, Payment("1"))  # refused: a payment is no order
+    return Goto(Stage.SENT, order)
+
+
+async def pay_order(order: Order, payment: Payment) -> Goto[Stage, Order]:
+    return Goto(Stage.SENT, order)
+
+
+async def end_order(order: Order, ended: Succeeded[Payment] | Failed) -> Goto[Stage, Order]:
+    return Goto(Stage.SENT, order)
+
+
+async def keep_payment(payment: Payment) -> Stay[Payment]:
+    return Stay(payment)
+
+
+orders = Lifecycle("order", Order, Stage, key=lambda order: order.id)
+Lifecycle("order", Order, Stage, key=lambda order: order.total)  # refused: a key is a text
+orders.on("NEW", open_order, to={Stage.SENT})  # refused: a status is no text
+orders.on(Stage.NEW, open_order, to={"SENT"})  # refused: nor is one that it leads to
+orders.on(Stage.NEW, cancel)  # refused: None is no outcome
+orders.on(Stage.NEW, keep_payment)  # refused: its record is a payment
+orders.on(Stage.NEW, open_order, to={Stage.SENT}, undo=refund)  # refused: as above
+orders.on(Stage.NEW, open_order, to={Stage.SENT}, pivot=True)  # refused: a status is a pivot
+orders.on(Stage.NEW, open_order, to={Stage.SENT}, timeout=3)  # refused: a timeout is a timedelta
+orders.hear(Stage.NEW, Order, pay_order, to={Stage.SENT})  # refused: it takes a payment
+orders.expire(Stage.NEW, open_order, at=lambda order: order.total)  # refused: that is no time
+orders.call(Stage.NEW, lambda order: look(order.id), end_order)  # refused: it gives an order
+orders.workflow()(Payment("1"))  # refused: it takes an order

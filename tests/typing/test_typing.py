@@ -12,40 +12,46 @@ import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
+REJECTS = "rejects.py"
+FILES = ("accepts.py", "accepts_lifecycles.py", REJECTS)
 REJECTED_MIN = 15
+
+Place = tuple[str, int]
+"""A file's name and a line."""
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 
-def test_mypy_accepts_what_is_right() -> None:
-    assert _mypy("accepts.py") == set()
+def test_mypy_accepts_what_is_right_and_finds_each_mistake_on_its_line() -> None:
+    assert _mypy() == WRONG
 
 
-def test_basedpyright_accepts_what_is_right(tmp_path: Path) -> None:
-    assert _basedpyright("accepts.py", tmp_path) == set()
-
-
-def test_mypy_finds_each_mistake_on_its_line() -> None:
-    assert _mypy("rejects.py") == _marked("rejects.py")
-
-
-def test_basedpyright_finds_each_mistake_on_its_line(tmp_path: Path) -> None:
-    assert _basedpyright("rejects.py", tmp_path) == _marked("rejects.py")
+def test_basedpyright_accepts_what_is_right_and_finds_each_mistake_on_its_line(
+    tmp_path: Path,
+) -> None:
+    assert _basedpyright(tmp_path) == WRONG
 
 
 def test_there_are_enough_mistakes() -> None:
-    assert len(_marked("rejects.py")) >= REJECTED_MIN
+    assert len(WRONG) >= REJECTED_MIN
 
 
-def _marked(name: str) -> set[int]:
-    lines = (HERE / name).read_text().splitlines()
-    return {number for number, line in enumerate(lines, start=1) if "# refused: " in line}
+def _marked() -> set[Place]:
+    """Return the lines on which something is to be refused: all of them are in one file."""
+    lines = (HERE / REJECTS).read_text().splitlines()
+    return {
+        (REJECTS, number) for number, line in enumerate(lines, start=1) if "# refused: " in line
+    }
 
 
-def _mypy(name: str) -> set[int]:
+WRONG = _marked()
+
+
+def _mypy() -> set[Place]:
     """Return the lines on which mypy, strict, reports an error."""
+    files = [str(HERE / name) for name in FILES]
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", str(HERE / name)],
+        [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", *files],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -53,13 +59,13 @@ def _mypy(name: str) -> set[int]:
     )
     found = re.findall(r"^(.*?):(\d+)(?::\d+)?: error: ", done.stdout, re.MULTILINE)
     assert bool(found) == bool(done.returncode), done.stdout + done.stderr
-    return {int(line) for file, line in found if Path(file).name == name}
+    return {(Path(file).name, int(line)) for file, line in found}
 
 
-def _basedpyright(name: str, folder: Path) -> set[int]:
+def _basedpyright(folder: Path) -> set[Place]:
     """Return the lines on which basedpyright, strict, reports an error or a warning."""
     settings = {
-        "include": [str(HERE / name)],
+        "include": [str(HERE / name) for name in FILES],
         "extraPaths": [str(ROOT / "src")],
         "pythonVersion": "3.11",
         "typeCheckingMode": "strict",
@@ -83,5 +89,8 @@ def _basedpyright(name: str, folder: Path) -> set[int]:
         check=False,
     )
     report = json.loads(done.stdout)
-    assert report["summary"]["filesAnalyzed"] == 1, done.stdout
-    return {item["range"]["start"]["line"] + 1 for item in report["generalDiagnostics"]}
+    assert report["summary"]["filesAnalyzed"] == len(FILES), done.stdout
+    return {
+        (Path(item["file"]).name, item["range"]["start"]["line"] + 1)
+        for item in report["generalDiagnostics"]
+    }

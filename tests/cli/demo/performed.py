@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 DEMO = [sys.executable, "-m", "makegood.cli", "demo"]
-SECONDS_MAX = 50
+SECONDS_MAX = 110
 
 
 def demo(*options: str, folder: Path | None = None) -> tuple[int, dict[str, Any], str]:

@@ -52,6 +52,20 @@ def test_a_child_is_told_to_go_back_once_however_long_it_takes() -> None:
     assert run.state.status == "cancelled"
 
 
+def test_a_child_that_may_not_have_heard_because_it_was_parked_is_told_again() -> None:
+    """What is parked refuses to be cancelled, and would go forward when a person moves it on."""
+    run = Run(plan_of(child("ship")))
+    assert run.cancel() is ControlAnswer.ACCEPTED
+    run.hear(moved(run, "ship", ParkReason.POISON))
+    assert run.state.parked is ParkReason.CHILD_PARKED
+    assert run.names(facts.ChildCancelled) == ["ship"]
+
+    run.hear(moved(run, "ship"))
+
+    assert run.names(facts.ChildCancelled) == ["ship", "ship"]
+    assert spoken(run) == [TellChild(RunId("ship.1"), "cancel", run.now, None)]
+
+
 def test_a_child_that_completes_although_it_was_cancelled_is_undone_at_its_place() -> None:
     run = Run(plan_of(step("pay", undo=True), child("ship", "pay")))
     run.end("pay")

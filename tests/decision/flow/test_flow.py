@@ -313,7 +313,7 @@ def flows(draw: st.DrawFn) -> Run:
 
 
 @given(run=flows(), order=st.randoms(use_true_random=False))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=3 * settings().max_examples // 2)
 def test_a_run_with_branches_and_rounds_ends_and_is_undone_in_exact_reverse(
     run: Run,
     order: Random,
@@ -344,7 +344,7 @@ def test_a_run_with_branches_and_rounds_ends_and_is_undone_in_exact_reverse(
 
 
 @given(run=flows(), order=st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=3 * settings().max_examples // 5)
 def test_the_order_within_a_turn_does_not_change_how_a_run_ends(run: Run, order: Random) -> None:
     other = Run(run.plan, run.script)
     for each in (run, other):

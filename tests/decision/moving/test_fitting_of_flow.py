@@ -211,7 +211,7 @@ OUTCOMES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=3 * settings().max_examples // 2)
 @given(
     plan=st.sampled_from(PLANS),
     outcomes=OUTCOMES,

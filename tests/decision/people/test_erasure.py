@@ -115,6 +115,7 @@ CHANGED: list[tuple[Fact, Fact]] = [
     ),
     (facts.RoundFailed("lines", 1, FAILURE, AT), facts.RoundFailed("lines", 1, NAMED, AT)),
     (facts.EffectUnrecorded("pay", FAILURE, AT), facts.EffectUnrecorded("pay", NAMED, AT)),
+    (facts.NodeRefused("pay", FAILURE, AT), facts.NodeRefused("pay", NAMED, AT)),
     (facts.CompensateFailed("pay", FAILURE, AT), facts.CompensateFailed("pay", NAMED, AT)),
     (facts.UndoFailed("pay", FAILURE, AT), facts.UndoFailed("pay", NAMED, AT)),
     (

@@ -64,6 +64,22 @@ def test_a_note_is_a_node_that_waits_for_what_it_shows(declare: Declare) -> None
     assert module.sell.findings == ()
 
 
+def test_rounds_wait_for_what_they_note(declare: Declare) -> None:
+    module = declare(
+        NOTING + "from makegood.definition.flow.looping import each\n"
+        "@workflow\n"
+        "def sell(order: Order, more: list[Order]) -> list[Letter]:\n"
+        "    held = hold(order)\n"
+        "    def one(item: Order) -> Letter:\n"
+        "        note('held', held.id)\n"
+        "        return write(item)\n"
+        "    return each(more, one, name='letters')\n"
+    )
+    _hold, letters = module.sell.plan.nodes
+
+    assert letters.needs == (0,)
+
+
 def test_notes_stand_in_branches_and_rounds_like_any_node(declare: Declare) -> None:
     module = declare(
         NOTING + "from makegood.definition.flow.branching import switch\n"

@@ -9,15 +9,18 @@ module imports everything from here and brings a fixture `world`.
 
 from __future__ import annotations
 
+from tests.journal.beside.schedules import *
 from tests.journal.contract.adopting import *
 from tests.journal.contract.appending import *
 from tests.journal.contract.claims import *
 from tests.journal.contract.delivering import *
 from tests.journal.contract.halting import *
 from tests.journal.contract.keeping import *
+from tests.journal.contract.keys import *
 from tests.journal.contract.leasing import *
 from tests.journal.contract.letters import *
 from tests.journal.contract.local_steps import *
 from tests.journal.contract.posting import *
 from tests.journal.contract.reading import *
+from tests.journal.contract.stages import *
 from tests.journal.contract.statements import *

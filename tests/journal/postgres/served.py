@@ -106,6 +106,7 @@ class PostgresWorld:
     async def kill(self, journal: Journal) -> None:
         """Let the time of every lease run out; what still runs of the worker is a zombie."""
         await self.sql("UPDATE run SET wake_at = 0 WHERE owner IS NOT NULL")
+        await self.sql("UPDATE lane SET due_at = 0 WHERE owner IS NOT NULL")
 
     @asynccontextmanager
     async def outside(self) -> AsyncGenerator[Any]:  # Any: the driver's connection

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.journal.contract import *  # noqa: F403 - the suite that every journal passes
+from tests.journal.contract.lanes import *  # noqa: F403 - and that of messages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

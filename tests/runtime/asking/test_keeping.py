@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from makegood import (
-    ControlAnswer,
     Filter,
     InvalidInput,
     KeyConflict,
+    NotUndoable,
     OutcomeUnknown,
     RunErased,
     RunFailed,
@@ -92,7 +92,8 @@ async def test_an_erased_run_has_no_value_and_cannot_be_undone(stored: World) ->
     with pytest.raises(RunErased, match="was erased: it had ended, and no value of it is on rec"):
         await stored.finish(engine, run.result())
     asked = operator.undo(run.id, **EVE)
-    assert await stored.finish(engine, asked) is ControlAnswer.NOT_COMPLETED
+    with pytest.raises(NotUndoable, match="only a completed run can be undone"):
+        await stored.finish(engine, asked)
     assert (await operator.history(run.id)).row.status == "erased"
 
 

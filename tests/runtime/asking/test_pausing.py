@@ -129,7 +129,10 @@ async def test_what_cannot_be_paused_or_resumed_says_why(world: World) -> None:
         await world.finish(engine, run.resume())
 
     assert pausing.value.answer == ControlAnswer.TOO_LATE
-    assert str(pausing.value) == f"run {run.id} cannot be paused: it has ended"
+    assert (
+        str(pausing.value)
+        == f"run {run.id} cannot be paused: the run has ended; its description says how"
+    )
     assert resuming.value.answer == ControlAnswer.NOT_PAUSED
     assert str(resuming.value) == (
         f"run {run.id} cannot be resumed: it is not paused; a workflow or an engine that is halted "
@@ -187,7 +190,9 @@ async def test_a_worker_looks_at_a_result_that_the_asker_cannot_judge(stored: Wo
 
     given = Operator(client).set_result(run.id, "charge_card", json(7), **EVE)
 
-    assert await stored.finish(engine, given) is ControlAnswer.NOT_A_RESULT
+    with pytest.raises(ControlRefused, match="the result given is not of the type") as refused:
+        await stored.finish(engine, given)
+    assert refused.value.answer == ControlAnswer.NOT_A_RESULT
 
 
 async def test_a_result_in_a_round_is_one_of_the_node_too(world: World) -> None:
@@ -215,7 +220,13 @@ async def test_what_others_need_is_not_skipped(world: World) -> None:
 
     asked = operator.skip(run.id, "charge_card", **EVE)
 
-    assert await world.finish(engine, asked) is ControlAnswer.NEEDED
+    with pytest.raises(ControlRefused) as refused:
+        await world.finish(engine, asked)
+    assert refused.value.answer == ControlAnswer.NEEDED
+    assert str(refused.value) == (
+        f"`charge_card` of run {run.id} cannot be skipped: others need what it gives and cannot do "
+        "with None; give it a result instead"
+    )
 
 
 async def test_what_is_in_doubt_is_neither_skipped_nor_given_a_result(stored: World) -> None:
@@ -226,8 +237,12 @@ async def test_what_is_in_doubt_is_neither_skipped_nor_given_a_result(stored: Wo
     skipped = operator.skip(run.id, "charge_unkeyed", **EVE)
     given = operator.set_result(run.id, "charge_unkeyed", json("by hand"), **EVE)
 
-    assert await stored.finish(engine, skipped) is ControlAnswer.IN_DOUBT
-    assert await stored.finish(engine, given) is ControlAnswer.IN_DOUBT
+    for asked, what in ((skipped, "be skipped"), (given, "be given a result")):
+        with pytest.raises(ControlRefused) as refused:
+            await stored.finish(engine, asked)
+        assert str(refused.value) == (
+            f"`charge_unkeyed` of run {run.id} cannot {what}: it may have happened; settle it first"
+        )
 
 
 # Foreseen ---------------------------------------------------------------------------------------

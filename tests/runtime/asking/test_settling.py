@@ -11,6 +11,7 @@ from msgspec import Raw
 
 from makegood import (
     ControlAnswer,
+    ControlRefused,
     Declined,
     InvalidInput,
     OutcomeUnknown,
@@ -246,9 +247,10 @@ async def test_a_result_that_only_the_worker_can_check_is_refused_and_poisons_no
     client = await stored.engine(work=False)
 
     asked = Operator(client).settle(run.id, "charge", ItHappened(Raw(result)), **EVE)
-    answer = await stored.finish(engine, asked)
+    with pytest.raises(ControlRefused) as refused:
+        await stored.finish(engine, asked)
 
-    assert answer is ControlAnswer.NOT_A_RESULT
+    assert refused.value.answer == ControlAnswer.NOT_A_RESULT
     outcome = await stored.finish(engine, run.outcome())
     assert (outcome.reason, outcome.left) == ("in doubt", ["charge"])
     (request,) = [
@@ -282,12 +284,16 @@ async def test_a_node_that_is_not_in_the_plan_is_answered_for(stored: World) -> 
     run = await in_doubt(stored, engine)
     operator = Operator(engine)
 
-    asked = operator.settle(run.id, "pray", CHARGED, **EVE)
-    assert await stored.finish(engine, asked) is ControlAnswer.UNKNOWN_NODE
-    asked = operator.settle(run.id, "hold_seat", CHARGED, **EVE)
-    assert await stored.finish(engine, asked) is ControlAnswer.NOT_WAITED_FOR
-    asked = operator.settle(run.id, "charge_unkeyed", Kept(), **EVE)
-    assert await stored.finish(engine, asked) is ControlAnswer.DOES_NOT_FIT
+    for node, settlement, answer in (
+        ("pray", CHARGED, ControlAnswer.UNKNOWN_NODE),
+        ("hold_seat", CHARGED, ControlAnswer.NOT_WAITED_FOR),
+        ("charge_unkeyed", Kept(), ControlAnswer.DOES_NOT_FIT),
+    ):
+        with pytest.raises(
+            ControlRefused, match=f"`{node}` of run .* cannot be settled"
+        ) as refused:
+            await stored.finish(engine, operator.settle(run.id, node, settlement, **EVE))
+        assert refused.value.answer == answer
 
 
 # Trying again -----------------------------------------------------------------------------------
@@ -326,7 +332,8 @@ async def test_what_nobody_can_be_asked_about_without_a_key_can_only_be_settled(
 
     asked = Operator(engine).retry(run.id, **EVE)
 
-    assert await world.finish(engine, asked) is ControlAnswer.KEY_EXPIRED
+    with pytest.raises(ControlRefused, match="so it can only be settled"):
+        await world.finish(engine, asked)
 
 
 async def test_a_run_poisoned_by_what_was_posted_is_claimed_again(world: World) -> None:

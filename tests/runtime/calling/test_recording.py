@@ -12,6 +12,7 @@ from msgspec import Raw
 from makegood import (
     Abort,
     Attempt,
+    Config,
     Declined,
     Failure,
     InvalidInput,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 ONCE = Retry(attempts=1)
 TWICE = Retry(attempts=2, delay=timedelta(seconds=1), jitter=False)
+AGAIN_SOON = Retry(attempts=2, delay=timedelta(milliseconds=20), jitter=False)
 
 
 class Hold(msgspec.Struct, frozen=True):
@@ -357,9 +359,9 @@ async def test_a_worker_that_lost_the_run_records_nothing(world: World) -> None:
     assert await recorded_in(engine, run) == []
 
 
-async def test_a_body_that_ignores_its_timeout_records_nothing_any_more() -> None:
+async def test_a_body_that_ignores_its_timeout_records_nothing_any_more(world: World) -> None:
     said: list[str] = []
-    deaf_until = asyncio.Event()
+    begun, told, deaf_until = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def reserve(
         order: str, *, attempt: Attempt = injected, record: Record[Hold] = injected
@@ -369,8 +371,10 @@ async def test_a_body_that_ignores_its_timeout_records_nothing_any_more() -> Non
             await record(Hold("second"))
             return order
         try:
+            begun.set()
             await asyncio.Event().wait()
         except asyncio.CancelledError:
+            told.set()
             await deaf_until.wait()
             try:
                 await record(Hold("first"))
@@ -383,10 +387,16 @@ async def test_a_body_that_ignores_its_timeout_records_nothing_any_more() -> Non
 
     @workflow
     def ordering(order: str) -> str:
-        reserved = step(reserve, undo=free, retry=TWICE, timeout=timedelta(milliseconds=20))
+        reserved = step(reserve, undo=free, retry=AGAIN_SOON, timeout=timedelta(milliseconds=20))
         return last(reserved(order))
 
-    outcome = await testing.run(ordering("CD"))
+    engine = await world.engine(ordering)
+    run = await engine.start(ordering("CD"))
+    await begun.wait()
+    world.clock.turn(timedelta(milliseconds=20))
+    await told.wait()
+    world.clock.turn(Config().cancel_grace)
+    outcome = await world.finish(engine, run.outcome())
 
     assert outcome.undone == ["reserve"]
     assert said == ["`reserve` cannot record a value: its attempt is over", "second"]

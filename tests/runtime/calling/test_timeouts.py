@@ -12,7 +12,7 @@ from makegood.testing import TurnableClock
 from makegood.values.instants import after
 
 if TYPE_CHECKING:
-    from makegood.runtime.calling.jobs import Job
+    from makegood.runtime.calling.body import Body
     from makegood.values.instants import Instant
 
 MILLISECOND = timedelta(milliseconds=1)
@@ -34,11 +34,11 @@ class Bench:
     def __init__(self) -> None:
         self.clock = TurnableClock()
         self.clock.turn(timedelta(milliseconds=37))
-        self.rung: list[tuple[Job, Instant]] = []
+        self.rung: list[tuple[Body, Instant]] = []
         self.timeouts = Timeouts(self.clock, lambda job: self.rung.append((job, self.clock.now())))
 
-    def set(self, within: timedelta, number: int = 0) -> tuple[Job, Instant]:
-        job = cast("Job", Timed(number))
+    def set(self, within: timedelta, number: int = 0) -> tuple[Body, Instant]:
+        job = cast("Body", Timed(number))
         until = after(self.clock.now(), within)
         self.timeouts.set(job, until)
         return job, until

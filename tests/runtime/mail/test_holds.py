@@ -20,6 +20,7 @@ from makegood import (
     step,
     workflow,
 )
+from makegood.definition.recipe import TIMEOUT
 from makegood.journal.upkeep import forgotten, held_in_vain
 from tests.runtime.outside import Gate, Outside
 from tests.runtime.world import AT_ONCE, turn_of_the_loop, until
@@ -187,6 +188,7 @@ async def test_a_holder_that_is_cancelled_goes_back_and_then_the_next_begins(
 
     # Its step is given up when its time is over, and asked again under the same key.
     await stored.finish(engine, first.cancel(actor="ann", reason="not needed"))
+    stored.clock.turn(TIMEOUT)
     outcome = await stored.finish(engine, first.outcome())
     await stored.finish(engine, second.result())
 

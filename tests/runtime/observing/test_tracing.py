@@ -19,6 +19,7 @@ from makegood import (
     IdempotencyKey,
     OutcomeUnknown,
     Proceed,
+    Retry,
     Tracing,
     Transaction,
     Unavailable,
@@ -105,8 +106,8 @@ async def test_every_call_is_a_span_below_the_callers(world: World, traced: Trac
         run = await engine.start(book("Oslo"))
     await world.finish(engine, run.result())
 
-    assert traced.names == ["start run", "checkout", "hold_seat", "charge_card", "send_ticket"]
-    start = traced.named("start run")
+    assert traced.names == ["enqueue", "checkout", "hold_seat", "charge_card", "send_ticket"]
+    start = traced.named("enqueue")
     assert (start.kind, parent_of(start)) == (
         SpanKind.PRODUCER,
         checkout.get_span_context().span_id,
@@ -143,7 +144,7 @@ async def test_attempts_undos_and_their_errors_are_told(world: World, traced: Tr
     await world.finish(engine, (await engine.start(book("Oslo"))).outcome())
 
     assert traced.names == [
-        "start run",
+        "enqueue",
         "hold_seat",
         "charge_card",
         "charge_card",
@@ -183,7 +184,7 @@ async def test_what_a_compensate_asks_is_a_span_too(world: World, traced: Traced
 
     engine = await traced.engine(world, acting)
     await world.finish(engine, (await engine.start(acting(1))).result())
-    assert traced.names == ["start run", "act", "compensate act"]
+    assert traced.names == ["enqueue", "act", "compensate act"]
 
 
 async def test_a_timeout_is_told_as_an_error(world: World, traced: Traced) -> None:
@@ -194,7 +195,8 @@ async def test_a_timeout_is_told_as_an_error(world: World, traced: Traced) -> No
 
     @workflow
     def hanging(n: int) -> int:
-        return step(hang, irreversible="test", timeout=timedelta(seconds=3))(n)
+        once = Retry(attempts=1)
+        return step(hang, irreversible="test", timeout=timedelta(seconds=3), retry=once)(n)
 
     entered = asyncio.Event()
     engine = await traced.engine(world, hanging)
@@ -238,7 +240,7 @@ async def test_after_a_sleep_a_new_trace_is_linked_to_the_start(
 ) -> None:
     engine = await traced.engine(world, resting)
     await world.finish(engine, (await engine.start(resting(nap))).result())
-    start, before, behind = (traced.named(name) for name in ("start run", "before", "behind"))
+    start, before, behind = (traced.named(name) for name in ("enqueue", "before", "behind"))
 
     assert (parent_of(before), linked(before)) == (id_of(start), [])
     assert (parent_of(behind), linked(behind)) == (None, [id_of(start)])
@@ -256,7 +258,7 @@ async def test_after_a_crash_a_new_trace_is_linked_to_the_start(
 
     second = await traced.engine(world, book)
     await world.finish(second, second.run(run.id).outcome())
-    start, sent = traced.named("start run"), traced.named("send_ticket")
+    start, sent = traced.named("enqueue"), traced.named("send_ticket")
     assert (parent_of(sent), linked(sent)) == (None, [id_of(start)])
 
 
@@ -293,5 +295,5 @@ async def test_the_rounds_of_a_loop_share_a_name(world: World, traced: Traced) -
 
     engine = await traced.engine(world, looping)
     await world.finish(engine, (await engine.start(looping([1, 2]))).result())
-    assert traced.names == ["start run", "all[]/look", "all[]/look"]
+    assert traced.names == ["enqueue", "all[]/look", "all[]/look"]
     assert {told(span, "node") for span in traced.spans[1:]} == {"all[0]/look", "all[1]/look"}

@@ -1,4 +1,8 @@
-"""Every single point of a case, every pair of points, and every way in which a zombie can wake."""
+"""Every single point of a case, every pair of points, and every way in which a zombie can wake.
+
+Most of what there is to play are second mishaps. Of these one in so many can be played: others
+behind each first mishap, so that all of the first ones together leave out no place of a story.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +36,13 @@ Kind = tuple[str, Fate]
 class Tally:
     """What was played of one case, and what was found."""
 
-    case: Case
+    case: str
     singles: Counter[Kind] = field(default_factory=Counter)
     """The stories with one mishap, by its kind."""
     pairs: int = 0
     """The stories with a second one: another death, or a zombie that wakes in the midst."""
+    seconds: set[Kind] = field(default_factory=set)
+    """The kinds of the second deaths."""
     violations: list[str] = field(default_factory=list)
 
     def add(self, mishaps: Sequence[Mishap], played: Played, end: End) -> None:
@@ -53,32 +59,35 @@ def kind_of(mishap: Mishap, calls: Sequence[Call]) -> Kind:
     return calls[mishap.number].operation, mishap.fate
 
 
-def crash_everywhere(case: Case, *, share: int = 0, shares: int = 1) -> Tally:
+def crash_everywhere(case: Case, *, one_in: int = 1) -> Tally:
     """Kill the process at every point; then, for each, at every point of the recovery too.
 
-    The points of the first death can be shared out.
+    Of these second deaths, `one_in` so many is played.
     """
-    tally = Tally(case)
+    tally = Tally(str(case))
     smooth = play(case)
     tally.add((), smooth, smooth.end)
-    for first in list(points(smooth.calls))[share::shares]:
+    for place, first in enumerate(points(smooth.calls)):
         once = play(case, (first,))
         tally.singles[kind_of(first, smooth.calls)] += 1
         tally.add((first,), once, smooth.end)
-        for second in points(once.calls, after=first.number):
+        for other, second in enumerate(points(once.calls)):
+            if second.number <= first.number or (place + other) % one_in:
+                continue
             twice = play(case, (first, second))
             tally.pairs += 1
+            tally.seconds.add(kind_of(second, once.calls))
             tally.add((first, second), twice, smooth.end)
     return tally
 
 
-def stand_still_everywhere(case: Case, *, ablation: Ablation = NOTHING) -> Tally:
+def stand_still_everywhere(case: Case, *, one_in: int = 1, ablation: Ablation = NOTHING) -> Tally:
     """Let the process stand still behind every call, until another has taken its run over.
 
     Then play each story again with a shorter pause, so that it goes on in the midst of what the
-    other does: once behind every call of the other.
+    other does: once behind every call of the other, or behind `one_in` so many of them.
     """
-    tally = Tally(case)
+    tally = Tally(str(case))
     smooth = play(case, standby=True, ablation=ablation)
     tally.add((), smooth, smooth.end)
     for number in range(len(smooth.calls)):
@@ -86,7 +95,9 @@ def stand_still_everywhere(case: Case, *, ablation: Ablation = NOTHING) -> Tally
         long = play(case, (pause,), standby=True, ablation=ablation)
         tally.singles[kind_of(pause, smooth.calls)] += 1
         tally.add((pause,), long, smooth.end)
-        for micros in long.wakes:
+        for other, micros in enumerate(long.wakes):
+            if (number + other) % one_in:
+                continue
             # Just behind the other's call, and before the other has its answer.
             short = Mishap(number, Fate.PAUSE, micros + 1)
             tally.pairs += 1

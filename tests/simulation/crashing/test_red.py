@@ -13,7 +13,7 @@ from makegood.decision.state import Phase
 from makegood.journal.protocol import Applied
 from makegood.journal.reply import Reply
 from makegood.testing.simulation import Fate
-from tests.simulation.ablation import Ablation
+from tests.simulation.ablation import Ablation, Around
 from tests.simulation.crashing.campaign import Kind, kind_of, stand_still_everywhere
 from tests.simulation.crashing.cases import CASES
 from tests.simulation.crashing.points import Mishap, points
@@ -26,23 +26,10 @@ if TYPE_CHECKING:
     from makegood.decision.retry import Chance
     from makegood.decision.state import RunState
     from makegood.definition.plan import Plan
-    from makegood.journal.memory import MemoryStore
     from makegood.journal.protocol import Append, History, Journal, Leases, StoredPlan, Verdict
     from makegood.journal.reply import Pending
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.instants import Instant
-
-
-class Around:
-    """A journal that does what the one inside does, but for what a subclass takes away."""
-
-    def __init__(self, journal: Journal, store: MemoryStore) -> None:
-        self.journal = journal
-        self.store = store
-
-    # Any: whatever the journal inside has.
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.journal, name)
 
 
 class StaleRead(Around):

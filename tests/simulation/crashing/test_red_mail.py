@@ -10,11 +10,10 @@ import pytest
 from makegood.journal.memory_store import send
 from makegood.journal.protocol import Applied, Delivered, Undelivered
 from makegood.testing.simulation import Fate
-from tests.simulation.ablation import Ablation
+from tests.simulation.ablation import Ablation, Around
 from tests.simulation.crashing.campaign import kind_of
 from tests.simulation.crashing.cases import CASES
 from tests.simulation.crashing.points import points
-from tests.simulation.crashing.test_red import Around
 from tests.simulation.crashing.world import play
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections import Counter
 
+from tests.simulation.campaign import seeds_of
 from tests.simulation.flow.campaign import REQUIRED
 from tests.simulation.flow.world import play
 
@@ -14,7 +15,7 @@ def main(arguments: list[str]) -> int:
     """Play the worlds asked for; return 0 when no rule was broken and everything was met."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.flow", description=__doc__)
     parser.add_argument(
-        "--seeds", type=_seeds, default=range(2_000), metavar="A:B", help="from A up to B - 1"
+        "--seeds", type=seeds_of, default=range(2_000), metavar="A:B", help="from A up to B - 1"
     )
     seeds = parser.parse_args(arguments).seeds
     reached: Counter[str] = Counter()
@@ -30,11 +31,6 @@ def main(arguments: list[str]) -> int:
         _print(f"never met: {situation}")
     _print(f"{len(seeds):,} worlds, {failed:,} broke a rule; {len(reached)} kinds of event")
     return int(bool(failed or missing))
-
-
-def _seeds(text: str) -> range:
-    first, _, last = text.partition(":")
-    return range(int(first), int(last))
 
 
 def _print(line: str) -> None:

@@ -37,6 +37,8 @@ REQUIRED = (
     "undone in a round by itself",
     "undone in a round with the run",
     "there was nothing to undo",
+    "parked: poison",
+    "parked: a child run is parked",
     "taken up after a sleep",
     "taken up from another",
 )

@@ -8,18 +8,26 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from makegood.decision.decide import decide
-from makegood.decision.facts import Chosen, Fact, SleepBegan, read_facts, write_facts
+from makegood.decision.commands import Decision
+from makegood.decision.decide import CLAIMS_MAX, decide
+from makegood.decision.facts import (
+    Chosen,
+    Fact,
+    Parked,
+    ParkReason,
+    SleepBegan,
+    read_facts,
+    write_facts,
+)
 from makegood.journal.mail import ToRun
-from tests.simulation.ablation import Ablation
-from tests.simulation.crashing.test_red import KEYS, ORDER, Around
+from tests.simulation.ablation import Ablation, Around
+from tests.simulation.crashing.test_red import KEYS, ORDER
 from tests.simulation.flow.campaign import REQUIRED
 from tests.simulation.flow.world import play
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from makegood.decision.commands import Decision
     from makegood.decision.retry import Chance
     from makegood.decision.state import RunState
     from makegood.definition.plan import Node, Plan
@@ -43,6 +51,20 @@ def _unbounded(node: Node) -> Node:
     if node.block is None:
         return node
     return msgspec.structs.replace(node, block=msgspec.structs.replace(node.block, at_once=100))
+
+
+def hasty(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decision:
+    """Take a run for poison when two that took it were lost."""
+    if state.claims > CLAIMS_MAX - 3:
+        state.claims = CLAIMS_MAX + 1
+    return decide(plan, state, now, chance)
+
+
+def faint(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decision:
+    """Ask for a person when a run is taken up again, whatever was under way."""
+    if state.claims > 1 and not state.is_settled:
+        return Decision((Parked(ParkReason.IN_DOUBT, now),))
+    return decide(plan, state, now, chance)
 
 
 class ChosenAnew(Around):
@@ -108,17 +130,30 @@ SLEEP = Ablation(
 CHILDREN = Ablation(
     name="child's cancel", removes="A child goes back when its parent does.", store=DeafChildren
 )
+POISON = Ablation(
+    name="claims",
+    removes="A run is taken for poison only after five that took it were lost.",
+    decide=hasty,
+)
+DOUBT = Ablation(
+    name="doubt",
+    removes="Whoever takes a run up asks again under its keys, and leaves no doubt to a person.",
+    decide=faint,
+)
 MISSED = {
     ROUNDS: "were at work at once",
     CHOICE: "",
     SLEEP: "without a rest before it",
     CHILDREN: "by a child that was to go back",
+    POISON: "is taken for poison after",
+    DOUBT: "is parked for in doubt, which nothing explains",
     ORDER: "it went back by",
     KEYS: "was done twice",
 }
 """What shows the lack of each safeguard; any rule will do where nothing is named."""
 
 
+@pytest.mark.timeout(300)
 def test_all_is_done_once_or_goes_back_in_order_whatever_goes_wrong() -> None:
     reached: Counter[str] = Counter()
     wrong = []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from makegood import Config, Engine, NotUndoable
+from makegood import Config, ControlAnswer, Engine, NotUndoable, Operator
 from makegood.journal.memory import MemoryJournal
 from makegood.testing.simulation import (
     KILLS,
@@ -37,13 +37,15 @@ from tests.simulation.flow.histories import (
     wrong_about_rounds,
 )
 from tests.simulation.flow.model import misfit, things_of
+from tests.simulation.flow.parking import Roll, Watched, unexplained
 from tests.simulation.flow.shop import WORKFLOWS, Clerk, Item, Request, Way, Wish, pack
 from tests.simulation.world import listening
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from random import Random
 
+    from makegood.journal.memory_store import Record
     from makegood.testing.simulation import Call
     from tests.simulation.ablation import Ablation
 
@@ -54,6 +56,8 @@ FAULTY_SECONDS = 60
 QUIET_SECONDS_MAX = 600
 RECOVERY_SECONDS = 30
 """How long after the last fault some process may be down, or holds what another is to take up."""
+PATIENCE = timedelta(minutes=1)
+"""How long a person waits for an answer."""
 DEAF_SECONDS_MAX = 12
 """How long a child may go on that is told to go back, where nothing goes wrong."""
 CONFIG = Config(
@@ -78,6 +82,8 @@ class Played(msgspec.Struct, frozen=True):
 
     wrong: tuple[str, ...]
     reached: Counter[str]
+    trace: str
+    """A digest of everything that happened: equal traces, equal worlds."""
 
 
 class Weather:
@@ -86,7 +92,7 @@ class Weather:
     def __init__(self, chance: Random) -> None:
         self.is_calm = False
         self._chance = chance
-        self.rate = chance.choice((0.0, 0.03, 0.08))
+        self.rate = chance.choice((0.0, 0.03, 0.08, 0.12, 0.3, 0.3))
 
     def decide(self, call: Call) -> Fortune:
         fates = FATES.get(call.operation)
@@ -138,6 +144,9 @@ class World:
         self.scripts: list[asyncio.Task[None]] = []
         self.heard: list[str] = []
         """What engines complained about that they should not have met."""
+        self.roll = Roll()
+        self.parked_wrong: list[str] = []
+        """Which runs were parked for no reason that can be seen, or could not be tried again."""
         self.quiet_from = 0
         """From when on nothing goes wrong, and nothing is to be recovered."""
         self.turned: set[str] = set()
@@ -162,6 +171,7 @@ class World:
     def _make(self, host: Host, *, works: bool) -> Engine:
         simulation = self.simulation
         store = self.ablation.store(MemoryJournal(simulation.store), simulation.store)
+        store = Watched(store, simulation.store, host, self.roll)
         fates = self.weather if works else Smooth(there=300, back=300)
         line = Line(simulation, host, fates)
         return Engine(
@@ -190,7 +200,10 @@ class World:
             case "cancel":
                 self.turned.add(wish.order)
                 await asyncio.sleep(chance.random() * 25)
-                await run.cancel(actor="ann", reason="not needed")
+                try:
+                    await run.cancel(actor="ann", reason="not needed")
+                except NotUndoable:
+                    self.books.seen["a cancel came to a parked run"] += 1
             case "undo":
                 self.turned.add(wish.order)
                 await run.outcome()
@@ -214,27 +227,57 @@ class World:
         self.weather.is_calm = True
         if is_eventful or self.weather.rate > 0:
             self.quiet_from = self.simulation.loop.micros + RECOVERY_SECONDS * SECOND
+        await self._come_to_rest()
+        self.parked_wrong += unexplained(self.simulation.store)
+        if parked := self._parked():
+            self.quiet_from = self.simulation.loop.micros
+            await self.simulation.loop.create_task(
+                self._try_again(parked), context=self.client.lane.context()
+            )
+            await self._come_to_rest()
+
+    async def _come_to_rest(self) -> None:
         for _ in range(QUIET_SECONDS_MAX // 10):
             await self.simulation.pause(10 * SECOND)
             if self.is_at_rest():
                 return
 
+    async def _try_again(self, parked: Sequence[Record]) -> None:
+        """Let a person find that nothing is wrong with what was taken for poison."""
+        assert self.client.engine is not None, "the client's process never dies"
+        operator = Operator(self.client.engine)
+        for record in parked:
+            self.books.seen[f"parked: {record.reason}"] += 1
+            if record.reason == "poison":
+                answer = await operator.retry(
+                    record.run, actor="bob", reason="the workers died", wait=PATIENCE
+                )
+                if answer is not ControlAnswer.ACCEPTED:
+                    self.parked_wrong.append(f"{record.run} is not tried again, but {answer}")
+
+    def _parked(self) -> list[Record]:
+        records = self.simulation.store.records.values()
+        return [record for record in records if record.status == "parked"]
+
     def is_at_rest(self) -> bool:
         store = self.simulation.store
         has_acted = bool(self.scripts) and all(script.done() for script in self.scripts)
-        has_ended = all(record.ended_at is not None for record in store.records.values())
-        return has_acted and has_ended and not store.outgoing
+        is_still = all(
+            (record.ended_at is not None or record.status == "parked") and not record.inbox
+            for record in store.records.values()
+        )
+        return has_acted and is_still and not store.outgoing
 
     # What is judged ---------------------------------------------------------------------------
 
     def wrong(self) -> Iterator[str]:
         store = self.simulation.store
         yield from (*self.heard, *self.simulation.errors)
-        yield from self.books.wrong
+        yield from (*self.books.wrong, *self.roll.wrong, *self.parked_wrong)
         for script in self.scripts:
             if script.done() and (error := script.exception()) is not None:
                 yield f"the client could not act: {error!r}"
-        if not self.is_at_rest():
+        if not self.is_at_rest() or self._parked():
             ends = [(record.status, record.reason) for record in store.records.values()]
             yield f"it did not come to rest: {ends}"
             return
@@ -281,5 +324,5 @@ def play(seed: int, ablation: Ablation = NOTHING) -> Played:
         try:
             world.simulation.run(world.plot())
         except Stalled as error:
-            return Played((str(error),), world.reached())
-    return Played(tuple(world.wrong()), world.reached())
+            return Played((str(error),), world.reached(), world.simulation.trace)
+    return Played(tuple(world.wrong()), world.reached(), world.simulation.trace)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from makegood import Config, Engine, pure, send, sleep, wait, workflow
 from makegood.decision import facts
 from makegood.decision.facts import read_facts
@@ -26,6 +28,7 @@ from makegood.testing.simulation import (
     Stalled,
 )
 from tests.simulation.ablation import NOTHING
+from tests.simulation.world import listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +75,14 @@ def ship(order: str, work: timedelta) -> None:
     send.after(packed)(pure(Parcel, name="parcel")(order), key=order)
 
 
+class Played(msgspec.Struct, frozen=True):
+    """What was seen in one world."""
+
+    wrong: tuple[str, ...]
+    trace: str
+    """A digest of everything that happened: equal traces, equal worlds."""
+
+
 class Weather:
     """What becomes of the workers' calls, until it is calm."""
 
@@ -98,6 +109,8 @@ class World:
         self.workers = [self._host(f"worker {number}", works=True) for number in range(2)]
         self.client = self._host("client", works=False)
         self.script: asyncio.Task[None] | None = None
+        self.heard: list[str] = []
+        """What engines complained about that they should not have met."""
 
     def _host(self, name: str, *, works: bool) -> Host:
         host = Host(
@@ -169,7 +182,7 @@ class World:
 
     def wrong(self) -> Iterator[str]:
         store = self.simulation.store
-        yield from self.simulation.errors
+        yield from (*self.heard, *self.simulation.errors)
         assert self.script is not None, "the client has booted"
         if self.script.done() and (error := self.script.exception()) is not None:
             yield f"the client could not act: {error!r}"
@@ -204,11 +217,12 @@ class World:
             yield f"{record.new.key} is {record.status}"
 
 
-def play(seed: int, ablation: Ablation = NOTHING) -> tuple[str, ...]:
+def play(seed: int, ablation: Ablation = NOTHING) -> Played:
     """Play the world of a seed, and return what was wrong in it."""
     world = World(seed, ablation)
-    try:
-        world.simulation.run(world.plot())
-    except Stalled as error:
-        return (str(error),)
-    return tuple(world.wrong())
+    with listening(world.heard):
+        try:
+            world.simulation.run(world.plot())
+        except Stalled as error:
+            return Played((str(error),), world.simulation.trace)
+    return Played(tuple(world.wrong()), world.simulation.trace)

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from makegood.decision.words import ControlAnswer
 from makegood.errors import EngineClosed, KeyConflict, NotUndoable, PastPivot, StoreError
-from makegood.runtime.asking.refusals import refusal_of
 from tests.simulation.workflows import deployed
 
 if TYPE_CHECKING:
@@ -33,12 +31,6 @@ T = TypeVar("T")
 
 PATIENCE_SECONDS = 25.0
 """How long a customer waits for an answer before they ask again."""
-
-_ANSWERS = {
-    refusal_of(answer): answer.value
-    for answer in (ControlAnswer.ALREADY_UNDOING, ControlAnswer.NOT_COMPLETED, ControlAnswer.PARKED)
-}
-"""What the run answered in a word, by the sentence in which an undo is refused."""
 
 
 class Customer:
@@ -124,7 +116,7 @@ class Customer:
         except PastPivot:
             self.answers.append(("undo", "past the pivot"))
         except NotUndoable as error:
-            self.answers.append(("undo", _ANSWERS[str(error).rpartition(": ")[2]]))
+            self.answers.append(("undo", error.answer))
         else:
             self.answers.append(("undo", "accepted"))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from makegood.testing.simulation import Fate, Fortune
+from makegood.testing.simulation import KILLS, Fate, Fortune
 from tests.simulation.orders.destiny import Destiny
 from tests.simulation.workflows import Order
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["WORKFLOWS", "ClientWeather", "Weather", "Wish", "draw_destiny", "draw_wish"]
 
 SECOND = 1_000_000
-KILLS = (Fate.KILL_BEFORE, Fate.KILL_INSIDE_LOST, Fate.KILL_INSIDE_DONE, Fate.KILL_AFTER)
 UNKNOWN = (Fate.UNKNOWN_LOST, Fate.UNKNOWN_DONE)
 REFUSING = frozenset({Fate.REFUSED, Fate.FULL})
 """After these nothing was done, and whoever asked knows it."""

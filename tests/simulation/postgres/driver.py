@@ -137,6 +137,8 @@ class SimulatedConnection:
     # Any: rows, of which there are none.
     def come_clean(self) -> asyncio.Future[Any]:
         """End whatever was begun on it: at once, unless something happens on the way."""
+        if self._lane.is_dead:
+            return self._unsent()
         fortune = self._decide("reset")
         if fortune.mishap is Mishap.SMOOTH and not self._owed:
             fortune = _AT_ONCE
@@ -195,6 +197,8 @@ class SimulatedConnection:
 
     # Any: as above.
     def _send(self, query: str, arguments: tuple[Any, ...]) -> asyncio.Future[Any]:
+        if self._lane.is_dead:
+            return self._unsent()
         operation = self._operation_of(query)
         fortune = self._decide(operation)
         if operation == "open" and fortune.mishap is Mishap.SMOOTH:
@@ -232,6 +236,11 @@ class SimulatedConnection:
         else:
             self._outside(self._in_order(fortune.there), session.arrive, message)
         return answer
+
+    # Any: as above.
+    def _unsent(self) -> asyncio.Future[Any]:
+        """Return the answer to what a dead process would send while it is taken apart: none."""
+        return self._driver.simulation.loop.create_future()
 
     def _operation_of(self, query: str) -> str:
         """Return what a round trip is called where mishaps are drawn."""

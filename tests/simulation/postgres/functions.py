@@ -25,6 +25,7 @@ from makegood.journal.protocol import (
     Posted,
     Summary,
 )
+from makegood.journal.staging import Move
 from makegood.values.instants import Instant
 from tests.simulation.postgres.rows import Row
 
@@ -37,10 +38,21 @@ if TYPE_CHECKING:
     from tests.simulation.postgres.rows import Transaction
     from tests.simulation.postgres.server import Server
 
-__all__ = ["lease", "make_and_move", "post", "record_local", "release", "renew", "settled"]
+__all__ = [
+    "lease",
+    "make_and_move",
+    "make_and_move_and_tell",
+    "post",
+    "record_local",
+    "release",
+    "renew",
+    "settled",
+]
 
-_MADE = 23
-"""How many parameters `make_runs` takes; the others of the statement are `move_runs`'s."""
+_MADE = 26
+"""How many parameters `make_runs` takes."""
+_MOVED = 19
+"""How many `move_runs` takes; what else a statement has are the moves between stages."""
 _TOKENS = 6
 """Where the tokens are in the parameters of both."""
 
@@ -71,8 +83,29 @@ def make_and_move(server: Server, transaction: Transaction, *given: Any) -> Rows
     return [(refused or None, moved or None)]
 
 
+def make_and_move_and_tell(server: Server, transaction: Transaction, *given: Any) -> Rows:
+    """Write a batch, and remember the moves of the appends that were written."""
+    ((refused, moved),) = yield from make_and_move(server, transaction, *given[: _MADE + _MOVED])
+    for run, token, *values in zip(*given[_MADE + _MOVED :], strict=True):
+        row = transaction.see(run)
+        if row is not None and row.token == token:
+            version, workflow, origin, destination, cause, actor, at = values
+            move = Move(
+                run=run,
+                version=version,
+                workflow=workflow,
+                origin=origin,
+                destination=destination,
+                cause=cause,
+                actor=actor,
+                at=at,
+            )
+            transaction.moves.append(move)
+    return [(refused, moved, None)]
+
+
 def _made(values: Sequence[Any]) -> Written:
-    *shared, workflow, key, fingerprint, input_hash, created_at, subject = values
+    *shared, workflow, key, fingerprint, input_hash, created_at, subject, key_until_ended = values
     create = NewRun(
         workflow=workflow,
         key=key,
@@ -80,6 +113,7 @@ def _made(values: Sequence[Any]) -> Written:
         input_hash=input_hash,
         created_at=created_at,
         subject=subject,
+        key_until_ended=key_until_ended,
     )
     return _written(shared, create=create)
 
@@ -91,7 +125,8 @@ def _moved(values: Sequence[Any]) -> Written:
 
 def _written(shared: Sequence[Any], **other: Any) -> Written:
     run, worker, epoch, seq, inbox_head, inbox_taken, token, at = shared[:8]
-    status, cause, rollback, reason, ended_at, released, wake_at, body = shared[8:]
+    status, cause, rollback, reason, ended_at, stage, stage_since = shared[8:15]
+    released, wake_at, body = shared[15:]
     append = Append(
         run=run,
         worker=worker,
@@ -103,7 +138,13 @@ def _written(shared: Sequence[Any], **other: Any) -> Written:
         facts=body or b"",
         at=at,
         summary=Summary(
-            status=status, cause=cause, rollback=rollback, reason=reason, ended_at=ended_at
+            status=status,
+            cause=cause,
+            rollback=rollback,
+            reason=reason,
+            ended_at=ended_at,
+            stage=stage,
+            stage_since=stage_since,
         ),
         release=released,
         wake_at=wake_at,
@@ -179,6 +220,8 @@ def _write(row: Row, written: Written) -> None:
     row.status, row.cause = summary.status, summary.cause
     row.rollback, row.reason = summary.rollback, summary.reason
     row.ended_at = summary.ended_at
+    row.stage, row.stage_since = summary.stage, summary.stage_since
+    row.key_is_free |= row.new.key_until_ended and row.ended_at is not None
     row.inbox = [posted for posted in row.inbox if posted.n > append.inbox_taken]
     if append.progress:
         row.claims = 0
@@ -222,7 +265,8 @@ def post(server: Server, transaction: Transaction, *given: Any) -> Rows:
 
 
 def _post(server: Server, transaction: Transaction, *values: Any) -> Waiting[tuple[Any, ...]]:
-    run, body, at, token, status, workflow, key, plan, input_hash, created_at, subject = values
+    run, body, at, token, status, workflow, key, *others = values
+    plan, input_hash, created_at, subject, key_until_ended = others
     create: NewRun | None = None
     other: RunId | None = None
     if workflow is not None:
@@ -233,6 +277,7 @@ def _post(server: Server, transaction: Transaction, *values: Any) -> Waiting[tup
             input_hash=input_hash,
             created_at=created_at,
             subject=subject,
+            key_until_ended=key_until_ended,
         )
         if (yield from _insert(transaction, run, create)):
             row = Row(run, create, status, epoch=0)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from makegood.journal.memory_store import Record, add
+from makegood.journal.memory_store import Record, add, free_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from makegood.journal.memory import MemoryStore
     from makegood.journal.protocol import NewRun, StoredPlan, Undelivered
+    from makegood.journal.staging import Move
     from makegood.values.ids import RunId
     from tests.simulation.postgres.locks import Locks, Waiting
     from tests.simulation.postgres.session import Session
@@ -48,6 +49,7 @@ class Transaction:
         "is_failed",
         "locked",
         "locks",
+        "moves",
         "notices",
         "plans",
         "rows",
@@ -65,6 +67,8 @@ class Transaction:
         self.rows: dict[RunId, Row] = {}
         """What it has changed."""
         self.plans: list[StoredPlan] = []
+        self.moves: list[Move] = []
+        """The moves between stages that it has remembered."""
         self.sent: dict[int, Undelivered] = {}
         """What it has put on its way, by numbers that are given when that is done."""
         self.delivered: list[int] = []
@@ -90,9 +94,11 @@ class Transaction:
         if key is None:
             return None
         for row in self.rows.values():
-            if (row.new.workflow, row.new.key) == (workflow, key):
+            if (row.new.workflow, row.new.key) == (workflow, key) and not row.key_is_free:
                 return row.run
-        return self.store.keys.get((workflow, key))
+        run = self.store.keys.get((workflow, key))
+        has_let_go = run in self.rows and self.rows[run].key_is_free
+        return None if has_let_go else run
 
     def lock(self, name: str) -> Waiting[None]:
         """Wait until nobody else holds this lock, and hold it to the end."""
@@ -123,18 +129,27 @@ class Transaction:
         before: dict[RunId, Row] = {}
         for run, row in self.rows.items():
             was: Any = store.records.get(run)  # Any: as above.
-            if was is None:
-                add(store, row)
-            else:
+            if was is not None:
                 before[run] = was
                 store.records[run] = row
+                if row.key_is_free and not was.key_is_free:
+                    row.key_is_free = False
+                    free_key(store, row)
             if row.wake_at is None:
                 store.wakeable.discard(run)
             else:
                 store.wakeable.add(run)
+        for run, row in self.rows.items():
+            if run not in before:
+                add(store, row)
+                if row.key_is_free:
+                    row.key_is_free = False
+                    free_key(store, row)
         store.outgoing.update(self.sent)
         for number in self.delivered:
             del store.outgoing[number]
+        for move in self.moves:
+            store.moves.setdefault(move.run, {}).setdefault(move.version, move)
         for plan in self.plans:
             store.plans.setdefault(plan.fingerprint, plan)
         for notice in self.notices:

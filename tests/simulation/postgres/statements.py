@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from makegood.journal.mail import read_outgoing, write_outgoing
-from makegood.journal.memory_store import shows
+from makegood.journal.memory_store import run_of_key, shows
 from makegood.journal.postgres.delivering import delivery_lock_of
 from makegood.journal.postgres.opening import lock_of
 from makegood.journal.postgres.steps.guard import Permission, permitted
@@ -41,8 +41,8 @@ __all__ = ["SCHEMA", "Statement", "understood"]
 SCHEMA = "makegood"
 """The engine's schema."""
 
-_SCHEMA_NUMBER = 7
-"""The number of the schema whose functions are played in `functions`."""
+_SCHEMA_NUMBER = 10
+"""The number of the schema whose functions are played in `functions`: those of runs, that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def _facts(_server: Server, transaction: Transaction, run: RunId, seq: int) -> R
 def _run_of_key(_server: Server, transaction: Transaction, workflow: str, key: str) -> Rows:
     yield from ()
     row = _by_key(transaction, workflow, key)
-    return [] if row is None else [(row.run,)]
+    return [(run_of_key(transaction.store, workflow, key) if row is None else row.run,)]
 
 
 def _holder_of_key(_server: Server, transaction: Transaction, workflow: str, key: str) -> Rows:
@@ -287,8 +287,10 @@ _LOOKING = {
     'ARRAY(SELECT body FROM "makegood".inbox WHERE inbox.run = run.id ORDER BY n), '
     'ARRAY(SELECT at FROM "makegood".inbox WHERE inbox.run = run.id ORDER BY n) '
     'FROM "makegood".run WHERE id = ANY ($1)': Statement("read", _histories),
-    'SELECT id FROM "makegood".run WHERE workflow = $1 AND key = $2': Statement(
-        "read", _run_of_key
+    "SELECT coalesce( "
+    '(SELECT id FROM "makegood".run WHERE workflow = $1 AND key = $2 AND key_hold < 2), '
+    '(SELECT max(id) FROM "makegood".run WHERE workflow = $1 AND key = $2 AND key_hold = 2))': (
+        Statement("read", _run_of_key)
     ),
     'SELECT * FROM "makegood".settled($1)': Statement("read", functions.settled),
     'SELECT workflow, json FROM "makegood".plan WHERE fingerprint = $1': Statement("read", _plan),
@@ -299,9 +301,8 @@ _LOOKING = {
     "SELECT kind, name, actor, reason, at, until, lifted_by, lifted_because, lifted_at "
     'FROM "makegood".halt ORDER BY kind, name': Statement("read", _answering().carry_out),
     'SELECT body FROM "makegood".facts WHERE run = $1 AND seq = $2': Statement("verdict", _facts),
-    'SELECT id, input_hash FROM "makegood".run WHERE workflow = $1 AND key = $2': Statement(
-        "verdict", _holder_of_key
-    ),
+    'SELECT id, input_hash FROM "makegood".run WHERE workflow = $1 AND key = $2 '
+    "AND key_hold < 2": Statement("verdict", _holder_of_key),
     # There is no standby, and so nothing that could be found there.
     'SELECT FROM "makegood".run WHERE id = $1 AND '
     "current_setting('synchronous_standby_names') <> '' FOR KEY SHARE": Statement(
@@ -309,12 +310,17 @@ _LOOKING = {
     ),
 }
 _WRITING = {
-    f'SELECT "makegood".make_runs({_parameters(1, 23)}), '
-    f'"makegood".move_runs({_parameters(24, 40)})': Statement("append", functions.make_and_move),
+    f'SELECT "makegood".make_runs({_parameters(1, 26)}), '
+    f'"makegood".move_runs({_parameters(27, 45)})': Statement("append", functions.make_and_move),
+    f'SELECT refused, written, "makegood".remember_moves({_parameters(46, 54)}, refused, written) '
+    f'FROM (SELECT "makegood".make_runs({_parameters(1, 26)}) AS refused, '
+    f'"makegood".move_runs({_parameters(27, 45)}) AS written) AS done': Statement(
+        "append", functions.make_and_move_and_tell
+    ),
     f'SELECT "makegood".record_local({_parameters(1, 7)})': Statement(
         "append", functions.record_local
     ),
-    f'SELECT * FROM "makegood".post({_parameters(1, 11)})': Statement("post", functions.post),
+    f'SELECT * FROM "makegood".post({_parameters(1, 12)})': Statement("post", functions.post),
     f'SELECT * FROM "makegood".lease({_parameters(1, 7)})': Statement("lease", functions.lease),
     f'SELECT * FROM "makegood".renew({_parameters(1, 3)})': Statement("renew", functions.renew),
     f'SELECT "makegood".release({_parameters(1, 3)})': Statement("release", functions.release),

@@ -15,7 +15,7 @@ from makegood.journal.postgres.journal import PostgresJournal
 from makegood.journal.postgres.place import Place
 from makegood.journal.protocol import Applied
 from makegood.testing.simulation import Host, Simulation
-from tests.journal.records import append, facts, first, post, run_id
+from tests.journal.records import Body, append, facts, first, post, run_id
 from tests.journal.test_differential import (
     LEASE_SECONDS,
     RUNS,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from makegood.journal.protocol import Append, Journal
     from makegood.values.ids import RunId
+    from makegood.values.injectable import Transaction
     from tests.simulation.postgres.weather import Trip
 
 R = TypeVar("R")
@@ -159,6 +160,26 @@ def test_a_row_that_stays_locked_is_given_up_on_in_time() -> None:
 
     scene.play(plot)
     assert scene.reached["wait: too long"] > 0
+
+
+def test_steps_that_are_under_way_at_the_end_end_in_the_order_in_which_they_began() -> None:
+    scene = Scene(local=[Fortune(mishap=Mishap.SILENT)] * 40)
+    runs = [run_id(number) for number in range(1, 13)]
+    ended: list[RunId] = []
+
+    async def step(_transaction: Transaction) -> None:
+        """Do nothing: the server never answers that it has begun."""
+
+    async def plot(journal: PostgresJournal) -> None:
+        for run in runs:
+            pending = journal.append(first(run, local=Body(step)))
+            pending.add_done_callback(lambda _reply, run=run: ended.append(run))
+        await asyncio.sleep(1)
+        assert ended == []
+        await journal.close()
+
+    scene.play(plot)
+    assert ended == runs
 
 
 def test_a_transaction_ends_with_its_session() -> None:

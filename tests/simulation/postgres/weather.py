@@ -67,8 +67,11 @@ class Mishap(StrEnum):
     """The server finds that its own files are damaged."""
 
 
-KILLS = frozenset(
-    {Mishap.KILL_BEFORE, Mishap.KILL_INSIDE_LOST, Mishap.KILL_INSIDE_DONE, Mishap.KILL_AFTER}
+KILLS = (
+    Mishap.KILL_BEFORE,
+    Mishap.KILL_INSIDE_LOST,
+    Mishap.KILL_INSIDE_DONE,
+    Mishap.KILL_AFTER,
 )
 """In these the process dies."""
 IN_THE_WAY = (Mishap.SERIALIZATION, Mishap.DEADLOCK, Mishap.LOCKED, Mishap.CANCELLED)
@@ -94,8 +97,8 @@ _WRITES = ("append", "post", "lease", "renew", "release", "keep_plan", "local", 
 _ALL = (*_WRITES, "read", "verdict", "rollback", "reset", "listen", "ring")
 _ALONE = ("append", "post", "lease", "renew", "release", "keep_plan", "commit")
 _FAMILIES: dict[str, tuple[tuple[Mishap, ...], Sequence[str]]] = {
-    "dies at an append": (tuple(sorted(KILLS)), ("append", "local", "commit")),
-    "dies elsewhere": (tuple(sorted(KILLS)), ("post", "lease", "renew", "release", "read")),
+    "dies at an append": (KILLS, ("append", "local", "commit")),
+    "dies elsewhere": (KILLS, ("post", "lease", "renew", "release", "read")),
     "stands still": ((Mishap.PAUSE,), ("append", "local", "commit", "lease", "renew", "read")),
     "lost": ((Mishap.LOST, Mishap.UNANSWERED), (*_ALL, "open", "connect")),
     "silent": ((Mishap.SILENT, Mishap.LATE), _ALL),

@@ -180,6 +180,36 @@ def test_what_an_async_generator_awaits_is_taken_apart_before_the_loop_closes(
     assert told == ["let go"]
 
 
+def test_async_generators_are_taken_apart_in_the_order_in_which_they_began(
+    loop: SimulatedLoop,
+) -> None:
+    let_go: list[int] = []
+
+    async def ask(number: int) -> int:
+        try:
+            return await loop.create_future()
+        finally:
+            let_go.append(number)
+
+    async def answers(number: int) -> AsyncIterator[int]:
+        yield await ask(number)
+
+    async def listen(number: int) -> None:
+        async for answer in answers(number):
+            assert answer
+
+    async def plot() -> list[asyncio.Task[None]]:
+        tasks = [loop.create_task(listen(number)) for number in range(40)]
+        await asyncio.sleep(1)
+        return tasks
+
+    tasks = loop.run_world(plot())
+    loop.bury_generators()
+    loop.outside.bury()
+
+    assert (len(tasks), let_go) == (40, [*range(40)])
+
+
 def test_what_a_dead_lane_never_began_is_taken_apart_without_a_warning(
     loop: SimulatedLoop,
 ) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Day", "day_at"]
 
 CUSTOMERS = 8
-SECONDS_MAX = 50
+SECONDS_MAX = 110
 POLL = timedelta(seconds=0.1)
 
 

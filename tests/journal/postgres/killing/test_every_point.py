@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
-SECONDS_MAX = 50
+SECONDS_MAX = 110
 
 ROWS = {"drink": {"taken"}, "order": {"sold"}, "drop": {"taken", "returned"}}
 """In which tables a run of each workflow leaves a row."""

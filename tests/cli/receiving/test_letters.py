@@ -1,0 +1,151 @@
+"""Dead, trace and receptors: what a person sees of messages, and does about those given up."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from makegood import Declined, Engine, MessageOperator, Receptors
+from makegood.cli.app import main
+from makegood.cli.status import DONE, FOUND, MISTAKE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Ordered:
+    message_name: ClassVar[str] = "shop.Ordered"
+
+    order_id: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    message_name: ClassVar[str] = "shop.Checked"
+
+    order_id: str
+
+
+async def check(event: Ordered) -> Checked:
+    return Checked(event.order_id)
+
+
+async def refuse(event: Checked) -> None:
+    raise Declined("no such card")
+
+
+async def accept(event: Checked) -> None:
+    """What `refuse` is once it was repaired."""
+
+
+def address(store: Path) -> str:
+    return f"sqlite:///{store}"
+
+
+async def _work(store: Path, group: Receptors, *publish: str) -> None:
+    """Let an engine receive until nothing is left to be received."""
+    async with Engine(address(store)) as engine:
+        engine.serve(group)
+        for order in publish:
+            await engine.publish(Ordered(order), id=f"evt-{order}", key=order)
+        await _received(engine)
+
+
+async def _received(engine: Engine) -> None:
+    operator = MessageOperator(engine)
+    loop = asyncio.get_running_loop()
+    while any(lag.waiting for lag in await operator.lag()):
+        turned: asyncio.Future[None] = loop.create_future()
+        loop.call_soon(turned.set_result, None)
+        await turned
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    path = tmp_path / "shop.journal"
+    group = Receptors("shop").on(check).on(refuse)
+    asyncio.run(_work(path, group, "A-1", "A-2"))
+    return path
+
+
+def test_what_was_given_up_is_listed_with_its_reason(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["dead", "list", "--store", str(store)]) == FOUND
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["id", "message", "key", "given", "up", "attempts", "why"]
+    assert len(lines) == 3
+    assert "@shop/refuse" in lines[1]
+    assert "declined: Declined: no such card [" in lines[1]
+    assert main(["dead", "list", "--store", str(store), "--receptor", "shop/check"]) == DONE
+    assert capsys.readouterr().out == "no message was given up\n"
+
+
+def test_one_of_them_is_shown_with_what_it_says(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["dead", "list", "--store", str(store), "--json"])
+    (_, first) = json.loads(capsys.readouterr().out)
+    assert main(["dead", "show", first["id"], "--store", str(store)]) == DONE
+    shown = capsys.readouterr().out
+    assert '{"order_id":"A-1"}' in shown
+    assert "correlation evt-A-1" in shown
+    assert main(["dead", "show", "7", "--store", str(store)]) == MISTAKE
+    assert "names no dead letter" in capsys.readouterr().err
+    assert main(["dead", "show", "7@shop/check", "--store", str(store)]) == MISTAKE
+    assert "there is no dead letter '7@shop/check'" in capsys.readouterr().err
+
+
+def test_nothing_is_sent_again_before_somebody_agrees(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resend = ["dead", "resend", "--store", str(store), "--because", "a new card"]
+    assert main(resend) == MISTAKE
+    assert "name dead letters by their ids" in capsys.readouterr().err
+    of_refuse = [*resend, "--receptor", "shop/refuse"]
+    assert main(of_refuse) == DONE
+    assert "2 would be sent again; add --yes to do it" in capsys.readouterr().out
+    assert main([*of_refuse, "--yes"]) == DONE
+    assert "2 sent again" in capsys.readouterr().out
+    assert main([*of_refuse, "--yes"]) == DONE
+    assert "0 sent again" in capsys.readouterr().out
+    asyncio.run(_work(store, Receptors("shop").on(check).on(accept, name="refuse")))
+    assert main(["dead", "list", "--store", str(store)]) == DONE
+
+
+def test_what_is_discarded_is_dead_no_more(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["dead", "list", "--store", str(store), "--json"])
+    (last, first) = json.loads(capsys.readouterr().out)
+    discard = ["dead", "discard", first["id"], "--store", str(store), "--because", "a test"]
+    assert main([*discard, "--yes", "--json"]) == DONE
+    assert json.loads(capsys.readouterr().out) == {"done": True, "ids": [first["id"]]}
+    main(["dead", "list", "--store", str(store), "--json"])
+    (left,) = json.loads(capsys.readouterr().out)
+    assert left["id"] == last["id"]
+
+
+def test_a_trace_shows_what_came_of_one_beginning(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["trace", "evt-A-1", "--store", str(store)]) == DONE
+    ordered, checked, after, refused = capsys.readouterr().out.splitlines()
+    assert ordered == "shop.Ordered evt-A-1 key A-1"
+    assert checked == "  -> shop/check: done"
+    assert after.startswith("  shop.Checked ")
+    assert refused == "    -> shop/refuse: dead (declined)"
+    assert main(["trace", "nothing", "--store", str(store)]) == DONE
+    assert capsys.readouterr().out == "no message has the correlation nothing\n"
+
+
+def test_receptors_say_how_far_they_are_behind(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["receptors", "--store", str(store)]) == DONE
+    _head, check, refuse = capsys.readouterr().out.splitlines()
+    assert check.split() == ["shop/check", "0", "-", "0"]
+    assert refuse.split() == ["shop/refuse", "0", "-", "2"]

@@ -1,0 +1,286 @@
+"""What one store has to say reaches another one by a broker: once, in order, and never lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from makegood import DefinitionError, Engine, Receptors, Route, TransportDown
+from makegood.journal.messages import MessageFilter
+from makegood.messaging.in_process import InProcessBroker
+from makegood.runtime.transporting.transport import Confirmed, Outbound, Refused
+from makegood.testing import TurnableClock
+from makegood.values.envelope import write_cloudevent
+from tests.runtime.receiving.shop import Paid, Reserved, dead_letters, messages_of
+from tests.runtime.world import World, turn_of_the_loop
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from makegood.messaging.in_process import InProcessTransport
+    from makegood.runtime.transporting.transport import Transport
+
+
+class Bank:
+    """Charges what is reserved, in a process of its own."""
+
+    def __init__(self) -> None:
+        self.charged: list[str] = []
+
+    async def charge(self, event: Reserved) -> Paid:
+        self.charged.append(event.order_id)
+        return Paid(event.order_id)
+
+
+class Shop:
+    """Hears what was paid."""
+
+    def __init__(self) -> None:
+        self.paid: list[str] = []
+
+    async def hear(self, event: Paid) -> None:
+        self.paid.append(event.order_id)
+
+
+class Town:
+    """A shop and a bank, each with a store of its own, and a broker between them."""
+
+    def __init__(self) -> None:
+        self.broker = InProcessBroker()
+        self.shop, self.bank = Shop(), Bank()
+        self.worlds = (World(), World())
+        self.clock = TurnableClock()
+        for world in self.worlds:
+            world.clock = self.clock
+        self.engines: list[Engine] = []
+
+    async def open_shop(self, transport: Transport | None = None) -> Engine:
+        route = Route(
+            "bus",
+            transport or self.broker.transport(),
+            sends={Reserved: "orders"},
+            hears=["payments"],
+            group="shop",
+        )
+        return await self._open(0, Receptors("shop").on(self.shop.hear), route)
+
+    async def open_bank(self) -> Engine:
+        route = Route(
+            "bus",
+            self.broker.transport(),
+            sends={Paid: "payments"},
+            hears=["orders"],
+            group="bank",
+        )
+        return await self._open(1, Receptors("bank").on(self.bank.charge), route)
+
+    async def _open(self, number: int, *served: Receptors | Route) -> Engine:
+        engine = await self.worlds[number].engine(*served)  # type: ignore[arg-type]
+        self.engines.append(engine)
+        await self.until(lambda: True)
+        return engine
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Let time pass in small steps until something holds."""
+        for _ in range(600):
+            for _ in range(60):
+                await turn_of_the_loop()
+            if condition():
+                return
+            self.clock.turn(timedelta(milliseconds=200))
+        message = "it does not come true, however much time passes"
+        raise AssertionError(message)
+
+
+@pytest.fixture
+async def town() -> AsyncIterator[Town]:
+    town = Town()
+    async with town.worlds[0], town.worlds[1]:
+        yield town
+
+
+async def test_a_message_goes_out_is_received_and_answered(town: Town) -> None:
+    shop = await town.open_shop()
+    await town.open_bank()
+
+    for number in range(20):
+        await shop.publish(Reserved(f"order-{number % 3}-{number}"))
+    await town.until(lambda: len(town.shop.paid) == 20)
+
+    assert sorted(town.bank.charged) == sorted(town.shop.paid)
+    assert len(set(town.bank.charged)) == 20
+
+
+async def test_messages_of_one_key_arrive_in_their_order(town: Town) -> None:
+    shop = await town.open_shop()
+    await town.open_bank()
+
+    for number in range(30):
+        await shop.publish(Reserved(f"{number:02}"), key="one key for all")
+    await town.until(lambda: len(town.bank.charged) == 30)
+
+    assert town.bank.charged == [f"{number:02}" for number in range(30)]
+
+
+async def test_what_came_twice_is_received_once(town: Town) -> None:
+    shop = await town.open_shop()
+    bank = await town.open_bank()
+    transport = town.broker.transport()
+    receipt = await shop.publish(Reserved("order-1"))
+    await town.until(lambda: town.shop.paid == ["order-1"])
+    found = await messages_of(bank).messages(MessageFilter(id=receipt.id, limit=10))
+    stored = await messages_of(bank).message(found.rows[0].seq)
+    assert stored is not None
+
+    again = write_cloudevent(stored.message)
+    for number in range(3):
+        await transport.send(
+            Outbound(topic="orders", id=f"again {number}", name="n", key=None, body=again)
+        )
+    taker = bank._exchange._takers[0]
+    await town.until(lambda: taker.duplicates == 3)
+
+    assert town.bank.charged == ["order-1"]
+
+
+async def test_what_is_no_message_is_a_dead_letter_and_the_rest_goes_on(town: Town) -> None:
+    shop = await town.open_shop()
+    bank = await town.open_bank()
+    raw = Outbound(topic="orders", id="x", name="x", key=None, body=b"\xff not json")
+
+    await town.broker.transport().send(raw)
+    await shop.publish(Reserved("order-1"))
+    await town.until(lambda: town.bank.charged == ["order-1"])
+
+    (dead,) = await dead_letters(bank)
+    assert (dead.id.recipient, dead.reason) == ("transport:bus", "malformed")
+
+
+async def test_while_the_broker_is_away_what_is_to_be_sent_waits(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    town.broker.is_down = True
+    shop = await town.open_shop()
+    await town.open_bank()
+
+    for number in range(5):
+        await shop.publish(Reserved(f"order-{number}"))
+    town.clock.turn(timedelta(minutes=1))
+    await town.until(lambda: "waits for the broker of 'bus'" in caplog.text)
+    assert town.bank.charged == []
+
+    town.broker.is_down = False
+    await town.until(lambda: len(town.shop.paid) == 5)
+    assert sorted(town.bank.charged) == [f"order-{number}" for number in range(5)]
+
+
+class _Losing:
+    """Loses every answer but the third: what was sent has arrived, and nobody knows."""
+
+    def __init__(self, within: InProcessTransport) -> None:
+        self._within = within
+        self.sent = 0
+        self.listen, self.close = within.listen, within.close
+
+    async def send(self, message: Outbound) -> Confirmed:
+        self.sent += 1
+        answer = await self._within.send(message)
+        if self.sent % 3:
+            text = "the answer was lost"
+            raise TransportDown(text)
+        return answer
+
+
+async def test_what_was_sent_without_an_answer_is_sent_again_and_received_once(
+    town: Town,
+) -> None:
+    losing = _Losing(town.broker.transport())
+    shop = await town.open_shop(losing)
+    await town.open_bank()
+
+    for number in range(4):
+        await shop.publish(Reserved(f"{number}"), key="one")
+    await town.until(lambda: len(town.shop.paid) == 4 and losing.sent == 12)
+
+    assert town.bank.charged == ["0", "1", "2", "3"]
+
+
+class _Refusing:
+    """A broker that will not have some messages."""
+
+    def __init__(self, within: InProcessTransport) -> None:
+        self._within = within
+        self.listen, self.close = within.listen, within.close
+
+    async def send(self, message: Outbound) -> Confirmed | Refused:
+        if b"bad" in message.body:
+            return Refused("it has a bad smell")
+        return await self._within.send(message)
+
+
+async def test_what_the_broker_will_not_have_is_a_dead_letter_of_the_route(town: Town) -> None:
+    shop = await town.open_shop(_Refusing(town.broker.transport()))
+    await town.open_bank()
+
+    await shop.publish(Reserved("bad"), key="one")
+    await shop.publish(Reserved("good"), key="one")
+    await town.until(lambda: town.bank.charged == ["good"])
+
+    (dead,) = await dead_letters(shop)
+    assert (dead.id.recipient, dead.reason) == ("transport:bus", "refused by the broker")
+
+
+async def test_what_came_by_a_route_does_not_go_out_by_it_again(town: Town) -> None:
+    route = Route(
+        "bus", town.broker.transport(), sends={Paid: "payments"}, hears=["payments"], group="echo"
+    )
+    group = Receptors("echo").on(town.shop.hear)
+    echo = await town.worlds[0].engine(group, route)  # type: ignore[arg-type]
+
+    await town.until(lambda: True)
+    await echo.publish(Paid("order-1"))
+    await town.until(lambda: town.shop.paid == ["order-1"])
+    other = town.broker.transport()
+    body = b'{"specversion":"1.0","id":"1","source":"b","type":"shop.Paid","data":{"order_id":"2"}}'
+    await other.send(Outbound(topic="payments", id="o", name="o", key=None, body=body))
+    await town.until(lambda: "2" in town.shop.paid)
+    await town.until(lambda: True)
+
+    assert len(town.broker.sent) == 2
+
+
+async def test_what_is_being_sent_when_a_process_dies_is_sent_by_the_next_one(town: Town) -> None:
+    town.broker.is_down = True
+    shop = await town.open_shop()
+    await town.open_bank()
+    await shop.publish(Reserved("order-1"))
+    await town.worlds[0].close(shop)
+    town.broker.is_down = False
+
+    await town.open_shop()
+    await town.until(lambda: town.shop.paid == ["order-1"])
+
+    assert town.bank.charged == ["order-1"]
+
+
+def test_a_route_that_makes_no_sense_is_refused() -> None:
+    transport = InProcessBroker().transport()
+
+    with pytest.raises(DefinitionError, match="neither sends nor hears"):
+        Route("bus", transport)
+    with pytest.raises(DefinitionError, match="cannot send it"):
+        Route("bus", transport, sends={int: "numbers"})
+    with pytest.raises(DefinitionError, match="a topic without a name"):
+        Route("bus", transport, hears=[""])
+    assert (
+        repr(Route("bus", transport, hears=["a"])) == "<Route bus: sends 0 types, hears 1 topics>"
+    )
+
+
+async def test_two_routes_of_one_name_are_refused(town: Town) -> None:
+    engine = await town.open_shop()
+
+    with pytest.raises(DefinitionError, match="two routes are named 'bus'"):
+        engine.serve(Route("bus", town.broker.transport(), hears=["a"]))
