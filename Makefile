@@ -3,6 +3,12 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# What is made at the same time (`make -j2 check`) is told one after the other, where make can.
+ifneq ($(filter output-sync,$(.FEATURES)),)
+MAKEFLAGS += --output-sync
+endif
+# The tests start hundreds of processes: what one has compiled, the others need not.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help demo test coverage check style types layers dependencies branches format bench chaos prove clean
 
 # The first Python that starts and is new enough; `make PYTHON=…` names another.
@@ -11,6 +17,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	&& echo "$$python" && break; done)
 BIN := .venv/bin
 ARGS ?=
+WORKERS = $$(getconf _NPROCESSORS_ONLN)
 # The mistakes in rejects.py are planted: the tests say where each must be refused.
 CHECKED := src benchmarks $(filter-out %/rejects.py,$(wildcard tests/typing/*.py))
 
@@ -42,8 +49,10 @@ layers: .venv/for-check
 dependencies: .venv/for-check
 	$(BIN)/deptry src benchmarks
 
-branches: .venv/for-test
-	$(BIN)/python -m pytest -q tests/decision --cov=makegood.decision --cov-branch \
+# Every branch is in a table of the tests, so a few examples of each property are enough here.
+branches: .venv/for-check
+	$(BIN)/python -m pytest -q tests/decision --hypothesis-profile=branches \
+		--cov=makegood.decision --cov-branch \
 		--cov-report=term --cov-fail-under=100
 
 format: .venv/for-check ## put the code into shape
@@ -56,24 +65,27 @@ bench: .venv/for-bench ## measure, beside the floor (ARGS="growth --journal post
 chaos: .venv/for-test ## kill real processes, break disks and connections: 30 minutes (ARGS="--kills 50")
 	$(BIN)/python -m tests.chaos $(ARGS)
 
-prove: .venv/for-test ## play 100,000 simulated worlds and keep the sealed record (resumable)
-	$(BIN)/python -m tests.simulation --seeds 0:100000 --workers $$(getconf _NPROCESSORS_ONLN) \
+prove: .venv/for-test ## play 100,000 simulated worlds and every crash, and keep the sealed record
+	$(BIN)/python -m tests.simulation --seeds 0:100000 --workers $(WORKERS) \
 		--result docs/explanation/proof.json $(ARGS)
+	$(BIN)/python -m tests.simulation.flow --seeds 0:2000
+	$(BIN)/python -m tests.simulation.crashing --workers $(WORKERS)
 
 clean: ## remove everything that was made here
 	rm -rf .venv dist build .coverage .coverage.*
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-# A stamp says that the extras named beside it are installed.
+# A stamp says that the extras named beside it are installed. Whoever can check can test.
 .venv/for-demo: EXTRAS := standard,postgres
 .venv/for-test: EXTRAS := standard,test
 .venv/for-check: EXTRAS := standard,uvloop,test,dev
+.venv/for-check: ALSO := .venv/for-test
 .venv/for-bench: EXTRAS := standard,uvloop,postgres,test
 
 .venv/for-%: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[$(EXTRAS)]'
-	@touch $@
+	@touch $@ $(ALSO)
 
 .venv/bin/python:
 	@test -n '$(PYTHON)' || { echo 'makegood needs Python 3.11 or newer: none was found' >&2; exit 1; }

@@ -19,7 +19,9 @@ from benchmarks.fill.filled import RUNS_MIN
 from benchmarks.flow.rounds import measure_rounds
 from benchmarks.flow.sizes import measure_sizes
 from benchmarks.growth.measuring import measure_growth
+from benchmarks.lifecycle.measuring import measure_transitions
 from benchmarks.measurement import Figures, disk_sync_ms
+from benchmarks.messages import measure_messages
 from benchmarks.peer import PeerUnavailable, install_peers
 from benchmarks.store import store_of
 from benchmarks.throughput.measuring import Beside, Peer, Workload, measure_throughput
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from benchmarks.store import Store
 
 _RUNS_OF_CONCURRENCY = {1: 400, 32: 5_000, 256: 12_000}
+_MOVING_RUNS_OF_CONCURRENCY = {1: 200, 32: 2_000, 256: 5_000}
 _PEER_RUNS_OF_CONCURRENCY = {1: 100, 32: 400, 256: 768}
 
 
@@ -94,6 +97,22 @@ def _measure(options: Options, folder: Path, store: Store) -> Figures:
             with store_of("memory", folder) as memory:
                 stores = {"memory": memory, options.journal: store}
                 return measure_rounds(stores, items=options.items, repeat=options.repeat)
+        case "messages":
+            return measure_messages(
+                store,
+                messages=options.messages,
+                clients=options.concurrency,
+                repeat=options.repeat,
+            )
+        case "lifecycle":
+            return measure_transitions(
+                store,
+                concurrency=options.clients,
+                runs_of=lambda clients: (
+                    options.runs or _runs_for(clients, _MOVING_RUNS_OF_CONCURRENCY)
+                ),
+                repeat=options.repeat,
+            )
         case "explore":
             return measure_exploring(repeat=options.repeat)
         case "plans":

@@ -15,7 +15,7 @@ __all__ = ["Options", "options_given"]
 
 _ITEMS_MAX = 8_000
 """What more rounds give, at 100 bytes each, is longer than a result may be."""
-_NODES_MAX = 1_000
+_NODES_MAX = 2_000
 """The most nodes that a plan may have."""
 
 
@@ -26,12 +26,14 @@ class Options(argparse.Namespace):
     journal: str
     store: str | None
     concurrency: int
+    clients: list[int]
     runs: int | None
     checkouts: int
     due: int
     claims: int
     seconds: int
     items: int
+    messages: int
     sizes: list[int]
     steps: int
     repeat: int
@@ -55,7 +57,9 @@ def options_given(description: str | None) -> Options:
     _add_growth(workloads.add_parser("growth", help="a full journal, beside an empty one"))
     _add_claim(workloads.add_parser("claim", help="a backlog of due runs, and those who claim"))
     _add_each(workloads.add_parser("each", help="a round of an each, beside a plain step"))
-    _add_plans(workloads.add_parser("plans", help="a turn, by the size of its plan"))
+    _add_lifecycle(workloads.add_parser("lifecycle", help="a transition, beside a step"))
+    _add_plans(workloads.add_parser("plans", help="a plan, by its size"))
+    _add_messages(workloads.add_parser("messages", help="messages, received and answered"))
     _add_explore(workloads.add_parser("explore", help="every failure of an order, imagined"))
     options = parser.parse_args(namespace=Options())
     if options.store is not None and options.journal != "postgres":
@@ -116,11 +120,32 @@ def _add_claim(parser: argparse.ArgumentParser) -> None:
     _add_common(parser, repeat=1)
 
 
+def _add_messages(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser, "sqlite", "memory")
+    parser.add_argument("--messages", type=_positive, default=6_000, help="messages in a repeat")
+    parser.add_argument("--concurrency", type=_positive, default=256, metavar="CLIENTS")
+    _add_common(parser)
+
+
 def _add_each(parser: argparse.ArgumentParser) -> None:
     _add_store(parser, "sqlite", "postgres")
     parser.add_argument(
         "--items", type=_up_to(_ITEMS_MAX), default=1_000, help="rounds of the each"
     )
+    _add_common(parser, repeat=5)
+
+
+def _add_lifecycle(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser, "sqlite", "postgres", "memory")
+    parser.add_argument(
+        "--clients",
+        type=_positive,
+        nargs="+",
+        default=[1, 32, 256],
+        metavar="CLIENTS",
+        help="how many there are at once, one after the other",
+    )
+    parser.add_argument("--runs", type=_positive, help="runs of each side in a repeat")
     _add_common(parser, repeat=5)
 
 

@@ -41,6 +41,7 @@ __all__ = [
     "StoreFull",
     "StoreRefused",
     "TooDeep",
+    "TransportDown",
     "Unavailable",
     "UnknownMessage",
     "UnknownRun",
@@ -118,16 +119,19 @@ class NotAwaited(MakegoodError):
         self.state: str = state
 
 
-class NotUndoable(MakegoodError):
-    """The run cannot be undone or cancelled as it stands; the message says why."""
-
-
 class ControlRefused(MakegoodError):
-    """What was asked of the run cannot be done as it stands; `answer` says why, in a word."""
+    """What was asked of the run cannot be done as it stands.
+
+    The message says why, and what to do; `answer` is the same in a word.
+    """
 
     def __init__(self, message: str, *, answer: str) -> None:
         super().__init__(message)
         self.answer: str = answer
+
+
+class NotUndoable(ControlRefused):
+    """The run cannot be undone or cancelled as it stands."""
 
 
 class NotPaused(MakegoodError):
@@ -180,6 +184,13 @@ class OutcomeUnknown(MakegoodError):
 
 
 # The store ----------------------------------------------------------------------------------
+
+
+class TransportDown(MakegoodError):
+    """A broker cannot be reached or has not answered; what was sent may have arrived.
+
+    Sending it again under the same id is harmless.
+    """
 
 
 class StoreError(MakegoodError):

@@ -1,0 +1,1 @@
+"""What a transition of a lifecycle costs, beside a step."""
