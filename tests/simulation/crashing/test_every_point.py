@@ -14,7 +14,7 @@ from tests.simulation.crashing.cases import CASES, Case
 from tests.simulation.crashing.points import FATES_OF, Mishap, points
 from tests.simulation.crashing.world import play
 
-ONE_IN = 16
+ONE_IN = 8
 """Every first mishap is played here, and one in so many second ones: `make prove` plays all."""
 
 KINDS = {(call, fate) for call in ("append", "lease", "request") for fate in FATES_OF[call]}
