@@ -121,7 +121,7 @@ def _add_claim(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_messages(parser: argparse.ArgumentParser) -> None:
-    _add_store(parser, "sqlite", "memory")
+    _add_store(parser, "sqlite", "postgres", "memory")
     parser.add_argument("--messages", type=_positive, default=6_000, help="messages in a repeat")
     parser.add_argument("--concurrency", type=_positive, default=256, metavar="CLIENTS")
     _add_common(parser)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from makegood import (
     injected,
 )
 from makegood.journal.messages import DeliveryState, MessageFilter
+from makegood.journal.sqlite.journal import SqliteJournal
 from makegood.values.envelope import Envelope
 from makegood.values.ids import message_id, receipt_key
 from makegood.values.limits import PAYLOAD_BYTES_MAX
@@ -38,10 +40,10 @@ from tests.runtime.receiving.shop import (
     messages_of,
     quiet,
 )
-from tests.runtime.world import turn_of_the_loop
+from tests.runtime.world import World, turn_of_the_loop
 
 if TYPE_CHECKING:
-    from tests.runtime.world import World
+    from pathlib import Path
 
 
 class Bank:
@@ -356,3 +358,14 @@ async def test_several_engines_share_what_there_is_and_none_has_it_twice(shared:
     for engine in engines:
         await quiet(engine)
     assert len(heard.messages) == len(set(heard.messages)) == 30
+
+
+async def test_many_who_publish_together_share_commits_from_the_beginning(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "orders.journal")
+    async with World() as world:
+        engine = await world.engine(Receptors("payments").on(charge), journal=journal)
+        before = journal.commits
+
+        await asyncio.gather(*(engine.publish(Reserved(f"order-{n}")) for n in range(99)))
+
+        assert journal.commits - before < 20

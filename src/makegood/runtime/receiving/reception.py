@@ -129,6 +129,9 @@ class Reception:
             return
         async with self._saying:
             said = [*self._unsaid]
+            if not said:
+                # Who had the lock before has said it: thousands may wait here at the beginning.
+                return
             subscriptions = [
                 Subscription(recipient=each.name, type=name)
                 for each in said
