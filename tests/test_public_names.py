@@ -22,6 +22,8 @@ PUBLIC: dict[str, frozenset[str]] = {
             "Again",
             "Lifecycle",
             "Attempt",
+            "Awaited",
+            "Standing",
             "Breaker",
             "Call",
             "Carrier",

@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from makegood.runtime.observing.carrying import carried
     from makegood.runtime.observing.holds import HeldKey, KeyClaim
     from makegood.runtime.observing.progress import Progress
+    from makegood.runtime.observing.standing import Awaited, Standing
     from makegood.runtime.observing.tracing import Tracing
     from makegood.runtime.operator import Operator, RunHistory
     from makegood.runtime.outcome import Outcome
@@ -159,6 +160,7 @@ __all__ = [
     "Abort",
     "Again",
     "Attempt",
+    "Awaited",
     "Breaker",
     "Call",
     "CancelRun",
@@ -269,6 +271,7 @@ __all__ = [
     "Settled",
     "Settlement",
     "StageCount",
+    "Standing",
     "Stay",
     "Step",
     "StepTimeout",
@@ -398,6 +401,7 @@ _ROOMS = {
     "makegood.runtime.observing.carrying": ("carried",),
     "makegood.runtime.observing.holds": ("HeldKey", "KeyClaim"),
     "makegood.runtime.observing.progress": ("Progress",),
+    "makegood.runtime.observing.standing": ("Awaited", "Standing"),
     "makegood.runtime.observing.tracing": ("Tracing",),
     "makegood.runtime.asking.schedules": ("KeptSchedule",),
     "makegood.runtime.asking.sticking": ("ParkedRun", "Stuck"),

@@ -9,6 +9,7 @@ from typing import Literal, assert_type
 
 from makegood import (
     Again,
+    Awaited,
     CancelRun,
     Failed,
     FailRun,
@@ -19,6 +20,8 @@ from makegood import (
     PauseRun,
     Rearm,
     Retry,
+    Run,
+    Standing,
     Stay,
     Succeeded,
     Workflow,
@@ -97,3 +100,10 @@ orders = (
 )
 assert_type(orders, Lifecycle[Order, Stage])
 assert_type(orders.workflow(), Workflow[[Order], Order])
+
+
+async def watched(run: Run[Order]) -> None:
+    assert_type(await run.record(), Standing[Order])
+    awaited = await run.await_status(Stage.SHIPPED, Stage.DROPPED, within=timedelta(days=1))
+    assert_type(awaited, Awaited[Stage])
+    assert_type(awaited.reached, Stage | None)

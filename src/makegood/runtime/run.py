@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from makegood.errors import StoreBusy
@@ -17,11 +18,13 @@ from makegood.runtime.asking.reading import (
 from makegood.runtime.asking.refusals import unless_refused
 from makegood.runtime.observing.following import follow
 from makegood.runtime.observing.progress import Progress, progress_of
+from makegood.runtime.observing.standing import standing_of, until_status
 from makegood.runtime.outcome import Outcome, build_outcome, raise_for
 from makegood.runtime.report import RunReport, report_on
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from datetime import timedelta
 
     from makegood.decision.facts import ControlAnswer
     from makegood.decision.state import RunState
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from makegood.definition.plan import Plan
     from makegood.journal.protocol import History
     from makegood.runtime.asking.post import Control
+    from makegood.runtime.observing.standing import Awaited, Standing
     from makegood.runtime.ports import Event
     from makegood.runtime.shell import Shell
     from makegood.runtime.turning.deciding import Errors
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Run"]
 
 R = TypeVar("R", covariant=True)
+S = TypeVar("S", bound=Enum)
 
 
 class Run(Generic[R]):
@@ -132,6 +137,40 @@ class Run(Generic[R]):
         Raises `InvalidInput` for a position that the run does not have.
         """
         return follow(self._shell, self.id, after=after, is_joined=self._is_joined)
+
+    async def record(self) -> Standing[R]:
+        """Return the record of a lifecycle's run as it is now, and in which status it stands.
+
+        Raises `InvalidInput` for a run of no lifecycle, and for a record that this program cannot
+        read, and `RunErased` where nothing is left of it.
+        """
+        history = await history_of(self._shell, self.id, is_joined=self._is_joined)
+        plan = await required_plan(self._shell, history)
+        return standing_of(history, plan, self._codes.get(plan.fingerprint))
+
+    async def await_status(
+        self, *statuses: S, within: timedelta | None = None, after: int = 0
+    ) -> Awaited[S]:
+        """Wait until the record has come to one of these statuses, and say what has come of that.
+
+        It counts that the record has been there, also if that was before and it has gone on
+        since; with `after`, the version of the record with which you found it, only what came
+        behind that. The waiting ends as well when the run ends elsewhere or is parked, and when it
+        has taken `within`. It takes nothing from the run: any number may wait, on any engine.
+
+        Raises `InvalidInput` for what is no status of the run, and for a run of no lifecycle.
+        """
+        history = await history_of(self._shell, self.id, is_joined=self._is_joined)
+        plan = await required_plan(self._shell, history)
+        return await until_status(
+            self._shell,
+            self.id,
+            plan,
+            statuses,
+            after=after,
+            within=within,
+            is_joined=self._is_joined,
+        )
 
     async def cancel(self, *, actor: str = "caller", reason: str = "") -> ControlAnswer:
         """Ask for the run to be cancelled, and return what became of that.

@@ -8,6 +8,7 @@ its position and none is left out.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from makegood.errors import InvalidInput, StoreBusy
@@ -16,27 +17,36 @@ from makegood.runtime.ports import Event
 from makegood.values.instants import after as later
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import AsyncGenerator, Generator, Iterator
     from datetime import timedelta
 
     from makegood.journal.protocol import History
     from makegood.runtime.observing.feed import Feed
     from makegood.runtime.shell import Shell
     from makegood.values.ids import RunId
+    from makegood.values.instants import Instant
 
-__all__ = ["follow"]
+__all__ = ["follow", "has_settled"]
 
 
 async def follow(
-    shell: Shell, run: RunId, *, after: int, is_joined: bool = False
+    shell: Shell,
+    run: RunId,
+    *,
+    after: int,
+    is_joined: bool = False,
+    until: Instant | None = None,
 ) -> AsyncGenerator[Event, None]:
-    """Yield the events of a run behind a position, until it moves no more by itself."""
+    """Yield the events of a run behind a position, until it moves no more by itself.
+
+    With `until` it ends at that moment too, once it has been found that nothing more is recorded.
+    """
     if after < 0:
         message = f"after={after} is no position; give 0, or the position of the last event seen"
         raise InvalidInput(message)
     reader = _Reader(run, after)
     wait = shell.config.poll_min
-    with shell.telemetry.feed(run) as feed:
+    with shell.telemetry.feed(run) as feed, _rung_at(shell, feed, until):
         while True:
             try:
                 history = await history_of(shell, run, is_joined=is_joined)
@@ -46,18 +56,22 @@ async def follow(
                 for event in reader.read(history):
                     wait = shell.config.poll_min
                     yield event
-                if _has_settled(history):
+                if has_settled(history):
                     return
+            if _is_over(shell, until):
+                return
             if run not in shell.active:
                 await _wait(shell, feed, wait)
                 wait = min(wait * 2, shell.config.poll_max)
-            async for event in _recorded_here(shell, feed, reader):
+            async for event in _recorded_here(shell, feed, reader, until):
                 yield event
 
 
-async def _recorded_here(shell: Shell, feed: Feed, reader: _Reader) -> AsyncGenerator[Event, None]:
+async def _recorded_here(
+    shell: Shell, feed: Feed, reader: _Reader, until: Instant | None
+) -> AsyncGenerator[Event, None]:
     """Yield what comes at the feed while this engine holds the run and no event is missing."""
-    while reader.run in shell.active:
+    while reader.run in shell.active and not _is_over(shell, until):
         await feed.wait()
         for event in feed.empty():
             if event.position > reader.position + 1:
@@ -99,7 +113,22 @@ class _Reader:
             raise InvalidInput(message)
 
 
-def _has_settled(history: History) -> bool:
+@contextmanager
+def _rung_at(shell: Shell, feed: Feed, until: Instant | None) -> Generator[None]:
+    """Wake whoever waits at a feed when its time is over."""
+    timer = None if until is None else shell.clock.call_at(until, feed.ring)
+    try:
+        yield
+    finally:
+        if timer is not None:
+            timer.cancel()
+
+
+def _is_over(shell: Shell, until: Instant | None) -> bool:
+    return until is not None and shell.clock.now() >= until
+
+
+def has_settled(history: History) -> bool:
     """Say whether a run moves no more by itself, and nothing was asked of it."""
     row = history.row
     return (row.ended_at is not None or row.status == "parked") and not history.inbox
