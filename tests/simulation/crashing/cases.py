@@ -1,4 +1,4 @@
-"""Which sagas are crashed: eight, each once to its good end and once so late that all is undone."""
+"""Which sagas are crashed, each once to its good end and once so late that all is undone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from makegood import Breaker, Rate, Service
 from makegood.commerce import place_order
 from makegood.commerce.extension import commerce
 from makegood.payments import PaymentDetails
+from tests.simulation.crashing.checks import RUN_KEY
 from tests.simulation.crashing.outside import Answer, Companies, Desk
+from tests.simulation.crashing.repairs import Accepted, Paid, Repair, repairs
 from tests.simulation.crashing.sagas import (
     LABELS,
     Way,
@@ -52,6 +54,9 @@ class Case:
     outside: Callable[[Foresight], Outside]
     services: Callable[[Asking], dict[type, object]]
     extensions: Sequence[Extension] = ()
+    letters: Sequence[tuple[float, object]] = ()
+    """What is sent to the run from outside, until that is acknowledged, and after how many seconds
+    at the soonest."""
 
     def __str__(self) -> str:
         return f"{self.name} {self.ends}"
@@ -78,6 +83,7 @@ def _both(
     closed: Mapping[str, int] | None = None,
     extensions: Sequence[Extension] = (),
     services: Callable[[Asking], dict[type, object]] = _asking_desk,
+    letters: Sequence[tuple[float, object]] = (),
 ) -> tuple[Case, Case]:
     """Return a saga in both directions; `last` is answered besides where it is to fail."""
 
@@ -102,6 +108,7 @@ def _both(
             outside=good,
             services=services,
             extensions=extensions,
+            letters=letters,
         ),
         Case(
             name=name,
@@ -110,6 +117,7 @@ def _both(
             outside=bad,
             services=services,
             extensions=extensions,
+            letters=letters,
         ),
     )
 
@@ -210,6 +218,19 @@ CASES: tuple[Case, ...] = (
         },
         last={"charge": [Answer.DECLINED] * 9},
         services=_guarded_desk,
+    ),
+    *_both(
+        "repair",
+        repairs(Repair(RUN_KEY)),
+        does="look-0 look-1 parts glue charge bringing signature",
+        answers={
+            "look-1": [Answer.BUSY],
+            "parts": [Answer.LOST],
+            "undo charge": [Answer.LOST],
+        },
+        last={"signature": [Answer.DECLINED] * 9},
+        # The first one comes long before it is heard, the second one while it is waited for.
+        letters=((0.0, Accepted(7)), (9.0, Paid(7))),
     ),
 )
 """Every case, by saga and direction."""

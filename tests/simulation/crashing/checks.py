@@ -11,25 +11,29 @@ from makegood.definition.plan import FromNode, Kind
 from makegood.exploring.witnessing.atlas import Atlas
 from makegood.exploring.witnessing.witness import Witness
 from makegood.values.ids import Direction, child_key, effect_key
-from tests.simulation.crashing.sagas import CALLED
+from tests.simulation.crashing.repairs import bring_home
+from tests.simulation.crashing.sagas import ride_bike
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from makegood import Workflow
     from makegood.decision.facts import Fact
-    from makegood.definition.plan import Plan
+    from makegood.definition.plan import Node, Plan
     from makegood.journal.memory import MemoryStore
 
-__all__ = ["RUN_KEY", "Intents", "broken", "history", "value_of"]
+__all__ = ["CALLED", "RUN_KEY", "Intents", "broken", "history", "value_of"]
 
 RUN_KEY = "the-order"
 """The key under which the run of a story is started; those that it calls have other ones."""
 
-_EFFECTFUL = frozenset({Kind.STEP, Kind.LOCAL, Kind.CHILD})
+CALLED = {"send_gift": (ride_bike,), "repair": (bring_home,)}
+"""What steps and handlers call that no plan names, by workflow."""
 
 _GENERATIONS_MAX = 4
 _ROUNDS_MAX = 3
+_CALLS_MAX = 16
+"""How often handlers are called in a story, all of them together."""
 
 
 class Intents:
@@ -37,11 +41,11 @@ class Intents:
 
     def __init__(self, store: MemoryStore, workflow: Workflow[..., Any]) -> None:
         self._store = store
-        self._meaning = _meaning_of_keys(workflow, RUN_KEY)
+        self._workflow = workflow
 
     def wrong(self, key: str) -> str | None:
         """Say what is wrong about an effect that happens now under this key, if anything is."""
-        meant = self._meaning.get(key)
+        meant = _meaning_of_keys(self._workflow, RUN_KEY, self._own()).get(key)
         if meant is None:
             return f"no step of the run has the key {key}"
         run_key, path, direction = meant
@@ -51,16 +55,28 @@ class Intents:
                 return None
         return f"{path} ({direction}) happened before the journal knew of it"
 
+    def _own(self) -> str:
+        """Return what the effects of the run go by: a lifecycle's key is not its own for ever."""
+        if self._workflow.plan.machine is None:
+            return RUN_KEY
+        records = self._store.records.values()
+        return next((record.run for record in records if record.new.key == RUN_KEY), RUN_KEY)
+
 
 # Any: what the workflows return.
 @cache
-def _meaning_of_keys(workflow: Workflow[..., Any], run: str) -> dict[str, tuple[str, str, str]]:
-    """Return the run, the node and the direction that each key stands for, of children too."""
+def _meaning_of_keys(
+    workflow: Workflow[..., Any], run: str, own: str
+) -> dict[str, tuple[str, str, str]]:
+    """Return the run, the node and the direction that each key stands for, of children too.
+
+    `run` is the run's key, and `own` what its effects go by.
+    """
     directions: tuple[Direction, ...] = ("do", "undo")
-    atlas = Atlas(workflow.plan)
-    paths = [*atlas.paths(_ROUNDS_MAX)]
+    plan = workflow.plan
+    paths = [*Atlas(plan).paths(_ROUNDS_MAX if plan.machine is None else _CALLS_MAX)]
     meaning = {
-        effect_key(workflow.name, run, path, direction, generation=generation): (
+        effect_key(workflow.name, own, path, direction, generation=generation): (
             run,
             path,
             direction,
@@ -72,8 +88,8 @@ def _meaning_of_keys(workflow: Workflow[..., Any], run: str) -> dict[str, tuple[
     called = {child.name: child for child in (*workflow.children(), *CALLED.get(workflow.name, ()))}
     for path in paths:
         for child in called.values():
-            key = child_key(workflow.name, run, path, generation=0, number=1)
-            meaning |= _meaning_of_keys(child, key)
+            key = child_key(workflow.name, own, path, generation=0, number=1)
+            meaning |= _meaning_of_keys(child, key, key)
     return meaning
 
 
@@ -158,9 +174,14 @@ def _out_of_order(stored: list[Fact], plan: Plan) -> Iterator[str]:
             case _:
                 pass
     atlas = Atlas(plan)
-    effects = [node for node in done if atlas.node(node).kind in _EFFECTFUL]
+    effects = [node for node in done if _is_undone(atlas.node(node))]
     if undone and undone != effects[::-1]:
         yield f"done were {effects}, in this order, and undone {undone}"
+
+
+def _is_undone(node: Node) -> bool:
+    """Say whether a node that is done is undone when the run goes back."""
+    return node.kind is Kind.CHILD or node.undo is not None
 
 
 def value_of(store: MemoryStore, plan: Plan) -> bytes | None:

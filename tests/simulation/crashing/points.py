@@ -18,6 +18,7 @@ FATES_OF: dict[str, tuple[Fate, ...]] = {
     "lease": (Fate.KILL_BEFORE, Fate.KILL_AFTER),
     "keep_plan": (Fate.KILL_BEFORE, Fate.KILL_AFTER),
     "deliver": (Fate.KILL_BEFORE, Fate.KILL_AFTER),
+    "send": (Fate.KILL_BEFORE, Fate.KILL_AFTER),
     # A read leaves nothing behind: dying before it and after it is the same.
     "read": (Fate.KILL_AFTER,),
     "list": (Fate.KILL_AFTER,),

@@ -40,12 +40,12 @@ from makegood.extension import Command, Migration
 from tests.simulation.crashing.outside import Desk, Look
 
 __all__ = [
-    "CALLED",
     "LABELS",
     "Way",
     "hand_in_claim",
     "move_in",
     "move_money",
+    "ride_bike",
     "send_gift",
     "send_parcel",
     "tour",
@@ -429,10 +429,6 @@ def send_gift(gift: str) -> str:
     wrapped = step(wrap_gift)(gift)
     note("wrapped", wrapped)
     return write_card(choose(wrapped))
-
-
-CALLED = {"send_gift": (ride_bike,)}
-"""What steps return calls of, by workflow."""
 
 
 class Labels:

@@ -16,10 +16,9 @@ from makegood.journal.memory import MemoryJournal
 from makegood.testing.simulation import Fate, Host, Line, SimulatedJournal, Simulation
 from makegood.values.ids import RunId
 from tests.simulation.ablation import NOTHING
-from tests.simulation.crashing.checks import RUN_KEY, Intents, broken, history, value_of
+from tests.simulation.crashing.checks import CALLED, RUN_KEY, Intents, broken, history, value_of
 from tests.simulation.crashing.outside import Way
 from tests.simulation.crashing.points import Script
-from tests.simulation.crashing.sagas import CALLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -110,6 +109,8 @@ class _World:
         self.settled = self.simulation.loop.create_future()
         self.is_known = False
         """The start of the run was acknowledged, so nobody starts it again."""
+        self.told: set[int] = set()
+        """Which letters were acknowledged, so nobody sends them again."""
         self.starts: list[asyncio.Task[None]] = []
         self.host = self._host("shop", serve=self._serve_and_start)
         self.host.pause_micros = max((mishap.micros for mishap in mishaps), default=0)
@@ -143,12 +144,24 @@ class _World:
 
     def _serve_and_start(self, engine: Engine) -> None:
         self._serve(engine)
+        loop = asyncio.get_running_loop()
         if not self.is_known:
-            self.starts.append(asyncio.get_running_loop().create_task(self._start(engine)))
+            self.starts.append(loop.create_task(self._start(engine)))
+        self.starts += [
+            loop.create_task(self._tell(engine, number))
+            for number in range(len(self.case.letters))
+            if number not in self.told
+        ]
 
     async def _start(self, engine: Engine) -> None:
         await engine.start(self.case.call, key=RUN_KEY)
         self.is_known = True
+
+    async def _tell(self, engine: Engine, number: int) -> None:
+        seconds, message = self.case.letters[number]
+        await asyncio.sleep(seconds - self.simulation.loop.time())
+        await engine.send(message, key=RUN_KEY, id=f"letter {number}")
+        self.told.add(number)
 
     def _see(self, call: Call, fate: Fate, _outcome: object) -> None:
         if self.settled.done():
@@ -182,7 +195,7 @@ class _World:
         has_ended = simulation.run(self._plot(standby=standby))
         violations = [*simulation.errors, *logged]
         violations += [
-            f"the run could not be started: {error!r}"
+            f"the run could not be started, or told something: {error!r}"
             for task in self.starts
             if task.done() and not task.cancelled() and (error := task.exception()) is not None
         ]
