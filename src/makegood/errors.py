@@ -19,6 +19,7 @@ __all__ = [
     "HoldTimedOut",
     "InvalidInput",
     "KeyConflict",
+    "MailboxFull",
     "MakegoodError",
     "NotAwaited",
     "NotPaused",
@@ -97,6 +98,10 @@ class TooDeep(MakegoodError):
 
 class UnknownMessage(InvalidInput):
     """No workflow that is served waits for a message of this class; nothing was sent."""
+
+
+class MailboxFull(MakegoodError):
+    """As many messages as may be kept for one class and key wait already; nothing was sent."""
 
 
 class UnknownRun(MakegoodError, LookupError):

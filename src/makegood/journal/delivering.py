@@ -30,12 +30,14 @@ from makegood.journal.mail import (
 )
 from makegood.values.ids import RunId
 from makegood.values.instants import Instant
+from makegood.values.limits import LETTERS_KEPT_MAX
 
 __all__ = [
     "Address",
     "Asked",
     "Change",
     "ChangeClaims",
+    "CountKept",
     "Delivery",
     "FindClaims",
     "Found",
@@ -71,6 +73,14 @@ class Found(msgspec.Struct, frozen=True, gc=False):
     """Those that nobody has taken, the oldest of each address first, and those with the ids."""
 
 
+class CountKept(msgspec.Struct, frozen=True, gc=False):
+    """Count what is kept at this address for somebody who does not wait yet, up to a number."""
+
+    address: Address
+    now: Instant
+    up_to: int
+
+
 class Posts(msgspec.Struct, frozen=True, gc=False):
     """Make these posts, and say what became of each."""
 
@@ -100,9 +110,9 @@ class ChangeClaims(msgspec.Struct, frozen=True, gc=False):
     coming: Sequence[Claimant]
 
 
-Asked = Look | Posts | Change | FindClaims | ChangeClaims
-"""What a store is asked for: it gives `Found`, a sequence of `Put`, claims in the order in which
-they came, or nothing."""
+Asked = Look | CountKept | Posts | Change | FindClaims | ChangeClaims
+"""What a store is asked for: it gives `Found`, a number, a sequence of `Put`, claims in the order
+in which they came, or nothing."""
 
 # Any: what is sent depends on what was yielded, as `Asked` says.
 Delivery = Generator[Asked, Any, tuple[RunId, ...]]
@@ -115,6 +125,11 @@ def delivery(waiting: Sequence[Undelivered], now: Instant) -> Delivery:
     if addresses:
         found: Found = yield Look(addresses, ids, now)
         box.fill(found)
+    for each in waiting:
+        if (flooded := _flooded_by(each, box)) is not None:
+            kept: int = yield CountKept(flooded, now, LETTERS_KEPT_MAX)
+            if kept >= LETTERS_KEPT_MAX:
+                return ()
     queue = _Queue()
     keys = dict.fromkeys(
         each.entry.key for each in waiting if isinstance(each.entry, Claiming | LettingGo)
@@ -186,8 +201,8 @@ class _Box:
             tuple(self._changed.values()), tuple(self._coming.values()), tuple(self._gone)
         )
 
-    def knows(self, letter: Letter) -> bool:
-        return letter.id in self._letters
+    def letter(self, id: str) -> KeptLetter | None:
+        return self._letters.get(id)
 
     def keep(self, letter: KeptLetter) -> None:
         self._letters[letter.id] = self._changed[letter.id] = letter
@@ -290,6 +305,15 @@ def _named(waiting: Sequence[Undelivered]) -> tuple[tuple[Address, ...], tuple[s
     return tuple(addresses), tuple(ids)
 
 
+def _flooded_by(waiting: Undelivered, box: _Box) -> Address | None:
+    """Return the address at which something from outside is going to be kept, if it is."""
+    entry = waiting.entry
+    if waiting.sender is not None or not isinstance(entry, Letter) or box.letter(entry.id):
+        return None
+    address = (entry.message, entry.key)
+    return address if box.waiter_at(address) is None else None
+
+
 def _sendings(waiting: Undelivered, box: _Box, queue: _Queue, now: Instant) -> list[_Sending]:
     """Return the post that something on its way becomes, if it becomes one."""
     entry = waiting.entry
@@ -336,15 +360,17 @@ def _claimed(
 
 
 def _letter_came(waiting: Undelivered, entry: Letter, box: _Box, now: Instant) -> list[_Sending]:
-    if box.knows(entry) and not entry.is_returned:
+    before = box.letter(entry.id)
+    if before is not None and not entry.is_returned:
         return []
     letter = KeptLetter(
         id=entry.id,
         message=entry.message,
         key=entry.key,
         body=entry.body,
-        at=waiting.at,
+        at=waiting.at if before is None else before.at,
         until=entry.until,
+        subject=(entry.subject or waiting.subject) if before is None else before.subject,
     )
     waiter = box.waiter_at((entry.message, entry.key))
     if waiter is None:

@@ -126,6 +126,8 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="letter", 
     """Until when it is kept for somebody who does not wait yet."""
     is_returned: bool = False
     """The run that it was given to had no use for it any more, and gives it back."""
+    subject: str | None = None
+    """Whom it is about, so that it can be erased."""
 
 
 class Waiting(
@@ -185,6 +187,8 @@ class Undelivered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     at: Instant
     """When it was decided."""
     entry: Outgoing
+    subject: str | None = None
+    """Whom the sender is about."""
 
 
 class Waiter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -223,6 +227,8 @@ class KeptLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     until: Instant
     taken_by: RunId | None = None
     """The run that it was given to; None while nobody has waited for it."""
+    subject: str | None = None
+    """Whom it is about."""
 
 
 class Delivered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -255,9 +261,10 @@ class KeepsLetters(Protocol):
        already, it is answered with `refused`.
     3. A `NoLonger` that is delivered ends the waiting of this node of its sender, and of no other.
     4. A letter whose id is known is dropped, also when the one before was taken, unless it is
-       returned: then it is delivered anew.
+       returned: then it is delivered anew, and stands among those that are kept where it stood.
     5. `send` delivers a letter at once, in a transaction of its own, and returns it as it is kept.
-       It may be asked again when an answer was lost.
+       It may be asked again when an answer was lost. Where `LETTERS_KEPT_MAX` are kept for its
+       type and key already it is refused, which is None; what a run sends is never refused.
     6. `letters` lists what is kept, and `waiters` who waits, the oldest first.
     7. A `Claiming` that is delivered holds its key at once where nobody does, or where a run of
        the same tree does; else it waits, behind all that came before it. A `LettingGo` ends claims
@@ -265,10 +272,17 @@ class KeepsLetters(Protocol):
        and holds it, and with it all that wait for the key in the same tree.
     8. `claims` lists who holds a key and who waits for one, in the order in which they came.
     9. A letter whose time was over before the moment given is forgotten by `prune`.
+    10. A letter is about the subject that it names, or else about its sender's. `erase_letters`
+        takes the bodies of all that are about a subject, and the subject: what nobody has taken
+        is over then, and only their ids are known until they are forgotten.
     """
 
-    async def send(self, letter: Letter, *, now: Instant) -> KeptLetter:
+    async def send(self, letter: Letter, *, now: Instant) -> KeptLetter | None:
         """Deliver a letter from outside and return it as it is kept (1, 4, 5)."""
+        ...
+
+    async def erase_letters(self, *, subject: str, now: Instant) -> int:
+        """Take what is about a subject out of the letters; return how many there were (10)."""
         ...
 
     async def claims(self, *, limit: int) -> tuple[Claimant, ...]:

@@ -333,12 +333,22 @@ class MemoryJournal:
             del outgoing[number]
         return Delivered(count=len(taken), posted=posted, has_more=bool(outgoing))
 
-    async def send(self, letter: Letter, *, now: Instant) -> KeptLetter:
+    async def send(self, letter: Letter, *, now: Instant) -> KeptLetter | None:
         """Deliver a letter from outside and return it as it is kept."""
         self._require_open()
         waiting = Undelivered(sender=None, at=now, entry=letter)
         driven(delivery([waiting], now), lambda asked: give(self._store, asked))
-        return self._store.letters[letter.id]
+        return self._store.letters.get(letter.id)
+
+    async def erase_letters(self, *, subject: str, now: Instant) -> int:
+        """Take what is about a subject out of the letters; return how many there were."""
+        self._require_open()
+        letters = self._store.letters
+        about = [letter for letter in letters.values() if letter.subject == subject]
+        for letter in about:
+            until = min(letter.until, now) if letter.taken_by is None else letter.until
+            letters[letter.id] = replace(letter, body=b"", until=until, subject=None)
+        return len(about)
 
     async def letters(self, *, limit: int) -> tuple[KeptLetter, ...]:
         """Return what was sent and is remembered."""

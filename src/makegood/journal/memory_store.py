@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
-from makegood.journal.delivering import Change, ChangeClaims, FindClaims, Found, Look, Posts
+from makegood.journal.delivering import (
+    Change,
+    ChangeClaims,
+    CountKept,
+    FindClaims,
+    Found,
+    Look,
+    Posts,
+)
 from makegood.journal.lanes.office import Office
 from makegood.journal.protocol import (
     Append,
@@ -28,7 +36,7 @@ from makegood.journal.protocol import (
 from makegood.journal.staging import MoveCount, StageCount
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Container, Iterator
 
     from makegood.journal.application.scratch import Scratch
     from makegood.journal.beside.scheduling import ScheduleRow
@@ -60,7 +68,6 @@ __all__ = [
     "put",
     "refusal_of",
     "run_of_key",
-    "send",
     "shows",
     "stage_counts",
     "wake",
@@ -226,7 +233,10 @@ def write(store: MemoryStore, record: Record, append: Append, facts: bytes) -> N
     for message in append.messages:
         store.office.store(message, append.at)
     for entry in append.outgoing:
-        send(store, Undelivered(sender=record.run, at=append.at, entry=entry))
+        store.outgoing_last += 1
+        store.outgoing[store.outgoing_last] = Undelivered(
+            sender=record.run, at=append.at, entry=entry, subject=record.subject
+        )
     if record.inbox and append.inbox_taken >= record.inbox[0].n:
         record.inbox = [post for post in record.inbox if post.n > append.inbox_taken]
     if append.release:
@@ -259,15 +269,12 @@ def give(store: MemoryStore, asked: Asked) -> object:
             kept = (
                 letter
                 for letter in oldest_letters(store)
-                if letter.id in ids
-                or (
-                    (letter.message, letter.key) in addresses
-                    and letter.taken_by is None
-                    and letter.until > now
-                )
+                if letter.id in ids or _is_kept(letter, addresses, now)
             )
             waiters = (store.waiters.get(address) for address in addresses)
             return Found([each for each in waiters if each is not None], [*kept])
+        case CountKept(address=address, now=now):
+            return sum(_is_kept(letter, (address,), now) for letter in store.letters.values())
         case Change():
             store.letters.update((letter.id, letter) for letter in asked.letters)
             for address in asked.gone:
@@ -287,15 +294,15 @@ def give(store: MemoryStore, asked: Asked) -> object:
             assert_never(asked)
 
 
+def _is_kept(letter: KeptLetter, at: Container[Address], now: Instant) -> bool:
+    """Say whether a letter is still there for somebody who waits at one of these addresses."""
+    is_there = (letter.message, letter.key) in at
+    return is_there and letter.taken_by is None and letter.until > now
+
+
 def oldest_letters(store: MemoryStore) -> list[KeptLetter]:
     """Return all letters, the oldest first."""
     return sorted(store.letters.values(), key=lambda letter: (letter.at, letter.id))
-
-
-def send(store: MemoryStore, waiting: Undelivered) -> None:
-    """Put something on its way, behind all that is there."""
-    store.outgoing_last += 1
-    store.outgoing[store.outgoing_last] = waiting
 
 
 def has_undelivered(store: MemoryStore, run: RunId) -> bool:

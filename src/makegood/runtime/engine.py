@@ -313,19 +313,19 @@ class Engine:
         key: str,
         keep: timedelta = KEEP,
         id: str | None = None,
+        subject: str | None = None,
     ) -> SentMessage:
         """Send a message, durably, to the run that waits for its class and this key, now or later.
 
-        It is given to one run, and once. Where none waits for it yet it is kept for `keep`, at most
-        366 days; `Operator.messages` shows it, also when nobody has waited for it by then. Sent
-        again under the same `id`, as a webhook may be, it is the same message and is dropped.
+        It is given to one run, once. Where none waits yet it is kept for `keep`, at most 366 days.
+        Sent again under the same `id` it is dropped. `subject` is whom it is about, for erasure.
 
-        Raises `UnknownMessage` when workflows are served here and none of them waits for the
-        message's class, and `InvalidInput` for a value that is no message.
+        Raises `UnknownMessage` when workflows are served here and none of them waits for its class,
+        `MailboxFull` when too many wait already, `InvalidInput` for a value that is no message.
         """
         self._check_open()
-        served = [served.plan for served in self._served.values()]
-        return await send_message(self._shell, served, message, key=key, keep=keep, id=id)
+        plans, shell = [each.plan for each in self._served.values()], self._shell
+        return await send_message(shell, plans, message, key=key, keep=keep, id=id, subject=subject)
 
     async def publish(
         self,

@@ -17,6 +17,7 @@ __all__ = [
     "KEY_BYTES_MAX",
     "LAG_COUNTED_MAX",
     "LANE_DELIVERIES_MAX",
+    "LETTERS_KEPT_MAX",
     "MESSAGES_SHOWN_MAX",
     "MOVES_SHOWN_MAX",
     "NODES_PER_PLAN_MAX",
@@ -122,6 +123,9 @@ CHILD_FAILURES_MAX = 16
 
 AWAITED_MAX = timedelta(days=366)
 """The longest time that an answer from outside is waited for."""
+
+LETTERS_KEPT_MAX = 1_000
+"""The most messages from outside that are kept for one class and key while nobody waits."""
 
 KEEP_MAX = timedelta(days=366)
 """The longest time that a message is kept for somebody who does not wait for it yet."""

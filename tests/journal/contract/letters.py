@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
+
+from makegood.journal import delivering
 from makegood.journal.mail import KeptLetter, Letter, NoLonger, Waiter, Waiting
 from makegood.journal.protocol import Delivered, Posted
 from makegood.values.instants import Instant
@@ -36,7 +39,9 @@ def waiter(run: RunId, key: str = "order-1", *, since: int = 1) -> Waiter:
     return Waiter(message="shop.Shipped", key=key, run=run, node="wait", since=Instant(since))
 
 
-def kept(sent: Letter, *, at: int = 1, by: RunId | None = None) -> KeptLetter:
+def kept(
+    sent: Letter, *, at: int = 1, by: RunId | None = None, subject: str | None = None
+) -> KeptLetter:
     return KeptLetter(
         id=sent.id,
         message=sent.message,
@@ -45,6 +50,7 @@ def kept(sent: Letter, *, at: int = 1, by: RunId | None = None) -> KeptLetter:
         at=Instant(at),
         until=sent.until,
         taken_by=by,
+        subject=subject,
     )
 
 
@@ -202,7 +208,7 @@ async def test_a_message_that_is_given_back_is_for_the_next_who_waits(journal: J
 
     await say(journal, letter(is_returned=True))
 
-    assert await journal.letters(limit=9) == (kept(letter()),)
+    assert await journal.letters(limit=9) == (kept(letter(), at=5),)
     await say(journal, waiting(), by=OTHER)
     assert await bodies(journal, OTHER) == [b'"shipped"']
 
@@ -233,3 +239,63 @@ async def test_what_is_long_over_is_forgotten(journal: Journal) -> None:
     await journal.prune(ended_before=Instant(20), limit=9, now=Instant(99))
 
     assert [each.id for each in await journal.letters(limit=99)] == ["2", "3"]
+
+
+async def test_a_message_that_is_given_back_stands_where_it_stood(journal: Journal) -> None:
+    await say(journal, waiting())
+    await journal.send(letter("1", subject="Ada", body=b"1"), now=Instant(3))
+    await journal.send(letter("2", body=b"2"), now=Instant(4))
+
+    back = letter("1", body=b"1", is_returned=True)
+    await say(journal, back, now=8)
+
+    assert await journal.letters(limit=9) == (
+        kept(letter("1", body=b"1"), at=3, subject="Ada"),
+        kept(letter("2", body=b"2"), at=4),
+    )
+    await say(journal, waiting(), by=OTHER)
+    assert await bodies(journal, OTHER) == [b"1"]
+
+
+async def test_what_a_run_says_is_about_whom_the_run_is_about(journal: Journal) -> None:
+    await journal.append(first(RUN, outgoing=(letter(),), subject="Ada"))
+    await journal.deliver(limit=9, now=Instant(2))
+    assert [each.subject for each in await journal.letters(limit=9)] == ["Ada"]
+
+
+async def test_what_is_about_a_subject_is_taken_out_of_the_letters(journal: Journal) -> None:
+    await say(journal, waiting())
+    await journal.send(letter("1", subject="Ada"), now=Instant(3))
+    await journal.send(letter("2", subject="Ada"), now=Instant(4))
+    await journal.send(letter("3", subject="Bob"), now=Instant(5))
+
+    assert await journal.erase_letters(subject="Ada", now=Instant(6)) == 2
+
+    assert await journal.letters(limit=9) == (
+        kept(letter("1"), at=3, by=RUN),
+        kept(letter("2", body=b"", until=6), at=4),
+        kept(letter("3"), at=5, subject="Bob"),
+    )
+    await say(journal, waiting(), by=OTHER)
+    assert await bodies(journal, OTHER) == [b'"shipped"'], "Bob's"
+    await journal.send(letter("2", subject="Ada"), now=Instant(7))
+    assert (await journal.letters(limit=9))[1].body == b"", "it is known by its id"
+    assert await journal.erase_letters(subject="Ada", now=Instant(8)) == 0
+
+
+async def test_no_more_than_a_number_are_kept_from_outside(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "LETTERS_KEPT_MAX", 2)
+    for number in (1, 2):
+        assert await journal.send(letter(str(number)), now=Instant(number)) is not None
+
+    assert await journal.send(letter("3"), now=Instant(3)) is None
+
+    assert [each.id for each in await journal.letters(limit=9)] == ["1", "2"]
+    again = await journal.send(letter("2"), now=Instant(4))
+    assert again == kept(letter("2"), at=2), "one that is known is no other"
+    assert await journal.send(letter("4", "order-2"), now=Instant(5)) is not None
+    assert await journal.send(letter("5"), now=Instant(99)) is not None, "those are over"
+    await say(journal, letter("6"))
+    assert len(await journal.letters(limit=9)) == 5, "what a run says is never lost"

@@ -13,11 +13,13 @@ from makegood import (
     Engine,
     InvalidInput,
     KeyConflict,
+    MailboxFull,
     Operator,
     RunFailed,
     UnknownMessage,
     WaitTimedOut,
 )
+from makegood.journal import delivering
 from makegood.journal.upkeep import forgotten
 from tests.runtime.mail.shop import (
     Shipped,
@@ -318,3 +320,26 @@ async def test_what_is_no_message_is_refused(
 
     with pytest.raises(InvalidInput, match=why):
         await engine.send(message, **options)  # type: ignore[arg-type]
+
+
+async def test_a_message_that_nobody_took_is_erased_with_its_subject(stored: World) -> None:
+    engine = await opened(stored, follow_for_ever)
+    operator = Operator(engine)
+    await engine.send(PARCEL, key="order-1", id="1", subject="Ada")
+
+    report = await operator.erase(subject="Ada", actor="eve", reason="article 17")
+
+    assert (report.messages, report.is_complete) == (1, True)
+    assert [each.id for each in (await operator.messages()).expired] == ["1"]
+    with pytest.raises(InvalidInput, match="subject"):
+        await engine.send(PARCEL, key="order-1", subject="")
+
+
+async def test_too_many_messages_that_nobody_waits_for_are_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "LETTERS_KEPT_MAX", 1)
+    engine = await opened(world, follow_for_ever)
+    await engine.send(PARCEL, key="order-1")
+    with pytest.raises(MailboxFull, match=r"for `order-1` are kept already"):
+        await engine.send(PARCEL, key="order-1")

@@ -77,6 +77,7 @@ def send(
     key: Annotated[str, Parameter(metavar="KEY", help="What the message is about.")],
     keep: Annotated[timedelta, Parameter(metavar="DURATION")] = timedelta(days=7),
     id: Annotated[str | None, Parameter(metavar="ID")] = None,
+    subject: Annotated[str | None, Parameter(metavar="WHO")] = None,
     json: Json = False,
 ) -> int:
     """Send a message to the run that waits for it.
@@ -87,10 +88,12 @@ def send(
         How long it is kept for a run that does not wait yet.
     id
         Names the message: sent again under the same name it is the same one, and is dropped.
+    subject
+        Whom it is about, by which `erase` finds it.
     """
     from makegood.cli.outside import sending as room
 
-    sending = room.Sending(store, app, message, key, keep, id, as_json=json)
+    sending = room.Sending(store, app, message, key, keep, id, subject, as_json=json)
     return room.send(sending, value)
 
 

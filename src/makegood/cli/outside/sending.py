@@ -36,6 +36,7 @@ class Sending(NamedTuple):
     key: str
     keep: timedelta
     id: str | None
+    subject: str | None
     as_json: bool
 
 
@@ -62,7 +63,8 @@ def messages(store: str, *, as_json: bool) -> int:
 
 async def _sent(sending: Sending, message: object) -> SentMessage:
     async with opened(sending.store) as its:
-        return await its.engine.send(message, key=sending.key, keep=sending.keep, id=sending.id)
+        key, keep, id, subject = sending.key, sending.keep, sending.id, sending.subject
+        return await its.engine.send(message, key=key, keep=keep, id=id, subject=subject)
 
 
 async def _found(store: str) -> Messages:

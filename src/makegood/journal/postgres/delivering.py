@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from makegood.journal.delivering import (
     Change,
     ChangeClaims,
+    CountKept,
     FindClaims,
     Look,
     Posts,
@@ -23,7 +24,12 @@ from makegood.journal.mail import (
 )
 from makegood.journal.postgres.connection import in_transaction
 from makegood.journal.postgres.keeping.claims import change_claims, find_claims
-from makegood.journal.postgres.keeping.letters import change_letters, find_letters, letter_of
+from makegood.journal.postgres.keeping.letters import (
+    change_letters,
+    count_kept,
+    find_letters,
+    letter_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -86,10 +92,10 @@ async def deliver_oldest(
 
 async def send_letter(
     connection: Connection, schema: str, *, post: MakesPosts, letter: Letter, now: Instant
-) -> KeptLetter:
-    """Deliver a letter from outside and return it as it is kept."""
+) -> KeptLetter | None:
+    """Deliver a letter from outside and return it as it is kept; None where it is refused."""
 
-    async def deliver(connection: Connection) -> KeptLetter:
+    async def deliver(connection: Connection) -> KeptLetter | None:
         await connection.execute(f"SELECT {delivery_lock_of(schema, is_awaited=True)}")
         waiting = Undelivered(sender=None, at=now, entry=letter)
         await _driven(connection, schema, delivery([waiting], now), post)
@@ -117,6 +123,8 @@ async def _given(connection: Connection, schema: str, asked: Asked, post: MakesP
             return await post(connection, posts)
         case Look():
             return await find_letters(connection, schema, asked)
+        case CountKept():
+            return await count_kept(connection, schema, asked)
         case Change():
             await change_letters(connection, schema, asked)
             return None
@@ -138,11 +146,15 @@ async def undelivered_of(
 
 async def _oldest(connection: Connection, schema: str, limit: int) -> list[tuple[int, Undelivered]]:
     rows = await connection.fetch(
-        f'SELECT n, sender, at, body FROM "{schema}".outgoing ORDER BY n LIMIT $1', limit
+        f"""
+        SELECT n, sender, at, body, subject
+          FROM "{schema}".outgoing LEFT JOIN "{schema}".run ON id = sender ORDER BY n LIMIT $1
+        """,
+        limit,
     )
     return [
-        (n, Undelivered(sender=sender, at=at, entry=read_outgoing(body)))
-        for n, sender, at, body in rows
+        (n, Undelivered(sender=sender, at=at, entry=read_outgoing(body), subject=subject))
+        for n, sender, at, body, subject in rows
     ]
 
 

@@ -19,7 +19,12 @@ from makegood.journal.postgres.keeping.adopting import adopt_run
 from makegood.journal.postgres.keeping.claims import claims_of
 from makegood.journal.postgres.keeping.erasing import Erasure, erase_run
 from makegood.journal.postgres.keeping.halting import halts_kept, keep_halt, lift_halt
-from makegood.journal.postgres.keeping.letters import forget_letters, letters_of, waiters_of
+from makegood.journal.postgres.keeping.letters import (
+    erase_letters,
+    forget_letters,
+    letters_of,
+    waiters_of,
+)
 from makegood.journal.postgres.keeping.scheduling import (
     forget_schedule_named,
     keep_schedule_row,
@@ -337,7 +342,13 @@ class PostgresJournal:
         """Give others what runs have said to them, unless somebody else does so just now."""
         return await self._ready().poster.deliver(limit=limit, now=now)
 
-    async def send(self, letter: Letter, *, now: Instant) -> KeptLetter:
+    async def erase_letters(self, *, subject: str, now: Instant) -> int:
+        """Take what is about a subject out of the letters; return how many there were."""
+        return await self._desk().ask(
+            partial(erase_letters, schema=self._place.schema, subject=subject, now=now)
+        )
+
+    async def send(self, letter: Letter, *, now: Instant) -> KeptLetter | None:
         """Deliver a letter from outside and return it as it is kept."""
         return await self._ready().poster.send(letter, now=now)
 

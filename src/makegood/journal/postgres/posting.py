@@ -72,7 +72,7 @@ class Poster:
         self._made(delivered.count, holders)
         return delivered
 
-    async def send(self, letter: Letter, *, now: Instant) -> KeptLetter:
+    async def send(self, letter: Letter, *, now: Instant) -> KeptLetter | None:
         """Deliver a letter from outside and return it as it is kept."""
         holders: list[str | None] = []
         post = partial(self._post_all, holders)

@@ -49,6 +49,7 @@ from makegood.journal.sqlite.keeping.erasing import erase_run
 from makegood.journal.sqlite.keeping.halting import halts_kept, keep_halt, lift_halt
 from makegood.journal.sqlite.keeping.mail import (
     deliver_oldest,
+    erase_letters,
     forget_letters,
     has_outgoing,
     letters_of,
@@ -338,10 +339,16 @@ class SqliteJournal:
             lambda connection: deliver_oldest(connection, limit=limit, now=now)
         )
 
-    async def send(self, letter: Letter, *, now: Instant) -> KeptLetter:
+    async def send(self, letter: Letter, *, now: Instant) -> KeptLetter | None:
         """Deliver a letter from outside and return it as it is kept."""
         return await self._ready().writer.call(
             lambda connection: send_letter(connection, letter, now=now)
+        )
+
+    async def erase_letters(self, *, subject: str, now: Instant) -> int:
+        """Take what is about a subject out of the letters; return how many there were."""
+        return await self._ready().writer.call(
+            lambda connection: erase_letters(connection, subject=subject, now=now)
         )
 
     async def letters(self, *, limit: int) -> tuple[KeptLetter, ...]:

@@ -39,7 +39,7 @@ class ErasureReport(msgspec.Struct, frozen=True, kw_only=True):
     unreadable: tuple[RunRow, ...]
     """Left as they are, because another version wrote their facts, or they are damaged."""
     messages: int = 0
-    """How many messages about the subject have lost their bodies."""
+    """How many messages about the subject, kept for receptors or for runs, lost their bodies."""
     messages_waiting: int = 0
     """How many are left, because they are still to be received."""
 
@@ -74,6 +74,7 @@ async def erase(shell: Shell, subject: str, *, actor: str, reason: str) -> Erasu
         group = unreadable if done is None else erased if done else under_way
         group.append(row)
     messages, waiting = await _erase_messages(shell, subject)
+    messages += await shell.journal.erase_letters(subject=subject, now=shell.clock.now())
     return ErasureReport(
         erased=tuple(erased),
         under_way=tuple(under_way),

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from makegood.decision.mail import Message
-from makegood.errors import InvalidInput, UnknownMessage
+from makegood.errors import InvalidInput, MailboxFull, UnknownMessage
 from makegood.runtime.turning.mail import letter_of
 from makegood.values.codec import codec_of
-from makegood.values.ids import parse_message_key
+from makegood.values.ids import parse_message_key, parse_subject
 from makegood.values.instants import after, as_datetime
-from makegood.values.limits import KEEP_MAX, MESSAGES_SHOWN_MAX
+from makegood.values.limits import KEEP_MAX, LETTERS_KEPT_MAX, MESSAGES_SHOWN_MAX
 from makegood.values.messages import message_name, misfit_message, require_kept
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ async def send_message(
     key: str,
     keep: timedelta,
     id: str | None,
+    subject: str | None,
 ) -> SentMessage:
     """Send a message from outside, durably; refuse what no workflow that is served waits for."""
     kind = type(message)
@@ -101,9 +102,17 @@ async def send_message(
     now = shell.clock.now()
     parse_message_key(key)
     until = after(now, require_kept(keep, KEEP_MAX))
+    if subject is not None:
+        parse_subject(subject)
     named = str(shell.ids.run()) if id is None else parse_message_key(id)
-    letter = letter_of(Message(named, name, key, codec.write(message), until))
+    letter = letter_of(Message(named, name, key, codec.write(message), until), subject)
     kept = await shell.answer(shell.journal.send(letter, now=now))
+    if kept is None:
+        full = (
+            f"{LETTERS_KEPT_MAX:,} messages `{name}` for `{key}` are kept already, and no run has "
+            "waited for one: see `makegood messages`"
+        )
+        raise MailboxFull(full)
     if kept.taken_by is not None:
         shell.ring(kept.taken_by)
     return SentMessage(id=kept.id, run=kept.taken_by, until=as_datetime(kept.until))

@@ -28,8 +28,8 @@ def letters_of(state: RunState, run: RunId, recorded: Sequence[Fact]) -> tuple[O
     return tuple(_outgoing(mail) for mail in mail_of(state, run, recorded))
 
 
-def letter_of(message: Message) -> Letter:
-    """Return a message as it is delivered."""
+def letter_of(message: Message, subject: str | None = None) -> Letter:
+    """Return a message as it is delivered, about a subject if that is known here."""
     post = LetterPost(
         id=message.id,
         message=message.message,
@@ -44,6 +44,7 @@ def letter_of(message: Message) -> Letter:
         body=write_post(post),
         until=message.until,
         is_returned=message.is_returned,
+        subject=subject,
     )
 
 

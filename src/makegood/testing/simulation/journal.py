@@ -212,9 +212,14 @@ class SimulatedJournal:
             return Delivered()
         return await self._ask("deliver", "", partial(self._journal.deliver, limit=limit, now=now))
 
-    async def send(self, letter: Letter, *, now: Instant) -> KeptLetter:
+    async def send(self, letter: Letter, *, now: Instant) -> KeptLetter | None:
         """Deliver a letter from outside."""
         return await self._ask("send", letter.key, partial(self._journal.send, letter, now=now))
+
+    async def erase_letters(self, *, subject: str, now: Instant) -> int:
+        """Take what is about a subject out of the letters."""
+        erase = partial(self._journal.erase_letters, subject=subject, now=now)
+        return await self._ask("erase", subject, erase)
 
     async def letters(self, *, limit: int) -> tuple[KeptLetter, ...]:
         """Return what was sent and is remembered."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from makegood.journal.delivering import Change, Found, Look
+from makegood.journal.delivering import Change, CountKept, Found, Look
 from makegood.journal.mail import KeptLetter, Waiter
 from makegood.values.ids import RunId
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "change_letters",
+    "count_kept",
+    "erase_letters",
     "find_letters",
     "forget_letters",
     "letter_of",
@@ -29,7 +31,7 @@ __all__ = [
 LETTERS_LOOKED_AT_MAX = 100
 """How many letters of one address one delivery can give away, which takes no more at once."""
 
-_LETTER = "id, message, key, body, at, until, taken_by"
+_LETTER = "id, message, key, body, at, until, taken_by, subject"
 _WAITER = "message, key, run, node, since"
 
 
@@ -68,10 +70,11 @@ async def change_letters(connection: Connection, schema: str, change: Change) ->
             f"""
             INSERT INTO "{schema}".letter ({_LETTER})
             SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bigint[],
-                                 $6::bigint[], $7::text[])
+                                 $6::bigint[], $7::text[], $8::text[])
                 ON CONFLICT (id) DO UPDATE
                SET message = excluded.message, key = excluded.key, body = excluded.body,
-                   at = excluded.at, until = excluded.until, taken_by = excluded.taken_by
+                   at = excluded.at, until = excluded.until, taken_by = excluded.taken_by,
+                   subject = excluded.subject
             """,
             [letter.id for letter in change.letters],
             [letter.message for letter in change.letters],
@@ -80,6 +83,7 @@ async def change_letters(connection: Connection, schema: str, change: Change) ->
             [letter.at for letter in change.letters],
             [letter.until for letter in change.letters],
             [letter.taken_by for letter in change.letters],
+            [letter.subject for letter in change.letters],
         )
     if change.gone:
         await connection.execute(
@@ -103,12 +107,41 @@ async def change_letters(connection: Connection, schema: str, change: Change) ->
         )
 
 
-async def letter_of(connection: Connection, schema: str, id: str) -> KeptLetter:
-    """Return a letter that is there."""
-    (letter,) = _letters(
-        await connection.fetch(f'SELECT {_LETTER} FROM "{schema}".letter WHERE id = $1', id)
+async def count_kept(connection: Connection, schema: str, asked: CountKept) -> int:
+    """Count what is kept at an address for somebody who does not wait yet, up to a number."""
+    count: int = await connection.fetchval(
+        f"""
+        SELECT count(*) FROM (SELECT FROM "{schema}".letter
+                               WHERE message = $1 AND key = $2 AND taken_by IS NULL AND until > $3
+                               LIMIT $4) AS kept
+        """,
+        *asked.address,
+        asked.now,
+        asked.up_to,
     )
-    return letter
+    return count
+
+
+async def erase_letters(connection: Connection, schema: str, *, subject: str, now: Instant) -> int:
+    """Take what is about a subject out of the letters; return how many there were."""
+    erased = await connection.fetch(
+        f"""
+        UPDATE "{schema}".letter
+           SET body = '', subject = NULL,
+               until = CASE WHEN taken_by IS NULL THEN least(until, $1) ELSE until END
+         WHERE subject = $2
+        RETURNING 1
+        """,
+        now,
+        subject,
+    )
+    return len(erased)
+
+
+async def letter_of(connection: Connection, schema: str, id: str) -> KeptLetter | None:
+    """Return a letter, if it is there."""
+    found = await connection.fetch(f'SELECT {_LETTER} FROM "{schema}".letter WHERE id = $1', id)
+    return next(iter(_letters(found)), None)
 
 
 async def letters_of(connection: Connection, schema: str, limit: int) -> tuple[KeptLetter, ...]:
@@ -149,7 +182,7 @@ async def forget_letters(
 
 
 def _letters(rows: Iterable[Row]) -> Iterable[KeptLetter]:
-    for id, message, key, body, at, until, taken_by in rows:
+    for id, message, key, body, at, until, taken_by, subject in rows:
         yield KeptLetter(
             id=id,
             message=message,
@@ -158,6 +191,7 @@ def _letters(rows: Iterable[Row]) -> Iterable[KeptLetter]:
             at=at,
             until=until,
             taken_by=None if taken_by is None else RunId(taken_by),
+            subject=subject,
         )
 
 

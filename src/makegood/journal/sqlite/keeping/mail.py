@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_never, cast
 from makegood.journal.delivering import (
     Change,
     ChangeClaims,
+    CountKept,
     FindClaims,
     Found,
     Look,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "deliver_oldest",
+    "erase_letters",
     "forget_letters",
     "has_outgoing",
     "letters_of",
@@ -53,7 +55,7 @@ __all__ = [
 LETTERS_LOOKED_AT_MAX = 100
 """How many letters of one address one delivery can give away, which takes no more at once."""
 
-_LETTER = "id, message, key, body, at, until, taken_by"
+_LETTER = "id, message, key, body, at, until, taken_by, subject"
 _WAITER = "message, key, run, node, since"
 
 
@@ -81,12 +83,25 @@ def deliver_oldest(connection: Connection, *, limit: int, now: Instant) -> Deliv
     return Delivered(count=len(taken), posted=posted, has_more=has_outgoing(connection))
 
 
-def send_letter(connection: Connection, letter: Letter, *, now: Instant) -> KeptLetter:
-    """Deliver a letter from outside and return it as it is kept."""
+def send_letter(connection: Connection, letter: Letter, *, now: Instant) -> KeptLetter | None:
+    """Deliver a letter from outside and return it as it is kept; None where it is refused."""
     waiting = Undelivered(sender=None, at=now, entry=letter)
     driven(delivery([waiting], now), lambda asked: _give(connection, asked))
-    (kept,) = _letters(connection, "WHERE id = ?", letter.id)
-    return kept
+    return next(iter(_letters(connection, "WHERE id = ?", letter.id)), None)
+
+
+def erase_letters(connection: Connection, *, subject: str, now: Instant) -> int:
+    """Take what is about a subject out of the letters; return how many there were."""
+    connection.execute(
+        """
+        UPDATE makegood_letter
+           SET body = x'', subject = NULL,
+               until = CASE WHEN taken_by IS NULL THEN min(until, ?) ELSE until END
+         WHERE subject = ?
+        """,
+        (now, subject),
+    )
+    return connection.changes()
 
 
 def letters_of(connection: Connection, limit: int) -> tuple[KeptLetter, ...]:
@@ -117,11 +132,17 @@ def undelivered_of(connection: Connection, limit: int) -> tuple[Undelivered, ...
 
 def _oldest(connection: Connection, limit: int) -> list[tuple[int, Undelivered]]:
     found = connection.execute(
-        "SELECT n, sender, at, body FROM makegood_outgoing ORDER BY n LIMIT ?", (limit,)
+        """
+        SELECT n, sender, at, body, subject
+          FROM makegood_outgoing LEFT JOIN makegood_run ON id = sender ORDER BY n LIMIT ?
+        """,
+        (limit,),
     ).fetchall()
     return [
-        (n, Undelivered(sender=sender, at=at, entry=read_outgoing(body)))
-        for n, sender, at, body in cast("list[tuple[int, RunId, Instant, bytes]]", found)
+        (n, Undelivered(sender=sender, at=at, entry=read_outgoing(body), subject=subject))
+        for n, sender, at, body, subject in cast(
+            "list[tuple[int, RunId, Instant, bytes, str | None]]", found
+        )
     ]
 
 
@@ -132,6 +153,8 @@ def _give(connection: Connection, asked: Asked) -> object:
             return [put(connection, post) for post in posts]
         case Look():
             return _found(connection, asked)
+        case CountKept():
+            return _count_kept(connection, asked)
         case Change():
             _change(connection, asked)
             return None
@@ -160,13 +183,25 @@ def _found(connection: Connection, look: Look) -> Found:
     return Found(waiters, letters)
 
 
+def _count_kept(connection: Connection, asked: CountKept) -> int:
+    count = connection.execute(
+        """
+        SELECT count(*) FROM (SELECT 1 FROM makegood_letter
+                               WHERE message = ? AND key = ? AND taken_by IS NULL AND until > ?
+                               LIMIT ?)
+        """,
+        (*asked.address, asked.now, asked.up_to),
+    ).get
+    return cast("int", count)
+
+
 def _change(connection: Connection, change: Change) -> None:
     for letter in change.letters:
         connection.execute(
-            f"INSERT OR REPLACE INTO makegood_letter ({_LETTER}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO makegood_letter ({_LETTER}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(letter.id, letter.message, letter.key, letter.body),
-                *(letter.at, letter.until, letter.taken_by),
+                *(letter.at, letter.until, letter.taken_by, letter.subject),
             ),
         )
     for address in change.gone:
@@ -180,11 +215,18 @@ def _change(connection: Connection, change: Change) -> None:
 
 def _letters(connection: Connection, which: str, *values: Sql) -> Iterable[KeptLetter]:
     found = connection.execute(f"SELECT {_LETTER} FROM makegood_letter {which}", values).fetchall()
-    for id, message, key, body, at, until, taken_by in cast(
-        "list[tuple[str, str, str, bytes, Instant, Instant, RunId | None]]", found
+    for id, message, key, body, at, until, taken_by, subject in cast(
+        "list[tuple[str, str, str, bytes, Instant, Instant, RunId | None, str | None]]", found
     ):
         yield KeptLetter(
-            id=id, message=message, key=key, body=body, at=at, until=until, taken_by=taken_by
+            id=id,
+            message=message,
+            key=key,
+            body=body,
+            at=at,
+            until=until,
+            taken_by=taken_by,
+            subject=subject,
         )
 
 
