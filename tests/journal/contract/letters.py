@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import pytest
-
-from makegood.journal import delivering
 from makegood.journal.mail import KeptLetter, Letter, NoLonger, Waiter, Waiting
 from makegood.journal.protocol import Delivered, Posted
 from makegood.values.instants import Instant
+from makegood.values.limits import LETTERS_KEPT_MAX
 from tests.journal.promises import OTHER, RUN
 from tests.journal.records import append, first, last, run_id
 
@@ -283,19 +281,18 @@ async def test_what_is_about_a_subject_is_taken_out_of_the_letters(journal: Jour
     assert await journal.erase_letters(subject="Ada", now=Instant(8)) == 0
 
 
-async def test_no_more_than_a_number_are_kept_from_outside(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(delivering, "LETTERS_KEPT_MAX", 2)
-    for number in (1, 2):
-        assert await journal.send(letter(str(number)), now=Instant(number)) is not None
+async def test_no_more_than_a_number_are_kept_from_outside(journal: Journal) -> None:
+    said = (letter(f"said {number}") for number in range(LETTERS_KEPT_MAX - 1))
+    await journal.append(first(RUN, outgoing=tuple(said)))
+    await journal.deliver(limit=LETTERS_KEPT_MAX, now=Instant(1))
+    assert await journal.send(letter("last"), now=Instant(2)) is not None
 
-    assert await journal.send(letter("3"), now=Instant(3)) is None
+    assert await journal.send(letter("one more"), now=Instant(3)) is None
 
-    assert [each.id for each in await journal.letters(limit=9)] == ["1", "2"]
-    again = await journal.send(letter("2"), now=Instant(4))
-    assert again == kept(letter("2"), at=2), "one that is known is no other"
-    assert await journal.send(letter("4", "order-2"), now=Instant(5)) is not None
-    assert await journal.send(letter("5"), now=Instant(99)) is not None, "those are over"
-    await say(journal, letter("6"))
-    assert len(await journal.letters(limit=9)) == 5, "what a run says is never lost"
+    again = await journal.send(letter("last"), now=Instant(4))
+    assert again == kept(letter("last"), at=2), "one that is known is no other"
+    assert await journal.send(letter("else", "order-2"), now=Instant(5)) is not None
+    assert await journal.send(letter("late"), now=Instant(99)) is not None, "those are over"
+    count = len(await journal.letters(limit=2 * LETTERS_KEPT_MAX))
+    await say(journal, letter("of a run"))
+    assert len(await journal.letters(limit=2 * LETTERS_KEPT_MAX)) == count + 1

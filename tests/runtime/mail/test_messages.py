@@ -19,8 +19,8 @@ from makegood import (
     UnknownMessage,
     WaitTimedOut,
 )
-from makegood.journal import delivering
 from makegood.journal.upkeep import forgotten
+from makegood.values.limits import LETTERS_KEPT_MAX
 from tests.runtime.mail.shop import (
     Shipped,
     Unheard,
@@ -335,11 +335,9 @@ async def test_a_message_that_nobody_took_is_erased_with_its_subject(stored: Wor
         await engine.send(PARCEL, key="order-1", subject="")
 
 
-async def test_too_many_messages_that_nobody_waits_for_are_refused(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(delivering, "LETTERS_KEPT_MAX", 1)
+async def test_too_many_messages_that_nobody_waits_for_are_refused(world: World) -> None:
     engine = await opened(world, follow_for_ever)
-    await engine.send(PARCEL, key="order-1")
+    for _ in range(LETTERS_KEPT_MAX):
+        await engine.send(PARCEL, key="order-1")
     with pytest.raises(MailboxFull, match=r"for `order-1` are kept already"):
         await engine.send(PARCEL, key="order-1")
