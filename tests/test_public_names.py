@@ -238,6 +238,7 @@ PUBLIC: dict[str, frozenset[str]] = {
             "Exploration",
             "Explored",
             "Discovery",
+            "Passage",
             "Received",
             "Returns",
             "Script",
@@ -247,6 +248,7 @@ PUBLIC: dict[str, frozenset[str]] = {
             "explore",
             "explore_for_real",
             "finish",
+            "lifecycle",
             "replay",
             "run",
         }

@@ -27,6 +27,7 @@ from makegood import (
     Workflow,
     injected,
     query,
+    testing,
     workflow,
 )
 
@@ -107,3 +108,12 @@ async def watched(run: Run[Order]) -> None:
     awaited = await run.await_status(Stage.SHIPPED, Stage.DROPPED, within=timedelta(days=1))
     assert_type(awaited, Awaited[Stage])
     assert_type(awaited.reached, Stage | None)
+
+
+async def take_through() -> None:
+    async with testing.lifecycle(orders, Order("o-1", 0), status=Stage.PAYING) as order:
+        assert_type(order, testing.Passage[Order, Stage])
+        assert_type(order.status, Stage)
+        assert_type(order.record, Order)
+    async with testing.lifecycle(orders.workflow(), Order("o-1", 0)) as other:
+        assert_type(other, testing.Passage[Order, Enum])

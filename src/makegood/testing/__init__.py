@@ -12,6 +12,7 @@ from makegood.exploring.exploration import Discovery, Exploration, explore
 from makegood.exploring.survey import Explored
 from makegood.testing.clock import TurnableClock
 from makegood.testing.exploring import explore_for_real
+from makegood.testing.passage import Passage, lifecycle
 from makegood.testing.receiving import Received, receive
 from makegood.testing.replaying import replay
 from makegood.testing.running import finish, run
@@ -22,6 +23,7 @@ __all__ = [
     "Discovery",
     "Exploration",
     "Explored",
+    "Passage",
     "Received",
     "Returns",
     "Script",
@@ -30,6 +32,7 @@ __all__ = [
     "explore",
     "explore_for_real",
     "finish",
+    "lifecycle",
     "receive",
     "replay",
     "run",

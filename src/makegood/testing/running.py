@@ -22,14 +22,16 @@ if TYPE_CHECKING:
     from makegood.runtime.ports import Observer
     from makegood.testing.script import Scripted
 
-__all__ = ["finish", "run"]
+__all__ = ["SELDOM", "finish", "run", "settle"]
 
 R = TypeVar("R")
 
-_SELDOM = timedelta(days=30)
+SELDOM = timedelta(days=30)
 """How often a journal in memory is asked for what it does not have."""
 _REAL_PAUSE = 0.0005
 """How long a body at work is left alone at a time, in seconds."""
+_GRACE = 0.25
+"""How long a body may be at work, in seconds, until the clock begins to keep pace with it."""
 _QUIET_LOOPS = 10
 """How many empty turns of the event loop prove that nothing more is about to happen."""
 
@@ -58,7 +60,7 @@ async def run(
         observers=observers,
         interceptors=[Script(fail, call.workflow)] if fail else (),
         # Nothing happens behind the engine's back, so the clock jumps from due time to due time.
-        config=Config(release_after=None, poll_min=_SELDOM, poll_max=_SELDOM),
+        config=Config(release_after=None, poll_min=SELDOM, poll_max=SELDOM),
         clock=clock,
     )
     async with engine:
@@ -86,18 +88,29 @@ async def finish(
 
 
 async def _drive(engine: Engine, clock: TurnableClock, task: asyncio.Future[R]) -> None:
-    loop = asyncio.get_running_loop()
-    quiet = 0
     while not task.done():
+        await settle(engine, clock, task)
+        if not task.done():
+            clock.turn_to_next()
+
+
+async def settle(
+    engine: Engine, clock: TurnableClock, task: asyncio.Future[R] | None = None
+) -> None:
+    """Wait until an engine is at rest and only its clock would move it on, or the task is done.
+
+    While a body waits for something real, the clock keeps pace with real time, after a moment in
+    which it stands still: what computes takes no time.
+    """
+    loop = asyncio.get_running_loop()
+    quiet, since = 0, loop.time()
+    while quiet <= _QUIET_LOOPS and not (task is not None and task.done()):
         if engine.is_at_rest:
-            quiet += 1
-            if quiet > _QUIET_LOOPS:
-                clock.turn_to_next()
-                quiet = 0
+            quiet, since = quiet + 1, loop.time()
             await asyncio.sleep(0)
         else:
             quiet = 0
             before = loop.time()
             await asyncio.sleep(_REAL_PAUSE)
-            if not engine.is_at_rest:
+            if before - since > _GRACE:
                 clock.turn(timedelta(seconds=loop.time() - before))

@@ -42,18 +42,24 @@ class Script:
 
     Keys are node paths, or a node path with `.undo` or `.compensate` behind it; a node of a round
     is `each[0]/pack_line`, whether or not there will be such a round, and a node of a workflow that
-    is called has the name of that before it: `pack_order/pick`. One scripted outcome holds for
-    every attempt; a sequence gives one for each, and then the function is called as it is.
+    is called has the name of that before it: `pack_order/pick`. A handler of a lifecycle is known
+    by its name alone, for all its calls, and by its path for one: `order[2]/charge`. One scripted
+    outcome holds for every attempt; a sequence gives one for each, and then the function is called
+    as it is.
     """
 
     def __init__(
         self,
         fail: Mapping[str, Scripted | Sequence[Scripted]],
         workflow: Workflow[..., Any],  # Any: whatever it returns
+        *called: Workflow[..., Any],
     ) -> None:
-        plan = workflow.plan
-        known = [*_keys(plan), *_called(workflow, {plan.workflow})]
+        plan, seen = workflow.plan, {workflow.name}
+        known = [*_keys(plan), *_called(workflow, *called, seen=seen)]
         self._workflow = plan.workflow
+        self._handlers: frozenset[str] = frozenset()
+        if plan.machine is not None:
+            self._handlers = frozenset(plan.machine.places)
         for key in fail:
             if _ROUND.sub(_ANY_ROUND, key) not in known:
                 raise InvalidInput(_unknown(key, known, plan))
@@ -64,23 +70,33 @@ class Script:
         self, invocation: Invocation, proceed: Callable[[], Awaitable[object]], /
     ) -> object:
         """Do what the script says for this call."""
-        key = invocation.path
-        if invocation.workflow != self._workflow:
-            key = f"{invocation.workflow}/{key}"
-        if invocation.direction != "do":
-            key = f"{key}.{invocation.direction}"
-        waiting = self._next.get(key)
-        scripted = waiting.pop(0) if waiting else self._always.get(key)
-        match scripted:
+        match self._scripted(invocation):
             case None:
                 return await proceed()
-            case Returns():
-                return scripted.value
-            case AfterEffect():
+            case Returns(value=value):
+                return value
+            case AfterEffect(error=error):
                 await proceed()
-                raise scripted.error
-            case _:
-                raise scripted
+                raise error
+            case error:
+                raise error
+
+    def _scripted(self, invocation: Invocation) -> Scripted:
+        """Return what this call does: by its path, or else as every call of its handler."""
+        path, suffix = invocation.path, ""
+        if invocation.direction != "do":
+            suffix = f".{invocation.direction}"
+        keys = [path + suffix]
+        if invocation.workflow != self._workflow:
+            keys = [f"{invocation.workflow}/{path}{suffix}"]
+        elif (name := path.rpartition("]/")[2]) in self._handlers:
+            keys.append(name + suffix)
+        for key in keys:
+            if waiting := self._next.get(key):
+                return waiting.pop(0)
+            if key in self._always:
+                return self._always[key]
+        return None
 
 
 _ROUND = re.compile(r"\[[0-9]+\]/")
@@ -107,24 +123,30 @@ def _unknown(key: str, known: Sequence[str], plan: Plan) -> str:
 def _keys(plan: Plan) -> list[str]:
     """Return what can be scripted: what an interceptor is asked about."""
     keys: list[str] = []
+    machine = plan.machine
     for path, node in _nodes(plan.nodes, "").items():
-        if node.kind in _CALLED:
-            keys.append(path)
-        if node.undo is not None:
-            keys.append(f"{path}.undo")
-        if node.compensate is not None:
-            keys.append(f"{path}.compensate")
+        name = path.rpartition("]/")[2]
+        is_handler = machine is not None and name in machine.places
+        for known in (path, name) if is_handler else (path,):
+            if node.kind in _CALLED:
+                keys.append(known)
+            if node.undo is not None:
+                keys.append(f"{known}.undo")
+            if node.compensate is not None:
+                keys.append(f"{known}.compensate")
     return keys
 
 
 # Any: as above.
-def _called(workflow: Workflow[..., Any], seen: set[str]) -> Iterator[str]:
+def _called(
+    workflow: Workflow[..., Any], *others: Workflow[..., Any], seen: set[str]
+) -> Iterator[str]:
     """Yield what can be scripted of the workflows that are called, and of those that they call."""
-    for child in workflow.children():
+    for child in (*workflow.children(), *others):
         if child.name not in seen:
             seen.add(child.name)
             yield from (f"{child.name}/{key}" for key in _keys(child.plan))
-            yield from _called(child, seen)
+            yield from _called(child, seen=seen)
 
 
 def _nodes(nodes: Sequence[Node], prefix: str) -> dict[str, Node]:
@@ -133,6 +155,6 @@ def _nodes(nodes: Sequence[Node], prefix: str) -> dict[str, Node]:
     for node in nodes:
         path = prefix + node.path
         found[path] = node
-        if node.block is not None:
-            found |= _nodes(node.block.nodes, path + _ANY_ROUND)
+        for block in node.inner:
+            found |= _nodes(block.nodes, path + _ANY_ROUND)
     return found
