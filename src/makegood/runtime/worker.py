@@ -17,15 +17,13 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from makegood.decision import facts
-from makegood.decision.facts import ParkReason, write_facts
 from makegood.errors import StoreBusy, StoreError, StoreFull
-from makegood.journal.protocol import Append, Summary
 from makegood.runtime.clock import pause
 from makegood.runtime.looking.errand import Errand
 from makegood.runtime.shell import UNREADABLE, stored
 from makegood.runtime.telemetry import log
 from makegood.runtime.turning.turn import Turn
+from makegood.runtime.turning.unreadable import parked_unread
 from makegood.values.instants import after
 from makegood.values.limits import CLAIMS_TOGETHER_MAX
 
@@ -259,12 +257,14 @@ class Worker:
         }
         await self._keep_plans(by_run.values())
         unreadable = [
-            _poison(self._shell, by_run[leased.run], leased)
+            parked_unread(self._shell, by_run[leased.run], leased)
             for leased in claimed
             if leased.run in by_run and not self._resume(leased, by_run[leased.run])
         ]
         for append in unreadable:
             await self._until_answered(partial(journal.append, append))
+            if append.outgoing:
+                self._shell.ring_relay()
 
     async def _keep_plans(self, histories: Iterable[History]) -> None:
         """Store the plan of a run that another one has called, before it does anything.
@@ -311,21 +311,3 @@ class Worker:
             self.is_asking = False
             await pause(clock, after(clock.now(), self._shell.config.poll_max))
         return None
-
-
-def _poison(shell: Shell, history: History, leased: Leased) -> Append:
-    """Return the append that parks a run whose facts cannot be read."""
-    now = shell.clock.now()
-    return Append(
-        run=leased.run,
-        worker=shell.worker,
-        epoch=leased.epoch,
-        seq=history.row.seq + 1,
-        inbox_head=history.row.inbox_head,
-        inbox_taken=history.row.inbox_head,
-        token=shell.ids.token(),
-        facts=write_facts((facts.Parked(ParkReason.POISON, now),)),
-        at=now,
-        summary=Summary(status="parked", reason=ParkReason.POISON),
-        release=True,
-    )
