@@ -21,7 +21,8 @@ from benchmarks.flow.sizes import measure_sizes
 from benchmarks.growth.measuring import measure_growth
 from benchmarks.lifecycle.measuring import measure_transitions
 from benchmarks.measurement import Figures, disk_sync_ms
-from benchmarks.messages import measure_messages
+from benchmarks.messaging.brokered import measure_brokered
+from benchmarks.messaging.receiving import measure_messages
 from benchmarks.peer import PeerUnavailable, install_peers
 from benchmarks.store import store_of
 from benchmarks.throughput.measuring import Beside, Peer, Workload, measure_throughput
@@ -97,6 +98,8 @@ def _measure(options: Options, folder: Path, store: Store) -> Figures:
             with store_of("memory", folder) as memory:
                 stores = {"memory": memory, options.journal: store}
                 return measure_rounds(stores, items=options.items, repeat=options.repeat)
+        case "messages" if options.nats:
+            return measure_brokered(store, messages=options.messages, repeat=options.repeat)
         case "messages":
             return measure_messages(
                 store,

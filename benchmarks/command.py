@@ -34,6 +34,7 @@ class Options(argparse.Namespace):
     seconds: int
     items: int
     messages: int
+    nats: bool
     sizes: list[int]
     steps: int
     repeat: int
@@ -124,6 +125,11 @@ def _add_messages(parser: argparse.ArgumentParser) -> None:
     _add_store(parser, "sqlite", "postgres", "memory")
     parser.add_argument("--messages", type=_positive, default=6_000, help="messages in a repeat")
     parser.add_argument("--concurrency", type=_positive, default=256, metavar="CLIENTS")
+    parser.add_argument(
+        "--nats",
+        action="store_true",
+        help="have them come and go by a NATS server, which is started for the time",
+    )
     _add_common(parser)
 
 

@@ -197,6 +197,16 @@ def test_messages_are_measured_alone_and_beside_a_key_that_fails(tmp_path: Path)
 
 
 @pytest.mark.real
+def test_messages_are_measured_that_come_and_go_by_a_broker(tmp_path: Path) -> None:
+    small = ("--nats", "--messages", "40", "--repeat", "1")
+
+    figures = msgspec.json.decode(run_benchmark(tmp_path, "messages", *small))
+
+    assert figures["messages"] == 40
+    assert min(figures["messages_per_second"], figures["cpu_us_per_message"]) > 0
+
+
+@pytest.mark.real
 def test_a_transition_is_measured_beside_a_step(tmp_path: Path) -> None:
     small = ("--clients", "1", "4", "--runs", "8", "--repeat", "1", "--journal", "memory")
 

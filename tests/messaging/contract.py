@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PROMISE = "promise_of_transports"
 DEADLINE_SECONDS = 30.0
+BATCH = 100
 
 Test = TypeVar("Test")
 
@@ -64,6 +65,8 @@ class Listener:
 
     def __init__(self, *, refusals: int = 0) -> None:
         self.given: list[Arrived] = []
+        self.sizes: list[int] = []
+        """Of the batches."""
         self.refusals = refusals
         self._came = asyncio.Event()
 
@@ -73,6 +76,7 @@ class Listener:
             message = "not now"
             raise ValueError(message)
         self.given += batch
+        self.sizes.append(len(batch))
         self._came.set()
 
     @property
@@ -96,9 +100,16 @@ async def a_moment() -> None:
 
 @contextlib.asynccontextmanager
 async def listening(
-    transport: Transport, listener: Listener, *, topics: Sequence[str] = ("orders",), group: str
+    transport: Transport,
+    listener: Listener,
+    *,
+    topics: Sequence[str] = ("orders",),
+    group: str,
+    batch: int = BATCH,
 ) -> AsyncIterator[asyncio.Task[None]]:
-    listens = asyncio.ensure_future(transport.listen(topics, group=group, take=listener.take))
+    listens = asyncio.ensure_future(
+        transport.listen(topics, group=group, batch=batch, take=listener.take)
+    )
     try:
         yield listens
     finally:
@@ -134,6 +145,20 @@ async def test_only_what_is_listened_to_arrives(broker: Broker) -> None:
 
 
 @promise(3)
+async def test_no_more_is_handed_over_at_once_than_was_asked_for(broker: Broker) -> None:
+    transport, listener = broker.transport(), Listener()
+    for number in range(10):
+        await transport.send(outbound(number))
+
+    async with listening(transport, listener, group="g", batch=3):
+        await listener.until(10)
+    await transport.close()
+
+    assert max(listener.sizes) == 3
+    assert listener.bodies == [b'{"n":%d}' % number for number in range(10)]
+
+
+@promise(3)
 async def test_a_batch_that_was_not_taken_comes_again_in_order(broker: Broker) -> None:
     transport, refusing = broker.transport(), Listener(refusals=1)
     for number in (1, 2, 3):
@@ -160,7 +185,7 @@ async def test_what_nobody_acknowledged_comes_to_whoever_listens_next(broker: Br
         reached.set()
         await asyncio.Event().wait()
 
-    hangs = asyncio.ensure_future(dying.listen(["orders"], group="g", take=hang))
+    hangs = asyncio.ensure_future(dying.listen(["orders"], group="g", batch=BATCH, take=hang))
     await asyncio.wait_for(reached.wait(), DEADLINE_SECONDS)
     hangs.cancel()
     await asyncio.wait([hangs])
@@ -229,7 +254,7 @@ async def test_a_broker_that_is_away_is_told_and_found_again(broker: Broker) -> 
     with pytest.raises(TransportDown):
         await transport.send(outbound(2))
     with pytest.raises(TransportDown):
-        await transport.listen(["orders"], group="g", take=listener.take)
+        await transport.listen(["orders"], group="g", batch=BATCH, take=listener.take)
     broker.come_up()
 
     async with asyncio.timeout(DEADLINE_SECONDS):
@@ -256,4 +281,4 @@ async def test_nothing_is_sent_or_heard_once_it_is_closed(broker: Broker) -> Non
     with pytest.raises(TransportDown):
         await transport.send(outbound(2))
     with pytest.raises(TransportDown):
-        await transport.listen(["orders"], group="g", take=Listener().take)
+        await transport.listen(["orders"], group="g", batch=BATCH, take=Listener().take)

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["InProcessBroker", "InProcessTransport"]
 
-BATCH_MAX = 100
-"""How many messages are handed over at once."""
-
 KEPT_MAX = 100_000
 """How many messages are kept for groups that have not listened yet."""
 
@@ -95,18 +92,18 @@ class InProcessTransport:
         self._broker.keep(message)
         return Confirmed()
 
-    async def listen(self, topics: Sequence[str], *, group: str, take: Take) -> None:
+    async def listen(self, topics: Sequence[str], *, group: str, batch: int, take: Take) -> None:
         """Hand over what arrives."""
         self._require_open()
         mine = self._broker.group(group, topics)
         while True:
-            batch = await mine.next_batch()
+            come = await mine.next_batch(batch)
             try:
                 self._require_open()
                 self._broker.require_up()
-                await take([Arrived(topic=each.topic, body=each.body) for each in batch])
+                await take([Arrived(topic=each.topic, body=each.body) for each in come])
             except BaseException:
-                mine.put_back(batch)
+                mine.put_back(come)
                 raise
 
     async def close(self) -> None:
@@ -130,11 +127,11 @@ class _Group:
         self._waiting.append(message)
         self._came.set()
 
-    async def next_batch(self) -> list[Outbound]:
-        """Return what waits once there is something."""
+    async def next_batch(self, most: int) -> list[Outbound]:
+        """Return what waits, so many at most, once there is something."""
         while True:
             await self._came.wait()
-            count = min(len(self._waiting), BATCH_MAX)
+            count = min(len(self._waiting), most)
             batch = [self._waiting.popleft() for _ in range(count)]
             if not self._waiting:
                 self._came.clear()

@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["NatsTransport"]
 
-BATCH_MAX = 100
-"""How many messages are handed over at once."""
-
 IDEMPOTENCY_KEY = "Makegood-Name"
 """The header by which a message is known for good."""
 
@@ -107,7 +104,7 @@ class NatsTransport:
             return Refused(str(error))
         return Confirmed()
 
-    async def listen(self, topics: Sequence[str], *, group: str, take: Take) -> None:
+    async def listen(self, topics: Sequence[str], *, group: str, batch: int, take: Take) -> None:
         """Fetch from one durable consumer, and acknowledge what was taken."""
         context = await self._connected()
         config = ConsumerConfig(
@@ -115,7 +112,7 @@ class NatsTransport:
             ack_policy=AckPolicy.EXPLICIT,
             filter_subjects=[*topics],
             # One batch at a time, so that what is redelivered does not fall behind what follows.
-            max_ack_pending=BATCH_MAX,
+            max_ack_pending=batch,
             ack_wait=self._timeout * 2,
         )
         try:
@@ -123,7 +120,7 @@ class NatsTransport:
             subscription = await context.pull_subscribe_bind(group, self._stream)
             try:
                 while not self._is_closed:
-                    await self._hand_over(await self._fetched(subscription), take)
+                    await self._hand_over(await self._fetched(subscription, batch), take)
             finally:
                 with contextlib.suppress(*_DOWN):
                     await subscription.unsubscribe()
@@ -148,9 +145,11 @@ class NatsTransport:
         subjects = ", ".join(known.config.subjects or ())
         return Refused(f"the stream {self._stream} keeps {subjects}, and not {message.topic}")
 
-    async def _fetched(self, subscription: JetStreamContext.PullSubscription) -> list[Msg]:
+    async def _fetched(
+        self, subscription: JetStreamContext.PullSubscription, most: int
+    ) -> list[Msg]:
         try:
-            return await subscription.fetch(BATCH_MAX, timeout=self._timeout)
+            return await subscription.fetch(most, timeout=self._timeout)
         except nats.errors.TimeoutError:
             # Nothing has come; a broker that is away is found by the connection itself.
             self._require_connected()

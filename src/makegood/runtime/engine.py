@@ -134,7 +134,7 @@ class Engine:
         self._shell.on_reception(self._reception.lookout.ring)
         self._publisher = Publisher(self._shell, self._reception)
         self._lookouts = (self._adopting, self._scheduler.lookout, self._reception.lookout)
-        self._exchange = Exchange(self._shell, stored=self._reception.stored)
+        self._exchange = Exchange(self._shell, self._reception)
         self._reception.on_stored(self._exchange.ring)
 
     def __repr__(self) -> str:

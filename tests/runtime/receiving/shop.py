@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from makegood.journal.memory import MemoryJournal
 from makegood.journal.messages import DeliveryFilter, DeliveryState
+from makegood.journal.reply import Reply
 from makegood.runtime.receiving.fault import read_fault
 from tests.runtime.world import turn_of_the_loop
 
 if TYPE_CHECKING:
     from makegood import Engine
-    from makegood.journal.messages import Delivery, KeepsMessages, Kept
+    from makegood.journal.messages import Delivery, Finished, KeepsMessages, Kept, Settled
+    from makegood.journal.protocol import Fenced
+    from makegood.journal.protocol import Refused as RefusedByStore
     from makegood.runtime.receiving.fault import Fault
 
 __all__ = [
     "Charge",
+    "Moody",
     "Paid",
     "Refused",
     "Reserved",
@@ -111,3 +116,22 @@ def fault(delivery: Delivery) -> Fault:
     found = read_fault(delivery.error)
     assert found is not None
     return found
+
+
+class Moody(MemoryJournal):
+    """A journal that refuses to finish for as long as a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors: list[Exception] = []
+        keeper = self.messages
+        finish = keeper.finish
+
+        def moody(finished: Finished) -> Reply[Settled | Fenced | RefusedByStore]:
+            if self.errors:
+                reply: Reply[Settled | Fenced | RefusedByStore] = Reply()
+                reply.give(self.errors.pop(0))
+                return reply
+            return finish(finished)  # type: ignore[return-value]
+
+        keeper.finish = moody  # type: ignore[method-assign]

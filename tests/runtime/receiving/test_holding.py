@@ -20,12 +20,11 @@ from makegood import (
     injected,
 )
 from makegood.errors import StoreBusy, StoreFailed, StoreRefused
-from makegood.journal.memory import MemoryJournal
 from makegood.journal.messages import DeliveryState, MessageFilter
-from makegood.journal.reply import Reply
 from makegood.runtime.config import Config
 from tests.runtime.outside import Gate, Outside
 from tests.runtime.receiving.shop import (
+    Moody,
     Paid,
     Reserved,
     dead_letters,
@@ -38,8 +37,6 @@ from tests.runtime.world import World, turn_of_the_loop, until
 
 if TYPE_CHECKING:
     from makegood import Engine
-    from makegood.journal.messages import Finished, Settled
-    from makegood.journal.protocol import Fenced, Refused
 
 LEASE = timedelta(seconds=30)
 
@@ -240,25 +237,6 @@ async def test_a_journal_that_keeps_no_messages_is_refused_when_receptors_are_se
         with pytest.raises(StoreRefused, match="a Watched keeps no messages"):
             engine.serve(CHARGING)
         assert engine.served == ()
-
-
-class Moody(MemoryJournal):
-    """A journal that refuses to finish for as long as a test says so."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.errors: list[Exception] = []
-        keeper = self.messages
-        finish = keeper.finish
-
-        def moody(finished: Finished) -> Reply[Settled | Fenced | Refused]:
-            if self.errors:
-                reply: Reply[Settled | Fenced | Refused] = Reply()
-                reply.give(self.errors.pop(0))
-                return reply
-            return finish(finished)  # type: ignore[return-value]
-
-        keeper.finish = moody  # type: ignore[method-assign]
 
 
 async def test_a_busy_store_is_asked_again_and_the_receptor_is_not_called_again() -> None:

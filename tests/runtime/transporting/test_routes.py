@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from makegood import DefinitionError, Engine, Receptors, Route, TransportDown
-from makegood.journal.messages import MessageFilter
+from makegood.errors import StoreBusy, StoreFull
+from makegood.journal.memory import MemoryJournal
+from makegood.journal.messages import DeliveryState, MessageFilter
 from makegood.messaging.in_process import InProcessBroker
 from makegood.runtime.transporting.transport import Confirmed, Outbound, Refused
 from makegood.testing import TurnableClock
 from makegood.values.envelope import write_cloudevent
-from tests.runtime.receiving.shop import Paid, Reserved, dead_letters, messages_of
+from tests.runtime.receiving.shop import (
+    Moody,
+    Paid,
+    Reserved,
+    dead_letters,
+    deliveries,
+    messages_of,
+    quiet,
+)
 from tests.runtime.world import World, turn_of_the_loop
 
 if TYPE_CHECKING:
@@ -239,7 +250,6 @@ async def test_what_came_by_a_route_does_not_go_out_by_it_again(town: Town) -> N
     group = Receptors("echo").on(town.shop.hear)
     echo = await town.worlds[0].engine(group, route)  # type: ignore[arg-type]
 
-    await town.until(lambda: True)
     await echo.publish(Paid("order-1"))
     await town.until(lambda: town.shop.paid == ["order-1"])
     other = town.broker.transport()
@@ -265,6 +275,86 @@ async def test_what_is_being_sent_when_a_process_dies_is_sent_by_the_next_one(to
     assert town.bank.charged == ["order-1"]
 
 
+class _Crowded:
+    """Counts how many messages are on their way at once."""
+
+    def __init__(self, within: InProcessTransport) -> None:
+        self._within = within
+        self._at_once = 0
+        self.most = 0
+        self.listen, self.close = within.listen, within.close
+
+    async def send(self, message: Outbound) -> Confirmed:
+        self._at_once += 1
+        self.most = max(self.most, self._at_once)
+        await turn_of_the_loop()
+        self._at_once -= 1
+        return await self._within.send(message)
+
+
+async def test_a_route_sends_messages_of_no_more_keys_at_once_than_its_batch(town: Town) -> None:
+    crowded = _Crowded(town.broker.transport())
+    route = Route("bus", crowded, sends={Paid: "payments"}, batch=3)
+    engine = await town.worlds[0].engine(route)  # type: ignore[arg-type]
+
+    await asyncio.gather(*(engine.publish(Paid(f"{n}"), key=f"{n}") for n in range(20)))
+    await town.until(lambda: len(town.broker.sent) == 20)
+
+    assert crowded.most == 3
+
+
+class _Asked(MemoryJournal):
+    """Counts how often it is asked what is due."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times = 0
+        take = self.messages.take
+
+        async def counted(*given: Any, **named: Any) -> Any:
+            self.times += 1
+            return await take(*given, **named)
+
+        self.messages.take = counted  # type: ignore[method-assign]
+
+
+async def test_a_route_looks_as_often_as_it_says() -> None:
+    times: list[int] = []
+    for poll in (timedelta(seconds=1), timedelta(seconds=5)):
+        async with World() as world:
+            journal = _Asked()
+            route = Route("bus", InProcessBroker().transport(), sends={Paid: "paid"}, poll=poll)
+            await world.engine(route, journal=journal)  # type: ignore[arg-type]
+            for _ in range(100):
+                for _ in range(20):
+                    await turn_of_the_loop()
+                world.clock.turn(timedelta(milliseconds=100))
+            times.append(journal.times)
+
+    often, seldom = times
+    assert often in range(9, 13)
+    assert seldom in range(1, 4)
+
+
+async def test_what_was_sent_while_the_store_was_full_is_marked_later_and_not_sent_again() -> None:
+    async with World() as world:
+        journal, broker = Moody(), InProcessBroker()
+        crowded = _Crowded(broker.transport())
+        route = Route("bus", crowded, sends={Paid: "payments"})
+        engine = await world.engine(route, journal=journal)  # type: ignore[arg-type]
+        journal.errors = [StoreFull("a disk"), StoreBusy("a lock")]
+        await engine.publish(Paid("order-1"), key="one")
+        await quiet(engine)
+        assert [each.state for each in await deliveries(engine)] == [DeliveryState.DUE]
+
+        for _ in range(3):
+            world.clock.turn(timedelta(seconds=1))
+            await quiet(engine)
+
+        assert [each.state for each in await deliveries(engine)] == [DeliveryState.DONE]
+        assert len(broker.sent) == 1
+
+
 def test_a_route_that_makes_no_sense_is_refused() -> None:
     transport = InProcessBroker().transport()
 
@@ -272,6 +362,11 @@ def test_a_route_that_makes_no_sense_is_refused() -> None:
         Route("bus", transport)
     with pytest.raises(DefinitionError, match="cannot send it"):
         Route("bus", transport, sends={int: "numbers"})
+    for batch in (0, 10_001, True, "many"):
+        with pytest.raises(DefinitionError, match="give a number from 1 to 10,000"):
+            Route("bus", transport, hears=["a"], batch=batch)  # type: ignore[arg-type]
+    with pytest.raises(DefinitionError, match="must be longer than nothing"):
+        Route("bus", transport, hears=["a"], poll=timedelta(0))
     with pytest.raises(DefinitionError, match="a topic without a name"):
         Route("bus", transport, hears=[""])
     assert (

@@ -29,7 +29,7 @@ from makegood.values.instants import after
 from makegood.values.limits import CLAIMS_TOGETHER_MAX, LANE_DELIVERIES_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from makegood.definition.call import Call
     from makegood.definition.receiving.receptors import Receptors
@@ -59,8 +59,8 @@ class Reception:
         self._stored_bell: Callable[[], None] | None = None
         """Learns that a run of a plan was left in the journal, by the plan's fingerprint."""
         self._receivers: dict[str, Receiver] = {}
-        self._unsaid: list[Receiver] = []
-        """Receivers that the journal has not heard of."""
+        self._unsaid: list[Subscription] = []
+        """What the journal has not heard of."""
         self._saying = asyncio.Lock()
         self._lanes: dict[LaneId, HeldLane] = shell.lanes
         self._held: Counter[str] = Counter()
@@ -116,12 +116,16 @@ class Reception:
             messages_of(self._shell.journal)
         for receiver in receivers_of(receptors, self._shell.guards.services):
             self._receivers[receiver.name] = receiver
-            self._unsaid.append(receiver)
+            self.keep_for(receiver.name, receiver.receptor.types)
         self._by_type = {}
         for name, receiver in self._receivers.items():
             for kind in receiver.receptor.types:
                 self._by_type.setdefault(kind, []).append(name)
         self.lookout.ring()
+
+    def keep_for(self, recipient: str, types: Iterable[str]) -> None:
+        """Have messages of these types kept for somebody, from the next that are stored here on."""
+        self._unsaid += [Subscription(recipient=recipient, type=name) for name in types]
 
     async def subscribe(self) -> None:
         """Let the journal know for whom messages are kept, before any is stored from here."""
@@ -132,12 +136,7 @@ class Reception:
             if not said:
                 # Who had the lock before has said it: thousands may wait here at the beginning.
                 return
-            subscriptions = [
-                Subscription(recipient=each.name, type=name)
-                for each in said
-                for name in each.receptor.types
-            ]
-            await self.messages.subscribe(subscriptions, now=self.clock.now())
+            await self.messages.subscribe(said, now=self.clock.now())
             self._unsaid = [each for each in self._unsaid if each not in said]
 
     # Taking --------------------------------------------------------------------------------------

@@ -10,21 +10,21 @@ from makegood.runtime.transporting.sender import Sender
 from makegood.runtime.transporting.taker import Taker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
 
+    from makegood.runtime.receiving.reception import Reception
     from makegood.runtime.shell import Shell
     from makegood.runtime.transporting.route import Route
-    from makegood.values.envelope import Envelope
 
 __all__ = ["Exchange"]
 
 
 class Exchange:
-    """Sends and takes for one engine."""
+    """Sends and takes for one engine, whose reception learns what is to be kept and was stored."""
 
-    def __init__(self, shell: Shell, *, stored: Callable[[Sequence[Envelope]], None]) -> None:
+    def __init__(self, shell: Shell, reception: Reception) -> None:
         self._shell = shell
-        self._stored = stored
+        self._reception = reception
         self._routes: dict[str, Route] = {}
         self._senders: list[Sender] = []
         self._takers: list[Taker] = []
@@ -45,8 +45,10 @@ class Exchange:
                 raise DefinitionError(message)
             if any(sender.route is route for sender in self._senders):
                 continue
-            self._senders.append(Sender(self._shell, route))
-            self._takers.append(Taker(self._shell, route, stored=self._stored))
+            reception = self._reception
+            reception.keep_for(route.recipient, route.topics)
+            self._senders.append(Sender(self._shell, route, subscribe=reception.subscribe))
+            self._takers.append(Taker(self._shell, route, stored=reception.stored))
             if self._is_open:
                 self._senders[-1].lookout.start()
                 self._takers[-1].start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from makegood.errors import DefinitionError
@@ -14,7 +15,13 @@ if TYPE_CHECKING:
 
     from makegood.runtime.transporting.transport import Transport
 
-__all__ = ["Route"]
+__all__ = ["BATCH", "Route"]
+
+BATCH = 256
+"""How much a route takes at once, unless it says otherwise."""
+
+BATCH_MAX = 10_000
+"""The most that it may take at once."""
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
@@ -26,6 +33,10 @@ class Route:
     those who share what arrives, which is one service with all its processes; it is the route's
     name unless it is given. What came by a route does not go out by it again.
 
+    `batch` is how many messages that arrive are stored together, and of how many keys messages are
+    sent at once. `poll` is how soon at the latest it is looked whether something is to be sent,
+    where nobody has rung: `Config.poll_max` of the engine, unless it is given.
+
     What is sent is in the store until the broker has confirmed it, and what arrives is in the store
     before the broker is told so. While the broker is away all of it waits, and the log says so.
     """
@@ -36,6 +47,8 @@ class Route:
     """By the name of the messages' type."""
     hears: tuple[str, ...]
     group: str
+    batch: int
+    poll: timedelta | None
 
     def __init__(
         self,
@@ -45,8 +58,11 @@ class Route:
         sends: Mapping[type, str] | None = None,
         hears: Iterable[str] = (),
         group: str | None = None,
+        batch: int = BATCH,
+        poll: timedelta | None = None,
     ) -> None:
         parse_message_key(name)
+        _require_sound(name, batch, poll)
         topics: dict[str, str] = {}
         for kind, topic in (sends or {}).items():
             why = misfit_schema(kind)
@@ -67,6 +83,8 @@ class Route:
             ("topics", topics),
             ("hears", heard),
             ("group", name if group is None else parse_message_key(group)),
+            ("batch", batch),
+            ("poll", poll),
         ):
             object.__setattr__(self, attribute, value)
 
@@ -79,3 +97,13 @@ class Route:
     def recipient(self) -> str:
         """To whom its deliveries belong."""
         return f"transport:{self.name}"
+
+
+def _require_sound(name: str, batch: object, poll: timedelta | None) -> None:
+    """Raise `DefinitionError` for settings that cannot work."""
+    if not isinstance(batch, int) or isinstance(batch, bool) or not 1 <= batch <= BATCH_MAX:
+        message = f"the route {name!r} has batch={batch!r}; give a number from 1 to {BATCH_MAX:,}"
+        raise DefinitionError(message)
+    if poll is not None and poll <= timedelta(0):
+        message = f"the route {name!r} has poll={poll}; it must be longer than nothing"
+        raise DefinitionError(message)

@@ -2,7 +2,8 @@
 
 A message is marked as sent only after the broker has confirmed it, and the one behind it in its
 lane is sent only then. So what is sent twice is the same message again, and within a key nothing
-overtakes anything. While the broker is away the lanes are given back as they are.
+overtakes anything. Lanes are sent beside one another, and the next ones are taken while the last
+ones are marked. While the broker is away the lanes are given back as they are.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from makegood.errors import TransportDown
-from makegood.journal.messages import Dead, Done, Finished, Outcome, Subscription
+from makegood.errors import StoreBusy, StoreError, StoreFull, TransportDown
+from makegood.journal.messages import Dead, Done, Finished, Outcome
 from makegood.journal.outage import Outage
 from makegood.runtime.looking.lookout import Lookout
 from makegood.runtime.receiving.keeping import messages_of
@@ -23,16 +24,23 @@ from makegood.values.instants import Instant, after
 from makegood.values.limits import LANE_DELIVERIES_MAX
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import timedelta
 
-    from makegood.journal.messages import Due, Handling, Held
+    from makegood.journal.messages import (
+        Due,
+        Handling,
+        Held,
+        KeepsMessages,
+        LaneId,
+        Settled,
+    )
+    from makegood.journal.protocol import Fenced, Refused
+    from makegood.journal.reply import Pending
     from makegood.runtime.shell import Shell
     from makegood.runtime.transporting.route import Route
 
 __all__ = ["Sender", "wait_for_broker"]
-
-LANES_AT_ONCE_MAX = 256
-"""How many lanes of a route are sent at once."""
 
 DOUBLINGS_MAX = 5
 """How often the wait for a broker that is away is doubled."""
@@ -42,21 +50,29 @@ REFUSED = "refused by the broker"
 
 
 class Sender:
-    """Sends for one engine by one route."""
+    """Sends for one engine by one route; `subscribe` lets the journal know what is to be kept."""
 
-    def __init__(self, shell: Shell, route: Route) -> None:
+    def __init__(
+        self, shell: Shell, route: Route, *, subscribe: Callable[[], Awaitable[None]]
+    ) -> None:
         self._shell = shell
         self.route = route
         """By which it sends."""
         self._outage = Outage(f"the broker of {route.name!r}", now=lambda: _seconds(shell))
-        self._is_subscribed = False
+        self._subscribe = subscribe
+        self._writing: list[tuple[Finished, Pending[Settled | Fenced | Refused]]] = []
+        """What was confirmed and is being marked."""
+        self._unwritten: list[Finished] = []
+        """What was confirmed, and could not be marked yet."""
+        self._unsent: list[LaneId] = []
+        """Lanes of which nothing was sent: they are given back."""
         self._failures = 0
         """How often in a row the broker was away."""
         self._again_at = Instant(0)
         self.lookout = Lookout(
             shell,
             self._look,
-            longest=shell.config.poll_max,
+            longest=route.poll or shell.config.poll_max,
             about=f"sending by {route.name!r}",
             purpose=f"send by {route.name!r}",
         )
@@ -66,37 +82,70 @@ class Sender:
         if not route.topics:
             return False
         messages = messages_of(shell.journal)
-        now = shell.clock.now()
-        if not self._is_subscribed:
-            wanted = [Subscription(recipient=route.recipient, type=name) for name in route.topics]
-            await messages.subscribe(wanted, now=now)
-            self._is_subscribed = True
-        if now < self._again_at:
+        await self._subscribe()
+        await self._mark(messages)
+        if shell.clock.now() < self._again_at:
             return False
-        held = await messages.take(
+        held = await self._take(messages)
+        while held:
+            errors = await self._send_all(messages, held)
+            if errors or self.lookout.is_stopping:
+                await self._mark(messages)
+                return self._take_note(errors)
+            self._take_note(errors)
+            # What is taken next shares the commit by which this is marked.
+            held = await self._take(messages)
+            await self._mark(messages)
+        return False
+
+    async def _take(self, messages: KeepsMessages) -> tuple[Held, ...]:
+        shell, batch = self._shell, self.route.batch
+        return await messages.take(
             shell.worker,
-            room={route.recipient: LANES_AT_ONCE_MAX},
+            room={self.route.recipient: batch},
             per_lane=LANE_DELIVERIES_MAX,
-            limit=LANES_AT_ONCE_MAX,
-            now=now,
+            limit=batch,
+            now=shell.clock.now(),
         )
-        if not held:
-            return False
+
+    async def _send_all(self, messages: KeepsMessages, held: Sequence[Held]) -> list[TransportDown]:
+        """Send what is due in these lanes, and begin to mark what the broker has confirmed."""
         came_to = await asyncio.gather(*(self._send(lane) for lane in held))
-        finishing = [
-            messages.finish(self._finished(lane, handled))
-            for lane, (handled, _) in zip(held, came_to, strict=True)
-            if handled
-        ]
-        for pending in finishing:
-            # Another worker has it where that is fenced: the broker then has it twice, by one id.
-            await pending
-        unsent = [lane.id for lane, (handled, _) in zip(held, came_to, strict=True) if not handled]
-        if unsent:
-            await messages.release(shell.worker, unsent, now=shell.clock.now())
+        for lane, (handled, _) in zip(held, came_to, strict=True):
+            if handled:
+                self._begin_to_mark(messages, self._finished(lane, handled))
+            else:
+                self._unsent.append(lane.id)
         if any(handled for handled, _ in came_to):
             self._failures = 0
-        return self._take_note([error for _, error in came_to if error is not None])
+        return [error for _, error in came_to if error is not None]
+
+    def _begin_to_mark(self, messages: KeepsMessages, finished: Finished) -> None:
+        self._writing.append((finished, messages.finish(finished)))
+
+    async def _mark(self, messages: KeepsMessages) -> None:
+        """Have all marked that was confirmed, and the rest given back.
+
+        What the store has no room for is kept for the next time: nobody else can take those lanes.
+        """
+        unwritten, self._unwritten = self._unwritten, []
+        for finished in unwritten:
+            self._begin_to_mark(messages, finished)
+        writing, self._writing = self._writing, []
+        trouble: StoreError | None = None
+        for finished, pending in writing:
+            try:
+                # Another worker has it where that is fenced: the broker has it twice, by one id.
+                await pending
+            except (StoreBusy, StoreFull) as error:
+                self._unwritten.append(finished)
+                trouble = error
+        if trouble is not None:
+            raise trouble
+        if self._unsent:
+            shell = self._shell
+            await messages.release(shell.worker, self._unsent, now=shell.clock.now())
+            self._unsent = []
 
     def _finished(self, lane: Held, handled: list[Handling]) -> Finished:
         return Finished(

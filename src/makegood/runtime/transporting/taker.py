@@ -88,7 +88,9 @@ class Taker:
     async def _listen(self) -> None:
         """Listen until it is over, or was ended by `stop`."""
         route = self._route
-        listening = route.transport.listen(route.hears, group=route.group, take=self._take)
+        listening = route.transport.listen(
+            route.hears, group=route.group, batch=route.batch, take=self._take
+        )
         self._listening = asyncio.ensure_future(listening)
         try:
             await asyncio.wait([self._listening])

@@ -64,9 +64,9 @@ class Transport(Protocol):
        `TransportDown` is raised where that is not known: the message may be sent again under the
        same id, and whoever listens may then be given it twice.
     2. Messages that are sent one after the other's confirmation arrive in that order.
-    3. `listen` hands over what arrives on these topics, in the order of arrival, until it is
-       cancelled. A batch is acknowledged only after `take` has returned; where that raises, nothing
-       of it is, it comes again, and `listen` raises the same.
+    3. `listen` hands over what arrives on these topics, in the order of arrival and `batch` of it
+       at most at a time, until it is cancelled. A batch is acknowledged only after `take` has
+       returned; where that raises, nothing of it is, it comes again, and `listen` raises the same.
     4. What was not acknowledged when a process ended comes again, to whoever listens in its place
        under the same `group`; of several that listen under one group one is given each message, and
        every group is given all of them.
@@ -80,7 +80,7 @@ class Transport(Protocol):
         """Give a message to the broker (1, 2)."""
         ...
 
-    async def listen(self, topics: Sequence[str], *, group: str, take: Take) -> None:
+    async def listen(self, topics: Sequence[str], *, group: str, batch: int, take: Take) -> None:
         """Hand over what arrives (3-6)."""
         ...
 

@@ -20,7 +20,7 @@ from makegood import Engine, MessageOperator, Receptors, Retry, Unavailable, inj
 if TYPE_CHECKING:
     from benchmarks.store import Store
 
-__all__ = ["measure_messages"]
+__all__ = ["Answered", "Asked", "Tally", "answer", "measure_messages", "until_durable"]
 
 POISON = "poison"
 """The key of the messages that fail."""
@@ -117,7 +117,7 @@ async def _go_through(
         started, cpu = time.perf_counter(), time.process_time()
         await _publish(engine, range(messages), clients)
         await tally.is_reached.wait()
-        await _until_durable(engine, left=poisoned)
+        await until_durable(engine, left=poisoned)
         seconds = time.perf_counter() - started
         return messages / seconds, (time.process_time() - cpu) / messages * 1e6
 
@@ -135,7 +135,7 @@ async def _publish(engine: Engine, numbers: range, clients: int) -> None:
             group.create_task(client())
 
 
-async def _until_durable(engine: Engine, *, left: int) -> None:
+async def until_durable(engine: Engine, *, left: int) -> None:
     """Wait until the store knows that no more than so many are still to be received."""
     operator = MessageOperator(engine)
     for _ in range(_LOOKS_MAX):

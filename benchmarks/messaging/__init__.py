@@ -1,0 +1,1 @@
+"""What messages cost: in one process, and over a broker."""
