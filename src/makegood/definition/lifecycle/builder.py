@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, TypeVar, Unpack, ca
 
 from makegood.definition.lifecycle.carrying import RecordCodec, Upcast
 from makegood.definition.lifecycle.graph import misfits_in
-from makegood.definition.lifecycle.handling import Handling, Policy, Shape, Use, read_handling
+from makegood.definition.lifecycle.handling import (
+    AT_ONCE_MAX,
+    Handling,
+    Policy,
+    Shape,
+    Use,
+    read_handling,
+)
 from makegood.definition.lifecycle.lowering import lowered
 from makegood.definition.lifecycle.machine import Trigger
 from makegood.definition.reading.fit import type_name
@@ -61,6 +68,9 @@ class Lifecycle(Generic[T, S]):
     needed. A run that enters more than `visits_max` statuses, or in which one handler asks to be
     called again more than `repeats_max` times in one visit, waits for a person as well.
 
+    With `at_once` so many calls of its handlers are at work in one engine at once, and the others
+    wait their turn; `bound` says so of some statuses, and `at_once` in the policy of one handler.
+
     `schema` numbers the form of the record, and `upcasts` make a record of one schema one of the
     next, both as JSON, for the runs that began before.
 
@@ -80,10 +90,13 @@ class Lifecycle(Generic[T, S]):
     resumes_max: int = 5
     visits_max: int = 1_000
     repeats_max: int = 1_000
+    at_once: int | None = None
     schema: int = 1
     upcasts: Mapping[int, Upcast] = field(default_factory=dict[int, Upcast])
     handlings: tuple[Handling, ...] = ()
     """What was added, in its order: by `on`, `hear`, `expire` and `call`."""
+    bounds: tuple[tuple[tuple[S, ...], int], ...] = ()
+    """What was added by `bound`."""
     place: Place = field(default_factory=caller)
     """Where it is declared."""
 
@@ -179,6 +192,20 @@ class Lifecycle(Generic[T, S]):
         use = Use(trigger=Trigger.TIMER, after=after, due=at, **_where(status, to))
         return self._added(use, handler, policy)
 
+    def bound(self, status: S | Collection[S], *, at_once: int) -> Lifecycle[T, S]:
+        """Let so many calls be at work at once in one engine, of all handlers of these statuses.
+
+        The others wait their turn, and the time that they wait is not that of their timeout. One
+        handler that is called in other statuses too is counted with all its calls. Each engine
+        counts for itself: with three of them at most three times as many are at work.
+        """
+        where: tuple[S, ...] = _each_once(status)
+        added = replace(self, bounds=(*self.bounds, (where, at_once)))
+        problems = [*_misbound(_any(self), where, at_once)]
+        if problems:
+            raise DefinitionError(*(f"{caller()}: {problem}" for problem in problems))
+        return added
+
     def workflow(
         self,
         *,
@@ -269,12 +296,30 @@ def _misshapen(lifecycle: Lifecycle[Any, Enum]) -> list[str]:
     return found + _out_of_bounds(lifecycle) + _misversioned(lifecycle)
 
 
+def _misbound(
+    lifecycle: Lifecycle[Any, Enum], where: Collection[object], at_once: int
+) -> list[str]:
+    """Say why so many calls at once cannot be what is meant."""
+    name, statuses = lifecycle.name, lifecycle.statuses
+    if not where:
+        return [f"`{name}` bounds no status; name one, or several in a set"]
+    found = [
+        f"`{name}` names {status!r:.80}, which is no {statuses.__qualname__}"
+        for status in where
+        if not isinstance(status, statuses)
+    ]
+    if not 1 <= at_once <= AT_ONCE_MAX:
+        found.append(f"at_once={at_once} is out of bounds; give 1 to {AT_ONCE_MAX:,}")
+    return found
+
+
 def _out_of_bounds(lifecycle: Lifecycle[Any, Enum]) -> list[str]:
     limits = (
         ("pause_after", lifecycle.pause_after, 1, _COUNT_MAX),
         ("resumes_max", lifecycle.resumes_max, 1, _COUNT_MAX),
         ("visits_max", lifecycle.visits_max, 1, VISITS_MAX),
         ("repeats_max", lifecycle.repeats_max, 1, VISITS_MAX),
+        ("at_once", lifecycle.at_once, 1, AT_ONCE_MAX),
     )
     found = [
         f"{option}={number} is out of bounds; give {least} to {most:,}"

@@ -32,6 +32,7 @@ def misfits_in(lifecycle: Lifecycle[Any, Enum]) -> list[str]:
         *_misbegun(lifecycle),
         *_misended(lifecycle),
         *_stuck(lifecycle),
+        *_unbounded(lifecycle),
     ]
 
 
@@ -136,6 +137,15 @@ def _stuck(lifecycle: Lifecycle[Any, Enum]) -> Iterator[str]:
                     "expires, so the run would stand still; add .hear(…) or .expire(…), or return "
                     "Again(after=…)"
                 )
+
+
+def _unbounded(lifecycle: Lifecycle[Any, Enum]) -> Iterator[str]:
+    """Find statuses whose handlers are bounded, and that have none."""
+    ends = terminal_of(lifecycle)
+    for where, _most in lifecycle.bounds:
+        empty = [status for status in where if status in ends]
+        if empty:
+            yield f"nothing is called in {_listed(empty)}, so take it out of .bound(…)"
 
 
 def _reached(lifecycle: Lifecycle[Any, Enum], start: Enum) -> set[Enum]:

@@ -22,6 +22,7 @@ from typing import (
 
 from makegood.definition.lifecycle.carrying import OutcomeCodec, RecordCodec
 from makegood.definition.lifecycle.machine import Handler, Trigger
+from makegood.definition.plan import Kind
 from makegood.definition.reading.fit import UNKNOWN, fits, members, type_name
 from makegood.definition.reading.place import caller
 from makegood.definition.reading.signature import read_signature
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from makegood.definition.reading.signature import Signature
     from makegood.values.verdict import Failure, Verdict
 
-__all__ = ["Handling", "Policy", "Shape", "Use", "read_handling"]
+__all__ = ["AT_ONCE_MAX", "Handling", "Policy", "Shape", "Use", "read_handling"]
 
 T = TypeVar("T")
 
@@ -163,6 +164,12 @@ def read_handling(shape: Shape, use: Use, function: Function, policy: Policy[Any
         record=shape.record,
         result=codec,
     )
+    if recipe.node.kind is Kind.LOCAL and policy.get("at_once") is not None:
+        message = (
+            f"{signature.place}: `{name}` has at_once= and writes by Transaction; remove at_once=, "
+            "for what is done in the store's own transaction is done one after the other"
+        )
+        raise DefinitionError(message)
     order = [status.name for status in shape.statuses]
     kinds = {_of_class(kind) for kind in members(signature.returns)}
     return Handling(

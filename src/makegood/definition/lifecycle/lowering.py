@@ -23,7 +23,7 @@ from makegood.definition.code import (
 )
 from makegood.definition.lifecycle.carrying import OutcomeCodec, schema_in
 from makegood.definition.lifecycle.graph import start_of, terminal_of
-from makegood.definition.lifecycle.machine import FAILED, MESSAGE, RECORD, Machine, Trigger
+from makegood.definition.lifecycle.machine import FAILED, MESSAGE, RECORD, AtOnce, Machine, Trigger
 from makegood.definition.lint.linting import findings_of
 from makegood.definition.lint.rules import misallowed
 from makegood.definition.lint.subject import Origin, Subject
@@ -160,6 +160,11 @@ def _machine(lifecycle: Lifecycle[Any, Enum]) -> Machine:
         pauses=lifecycle.pause_after is not None,
         resume_after=lifecycle.resume_after,
         resumes_max=lifecycle.resumes_max,
+        at_once=lifecycle.at_once,
+        bounds=tuple(
+            AtOnce(tuple(each.name for each in lifecycle.statuses if each in where), most)
+            for where, most in lifecycle.bounds
+        ),
     )
 
 

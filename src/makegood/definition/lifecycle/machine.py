@@ -16,7 +16,17 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["FAILED", "MESSAGE", "ON_ENTRY", "RECORD", "SCHEMA", "Handler", "Machine", "Trigger"]
+__all__ = [
+    "FAILED",
+    "MESSAGE",
+    "ON_ENTRY",
+    "RECORD",
+    "SCHEMA",
+    "AtOnce",
+    "Handler",
+    "Machine",
+    "Trigger",
+]
 
 # What a round is given, by the names of its inputs.
 RECORD = "@record"
@@ -64,6 +74,13 @@ class Handler(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How many calls of it are at work in one engine at once; None: as many as there is room."""
 
 
+class AtOnce(msgspec.Struct, frozen=True, gc=False):
+    """How many calls of the handlers of some statuses are at work in one engine at once."""
+
+    statuses: tuple[str, ...]
+    most: int
+
+
 class Machine(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The statuses of a lifecycle, and what may happen in each."""
 
@@ -87,6 +104,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """How long such a pause lasts the first time; each further one lasts twice as long."""
     resumes_max: int = 0
     """How often in a row a pause ends by itself."""
+    at_once: int | None = None
+    """How many calls of all its handlers are at work in one engine at once."""
+    bounds: tuple[AtOnce, ...] = ()
+    """The same of the handlers of some statuses, together."""
 
     @cached_property
     def places(self) -> Mapping[str, int]:

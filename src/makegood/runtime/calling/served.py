@@ -9,6 +9,7 @@ from makegood.errors import DefinitionError, ServiceError
 from makegood.runtime.calling.services import find_services
 from makegood.runtime.config import require_positive
 from makegood.runtime.protecting.guard import Guard
+from makegood.runtime.protecting.handling import turnstiles_of
 from makegood.values.injectable import (
     Writes,
 )
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from makegood.definition.code import Injection
     from makegood.definition.plan import Plan
     from makegood.definition.workflow import Workflow
+    from makegood.runtime.protecting.handling import Turnstile
 
 __all__ = ["Bound", "Served", "require_apart", "serve_all"]
 
@@ -43,11 +45,12 @@ class Bound:
         injections: Sequence[Injection],
         services: Mapping[object, object],
         retry_on: tuple[type[BaseException], ...],
+        turnstiles: Sequence[Turnstile] = (),
     ) -> None:
         self.function = function
         self.retry_on = retry_on
         self.services: dict[str, object] = {}
-        guards: list[Guard] = []
+        guards: list[Guard | Turnstile] = [*turnstiles]
         for item in injections:
             if item.is_service:
                 service = services[item.wants]
@@ -57,7 +60,7 @@ class Bound:
                     service = service.value
                 self.services[item.name] = service
         self.guards = tuple(dict.fromkeys(guards))
-        """What protects the services that it is given."""
+        """What it has to pass: how often it is called at once, and what protects its services."""
         self.told = tuple(
             (item.name, item.wants)
             for item in injections
@@ -102,8 +105,11 @@ class Served:
         self.door = workflow.door
         given = find_services(self.code.needs(), services, workflow=self.name)
         nodes = self.code.nodes.items()
+        passed = turnstiles_of(self.name, self.plan.machine)
         self.bodies = {
-            number: Bound(node.function, node.injections, given, node.retry_on)
+            number: Bound(
+                node.function, node.injections, given, node.retry_on, passed.get(number, ())
+            )
             for number, node in nodes
         }
         """By the numbers of the plan, as the two that follow."""
