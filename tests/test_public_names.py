@@ -77,6 +77,7 @@ PUBLIC: dict[str, frozenset[str]] = {
             "MakegoodError",
             "MessageInfo",
             "MessageOperator",
+            "Metering",
             "Messages",
             "Misfire",
             "Move",
