@@ -54,6 +54,14 @@ HANDLERS = {
         "async def more(order: Order, n: int) -> Stay[Order]: ...\nmade().on(S.A, more)",
         "also takes `n`; it is given the record, and services as `*, n: … = injected`",
     ),
+    "a time that is awaited": (
+        "async def due(order: Order) -> datetime: ...\nmade().expire(S.A, stay, at=due, to={S.C})",
+        "at= of `stay` is <function due",
+    ),
+    "a call that is awaited": (
+        "async def begin(order: Order) -> Any: ...\nmade().call(S.A, begin, ended, to={S.C})",
+        "but it is computed at once; give it a plain function of the record",
+    ),
     "another message": (
         "made().hear(S.A, Hold, heard, to={S.C})",
         "takes `paid: Paid`, but is given the message, Hold",
@@ -199,6 +207,10 @@ WHOLES = {
 }
 
 SHAPES = {
+    "a key that is awaited": (
+        'async def known(order: Order) -> str: ...\nLifecycle("order", Order, S, key=known)',
+        "key= of `order` is <function known",
+    ),
     "no name": ('Lifecycle("a b", Order, S, key=str)', "the name 'a b' cannot be part of a path"),
     "no text for a name": ("Lifecycle(3, Order, S, key=str)", "its name is 3; give a text"),
     "no record": (

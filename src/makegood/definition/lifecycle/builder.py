@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, TypeVar, Unpack, cast
 
 from makegood.definition.lifecycle.carrying import RecordCodec, Upcast
@@ -280,6 +281,12 @@ def _misshapen(lifecycle: Lifecycle[Any, Enum]) -> list[str]:
     why = uncarried(lifecycle.record)
     if why is not None:
         found.append(f"the record of `{lifecycle.name}`: {why}")
+    keyed = cast("object", lifecycle.key)
+    if not callable(keyed) or iscoroutinefunction(keyed):
+        found.append(
+            f"key= of `{lifecycle.name}` is {keyed!r:.80}, but it is computed at once; give it a "
+            "plain function of the record"
+        )
     statuses = cast("object", lifecycle.statuses)
     if not (isinstance(statuses, type) and issubclass(statuses, Enum) and len(statuses) > 0):
         found.append(f"the statuses of `{lifecycle.name}` are {statuses!r:.80}; give it an Enum")

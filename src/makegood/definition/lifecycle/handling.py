@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -211,6 +212,14 @@ def _misdeclared(shape: Shape, use: Use, name: str, at_once: int | None) -> list
         why = misfit_message(use.message)
         if why is not None:
             found.append(why)
+    # They are met at run time, whatever the annotations say.
+    computed: tuple[tuple[str, object], ...] = (("at", use.due), ("call", use.call))
+    found += [
+        f"{option}= of `{name}` is {given!r:.80}, but it is computed at once; give it a plain "
+        "function of the record"
+        for option, given in computed
+        if given is not None and (not callable(given) or iscoroutinefunction(given))
+    ]
     return [f"{caller()}: {problem}" for problem in found]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 import msgspec
 
 from makegood.definition.lint.finding import Found
+from makegood.definition.lint.machines import is_deaf, stands_for_ever
 from makegood.definition.plan import (
     DEFAULT,
     Branch,
@@ -50,6 +51,7 @@ def is_unused(subject: Subject) -> Iterator[Found]:
 
 def is_unreachable(subject: Subject) -> Iterator[Found]:
     """Find what never happens, whatever the inputs are."""
+    yield from is_deaf(subject)
     for level in subject.levels:
         failing = _only_failing(level)
         for place, seen in enumerate(level):
@@ -68,6 +70,7 @@ def is_unreachable(subject: Subject) -> Iterator[Found]:
 
 def waits_for_ever(subject: Subject) -> Iterator[Found]:
     """Find a wait that nothing ends but its message: neither its own time nor the run's."""
+    yield from stands_for_ever(subject)
     if subject.plan.deadline is not None:
         return
     for seen in subject.everything:

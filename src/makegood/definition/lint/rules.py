@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from makegood.definition.lint import order, reach, steps
+from makegood.definition.lint import machines, order, reach, steps
 
 if TYPE_CHECKING:
     from makegood.definition.lint.finding import Found
@@ -48,6 +48,8 @@ RULES: tuple[Rule, ...] = (
     Rule("MG114", "sleep past the deadline", reach.sleeps_past_deadline),
     Rule("MG115", "unread record", steps.records_for_nobody),
     Rule("MG116", "pivot in a child", order.passes_pivot_in_child),
+    Rule("MG117", "never ends", machines.never_ends),
+    Rule("MG118", "outcomes run together", machines.runs_together),
 )
 """Every rule, in the order of the codes, but for `ALLOWED_FOR_NOTHING`, which looks at findings."""
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from makegood.definition.lint.finding import Found
+from makegood.definition.lint.ways import acts, is_past_undoing
 from makegood.definition.plan import Kind
 from makegood.definition.reading.fit import type_name
 from makegood.errors import Declined, InvalidInput, MakegoodError
@@ -51,16 +52,24 @@ def hands_key(recipe: Recipe) -> bool:
 
 
 def is_kept(subject: Subject) -> Iterator[Found]:
-    """Find a step that would silently stay behind a rollback."""
+    """Find a step that would silently stay behind a rollback.
+
+    A handler of a lifecycle that is given nothing to act on acts on its record alone, and behind
+    the pivot, or on the way to it, nothing is undone.
+    """
     for seen, recipe in subject.declared:
         node = recipe.node
         if node.kind not in (Kind.STEP, Kind.LOCAL) or node.undo or node.pivot:
+            continue
+        if seen.handler is not None and (
+            not acts(recipe) or is_past_undoing(subject.plan.machine, seen.handler)
+        ):
             continue
         if node.irreversible is None:
             yield _of(
                 seen,
                 recipe,
-                f"the step `{seen.path}` has no undo; give it undo=, or say why there is none with "
+                f"{seen.title} has no undo; give it undo=, or say why there is none with "
                 'irreversible="…"',
             )
 
@@ -141,7 +150,7 @@ def rests_on_assumed_horizon(subject: Subject) -> Iterator[Found]:
         yield _of(
             seen,
             recipe,
-            f"the step `{seen.path}` hands its IdempotencyKey to another side; give it "
+            f"{seen.title} hands its IdempotencyKey to another side; give it "
             "compensate=, or say with key_valid_for= how long that side knows the key",
         )
 
@@ -149,7 +158,8 @@ def rests_on_assumed_horizon(subject: Subject) -> Iterator[Found]:
 def outlives_key(subject: Subject) -> Iterator[Found]:
     """Find a step whose retries may go on after the other side has forgotten the key."""
     for seen, recipe in subject.declared:
-        node = recipe.node
+        # What a lifecycle calls has a limit of its own, which is none of its handler's.
+        node = recipe.node if seen.handler is None else seen.node
         if node.kind is not Kind.STEP or node.key_valid_for is None or node.compensate:
             continue
         longest = node.timeout_total or _longest(node)
