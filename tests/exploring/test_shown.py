@@ -35,7 +35,7 @@ def test_nothing_of_an_example_looks_wrong(name: str) -> None:
     assert [str(finding) for finding in lint(SHOWN[name])] == []
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", [name for name in SHOWN if SHOWN[name].plan.machine is None])
 def test_an_example_keeps_every_promise_whatever_goes_wrong(name: str) -> None:
     found = explore(SHOWN[name])
     assert found.broken == (), found
