@@ -194,7 +194,9 @@ class Course(Run):
         schema: int = 1,
         due: Mapping[str, timedelta] | None = None,
         parent: facts.Parent | None = None,
+        beside: Sequence[Fact] = (),
     ) -> None:
+        """Begin; `beside` is what is taken in the very turn of its beginning."""
         super().__init__(plan, script, starts=False)
         self.due = due or {}
         """When those timers are due that the record says, from when they are set."""
@@ -212,7 +214,8 @@ class Course(Run):
                 schema=schema,
                 parent=parent,
                 depth=0 if parent is None else 1,
-            )
+            ),
+            *beside,
         )
 
     @property

@@ -12,7 +12,7 @@ from makegood.decision.mail import AwaitNoMore, Message, mail_of
 from makegood.decision.people.preview import preview_cancel
 from makegood.values.ids import RunId
 from makegood.values.verdict import ItDidNotHappen, ItHappened
-from tests.decision.driver import IN_DOUBT, PERMANENT
+from tests.decision.driver import IN_DOUBT, PERMANENT, START_AT
 from tests.decision.lifecycle.driving import (
     KEY,
     PATH,
@@ -131,6 +131,22 @@ def test_a_deadline_turns_a_lifecycle_back() -> None:
 
 
 # The pivot ----------------------------------------------------------------------------------------
+
+
+def test_a_run_that_is_cancelled_before_it_has_entered_its_start_was_nowhere() -> None:
+    beside = facts.CancelRequested(post=1, actor="ann", reason="not needed", at=START_AT)
+
+    run = Course(LINE, beside=[beside])
+
+    assert (run.moves, run.called, run.undone) == ([], [], [])
+    assert (run.state.ended, run.state.cause) == (EndStatus.CANCELLED, Cause.CANCELLED)
+
+
+def test_a_run_that_is_late_before_it_has_entered_its_start_was_nowhere() -> None:
+    run = Course(LINE, deadline=timedelta(0))
+
+    assert (run.moves, run.undone) == ([], [])
+    assert (run.state.ended, run.state.cause) == (EndStatus.FAILED, Cause.DEADLINE)
 
 
 def test_behind_its_pivot_a_run_is_neither_cancelled_nor_late() -> None:

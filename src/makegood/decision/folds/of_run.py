@@ -89,10 +89,11 @@ def _rollback_began(state: RunState, fact: facts.RollbackBegan) -> None:
     state.rolling_back = fact.cause
     state.mailbox.held_back.clear()
     state.retracing = {}
+    if state.lifecycle is not None:
+        # A record that has entered no status yet is among what is ready.
+        turn_back(state, state.lifecycle)
     state.ready.clear()
     state.failing.clear()
-    if state.lifecycle is not None:
-        turn_back(state, state.lifecycle)
     # A completed run that is undone is at work again.
     state.ended = state.ended_at = state.cause = state.rollback = None
 

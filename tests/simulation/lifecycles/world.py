@@ -1,0 +1,313 @@
+"""One seed, one world of lifecycles: orders that messages, times and people move on, and faults.
+
+First there are faults, then none, and everything must come to rest. Messages come too early, too
+late and twice, clocks are wrong, two start the same order, and when one has ended another may have
+its number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from makegood import Config, ControlAnswer, Engine, KeyConflict, NotUndoable, Operator, PastPivot
+from makegood.journal.memory import MemoryJournal
+from makegood.testing.simulation import START, Host, Line, SimulatedJournal, Simulation, Stalled
+from makegood.values.instants import Instant, as_datetime
+from tests.simulation.ablation import NOTHING
+from tests.simulation.flow.parking import Roll, Watched, unexplained
+from tests.simulation.kinds.books import Books, Clerk, Telephone
+from tests.simulation.kinds.doors import Doors
+from tests.simulation.kinds.playing import Played
+from tests.simulation.kinds.weather import SECOND, Weather
+from tests.simulation.lifecycles.judging import Alone, judged, situations
+from tests.simulation.lifecycles.rules import Changed, Order, Paid, Withdrawn
+from tests.simulation.lifecycles.shop import LIFECYCLES, pack
+from tests.simulation.world import listening
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from random import Random
+
+    from makegood.journal.memory_store import Record
+    from makegood.values.ids import RunId
+    from tests.simulation.ablation import Ablation
+
+__all__ = ["play"]
+
+FAULTY_SECONDS = 60
+QUIET_SECONDS_MAX = 900
+PATIENCE = timedelta(minutes=1)
+"""How long a person waits for an answer."""
+SKEW_MAX = 8 * SECOND
+CONFIG = Config(
+    poll_min=timedelta(milliseconds=500),
+    poll_max=timedelta(seconds=4),
+    shutdown_grace=timedelta(seconds=1),
+    cancel_grace=timedelta(seconds=1),
+)
+DECLINABLE = ("price", "settle", "packed", "box-0", "label-0", "box-1")
+
+
+class World:
+    """One to three workers, a process that only asks, and customers outside of all of them."""
+
+    def __init__(self, seed: int, ablation: Ablation) -> None:
+        self.simulation = simulation = Simulation(seed)
+        self.ablation = ablation
+        self.weather = Weather(simulation.chance("weather"), (0.0, 0.03, 0.08, 0.15, 0.3))
+        self.chance = chance = simulation.chance("plot")
+        self.numbers = [f"order-{number}" for number in range(chance.randint(1, 3))]
+        self.lifecycles = {number: chance.choice([*LIFECYCLES]) for number in self.numbers}
+        self.declined = frozenset(
+            f"{number}/{chance.choice(DECLINABLE)}"
+            for number in self.numbers
+            # What a claim is declined is declined for ever, and it would wait as long.
+            if self.lifecycles[number] == "order"
+            for _ in range(chance.choice((0, 0, 1, 2)))
+        )
+        self.books = Books(self.declined, lambda: simulation.loop.micros)
+        self.is_clock_wrong = chance.random() < 0.4
+        self.workers = [
+            self._host(f"w{number}", works=True) for number in range(chance.randint(1, 3))
+        ]
+        self.client = self._host("client", works=False)
+        self.doors = Doors(simulation, simulation.chance("doors"), [*self.workers, self.client])
+        self.heard: list[str] = []
+        """What engines complained about that they should not have met."""
+        self.roll = Roll()
+        self.wrong_keys: list[str] = []
+        self.parked_wrong: list[str] = []
+        self.told_wrong: list[str] = []
+        self.turned: set[str] = set()
+        """The runs that somebody wanted to be cancelled."""
+        self.sent: set[str] = set()
+        """The messages that were acknowledged."""
+        self.reached: Counter[str] = Counter()
+        self.customers: list[asyncio.Task[None]] = []
+
+    # The processes ------------------------------------------------------------------------------
+
+    def _host(self, name: str, *, works: bool) -> Host:
+        chance = self.chance
+        skew = SKEW_MAX if works and self.is_clock_wrong else 0
+        clock = self.simulation.clock(
+            offset=chance.randint(-skew, skew),
+            parts_per_million=chance.choice((0, 20_000)) if skew else 0,
+        )
+        host = Host(
+            self.simulation,
+            name,
+            clock,
+            make=lambda host: self._make(host, works=works),
+            serve=self._serve if works else lambda _engine: None,
+        )
+        host.down_micros = 3 * SECOND
+        host.pause_micros = chance.choice((3, 15)) * SECOND
+        return host
+
+    def _make(self, host: Host, *, works: bool) -> Engine:
+        simulation = self.simulation
+        store = self.ablation.store(MemoryJournal(simulation.store), simulation.store)
+        store = Alone(store, simulation.store, self.wrong_keys)
+        store = Watched(store, simulation.store, host, self.roll)
+        journal = SimulatedJournal(store, simulation, host, self.weather)
+        return Engine(
+            self.ablation.journal(journal, host),
+            services={Clerk: Telephone(Line(simulation, host, self.weather), self.books)},
+            config=CONFIG,
+            clock=host.clock,
+            ids=simulation.ids,
+            decide=self.ablation.decide,
+            work=works,
+        )
+
+    def _serve(self, engine: Engine) -> None:
+        engine.serve(pack, *LIFECYCLES.values())
+
+    # The customers ------------------------------------------------------------------------------
+
+    def _deeds(self, number: str) -> Iterator[asyncio.Task[None]]:
+        """Begin everything that is done about an order from outside, each at its own time."""
+        loop, chance = self.simulation.loop, self.simulation.chance(number)
+        begins = chance.random() * 6
+        total = chance.choice((5, 8))
+        until = Instant(START + chance.randint(20, 90) * SECOND) if chance.random() < 0.3 else None
+        order = Order(number, total, None if until is None else as_datetime(until))
+        for _ in range(chance.choice((1, 2))):
+            cancels = 10 + chance.random() * 40 if chance.random() < 0.15 else None
+            yield loop.create_task(self._start(begins, order, cancels))
+        if chance.random() < 0.6:
+            # Another order under the same number, once that one is over, or a moment too early.
+            later = begins + chance.choice((5, 60, 100, 140))
+            again = Order(number, total + 1)
+            yield loop.create_task(self._start(later, again, None))
+            yield loop.create_task(self._start(later, again, None))
+        messages: list[object] = [
+            Paid(f"paid-{each}", chance.choice((3, 8))) for each in range(chance.randint(1, 5))
+        ]
+        if chance.random() < 0.4:
+            messages.append(Changed("changed", 2))
+        if chance.random() < 0.15:
+            messages.append(Withdrawn("withdrawn"))
+        for message in messages:
+            at = max(0.0, begins + chance.choice((-5, 15, 40)) + chance.random() * 30)
+            for _ in range(chance.choice((1, 1, 2))):
+                yield loop.create_task(self._send(at, number, message))
+
+    async def _start(self, at: float, order: Order, cancel_after: float | None) -> None:
+        await asyncio.sleep(at)
+        workflow = LIFECYCLES[self.lifecycles[order.id]]
+
+        async def begin(engine: Engine) -> RunId | None:
+            try:
+                return (await engine.start(workflow(order))).id
+            except KeyConflict:
+                self.reached["a number that another order has"] += 1
+                return None
+
+        run = await self.doors.insist(begin)
+        if run is None or cancel_after is None:
+            return
+        await asyncio.sleep(cancel_after)
+        self.turned.add(run)
+
+        async def cancel(engine: Engine) -> None:
+            try:
+                await engine.run(run).cancel(actor="ann", reason="not needed")
+            except (NotUndoable, PastPivot):
+                self.reached["a cancel came too late"] += 1
+
+        await self.doors.insist(cancel)
+
+    async def _send(self, at: float, number: str, message: Paid | Changed | Withdrawn) -> None:
+        await asyncio.sleep(at)
+        letter = f"{number} {message.event}"
+
+        async def send(engine: Engine) -> None:
+            await engine.send(message, key=number, id=letter)
+
+        await self.doors.insist(send)
+        self.sent.add(letter)
+
+    # The plot -----------------------------------------------------------------------------------
+
+    async def plot(self) -> None:
+        for host in (*self.workers, self.client):
+            host.boot()
+        self.customers = [deed for number in self.numbers for deed in self._deeds(number)]
+        is_eventful = self.chance.random() < 0.5
+        while self.simulation.loop.micros < FAULTY_SECONDS * SECOND:
+            await self.simulation.pause(int(self.chance.random() * 12 * SECOND) + 1)
+            if is_eventful:
+                self._happen(self.chance)
+        self.weather.is_calm = True
+        for host in self.workers:
+            host.clock.set_right()
+        await self._come_to_rest()
+        # Each retry may show another doubt, of a handler that comes after.
+        for _ in range(RETRIES_MAX):
+            if not (parked := self._parked()):
+                break
+            self.parked_wrong += self._unexplained()
+            await self.simulation.loop.create_task(
+                self._try_again(parked), context=self.client.lane.context()
+            )
+            await self._come_to_rest()
+
+    def _happen(self, chance: Random) -> None:
+        host = chance.choice(self.workers)
+        what = chance.choice(("kill", "pause", "clock") if self.is_clock_wrong else ("kill", "pause"))
+        self.reached[f"at any time: {what}"] += 1
+        match what:
+            case "kill":
+                host.kill()
+            case "pause":
+                host.pause()
+            case _:
+                host.clock.put(chance.randint(-SKEW_MAX, SKEW_MAX))
+
+    async def _come_to_rest(self) -> None:
+        for _ in range(QUIET_SECONDS_MAX // 10):
+            await self.simulation.pause(10 * SECOND)
+            if self._is_at_rest():
+                return
+
+    def _is_at_rest(self) -> bool:
+        store = self.simulation.store
+        have_acted = all(customer.done() for customer in self.customers)
+        is_still = all(
+            (record.ended_at is not None or record.status == "parked") and not record.inbox
+            for record in store.records.values()
+        )
+        return have_acted and is_still and not store.outgoing
+
+    def _parked(self) -> list[Record]:
+        records = self.simulation.store.records.values()
+        return [record for record in records if record.status == "parked"]
+
+    def _unexplained(self) -> Iterator[str]:
+        """Say which runs are parked for nothing; a claim's doubts are left after three attempts."""
+        claims = {each.run for each in self._parked() if each.new.workflow == "claim"}
+        for told in unexplained(self.simulation.store):
+            is_doubt = "parked for in doubt" in told and told.partition(" ")[0] in claims
+            if not is_doubt:
+                yield told
+
+    async def _try_again(self, parked: Sequence[Record]) -> None:
+        assert self.client.engine is not None, "a calm process does not die"
+        operator = Operator(self.client.engine)
+        for record in parked:
+            self.reached[f"parked: {record.reason}"] += 1
+            if record.reason == "a child run is parked":
+                continue
+            answer = await operator.retry(
+                record.run, actor="bob", reason="it is calm now", wait=PATIENCE
+            )
+            if answer is not ControlAnswer.ACCEPTED:
+                self.parked_wrong.append(f"{record.run} is not tried again, but {answer}")
+
+    # The end ------------------------------------------------------------------------------------
+
+    def wrong(self) -> Iterator[str]:
+        store = self.simulation.store
+        yield from (*self.heard, *self.simulation.errors)
+        yield from (*self.books.wrong, *self.wrong_keys, *self.parked_wrong)
+        if not self.is_clock_wrong:
+            # A clock that is ahead takes runs from those that live.
+            yield from self.roll.wrong
+        for customer in self.customers:
+            if customer.done() and (error := customer.exception()) is not None:
+                yield f"a customer was told {error!r}"
+        if not self._is_at_rest() or self._parked():
+            ends = [(record.status, record.reason) for record in store.records.values()]
+            yield f"it did not come to rest: {ends}"
+            return
+        yield from judged(store, self.books, turned=self.turned, sent=self.sent)
+
+    def seen(self) -> Counter[str]:
+        """Return what was met in this world."""
+        reached = self.reached + self.books.seen
+        for (operation, fate), count in self.simulation.reached.items():
+            reached[f"{operation}: {fate}"] += count
+        reached.update(situations(self.simulation.store))
+        return reached
+
+
+RETRIES_MAX = 20
+"""How often a person tries again what is parked, before it counts as never coming to rest."""
+
+
+def play(seed: int, ablation: Ablation = NOTHING, *, tells: bool = False) -> Played:
+    """Play the world of a seed, and return what was wrong in it, and what was met."""
+    world = World(seed, ablation)
+    with listening(world.heard):
+        try:
+            world.simulation.run(world.plot())
+            wrong = tuple(world.wrong())
+        except Stalled as error:
+            wrong = (str(error),)
+    story = tuple(world.simulation.story) if tells else ()
+    return Played(wrong, world.seen(), world.simulation.trace, story)
