@@ -69,6 +69,7 @@ prove: .venv/for-test ## play 100,000 simulated worlds and every crash, and keep
 	$(BIN)/python -m tests.simulation --seeds 0:100000 --workers $(WORKERS) \
 		--result docs/explanation/proof.json $(ARGS)
 	$(BIN)/python -m tests.simulation.flow --seeds 0:2000
+	$(BIN)/python -m tests.simulation.kinds --seeds 0:2000
 	$(BIN)/python -m tests.simulation.crashing --workers $(WORKERS)
 
 clean: ## remove everything that was made here

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tests.simulation.campaign import KEEPS, seeds_of
 from tests.simulation.flow import world as flow
 from tests.simulation.letters import world as letters
+from tests.simulation.lifecycles import world as lifecycles
 from tests.simulation.world import play
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ KINDS: dict[str, Callable[[int], str]] = {
     "postgres": lambda seed: play(seed, keep=KEEPS["postgres"]).trace,
     "letters": lambda seed: letters.play(seed).trace,
     "flow": lambda seed: flow.play(seed).trace,
+    "lifecycles": lambda seed: lifecycles.play(seed).trace,
 }
 """The kinds of world, each with what gives the digest of one."""
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from makegood.errors import Declined
+from makegood.errors import Declined, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from makegood.testing.simulation import Line
 
@@ -48,12 +48,20 @@ class Clerk(Protocol):
 class Books:
     """All that happened outside, in order; the same deed under the same key happens once."""
 
-    def __init__(self, declined: Collection[str], now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        declined: Collection[str],
+        now: Callable[[], int],
+        *,
+        closed: Mapping[str, int] | None = None,
+    ) -> None:
         self.entries: list[Entry] = []
         self.wrong: list[str] = []
         """What broke a rule at once."""
         self.seen: Counter[str] = Counter()
         self._declined = declined
+        self._closed = closed or {}
+        """Until when something cannot be done, in microseconds."""
         self._now = now
         self._by_key: dict[str, Deed] = {}
         self._done: set[str] = set()
@@ -73,6 +81,10 @@ class Books:
             self.seen["declined"] += 1
             message = f"{deed.about} is declined"
             raise Declined(message)
+        elif self._now() < self._closed.get(deed.about, 0):
+            self.seen["closed"] += 1
+            message = f"{deed.about} is closed"
+            raise Unavailable(message)
         elif deed.thing in self._done:
             self.wrong.append(f"{deed.thing} was done twice")
         self._by_key[deed.key] = deed
@@ -91,9 +103,7 @@ class Books:
     def taken_back(self, of: str) -> list[str]:
         """Return what was taken back for a run, in order."""
         return [
-            entry.deed.thing
-            for entry in self.entries
-            if entry.deed.of == of and entry.deed.is_undo
+            entry.deed.thing for entry in self.entries if entry.deed.of == of and entry.deed.is_undo
         ]
 
     def _take_back(self, deed: Deed) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.simulation.ablation import Ablation
 
-__all__ = ["Kind", "Played", "Survey", "first_red", "play_all", "survey"]
+__all__ = ["Kind", "Played", "Survey", "first_red", "play_all", "survey", "tell"]
 
 
 class Played(msgspec.Struct, frozen=True):

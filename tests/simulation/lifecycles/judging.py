@@ -41,9 +41,9 @@ class Alone(Around):
     def append(self, append: Append) -> Pending[Verdict]:
         """Write one turn of one run."""
         reply = self.journal.append(append)
-        if append.create is not None and reply.exception() is None:
-            if isinstance(reply.result(), Applied):
-                self._look()
+        is_written = reply.exception() is None and isinstance(reply.result(), Applied)
+        if append.create is not None and is_written:
+            self._look()
         return reply
 
     async def post(self, post: Post) -> int | Exists:
@@ -79,11 +79,10 @@ def judged(
             replay = replays[record.run] = Replay(name, history)
             yield from (f"{where}: {each}" for each in replay.wrong)
             yield from (f"{where}: {each}" for each in _about_rows(store, record, replay))
-            yield from (
-                f"{where}: {each}" for each in _about_ends(record, replay, books, record.run in turned)
-            )
+            yield from (f"{where}: {each}" for each in _about_ends(record, replay, books, turned))
         yield from (f"{where}: {each}" for each in _about_order(store, record, books))
     yield from _about_letters(store, replays, sent)
+    yield from _about_events(replays)
     yield from _left_in_the_post(store)
 
 
@@ -111,7 +110,7 @@ def _about_rows(store: MemoryStore, record: Record, replay: Replay) -> Iterator[
 
 
 def _about_ends(
-    record: Record, replay: Replay, books: Books, is_turned: bool
+    record: Record, replay: Replay, books: Books, turned: Collection[str]
 ) -> Iterator[str]:
     """Compare how a run has ended with what was done outside, and with what was asked."""
     net, order = books.net(record.run), replay.order
@@ -131,7 +130,7 @@ def _about_ends(
     )
     reasons = {
         EndStatus.FAILED: is_declined or "fail" in replay.outcomes,
-        EndStatus.CANCELLED: is_turned or "cancel" in replay.outcomes,
+        EndStatus.CANCELLED: record.run in turned or "cancel" in replay.outcomes,
     }
     if not reasons.get(EndStatus(record.status), False):
         yield f"it is {record.status}, and nothing gives a reason for it"
@@ -188,6 +187,17 @@ def _about_letters(
     for letter, kept in store.letters.items():
         if kept.taken_by is not None and letter not in handled:
             yield f"{letter} is with {kept.taken_by}, which has not handled it"
+
+
+def _about_events(replays: Mapping[str, Replay]) -> Iterator[str]:
+    """Count how often each event was noted about an order: once at most, in whichever run."""
+    noted: Counter[tuple[str, str]] = Counter()
+    for replay in replays.values():
+        assert replay.order is not None, "the run has begun"
+        noted.update((replay.order.id, what) for what in replay.order.log if ":" in what)
+    for (order, what), count in noted.items():
+        if count > 1:
+            yield f"{what} was noted {count} times about {order}"
 
 
 def _left_in_the_post(store: MemoryStore) -> Iterator[str]:

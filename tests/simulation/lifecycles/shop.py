@@ -238,9 +238,7 @@ def _declared(name: str, retry: Retry, **options: Any) -> Any:  # Any: as a life
         .hear({Status.PAYING, Status.POLLING}, Changed, change, **undone)
         .hear(Status.PAYING, Withdrawn, withdraw, **policy)
         .expire(Status.PAYING, remind, after=rules.REMINDED_AFTER, to={Status.LOST}, **policy)
-        .expire(
-            Status.PAYING, lapse, at=lambda order: order.until, to={Status.LOST}, **undone
-        )
+        .expire(Status.PAYING, lapse, at=lambda order: order.until, to={Status.LOST}, **undone)
         .call(
             Status.PACKING,
             lambda order: pack(Parcel(order.id, order.packs)),

@@ -68,7 +68,12 @@ class World:
             if self.lifecycles[number] == "order"
             for _ in range(chance.choice((0, 0, 1, 2)))
         )
-        self.books = Books(self.declined, lambda: simulation.loop.micros)
+        closed = {
+            f"{number}/{chance.choice(DECLINABLE)}": chance.randint(20, 50) * SECOND
+            for number in self.numbers
+            if self.lifecycles[number] == "claim" and chance.random() < 0.6
+        }
+        self.books = Books(self.declined, lambda: simulation.loop.micros, closed=closed)
         self.is_clock_wrong = chance.random() < 0.4
         self.workers = [
             self._host(f"w{number}", works=True) for number in range(chance.randint(1, 3))
@@ -219,7 +224,9 @@ class World:
 
     def _happen(self, chance: Random) -> None:
         host = chance.choice(self.workers)
-        what = chance.choice(("kill", "pause", "clock") if self.is_clock_wrong else ("kill", "pause"))
+        what = chance.choice(
+            ("kill", "pause", "clock") if self.is_clock_wrong else ("kill", "pause")
+        )
         self.reached[f"at any time: {what}"] += 1
         match what:
             case "kill":
