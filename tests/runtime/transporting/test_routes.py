@@ -13,7 +13,7 @@ from makegood.errors import StoreBusy, StoreFull
 from makegood.journal.memory import MemoryJournal
 from makegood.journal.messages import DeliveryState, MessageFilter
 from makegood.messaging.in_process import InProcessBroker
-from makegood.runtime.transporting.transport import Confirmed, Outbound, Refused
+from makegood.runtime.transporting.transport import Arrived, Confirmed, Outbound, Refused
 from makegood.testing import TurnableClock
 from makegood.values.envelope import write_cloudevent
 from tests.runtime.receiving.shop import (
@@ -28,10 +28,10 @@ from tests.runtime.receiving.shop import (
 from tests.runtime.world import World, turn_of_the_loop
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from makegood.messaging.in_process import InProcessTransport
-    from makegood.runtime.transporting.transport import Transport
+    from makegood.runtime.transporting.transport import Take, Transport
 
 
 class Bank:
@@ -216,6 +216,38 @@ async def test_what_was_sent_without_an_answer_is_sent_again_and_received_once(
     await town.until(lambda: len(town.shop.paid) == 4 and losing.sent == 12)
 
     assert town.bank.charged == ["0", "1", "2", "3"]
+
+
+class _Handing:
+    """A broker that hands over when the test says so."""
+
+    def __init__(self) -> None:
+        self.take: Take | None = None
+
+    async def send(self, message: Outbound) -> Confirmed:
+        return Confirmed()
+
+    async def listen(self, topics: Sequence[str], *, group: str, batch: int, take: Take) -> None:
+        self.take = take
+        await asyncio.Event().wait()
+
+    async def close(self) -> None: ...
+
+
+async def test_what_arrives_before_the_receptors_have_subscribed_is_kept_for_them(
+    town: Town,
+) -> None:
+    broker = _Handing()
+    route = Route("bus", broker, hears=["payments"])
+    engine = await town.worlds[0].engine(route)  # type: ignore[arg-type]
+    await town.until(lambda: broker.take is not None)
+    assert broker.take is not None
+    body = b'{"specversion":"1.0","id":"1","source":"b","type":"shop.Paid","data":{"order_id":"7"}}'
+
+    engine.serve(Receptors("shop").on(town.shop.hear))
+    await broker.take([Arrived(topic="payments", body=body)])
+
+    await town.until(lambda: town.shop.paid == ["7"])
 
 
 class _Refusing:

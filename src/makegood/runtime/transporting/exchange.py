@@ -48,7 +48,9 @@ class Exchange:
             reception = self._reception
             reception.keep_for(route.recipient, route.topics)
             self._senders.append(Sender(self._shell, route, subscribe=reception.subscribe))
-            self._takers.append(Taker(self._shell, route, stored=reception.stored))
+            self._takers.append(
+                Taker(self._shell, route, subscribe=reception.subscribe, stored=reception.stored)
+            )
             if self._is_open:
                 self._senders[-1].lookout.start()
                 self._takers[-1].start()

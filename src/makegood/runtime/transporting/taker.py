@@ -26,7 +26,7 @@ from makegood.values.envelope import ARRIVED_BY, Envelope, read_cloudevent
 from makegood.values.instants import after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from makegood.runtime.shell import Shell
     from makegood.runtime.transporting.route import Route
@@ -39,13 +39,19 @@ MALFORMED = "malformed"
 
 
 class Taker:
-    """Takes in for one engine by one route."""
+    """Takes in for one engine by one route; `subscribe` lets the journal know what is wanted."""
 
     def __init__(
-        self, shell: Shell, route: Route, *, stored: Callable[[Sequence[Envelope]], None]
+        self,
+        shell: Shell,
+        route: Route,
+        *,
+        subscribe: Callable[[], Awaitable[None]],
+        stored: Callable[[Sequence[Envelope]], None],
     ) -> None:
         self._shell = shell
         self._route = route
+        self._subscribe = subscribe
         self._stored = stored
         """Is told of messages that are in the store now."""
         self._errand = Errand(shell, f"listen to {route.name!r}")
@@ -106,6 +112,8 @@ class Taker:
         read = [self._read(arrived) for arrived in batch]
         self.is_asking = True
         try:
+            # What is stored before it is known who wants it would never be received.
+            await self._subscribe()
             receipts = await messages_of(self._shell.journal).publish(read, now=now)
         finally:
             self.is_asking = False
