@@ -4,7 +4,8 @@ A fact names its node by its path, so the facts of a run can be folded under a p
 not made for. They fit it when each of them could have been decided there, too. That is so when the
 node that it is about stood, just before, where it stood under the plan for which it was decided,
 and when the two plans say the same of it where that is still of use: what it is, the type of its
-result, that it can be undone. What has not begun may be anything.
+result, that it can be undone. What has not begun may be anything. Of the record of a lifecycle it
+counts where it stands (`standing`), and not how it came there.
 
     old plan   reserve ── charge ── ship
     facts      reserve done, charge started
@@ -24,6 +25,11 @@ from msgspec.structs import replace
 from makegood.decision import facts
 from makegood.decision.evolve import evolve
 from makegood.decision.facts import EndStatus, SkipReason
+from makegood.decision.moving.standing import (
+    misfit_of_call,
+    misfit_of_giving_up,
+    misfit_of_standing,
+)
 from makegood.decision.state import Phase, RunState
 from makegood.definition.plan import (
     BLOCK_SPAN,
@@ -176,6 +182,12 @@ class _Fitting:
             return why
         if self.new.nodes[there].phase is not self.old.nodes[here].phase:
             return self._out_of_order(path, there)
+        return self._other_outcome(fact, here, there)
+
+    def _other_outcome(self, fact: Fact, here: int, there: int) -> str | None:
+        """Say why what came of a node could not have come of it under the new plan."""
+        old, new = self.old.graph[here], self.new.graph[there]
+        path = old.path
         match fact:
             case facts.Chosen(case=case) if case not in {each.label for each in new.cases}:
                 return f"`{path}` has chosen the case `{case}`, which does not exist any more"
@@ -187,6 +199,10 @@ class _Fitting:
                 return f"`{path}` was skipped, and is not optional any more"
             case facts.NodeDone() if new.kind is Kind.SWITCH:
                 return self._other_value(path, here, there)
+            case facts.HandlingBegan():
+                return misfit_of_call(fact, new)
+            case facts.NodeGaveUp():
+                return misfit_of_giving_up(path, self.old_plan.machine, self.new_plan.machine)
             case facts.Recorded() if old.record != new.record:
                 return f"`{path}` has recorded {old.record}, and records {new.record} now"
             case facts.UndoStarted() if _undo_name(old) != _undo_name(new):
@@ -237,7 +253,7 @@ class _Fitting:
                 self._given(self.old, here) != self._given(self.new, there)
             ):
                 return f"`{path}` has begun, and would be given something else now"
-        return None
+        return misfit_of_standing(self.old, self.new)
 
     def _given(self, state: RunState, index: int) -> list[tuple[str, str, object]]:
         """Return what a node is given, in names that mean the same under both plans."""

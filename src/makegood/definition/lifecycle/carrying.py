@@ -195,6 +195,16 @@ class OutcomeCodec:
             return self.record.read(inputs[RECORD], schema_in(inputs, self.record.schema))
         return self.record.read(stored.record, stored.schema)
 
+    def read_left(self, data: bytes | Raw) -> object:
+        """Return the record of an outcome that was stored, whatever that leads to; None: no other.
+
+        Where a handler led once is no matter any more, and what it has left is.
+        """
+        stored = read_next(Raw(data))
+        if stored is None or stored.record == UNSAID:
+            return None
+        return self.record.read(stored.record, stored.schema)
+
     def _left(self, record: object) -> Raw:
         try:
             return self.record.write(record)

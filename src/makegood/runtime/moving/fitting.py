@@ -1,7 +1,8 @@
 """Can a run go on under another definition of its workflow? Its facts fit, and can be read.
 
 The decision core says whether the facts fit the plan. Here what they hold is read by the types
-that are declared now, too: a type may have changed and kept its name.
+that are declared now, too: a type may have changed and kept its name. Records of a lifecycle are
+read by the schema under which they were written; and a message only where it is still to be heard.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from makegood.decision.evolve import evolve
 from makegood.decision.facts import read_facts
 from makegood.decision.moving.fitting import Misfit, misfit_of, named
 from makegood.decision.state import RunState
+from makegood.definition.lifecycle.carrying import OutcomeCodec
 from makegood.runtime.asking.post import as_fact
 from makegood.runtime.shell import UNREADABLE
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from makegood.definition.code import Code, NodeCode
     from makegood.definition.plan import Plan
     from makegood.journal.protocol import History
+    from makegood.values.codec import AnyCodec
 
 __all__ = ["Declared", "misfit_of_facts", "misfit_of_history"]
 
@@ -80,6 +83,11 @@ def _unread(recorded: Sequence[Fact], declared: Declared) -> Misfit | None:
             if why is not None:
                 sentence = f"{what} cannot be read any more: {why}"
                 return replace(named(fact, position), sentence=sentence)
+    for message, read, value in _unheard(state, declared):
+        why = _unreadable(read, value)
+        if why is not None:
+            sentence = f"a {message} that is still to be heard cannot be read any more: {why}"
+            return Misfit(sentence=sentence, position=len(recorded), fact="message came")
     return None
 
 
@@ -91,11 +99,11 @@ def _values_of(
         case facts.RunStarted(inputs=inputs):
             for name, codec in declared.door.codecs:
                 if name in inputs:
-                    yield f"the input `{name}`", codec.read, inputs[name]
+                    yield f"the input `{name}`", _reader(codec, declared, fact.schema), inputs[name]
         case facts.NodeDone(node=path, result=result):
-            yield f"the result of `{path}`", _code(state, declared, path).result.read, result
+            yield _given_by(path, state, declared, result)
         case facts.VerdictGiven(node=path, verdict=facts.Proceeded(result=result)):
-            yield f"the result of `{path}`", _code(state, declared, path).result.read, result
+            yield _given_by(path, state, declared, result)
         case facts.Recorded(node=path, value=value):
             record = _code(state, declared, path).record
             if record is not None:
@@ -109,6 +117,41 @@ def _values_of(
             yield "the run's value", declared.code.result_codec.read, value
         case _:
             return
+
+
+def _reader(codec: AnyCodec, declared: Declared, schema: int) -> Callable[[Raw], object]:
+    """Return what reads an input; the record of a lifecycle may have an older schema."""
+    lifecycle = declared.code.lifecycle
+    if lifecycle is None:
+        return codec.read
+    return lambda raw: lifecycle.record.read(raw, schema)
+
+
+def _given_by(
+    path: str, state: RunState, declared: Declared, result: Raw
+) -> tuple[str, Callable[[Raw], object], Raw]:
+    """Return what a node has given, and by what it is read."""
+    codec, lifecycle = _code(state, declared, path).result, declared.code.lifecycle
+    if isinstance(codec, OutcomeCodec):
+        return f"the record that `{path}` has left", codec.read_left, result
+    if lifecycle is not None and state.lifecycle is not None and path in declared.plan.positions:
+        return f"the result of `{path}`", _reader(codec, declared, state.lifecycle.schema), result
+    return f"the result of `{path}`", codec.read, result
+
+
+def _unheard(
+    state: RunState, declared: Declared
+) -> Iterator[tuple[str, Callable[[Raw], object], Raw]]:
+    """Give the messages that have come to the record of a lifecycle and were not dealt with."""
+    its, code = state.lifecycle, declared.code.lifecycle
+    if its is None or code is None:
+        return
+    came = [*its.queue, *(message for _due, message in its.repeats.values())]
+    if its.busy is not None and its.called is not None:
+        came.append(its.called.message)
+    for message in came:
+        if message is not None:
+            yield message.message, code.messages[message.message].read, message.value
 
 
 def _code(state: RunState, declared: Declared, path: str) -> NodeCode:
