@@ -53,17 +53,20 @@ def decide(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
     if state.fingerprint != plan.fingerprint:
         # Whoever hands a run to another plan has looked whether it fits; see `moving`.
         return Decision((facts.MovedOn(plan.fingerprint, now),))
-    if state.parked in _PARKED_FOR_CHILDREN and state.family.child_has_moved:
+    is_settled = state.is_settled
+    if is_settled and state.parked in _PARKED_FOR_CHILDREN and state.family.child_has_moved:
         return Decision((facts.Unparked(now),))
     if state.given:
         decision = hear(state, now)
         if decision.facts:
             return decision
-    is_moving = not (state.is_settled or state.is_paused)
+    is_moving = not (is_settled or state.is_paused)
     if is_moving:
-        decision = _settle(plan, state, now, chance)
-        if not decision.facts and not decision.commands:
-            decision = _arrive_or_turn(plan, state, now)
+        if state.todo or state.timers or state.claims > CLAIMS_MAX:
+            decision = _settle(plan, state, now, chance)
+            if decision.facts or decision.commands:
+                return decision
+        decision = _arrive_or_turn(plan, state, now)
         if decision.facts or decision.commands:
             return decision
     if state.requests:
@@ -91,8 +94,6 @@ def _settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisi
     """Decide about what has ended or fallen due, unless the run kills whoever takes it."""
     if state.claims > CLAIMS_MAX and _is_poison(state, now):
         return Decision((facts.Parked(ParkReason.POISON, now),))
-    if not state.todo and not state.timers:
-        return _NOTHING
     return settle(plan, state, now, chance)
 
 
@@ -127,7 +128,7 @@ def _arrive_or_turn(plan: Plan, state: RunState, now: Instant) -> Decision:
         return _finish(plan, state, now)
     if state.deadline is not None and now >= state.deadline and not state.deadline_passed:
         return Decision((facts.DeadlinePassed(now),))
-    if is_turning_back(plan, state):
+    if (state.unwilling or state.deadline_passed) and is_turning_back(plan, state):
         cause = Cause.ERROR if state.unwilling else Cause.DEADLINE
         return Decision((facts.RollbackBegan(cause, now),))
     return _NOTHING

@@ -325,7 +325,7 @@ class _Case:
     # What follows.
 
     def _start(self, attempt: int) -> Decision:
-        return start(self.state, self.index, self.now, attempt=attempt)
+        return start(self.state, self.index, self.now, attempt)
 
     def _retry_at(self, due: Instant) -> Decision:
         return _one(facts.RetryScheduled(self.node.path, due))

@@ -12,6 +12,9 @@ from makegood.definition.plan import Kind
 from makegood.values.instants import after
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
     from makegood.decision.commands import Command
     from makegood.decision.facts import Fact
     from makegood.decision.state import NodeState, RunState
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["begin", "start"]
 
 _NOTHING = Decision()
+
+_CALLED = frozenset({Kind.STEP, Kind.QUERY})
+"""What is begun by calling a function of the user's."""
 
 
 def begin(state: RunState, now: Instant) -> Decision:
@@ -33,8 +39,19 @@ def begin(state: RunState, now: Instant) -> Decision:
     """
     # What is due and still waits here has definitely failed: doubt is settled before.
     due = state.due_at(now) if state.timers else []
-    if not state.ready and not due:
-        return _NOTHING
+    if not due:
+        if not state.ready:
+            return _NOTHING
+        if len(state.ready) == 1:
+            (index,) = state.ready
+            node, current = state.graph[index], state.nodes[index]
+            if node.kind in _CALLED and node.when is None and current.granted is None:
+                # Mostly it is one step, and then there is nothing to be put in order.
+                return start(state, index, now, current.attempt + 1)
+    return _begin_all(state, sorted(state.ready + due), now)
+
+
+def _begin_all(state: RunState, indices: Sequence[int], now: Instant) -> Decision:
     granted: tuple[Fact, ...] = ()
     added: list[Fact] = []
     commands: list[Command] = []
@@ -42,7 +59,7 @@ def begin(state: RunState, now: Instant) -> Decision:
     called: list[Evaluate] = []
     sent: list[Evaluate] = []
     local: Local | None = None
-    for index in sorted(state.ready + due):
+    for index in indices:
         node, current = state.graph[index], state.nodes[index]
         if current.granted is not None:
             granted += (end_as_granted(current.granted, now),)
@@ -53,7 +70,7 @@ def begin(state: RunState, now: Instant) -> Decision:
         match node.kind:
             case Kind.STEP | Kind.QUERY:
                 attempt = current.next_attempt or current.attempt + 1
-                started = start(state, index, now, attempt=attempt)
+                started = start(state, index, now, attempt)
                 added += started.facts
                 commands += started.commands
             case Kind.PURE | Kind.NOTE | Kind.EXPECT | Kind.SWITCH | Kind.SLEEP | Kind.WAIT:
@@ -113,23 +130,30 @@ def _next_of_rounds(state: RunState, index: int, node: Node) -> Evaluate:
     return Evaluate(index, "list" if node.kind is Kind.EACH else "until")
 
 
-def start(state: RunState, index: int, now: Instant, *, attempt: int) -> Decision:
-    """Start the node's body: the intent, and the command that may follow once it is durable."""
-    wait = delayed(state, index, "do", now, attempt=attempt) if state.halted else None
-    if wait is not None:
-        return Decision((wait,))
+def start(state: RunState, index: int, now: Instant, attempt: int) -> Decision:
+    """Start the node's body: the intent, and the command that may follow once it is durable.
+
+    Nothing more is to be asked where nothing else begins.
+    """
+    if state.halted:
+        wait = delayed(state, index, "do", now, attempt=attempt)
+        if wait is not None:
+            return Decision((wait,), (), is_last=True)
     node, current = state.graph[index], state.nodes[index]
+    ends = None if node.timeout is None else after(now, node.timeout)
+    if node.timeout_total is not None:
+        ends = _ends_at(node.timeout_total, current, now, ends)
     return Decision(
         (facts.NodeStarted(node.path, attempt, now),),
-        (Start(index, attempt, current.generation, _ends_at(node, current, now)),),
+        (Start(index, attempt, current.generation, ends),),
+        is_last=True,
     )
 
 
-def _ends_at(node: Node, current: NodeState, now: Instant) -> Instant | None:
+def _ends_at(
+    timeout_total: timedelta, current: NodeState, now: Instant, ends: Instant | None
+) -> Instant:
     """Say when an attempt that begins now is cancelled: the tighter of its two timeouts."""
-    ends = None if node.timeout is None else after(now, node.timeout)
-    if node.timeout_total is None:
-        return ends
     began = current.timed_from
-    total = after(now if began is None else began, node.timeout_total)
+    total = after(now if began is None else began, timeout_total)
     return total if ends is None else min(ends, total)

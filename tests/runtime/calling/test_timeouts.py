@@ -40,7 +40,7 @@ class Bench:
     def set(self, within: timedelta, number: int = 0) -> tuple[Body, Instant]:
         job = cast("Body", Timed(number))
         until = after(self.clock.now(), within)
-        self.timeouts.set(job, until)
+        self.timeouts.set(job, until, self.clock.now())
         return job, until
 
 

@@ -44,8 +44,9 @@ _EFFECTFUL = frozenset({Kind.STEP, Kind.LOCAL, Kind.CHILD})
 
 def at(state: RunState, path: str) -> tuple[int, NodeState]:
     """Return where the node of this path stands in the graph, and how it stands."""
-    index = state.positions.get(path)
-    if index is None:
+    try:
+        index = state.positions[path]
+    except KeyError:
         state.ready += begin_round_of(state, path)
         index = state.positions[path]
     return index, state.nodes[index]
@@ -95,10 +96,11 @@ def complete(state: RunState, index: int, result: Raw) -> None:
     node.doubt = False
     node.verdict = None
     state.claims = 0
-    if state.graph[index].kind in _EFFECTFUL:
+    planned = state.graph[index]
+    if planned.kind in _EFFECTFUL:
         node.place = state.fact_count
         state.done_order.append(index)
-    if state.graph[index].pivot:
+    if planned.pivot:
         # From here the run only goes forward, however long it takes.
         state.deadline = None
     release(state, index)
@@ -112,7 +114,7 @@ def release(state: RunState, index: int) -> None:
         meet(state, follower)
     if node.branch is not None:
         meet(state, node.branch.node)
-    if index in state.scopes:
+    if state.scopes and index in state.scopes:
         looping = end_in_round(state, index)
         if looping is not None:
             go_round(state, looping)

@@ -67,7 +67,7 @@ class Jobs:
         """Whether another engine held the run before, or this one at another time."""
 
     def make(
-        self, state: RunState, command: Start | Compensate | Undo | Local, *, late: int = 0
+        self, state: RunState, command: Start | Compensate | Undo | Local, late: int = 0
     ) -> Job:
         """Return the job of a command; say where its arrival goes before it is begun.
 
@@ -75,34 +75,31 @@ class Jobs:
         the body's, which would be cancelled at once.
         """
         index = command.node
-        node, number, served = state.graph[index], state.number_of(index), self.served
-        direction: Direction = "do"
+        number, served = state.number_of(index) if state.scopes else index, self.served
+        code = served.code.nodes[number]
+        if isinstance(command, Start):
+            job = Job(self, state, served.bodies[number], code, command)
+            if command.until is not None:
+                job.until = Instant(command.until + late)
+            return job
+        node = state.graph[index]
+        timeout: timedelta | None
         match command:
-            case Start():
-                bound = served.bodies[number]
-                until = None if command.until is None else Instant(command.until + late)
             case Compensate():
                 assert node.compensate is not None
-                direction, bound = "compensate", served.compensates[number]
-                until = self._until(node.compensate.timeout)
+                job = Job(self, state, served.compensates[number], code, command)
+                job.direction, timeout = "compensate", node.compensate.timeout
             case Undo() | Local(direction="undo"):
                 assert node.undo is not None
-                direction, bound = "undo", served.undos[number]
-                until = self._until(node.undo.timeout)
+                job = Job(self, state, served.undos[number], code, command)
+                job.direction, timeout = "undo", node.undo.timeout
             case Local():
-                bound, until = served.bodies[number], self._until(node.timeout)
+                job = Job(self, state, served.bodies[number], code, command)
+                timeout = node.timeout
             case _:
                 assert_never(command)
-        return Job(
-            self,
-            state,
-            bound,
-            index,
-            code=served.code.nodes[number],
-            direction=direction,
-            attempt=command.attempt,
-            until=until,
-        )
+        job.until = self._until(timeout)
+        return job
 
     def _until(self, timeout: timedelta | None) -> Instant | None:
         return None if timeout is None else after(self.shell.clock.now(), timeout)
@@ -138,23 +135,19 @@ class Job:
         makes: Jobs,
         state: RunState,
         bound: Bound,
-        index: int,
-        *,
         code: NodeCode,
-        direction: Direction,
-        attempt: int,
-        until: Instant | None,
+        command: Start | Compensate | Undo | Local,
     ) -> None:
         self._makes = makes
         self._state = state
-        self.node: Node = state.graph[index]
+        self.index = command.node
+        self.node: Node = state.graph[command.node]
         """What it is about."""
         self.code = code
         self.bound = bound
-        self.index = index
-        self.direction: Direction = direction
-        self.attempt = attempt
-        self.until = until
+        self.direction: Direction = "do"
+        self.attempt = command.attempt
+        self.until: Instant | None = None
         self.deliver: Callable[[Arrival], None] | None = None
         """Where its arrival goes; a local body's goes to the journal instead."""
         self.writes: Collected | None = None

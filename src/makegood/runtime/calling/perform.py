@@ -60,13 +60,13 @@ class Performer:
         """How many jobs are running or waiting to run."""
         return len(self._at_work) + len(self._queue)
 
-    def begin(self, job: Body, deliver: Callable[[Arrival], None]) -> None:
+    def begin(self, job: Body, deliver: Callable[[Arrival], None], now: Instant) -> None:
         """Run a job as soon as there is room for it, and deliver its arrival."""
         job.deliver = deliver
         if job.bound.guards or len(self._at_work) >= self._at_once_max:
-            self._admit(job, self._clock.now())
+            self._admit(job, now)
         else:
-            self._launch(job)
+            self._launch(job, now)
 
     def hand_back(self) -> None:
         """Report what waits for its turn at a service as not begun: it is in no doubt."""
@@ -128,7 +128,7 @@ class Performer:
         if job.until is not None:
             # Time spent waiting is not the body's: it would be cancelled at once.
             job.until = Instant(job.until + now - since)
-        self._launch(job)
+        self._launch(job, now)
 
     def _arm(self, gate: Gate, now: Instant) -> None:
         """See to it that somebody looks when a gate's rate lets the next one in."""
@@ -149,7 +149,7 @@ class Performer:
         if gate.waiting:
             self._arm(gate, now)
 
-    def _launch(self, job: Body) -> None:
+    def _launch(self, job: Body, now: Instant) -> None:
         self._at_work[job] = None
         if job.bound.writes:
             job.writes = Collected()
@@ -158,7 +158,7 @@ class Performer:
         work = self._work(job)
         job.task = asyncio.get_running_loop().create_task(work, context=self.context.copy())
         if job.until is not None:
-            self._timeouts.set(job, job.until)
+            self._timeouts.set(job, job.until, now)
 
     def _leave(self, job: Body) -> None:
         """Make room for the next job, however this one ended."""

@@ -33,9 +33,9 @@ class Timeouts:
         self._timer: Timer | None = None
         self._armed_for: int | None = None
 
-    def set(self, job: Body, until: Instant) -> None:
+    def set(self, job: Body, until: Instant, now: Instant) -> None:
         """Let a job's time be up at an instant."""
-        if until - self._clock.now() < _SHORT_MICROSECONDS:
+        if until - now < _SHORT_MICROSECONDS:
             job.timer = self._clock.call_at(until, lambda: self._expire(job))
             return
         number = until // _BUCKET_MICROSECONDS

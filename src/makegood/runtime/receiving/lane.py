@@ -205,7 +205,7 @@ class HeldLane:
         else:
             self._call = call
             desk.begins(receiver)
-            desk.performer.begin(call, self._arrived)
+            desk.performer.begin(call, self._arrived, now)
         return None
 
     def _arrived(self, arrival: Arrival) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from makegood.runtime.shell import Shell
     from makegood.runtime.turning.deciding import Errors
     from makegood.values.ids import RunId
+    from makegood.values.instants import Instant
 
 __all__ = ["Bodies"]
 
@@ -26,14 +27,16 @@ __all__ = ["Bodies"]
 class Bodies:
     """The bodies of one run. It does not know the turn, which would be a cycle to collect."""
 
-    __slots__ = ("_makes", "_performer", "at_work", "errors")
+    __slots__ = ("_errors", "_makes", "_performer", "at_work")
 
-    def __init__(self, shell: Shell, served: Served, run: RunId, *, is_resumed: bool) -> None:
+    def __init__(
+        self, shell: Shell, served: Served, run: RunId, errors: Errors, *, is_resumed: bool
+    ) -> None:
         self._performer = shell.performer
         self._makes = Jobs(shell, served, run, is_resumed=is_resumed)
         self.at_work: dict[int, Job] = {}
         """By the node that each is about."""
-        self.errors: Errors = {}
+        self._errors = errors
         """What they have raised, and what else was raised in this process on the run's way."""
 
     def make(self, state: RunState, command: Local) -> Job:
@@ -41,14 +44,19 @@ class Bodies:
         return self._makes.make(state, command)
 
     def perform(
-        self, state: RunState, command: Command, deliver: Callable[[Arrival], None], *, late: int
+        self,
+        state: RunState,
+        command: Command,
+        deliver: Callable[[Arrival], None],
+        now: Instant,
+        late: int,
     ) -> None:
         """Do what is durable now, `late` microseconds after it was decided."""
         match command:
             case Start() | Compensate() | Undo():
-                job = self._makes.make(state, command, late=late)
+                job = self._makes.make(state, command, late)
                 self.at_work[command.node] = job
-                self._performer.begin(job, deliver)
+                self._performer.begin(job, deliver, now)
             case Stop():
                 if command.node in self.at_work:
                     self._performer.stop(self.at_work.pop(command.node))
@@ -59,17 +67,27 @@ class Bodies:
             case _:
                 assert_never(command)
 
-    def forget(self, state: RunState, arrival: Arrival, *, is_durable: bool) -> None:
-        """Let go of a body that has ended, and keep the exception; of a value, tell its body."""
+    def drop(self, state: RunState, arrival: Arrival) -> None:
+        """Let go of a body whose outcome is wanted no more; of a value, tell its body."""
         if arrival.stored is not None:
-            acknowledge(arrival, is_durable=is_durable)
+            acknowledge(arrival, is_durable=False)
+        else:
+            self.let_go(state, arrival)
+
+    def let_go(self, state: RunState, arrival: Arrival) -> None:
+        """Let go of a body whose outcome is durable, and keep the exception.
+
+        Of a value that is durable tell its body.
+        """
+        if arrival.stored is not None:
+            acknowledge(arrival, is_durable=True)
             return
         job = self.at_work.get(state.positions[arrival.path])
         if job is None or not job.is_reported:
             return
         del self.at_work[job.index]
         if arrival.error is not None:
-            self.errors[arrival.path, job.direction] = arrival.error
+            self._errors[arrival.path, job.direction] = arrival.error
 
     def stop_all(self) -> None:
         """Cancel all of them: nobody wants their outcomes any more."""

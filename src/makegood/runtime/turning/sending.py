@@ -73,7 +73,8 @@ def fold_local(sent: Sent, verdict: Applied, state: RunState, errors: Errors) ->
 
 def is_progress(recorded: Sequence[Fact]) -> bool:
     """Say whether facts set the count of claims back: something ended, not merely began."""
-    return not facts.PROGRESS.isdisjoint(map(type, recorded))
+    # Mostly the outcome for which the turn was taken, which is the first.
+    return type(recorded[0]) in facts.PROGRESS or not facts.PROGRESS.isdisjoint(map(type, recorded))
 
 
 def whether_to_release(

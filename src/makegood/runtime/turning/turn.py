@@ -20,11 +20,12 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from makegood.decision import facts
 from makegood.decision.commands import Local
 from makegood.decision.evolve import evolve, expects, fold_appends
 from makegood.decision.facts import write_facts
-from makegood.decision.retry import Chance
 from makegood.decision.state import RunState
 from makegood.errors import StoreBusy, StoreError, StoreFailed, StoreFull
 from makegood.journal.protocol import (
@@ -39,7 +40,7 @@ from makegood.runtime.asking.post import as_fact
 from makegood.runtime.calling.local import LocalBody
 from makegood.runtime.telemetry import log
 from makegood.runtime.turning.bodies import Bodies
-from makegood.runtime.turning.deciding import decide_all
+from makegood.runtime.turning.deciding import Deciding
 from makegood.runtime.turning.outgoing import outgoing_of
 from makegood.runtime.turning.sending import (
     Sent,
@@ -74,9 +75,9 @@ class Turn:
 
     __slots__ = (
         "_bodies",
-        "_chance",
         "_claims",
         "_decided_at",
+        "_deciding",
         "_has_left",
         "_is_busy",
         "_is_gone",
@@ -106,10 +107,10 @@ class Turn:
         self.inbox_head = 0
         self._shell = shell
         self._loop = asyncio.get_running_loop()
-        self._chance = Chance(run)
         self._decided_at = Instant(0)
-        self._bodies = Bodies(shell, served, run, is_resumed=epoch > 1)
-        self.errors = self._bodies.errors
+        self._deciding = Deciding(shell.decide, served, run)
+        self.errors = self._deciding.errors
+        self._bodies = Bodies(shell, served, run, self.errors, is_resumed=epoch > 1)
         self._mail: list[Arrival] = []
         self._watchers = Watchers()
         self._timer: Timer | None = None
@@ -238,7 +239,7 @@ class Turn:
         writes: tuple[Statement, ...] = ()
         for arrival in arrivals[:1] if self._one_by_one else arrivals:
             if not expects(state, arrival.fact):
-                self._bodies.forget(state, arrival, is_durable=False)
+                self._bodies.drop(state, arrival)
                 continue
             taken.append(arrival)
             evolve(state, arrival.fact)
@@ -269,23 +270,13 @@ class Turn:
 
     def _decide(self, recorded: list[Fact], now: Instant) -> list[Command]:
         self._decided_at = now
-        guards = self._shell.guards
-        # Mostly nothing is halted, and nothing could be: then nobody needs to be asked.
-        is_guarded = bool(self._shell.halts.known or guards.circuits)
-        if is_guarded or self.state.halted:
-            self.state.halted = guards.halted(self.run, now)
-        commands = decide_all(
-            self._shell.decide,
-            self.served,
-            self.state,
-            recorded,
-            run=self.run,
-            now=now,
-            chance=self._chance,
-            errors=self.errors,
-        )
-        if is_guarded:
-            guards.begin(self.state.graph, commands, now)
+        state, shell = self.state, self._shell
+        if not (shell.halts.known or shell.guards.circuits or state.halted):
+            # Mostly nothing is halted, and nothing could be: then nobody needs to be asked.
+            return self._deciding.decide_all(state, recorded, now)
+        state.halted = shell.guards.halted(self.run, now)
+        commands = self._deciding.decide_all(state, recorded, now)
+        shell.guards.begin(state.graph, commands, now)
         return commands
 
     # The append ------------------------------------------------------------------------------
@@ -301,35 +292,38 @@ class Turn:
         writes: tuple[Statement, ...] = (),
         local: LocalBody | None = None,
     ) -> Append:
-        state = self.state
-        release, wake_at = whether_to_release(
-            state,
-            now,
-            is_busy=bool(commands or self._mail),
-            is_draining=winds_down,
-            wait_max=self._shell.config.release_after,
-        )
+        state, shell = self.state, self._shell
+        release, wake_at = False, None
+        if not state.in_flight or state.is_settled:
+            release, wake_at = whether_to_release(
+                state,
+                now,
+                is_busy=bool(commands or self._mail),
+                is_draining=winds_down,
+                wait_max=shell.config.release_after,
+            )
         speaks = self.served.speaks or state.family.parent is not None
-        return Append(
+        # Python passes up to fifteen values by name at a fifth of the price of one more.
+        append = Append(
             run=self.run,
-            worker=self._shell.worker,
+            worker=shell.worker,
             epoch=self.epoch,
             seq=self.seq + 1,
             inbox_head=self.inbox_head,
             inbox_taken=self.inbox_head,
-            token=self._shell.ids.token(),
+            token=shell.ids.token(),
             facts=write_facts(recorded) if local is None else b"",
             at=now,
             summary=summary_of(state),
-            create=create,
             release=release,
             wake_at=wake_at,
             progress=local is not None or is_progress(recorded),
-            writes=writes,
-            local=local,
             outgoing=outgoing_of(state, self.run, recorded, now) if speaks else (),
             moves=() if state.lifecycle is None else moves_of(self.run, recorded),
         )
+        if create is None and local is None and not writes:
+            return append
+        return replace(append, create=create, writes=writes, local=local)
 
     def _send(self, sent: Sent) -> None:
         self._is_busy = True
@@ -394,25 +388,28 @@ class Turn:
                 self.abandon()
 
     def _applied(self, sent: Sent, verdict: Applied) -> None:
-        self._shell.outage.is_over()
-        if sent.append.outgoing:
-            self._shell.ring_relay()
+        shell, state, bodies, append = self._shell, self.state, self._bodies, sent.append
+        shell.outage.is_over()
+        if append.outgoing:
+            shell.ring_relay()
         self._is_busy = False
         self._one_by_one = False
         self._claims = 0
-        self.seq = sent.append.seq
+        self.seq = append.seq
         recorded = sent.recorded
         if sent.local is not None:
-            recorded = fold_local(sent, verdict, self.state, self.errors)
+            recorded = fold_local(sent, verdict, state, self.errors)
         for arrival in sent.arrivals:
-            self._bodies.forget(self.state, arrival, is_durable=True)
-        self._shell.telemetry.publish(self.run, self.served.name, recorded, self.state.fact_count)
+            bodies.let_go(state, arrival)
+        shell.telemetry.publish(self.run, self.served.name, recorded, state.fact_count)
         has_local = sent.local is not None
-        late = self._shell.clock.now() - sent.append.at if sent.commands else 0
-        for command in sent.commands:
-            has_local = has_local or isinstance(command, Local)
-            self._bodies.perform(self.state, command, self.deliver, late=late)
-        if sent.append.release:
+        if sent.commands:
+            now = shell.clock.now()
+            late = now - append.at
+            for command in sent.commands:
+                has_local = has_local or isinstance(command, Local)
+                bodies.perform(state, command, self.deliver, now, late)
+        if append.release:
             self._leave()
         elif has_local:
             self._wake()
