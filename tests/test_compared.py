@@ -9,7 +9,9 @@ from tests.source import ROOT
 PAGE = ROOT / "docs" / "reference" / "compared.md"
 ROW = re.compile(r"^\| (?P<row>[A-Z]?\d+) \|(?P<cells>.*)\|$", re.MULTILINE)
 NAMED = re.compile(r"`(?P<file>[\w/]+\.py)::(?P<test>test_\w+)`")
-ROWS_MIN = 138
+ROWS_MIN = 225
+NOT_YET = frozenset({"V1", "V2", "V3", "V4", "V5"})
+"""Rows of what is not there; what is there is to have its test."""
 
 
 def rows() -> dict[str, list[str]]:
@@ -21,10 +23,15 @@ def rows() -> dict[str, list[str]]:
 def test_every_row_says_what_is_done_here_and_names_its_test() -> None:
     table = rows()
     assert len(table) >= ROWS_MIN
-    lacking = [
+    lacking = {
         row for row, cells in table.items() if len(cells[-2]) < 2 or not NAMED.search(cells[-1])
-    ]
-    assert lacking == []
+    }
+    assert lacking == NOT_YET
+
+
+def test_a_row_of_what_is_not_there_says_so() -> None:
+    table = rows()
+    assert [row for row in NOT_YET if "*Not yet*" not in table[row][-2]] == []
 
 
 def test_no_row_is_there_twice() -> None:
