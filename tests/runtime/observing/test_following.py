@@ -11,6 +11,7 @@ from makegood import Engine, InvalidInput, Operator, StoreBusy, UndoneByHand, Un
 from makegood.decision import facts
 from makegood.runtime.observing.feed import EVENTS_WAITING_MAX
 from tests.runtime.asking.parked import EVE, left
+from tests.runtime.mail.shop import Shipped, follow_for_ever
 from tests.runtime.outside import Gate
 from tests.runtime.trips import book
 from tests.runtime.world import until
@@ -182,6 +183,25 @@ async def test_one_who_is_slow_misses_nothing_and_holds_nobody_up(world: World) 
     assert len(feed._events) <= EVENTS_WAITING_MAX
 
     assert facts_in([first, *await all_of(events)]) == journal.durable
+
+
+async def test_who_follows_a_run_that_has_left_memory_lets_others_have_the_loop(
+    world: World,
+) -> None:
+    """What was recorded here and read already wakes nobody again and again."""
+    engine = await world.engine(follow_for_ever)
+    run = await engine.start(follow_for_ever("order-1"))
+    events = run.events()
+    seen = [await anext(events)]
+    await until(lambda: engine.active == 0)
+
+    following = asyncio.ensure_future(all_of(events))
+    await until(lambda: engine._shell.is_at_rest)
+    await engine.send(Shipped("order-1", "parcel 9"), key="order-1")
+
+    assert facts_in(seen + await world.finish(engine, following_of(following))) == await recorded(
+        engine, run
+    )
 
 
 async def test_a_gap_in_what_arrives_is_read_from_the_journal(world: World) -> None:

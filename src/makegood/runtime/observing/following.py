@@ -48,6 +48,8 @@ async def follow(
     wait = shell.config.poll_min
     with shell.telemetry.feed(run) as feed, _rung_at(shell, feed, until):
         while True:
+            # What has come by now is read with the rest, and must wake nobody a second time.
+            feed.empty()
             try:
                 history = await history_of(shell, run, is_joined=is_joined)
             except StoreBusy as error:
