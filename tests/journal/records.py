@@ -11,6 +11,7 @@ import msgspec
 from makegood.journal.protocol import (
     Append,
     Journal,
+    LocalOutcome,
     Migration,
     NewRun,
     Post,
@@ -22,6 +23,7 @@ from makegood.values.instants import Instant
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from makegood.values.envelope import Envelope
     from makegood.values.injectable import Transaction
 
 ALICE = WorkerId("alice")
@@ -111,11 +113,13 @@ class Body:
     timeout_seconds: float = 30.0
     times_run: int = 0
     error: Exception | None = None
+    messages: tuple[Envelope, ...] = ()
 
-    async def run(self, transaction: Transaction) -> bytes:
+    async def run(self, transaction: Transaction) -> LocalOutcome:
         self.times_run += 1
-        return msgspec.json.encode([await self.function(transaction)])
+        given = msgspec.json.encode([await self.function(transaction)])
+        return LocalOutcome(given, self.messages)
 
-    def failed(self, error: Exception) -> bytes:
+    def failed(self, error: Exception) -> LocalOutcome:
         self.error = error
-        return facts("failed")
+        return LocalOutcome(facts("failed"))

@@ -253,7 +253,7 @@ async def sends_wrongly(event: Reserved, *, emit: Emit[Paid] = injected) -> Paid
         ("emitted", DefinitionError, "sends a `Refused`, which its annotations do not declare"),
         ("too large", PayloadTooLarge, "at most 1,000,000 are allowed"),
         ("no key", InvalidInput, "the key of a message is empty"),
-        ("many", InvalidInput, "`test/sends_wrongly` sends more than 1,000 messages because of"),
+        ("many", InvalidInput, "`test/sends_wrongly` sends more than 1,000 messages at once"),
     ],
 )
 async def test_what_cannot_be_sent_is_refused(wrong: str, kind: type[Exception], says: str) -> None:

@@ -9,7 +9,7 @@ nothing of runs, attempts or stores.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, get_origin
 
 from msgspec import Raw
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from enum import Enum
 
     from makegood.definition.lifecycle.carrying import RecordCodec
+    from makegood.definition.receiving.messages import Schemas
 
 __all__ = [
     "BodyCode",
@@ -128,6 +129,8 @@ class BodyCode:
     function: Function
     injections: tuple[Injection, ...] = ()
     retry_on: tuple[type[BaseException], ...] = ()
+    sends: Schemas = field(default_factory=dict[type, Any])
+    """Which messages it may emit, by their classes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +140,8 @@ class RemedyCode:
     function: Function
     injections: tuple[Injection, ...] = ()
     retry_on: tuple[type[BaseException], ...] = ()
+    sends: Schemas = field(default_factory=dict[type, Any])
+    """Which messages it may emit, by their classes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +151,8 @@ class CompensateCode:
     function: Function
     injections: tuple[Injection, ...] = ()
     retry_on: tuple[type[BaseException], ...] = ()
+    sends: Schemas = field(default_factory=dict[type, Any])
+    """Which messages it may emit, by their classes."""
     parameters: tuple[str, ...] = ()
     """Which of the step's arguments it takes, by name."""
 

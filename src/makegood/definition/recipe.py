@@ -24,6 +24,7 @@ from makegood.definition.reading.place import Place, caller
 from makegood.definition.reading.recording import read_record
 from makegood.definition.reading.remedy import read_compensate, read_undo
 from makegood.definition.reading.signature import Signature, name_of, read_signature
+from makegood.definition.receiving.messages import read_emitted
 from makegood.errors import DefinitionError
 from makegood.values.codec import AnyCodec, Codec, codec_of
 from makegood.values.injectable import Transaction, Writes
@@ -166,6 +167,8 @@ def _acting(
             policy.compensate, signature, policy.compensate_retry, problems
         )
     record, undo, compensate = read_record(signature, undo, compensate, problems)
+    where = f"{signature.place}: `{signature.name}`"
+    sends = read_emitted(signature.injections, where, problems)
     _refuse(problems)
     kind = Kind.LOCAL if signature.injects(Transaction) else Kind.STEP
     return Recipe(
@@ -173,7 +176,10 @@ def _acting(
         place=caller(),
         signature=signature,
         body=BodyCode(
-            function=function, injections=signature.injections, retry_on=policy.retry.classes
+            function=function,
+            injections=signature.injections,
+            retry_on=policy.retry.classes,
+            sends=sends,
         ),
         result=codec_of(signature.returns) if result is None else result,
         undo=undo,
@@ -201,7 +207,7 @@ def query_recipe(
         f"{signature.place}: the query `{signature.name}` takes {type_name(item.wants)}, but a "
         "query only asks; declare it as step(…)"
         for item in signature.injections
-        if item.wants is Transaction or item.wants is Writes or item.is_record
+        if item.wants is Transaction or item.wants is Writes or item.is_record or item.is_emit
     ]
     _refuse(problems)
     return Recipe(

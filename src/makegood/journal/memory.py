@@ -51,6 +51,7 @@ from makegood.journal.protocol import (
     Filter,
     History,
     Leases,
+    LocalOutcome,
     Migration,
     Page,
     Post,
@@ -395,20 +396,20 @@ class MemoryJournal:
         refusal = refusal_of(store, record, append)
         if refusal is not None:
             return refusal
-        facts = append.facts
+        made = LocalOutcome(append.facts)
         if append.writes or append.local is not None:
             outcome = store.scratch().apply(append.writes, append.local)
             if isinstance(outcome, Refused):
                 return outcome
-            facts = facts if outcome is None else outcome
+            made = made if outcome is None else outcome
         if record is None:
             assert append.create is not None, "a run without a row is being created"
             record = Record(append.run, append.create, append.summary.status, epoch=1)
             add(store, record)
             hold(store, record, append.worker, Instant(append.at + store.lease_micros))
-        write(store, record, append, facts)
+        write(store, record, append, made)
         self.commits += 1
-        return Applied() if append.local is None else Applied(facts)
+        return Applied() if append.local is None else Applied(made.facts)
 
     def _put(self, post: Post) -> int | Exists:
         answer = put(self._store, post)

@@ -25,6 +25,7 @@ from makegood.journal.protocol import (
     Fenced,
     Filter,
     Leased,
+    LocalOutcome,
     NewRun,
     Post,
     Posted,
@@ -211,7 +212,7 @@ def refusal_of(store: MemoryStore, record: Record | None, append: Append) -> Ver
     return None
 
 
-def write(store: MemoryStore, record: Record, append: Append, facts: bytes) -> None:
+def write(store: MemoryStore, record: Record, append: Append, made: LocalOutcome) -> None:
     """Put an append that fits into its record."""
     summary = append.summary
     record.seq = append.seq
@@ -229,8 +230,8 @@ def write(store: MemoryStore, record: Record, append: Append, facts: bytes) -> N
         store.moves.setdefault(record.run, {}).setdefault(move.version, move)
     if append.progress:
         record.claims = 0
-    record.appends.append(facts)
-    for message in append.messages:
+    record.appends.append(made.facts)
+    for message in (*append.messages, *made.messages):
         store.office.store(message, append.at)
     for entry in append.outgoing:
         store.outgoing_last += 1

@@ -213,7 +213,8 @@ class KeepsMessages(Protocol):
     2. A message whose id is known from its source and tenant is `Duplicate`: nothing is stored, and
        nobody is given it again. It may be published again when an answer was lost.
     3. What nobody subscribes to is stored too, and shown as unheard.
-    4. What an append or an outcome brings as `messages` is stored so in its transaction, once.
+    4. What an append, a local step or an outcome brings as `messages` is stored so in its
+       transaction, once.
     5. What is `Malformed` is stored as it came, with one dead delivery; what was published beside
        it is stored as ever.
     6. `subscribe` is durable before it returns; who subscribes is given what is stored from then

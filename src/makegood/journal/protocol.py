@@ -54,6 +54,7 @@ __all__ = [
     "Journal",
     "Leased",
     "Leases",
+    "LocalOutcome",
     "LocalWork",
     "Migration",
     "Move",
@@ -106,21 +107,30 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
     expect_rows: int | None = None
 
 
+class LocalOutcome(msgspec.Struct, frozen=True, gc=False):
+    """What a local step's body comes to."""
+
+    facts: bytes
+    """A JSON array."""
+    messages: tuple[Envelope, ...] = ()
+    """What is published because of it, in order."""
+
+
 class LocalWork(Protocol):
     """A local step's body, to be run inside the transaction of its append."""
 
     timeout_seconds: float
 
-    async def run(self, transaction: Transaction) -> bytes:
-        """Run the body and return the facts to append, as a JSON array.
+    async def run(self, transaction: Transaction) -> LocalOutcome:
+        """Run the body and return the facts to append, and what goes out with them.
 
         It awaits nothing but the transaction. It raises what the body raises, after which the
         body's writes are taken back and `failed` is asked for the facts instead.
         """
         ...
 
-    def failed(self, error: Exception) -> bytes:
-        """Return the facts that record the failure, as a JSON array."""
+    def failed(self, error: Exception) -> LocalOutcome:
+        """Return the facts that record the failure."""
         ...
 
 

@@ -132,10 +132,10 @@ class Engine:
         self._shell.on_mail(self._relay.ring)
         self._reception = Reception(self._shell, take_note=self._worker.take_note_of)
         self._shell.on_reception(self._reception.lookout.ring)
-        self._publisher = Publisher(self._shell, self._reception)
         self._lookouts = (self._adopting, self._scheduler.lookout, self._reception.lookout)
         self._exchange = Exchange(self._shell, self._reception)
         self._reception.on_stored(self._exchange.ring)
+        self._shell.publisher = Publisher(self._shell, self._reception)
 
     def __repr__(self) -> str:
         names = ", ".join(self.served) or "nothing"
@@ -353,7 +353,7 @@ class Engine:
         for a command that no receptor owns.
         """
         self._check_open()
-        return await self._publisher.publish(
+        return await self._shell.publisher.publish(
             message,
             id=id,
             key=key,

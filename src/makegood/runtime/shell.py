@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from makegood.runtime.config import Config
     from makegood.runtime.ports import Carrier, Clock, Decide, Ids, Interceptor, Observer
     from makegood.runtime.receiving.lane import HeldLane
+    from makegood.runtime.receiving.publishing import Publisher
     from makegood.runtime.turning.turn import Turn
     from makegood.values.ids import RunId
 
@@ -49,6 +50,9 @@ def stored(plan: Plan) -> StoredPlan:
 
 class Shell:
     """The parts of one engine that its turns, its worker and its runs work with."""
+
+    publisher: Publisher
+    """Whoever sends messages for the engine, which says so before anything is at work."""
 
     def __init__(
         self,

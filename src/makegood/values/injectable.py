@@ -110,8 +110,13 @@ class Emit(Protocol[T]):
     """Sends a message because of this one, or of this step: `emit(OrderPaid(…))`.
 
     It goes out when what emits it is done, in the same transaction, and not at all when that
-    fails. `Emit[OrderPaid | OrderRefused]` says which classes there may be. A message that is
-    emitted and then returned, the same object, goes out once.
+    fails. `Emit[OrderPaid | OrderRefused]` says which classes there may be. A message that a
+    receptor emits and then returns, the same object, goes out once.
+
+    A step, an undo and a handler of a lifecycle may have one too, and a compensate: what that emits
+    goes out if it says `Proceed`. An effect that is done once more under its idempotency key sends
+    the same messages, which are known then. A step that can send a command is not begun while
+    nobody owns that, and fails.
     """
 
     def __call__(
@@ -119,8 +124,10 @@ class Emit(Protocol[T]):
     ) -> None:
         """Send a message; nobody receives it before `after` is over.
 
-        Its key is the one given, or its own `message_key`, or that of what is being received.
-        Raises `InvalidInput` for a message that cannot be carried, or one too many.
+        Its key is the one given, or its own `message_key`, or that of what is being received, or
+        of the run, which is the run's id where it has none. Raises `InvalidInput` for a message
+        that cannot be carried, or one too many, and `DefinitionError` for one of a class that was
+        not declared. A step that raises that on has had its effect, so the run is parked.
         """
 
 

@@ -50,6 +50,12 @@ HANDLERS = {
         "async def other(order: Hold) -> Stay[Hold]: ...\nmade().on(S.A, other)",
         "takes `order: Hold`, but is given the record, Order",
     ),
+    "what only a receptor has": (
+        "from makegood.values.injectable import MessageInfo\n"
+        "async def which(order: Order, *, info: MessageInfo = injected) -> Stay[Order]: ...\n"
+        "made().on(S.A, which)",
+        "`which` injects `info: MessageInfo`, which only a receptor has; remove it",
+    ),
     "too many parameters": (
         "async def more(order: Order, n: int) -> Stay[Order]: ...\nmade().on(S.A, more)",
         "also takes `n`; it is given the record, and services as `*, n: … = injected`",

@@ -146,7 +146,8 @@ def read_handling(shape: Shape, use: Use, function: Function, policy: Policy[Any
     signature = read_signature(function)
     name = policy.get("name", signature.name)
     taken = signature.parameters[1].type if len(signature.parameters) > 1 else None
-    problems = [*signature.problems, *_misdeclared(shape, use, name, policy.get("at_once"))]
+    problems = [*signature.problems, *signature.received_only()]
+    problems += _misdeclared(shape, use, name, policy.get("at_once"))
     problems += _misgiven(shape, use, signature)
     problems += _misreturned(shape, use, signature)
     if problems:

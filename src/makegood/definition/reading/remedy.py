@@ -10,6 +10,7 @@ from makegood.definition.code import CompensateCode, RemedyCode
 from makegood.definition.reading.fit import fits, members, type_name
 from makegood.definition.reading.recording import RECORDED
 from makegood.definition.reading.signature import Parameter, Signature, read_signature
+from makegood.definition.receiving.messages import read_emitted
 from makegood.values.injectable import Transaction, Writes
 from makegood.values.verdict import (
     Abort,
@@ -62,6 +63,7 @@ def read_undo(function: Function, step: Signature, retry: Retry, problems: list[
         function=function,
         injections=undo.injections,
         retry_on=retry.classes,
+        sends=read_emitted(undo.injections, where, problems),
     )
 
 
@@ -86,6 +88,7 @@ def read_compensate(
         function=function,
         injections=compensate.injections,
         retry_on=retry.classes,
+        sends=read_emitted(compensate.injections, where, problems),
         parameters=tuple(item.name for item in others if step.parameter(item.name)),
     )
 

@@ -89,7 +89,7 @@ class Signature:
             f"{self.place}: `{self.name}` injects `{item.name}: {type_name(item.wants)}`, which "
             "only a receptor has; remove it"
             for item in self.injections
-            if item.wants is MessageInfo or item.wants is Once or item.is_emit
+            if item.wants is MessageInfo or item.wants is Once
         ]
 
     def uncarried(self) -> list[str]:

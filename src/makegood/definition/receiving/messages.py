@@ -17,7 +17,9 @@ from makegood.values.schemas import Schema, misfit_schema
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Schemas", "is_call", "read_received", "read_sent"]
+    from makegood.definition.code import Injection
+
+__all__ = ["Schemas", "is_call", "read_emitted", "read_received", "read_sent"]
 
 # Any: each message has the class that the user declares.
 Schemas = dict[type, Schema[Any]]
@@ -36,6 +38,22 @@ def read_sent(kind: object, where: str, problems: list[str]) -> tuple[Schemas, b
     parts = [*_parts(kind)]
     messages = [part for part in parts if not is_call(part)]
     return _schemas(messages, f"{where} sends", problems), len(messages) < len(parts)
+
+
+def read_emitted(injections: Sequence[Injection], where: str, problems: list[str]) -> Schemas:
+    """Return the classes of messages that a function may send by an `Emit` that it is given."""
+    emits = [item for item in injections if item.is_emit]
+    if len(emits) > 1:
+        names = " and ".join(f"`{item.name}`" for item in emits)
+        problems.append(f"{where} injects {names}; one Emit is enough")
+    emitted: Schemas = {}
+    for item in emits:
+        (inside,) = get_args(item.wants)
+        found, has_calls = read_sent(inside, where, problems)
+        if has_calls:
+            problems.append(f"{where} emits a call; return it, and a run is started")
+        emitted |= found
+    return emitted
 
 
 def is_call(kind: object) -> bool:

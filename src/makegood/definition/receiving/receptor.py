@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from makegood.definition.reading.fit import type_name
 from makegood.definition.reading.place import Place, caller
 from makegood.definition.reading.signature import Parameter, Signature, read_signature
-from makegood.definition.receiving.messages import Schemas, read_received, read_sent
+from makegood.definition.receiving.messages import Schemas, read_emitted, read_received, read_sent
 from makegood.definition.recipe import misnamed, out_of_bounds
 from makegood.errors import DefinitionError
 from makegood.values.injectable import CompletionToken, Once, RunInfo, Transaction, Writes
@@ -151,9 +151,6 @@ def _misinjected(signature: Signature) -> Iterator[str]:
                 f"injects `{item.name}: {type_name(item.wants)}`, which only a step has; remove "
                 "it, or start a workflow by returning a call"
             )
-    emits = [item.name for item in signature.injections if item.is_emit]
-    if len(emits) > 1:
-        yield f"injects {' and '.join(f'`{name}`' for name in emits)}; one Emit is enough"
     if not signature.injects(Transaction):
         return
     for item in signature.injections:
@@ -192,18 +189,7 @@ def _sent(signature: Signature, where: str, problems: list[str]) -> tuple[Schema
     if signature.problems:
         return {}, False
     sends, calls = read_sent(signature.returns, where, problems)
-    for item in signature.injections:
-        if item.is_emit:
-            emitted, has_calls = read_sent(_inside(item), where, problems)
-            if has_calls:
-                problems.append(f"{where} emits a call; return it, and a run is started")
-            sends = sends | emitted
-    return sends, calls
-
-
-def _inside(item: Injection) -> object:
-    (inner,) = getattr(item.wants, "__args__", (None,))
-    return inner
+    return sends | read_emitted(signature.injections, where, problems), calls
 
 
 def _fingerprint(takes: Schemas, sends: Schemas, signature: Signature) -> str:

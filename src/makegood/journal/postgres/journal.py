@@ -430,7 +430,7 @@ class _Opened:
         self.writer = Writer(
             place,
             connection,
-            Steps(place, attempts),
+            Steps(place, attempts, ring=self.ring_anybody),
             driver=driver,
             noticed=self.holdings.notice,
             ring=self.ring_anybody,

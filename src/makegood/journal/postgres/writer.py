@@ -263,10 +263,12 @@ class Writer:
         async with within(connection, self._place.answer_seconds_max):
             is_one = self._place.pooled or has_more(batch)
             ask = in_transaction if is_one else _ask
-            left = await ask(connection, partial(self._write_all, batch))
+            left, is_heard = await ask(connection, partial(self._write_all, batch))
             # Only here is it certain that what was written is committed.
             for job in batch:
                 job.outcome = _APPLIED
+            if is_heard:
+                self._ring_others()
             for job in left:
                 tell = partial(
                     told_of_rest,
@@ -278,14 +280,16 @@ class Writer:
 
     async def _write_all(
         self, batch: Sequence[AppendJob], connection: Connection
-    ) -> list[AppendJob]:
-        """Write what fits and what comes with it; return what does not fit."""
+    ) -> tuple[list[AppendJob], bool]:
+        """Write what fits and what comes with it.
+
+        Return what does not fit, and whether somebody is to be given a message.
+        """
         schema = self._place.schema
         left = await write(connection, schema, batch, self._place.lease_micros)
         published = [job.append for job in batch if job.append.messages and job not in left]
-        if published and await publish_with(connection, schema, published):
-            self._ring_others()
-        return left
+        is_heard = bool(published) and await publish_with(connection, schema, published)
+        return left, is_heard
 
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None

@@ -30,7 +30,7 @@ from makegood.journal.sqlite.jobs import AppendJob, Call
 from makegood.journal.sqlite.keeping.mail import remember
 from makegood.journal.sqlite.lanes.finishing import settled, write_finished, written_instead
 from makegood.journal.sqlite.lanes.jobs import FinishJob, PublishJob
-from makegood.journal.sqlite.lanes.publishing import Receipts, store
+from makegood.journal.sqlite.lanes.publishing import Receipts, pack_messages, store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -243,14 +243,16 @@ def _outcome_with_step(connection: Connection, guard: Guard, job: AppendJob) -> 
         return refused
     if append.local is None:
         return _APPLIED
-    facts = job.decided
-    if facts is None:
-        facts = result_of_local(connection, guard, append.local)
+    made = job.decided
+    if made is None:
+        made = result_of_local(connection, guard, append.local)
         if not connection.in_transaction:
-            job.decided = facts
+            job.decided = made
             raise _TransactionLost
-    insert_facts(connection, append, facts)
-    return Applied(facts)
+    insert_facts(connection, append, made.facts)
+    if made.messages:
+        store(connection, pack_messages(made.messages, append.at))
+    return Applied(made.facts)
 
 
 def _outcome_with_receptor(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from makegood.journal.application.connection import Connection
-    from makegood.journal.protocol import Append, LocalWork, Refused, Verdict
+    from makegood.journal.protocol import Append, LocalOutcome, LocalWork, Refused, Verdict
 
 __all__ = ["AppendJob", "Between", "Call", "Job", "Shared"]
 
@@ -34,7 +34,7 @@ class AppendJob:
             pack_messages(append.messages, append.at) if append.messages else []
         )
         self.is_plain: bool = append.local is None and not append.writes and not append.outgoing
-        self.decided: bytes | Refused | None = None
+        self.decided: LocalOutcome | Refused | None = None
         """What the step's own part came to in a transaction that was lost with it: it is not
         run again when the batch is applied again."""
         self.outcome: Verdict | BaseException | None = None

@@ -19,6 +19,7 @@ from makegood.errors import DefinitionError, InvalidInput, MakegoodError, Outcom
 from makegood.journal.protocol import Statement
 from makegood.runtime.calling.failing import as_failure, classify
 from makegood.runtime.telemetry import log
+from makegood.values.envelope import Envelope
 from makegood.values.instants import after
 from makegood.values.verdict import Abort, FailureKind, Proceed, RetryFresh, RetryNow, Undecided
 
@@ -40,6 +41,8 @@ class Arrival(msgspec.Struct, frozen=True):
     error: BaseException | None = None
     stored: asyncio.Future[None] | None = None
     """Done when it is durable, where it is no outcome but a value that a body records."""
+    messages: tuple[Envelope, ...] = ()
+    """What goes out because of it."""
 
 
 def outcome_of(job: Job, value: object, now: Instant) -> Arrival:
@@ -48,7 +51,7 @@ def outcome_of(job: Job, value: object, now: Instant) -> Arrival:
         case "do":
             return _done(job, value, now)
         case "undo":
-            return Arrival(job.path, facts.UndoDone(job.path, now), _writes(job))
+            return _brought(job, facts.UndoDone(job.path, now))
         case "compensate":
             return _answered(job, value, now)
 
@@ -61,21 +64,38 @@ def _done(job: Job, value: object, now: Instant) -> Arrival:
         result = job.code.result.write(value)
         job.require_way_on(result)
     except Exception as error:  # noqa: BLE001 - a user's value may do anything when it is asked
-        if job.is_handler:
-            failure = as_failure(error, FailureKind.PERMANENT)
-            return Arrival(path, facts.NodeRefused(path, failure, now), error=error)
-        if job.node.kind is not Kind.STEP:
-            return failed(job, error, now)
-        # The effect has happened and cannot be put on record: neither failed nor repeated.
-        failure = as_failure(error, FailureKind.IN_DOUBT)
-        return Arrival(path, facts.EffectUnrecorded(path, failure, now), error=error)
-    return Arrival(path, facts.NodeDone(path, result, now), _writes(job))
+        if job.is_handler or job.node.kind is Kind.STEP:
+            return _unrecorded(job, error, now)
+        return failed(job, error, now)
+    return _brought(job, facts.NodeDone(path, result, now))
+
+
+def _brought(job: Job, fact: Fact) -> Arrival:
+    """Return the arrival of a call that is to be recorded with all that it wants written."""
+    emission = job.emission
+    if emission is None:
+        return Arrival(job.path, fact, _writes(job))
+    return Arrival(job.path, fact, _writes(job), messages=emission.messages)
+
+
+def _writes(job: Job) -> tuple[Statement, ...]:
+    return () if job.writes is None else tuple(job.writes.statements)
+
+
+def _unrecorded(job: Job, error: BaseException, now: Instant) -> Arrival:
+    """Return the arrival of a body whose outcome cannot be put on record."""
+    if job.is_handler:
+        failure = as_failure(error, FailureKind.PERMANENT)
+        return Arrival(job.path, facts.NodeRefused(job.path, failure, now), error=error)
+    # The effect has happened: it is neither failed nor repeated.
+    failure = as_failure(error, FailureKind.IN_DOUBT)
+    return Arrival(job.path, facts.EffectUnrecorded(job.path, failure, now), error=error)
 
 
 def _called(job: Job, call: Call[object], now: Instant) -> Arrival:
     """Return the arrival of a body that returned a call: what it calls is its outcome."""
     try:
-        return Arrival(job.path, job.calls(call, now), _writes(job))
+        return _brought(job, job.calls(call, now))
     except MakegoodError as error:
         failure = as_failure(error, FailureKind.PERMANENT)
         return Arrival(job.path, facts.NodeFailed(job.path, failure, now), error=error)
@@ -85,14 +105,10 @@ def awaiting(job: Job, said: Later, now: Instant) -> Arrival:
     """Return the arrival of a body whose result comes from outside."""
     if job.direction == "do" and job.node.kind is Kind.STEP:
         awaited = facts.CompletionAwaited(job.path, after(now, said.within), now)
-        return Arrival(job.path, awaited, _writes(job))
+        return _brought(job, awaited)
     message = f"the {job.direction} of `{job.path}` calls later(…), which only a step's body may"
     is_step = effect_of(job) is Kind.STEP
     return failed(job, OutcomeUnknown(message) if is_step else InvalidInput(message), now)
-
-
-def _writes(job: Job) -> tuple[Statement, ...]:
-    return () if job.writes is None else tuple(job.writes.statements)
 
 
 def _answered(job: Job, value: object, now: Instant) -> Arrival:
@@ -105,16 +121,16 @@ def _answered(job: Job, value: object, now: Instant) -> Arrival:
                 # It happened, so it must not end as a definite failure: it stays in doubt.
                 log.error("the compensate of %s found a result that cannot be recorded", path)
                 return Arrival(path, facts.VerdictGiven(path, Undecided(), now), error=error)
-            verdict = facts.VerdictGiven(path, Proceeded(result), now)
+            return _brought(job, facts.VerdictGiven(path, Proceeded(result), now))
         case RetryNow() | Abort() | Undecided() | RetryFresh():
-            verdict = facts.VerdictGiven(path, value, now)
+            # Nothing is done by that, so nothing is sent.
+            return Arrival(path, facts.VerdictGiven(path, value, now), _writes(job))
         case _:
             message = (
                 f"the compensate of `{path}` returned a `{type(value).__qualname__}`; return "
                 "Proceed(result), RetryNow(), Abort(), Undecided() or RetryFresh(proof)"
             )
             return failed(job, InvalidInput(message), now)
-    return Arrival(path, verdict, _writes(job))
 
 
 def failed(job: Job, error: BaseException, now: Instant) -> Arrival:
@@ -124,6 +140,9 @@ def failed(job: Job, error: BaseException, now: Instant) -> Arrival:
         refused = facts.NodeRefused(path, as_failure(error, FailureKind.PERMANENT), now)
         return Arrival(path, refused, error=error)
     kind = effect_of(job)
+    is_unsent = job.emission is not None and error is job.emission.refused
+    if is_unsent and job.direction == "do" and kind is Kind.STEP:
+        return _unrecorded(job, error, now)
     failure = as_failure(error, classify(error, kind, job.bound.retry_on))
     match job.direction:
         case "do":

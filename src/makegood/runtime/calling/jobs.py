@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, assert_never
+from typing import TYPE_CHECKING, Any, Literal, assert_never, get_origin
 
 from makegood.decision import facts
 from makegood.decision.commands import Compensate, Local, Start, Undo
@@ -14,6 +14,7 @@ from makegood.runtime.calling.arriving import Arrival, awaiting, effect_of, fail
 from makegood.runtime.calling.children import child_called, own_key
 from makegood.runtime.calling.failing import interrupted
 from makegood.runtime.calling.recording import Recording
+from makegood.runtime.emitting.emission import Emission
 from makegood.runtime.ports import Invocation
 from makegood.values.codec import NotCarried
 from makegood.values.ids import completion_token, effect_key
@@ -21,6 +22,7 @@ from makegood.values.injectable import (
     Attempt,
     CompletionToken,
     Deadline,
+    Emit,
     IdempotencyKey,
     RunInfo,
     Transaction,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from makegood.runtime.calling.served import Bound, Served
     from makegood.runtime.calling.writing import Collected
     from makegood.runtime.ports import Interceptor, Timer
+    from makegood.runtime.receiving.publishing import Publisher
     from makegood.runtime.shell import Shell
     from makegood.values.ids import RunId
     from makegood.values.later import Later
@@ -117,6 +120,7 @@ class Job:
         "code",
         "deliver",
         "direction",
+        "emission",
         "index",
         "is_reported",
         "is_stopped",
@@ -152,6 +156,8 @@ class Job:
         """Where its arrival goes; a local body's goes to the journal instead."""
         self.writes: Collected | None = None
         self.transaction: Transaction | None = None
+        self.emission: Emission | None = None
+        """What it sends, where it may."""
         self.task: asyncio.Task[None] | None = None
         self.timer: Timer | None = None
         self.bucket: int | None = None
@@ -186,6 +192,10 @@ class Job:
     def has_effect(self) -> bool:
         """Whether it may have done something outside when it is cancelled in the middle."""
         return effect_of(self) is Kind.STEP
+
+    @property
+    def _publisher(self) -> Publisher:
+        return self._makes.shell.publisher
 
     @property
     def is_handler(self) -> bool:
@@ -255,7 +265,15 @@ class Job:
             named[bound.record] = Recording(self, self._makes.shell.clock)
         if bound.recorded is not None:
             named[bound.recorded.name] = self._recorded(bound.recorded)
+        if bound.sends and self.has_effect and not self._publisher.is_ready(bound.sends):
+            return self._prepared(given, named)
         return bound.function(*given, **named)
+
+    # Any: the arguments have the types that the user's function declares.
+    async def _prepared(self, given: tuple[object, ...], named: dict[str, Any]) -> object:
+        """Call the function once what it may send will be received, or is refused."""
+        await self._publisher.prepare(self.bound.sends)
+        return await self.bound.function(*given, **named)
 
     # Any: a call gives whatever its workflow declares.
     def calls(self, call: Call[Any], now: Instant) -> ChildStarted:
@@ -327,8 +345,12 @@ class Job:
             )
         if wants is Writes:
             return self.writes
-        assert wants is Transaction
-        return self.transaction
+        if wants is Transaction:
+            return self.transaction
+        assert get_origin(wants) is Emit, "everything else was refused when it was declared"
+        key = self._effect_key()
+        self.emission = Emission(self, self._state, self._makes.shell, key=key)
+        return self.emission
 
     def _effect_key(self) -> str:
         # A compensate asks about the effect of the body, so it is given the body's key.

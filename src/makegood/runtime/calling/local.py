@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from makegood.decision import facts
 from makegood.decision.facts import write_facts
-from makegood.errors import InvalidInput
+from makegood.errors import InvalidInput, Unavailable, UnknownMessage
+from makegood.journal.protocol import LocalOutcome
 from makegood.runtime.calling.arriving import Arrival, failed, outcome_of
 from makegood.values.later import Later
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Generator
+    from collections.abc import Callable, Coroutine, Generator
     from contextvars import Context
 
     from makegood.decision.facts import Fact
     from makegood.runtime.calling.jobs import Job
     from makegood.runtime.shell import Shell
+    from makegood.runtime.turning.turn import Turn
+    from makegood.values.envelope import Envelope
     from makegood.values.injectable import Transaction
 
 __all__ = ["LocalBody", "Within"]
@@ -32,13 +35,34 @@ class LocalBody:
         self._shell = shell
         self.error: BaseException | None = None
         """The exception behind the recorded failure, if it failed."""
+        self.messages: tuple[Envelope, ...] = ()
+        """What goes out because of it."""
+        self.refused: UnknownMessage | Unavailable | None = None
+        """Why it is not called."""
         until = job.until
         self.timeout_seconds: float = (
             _DEFAULT_SECONDS if until is None else max(0.0, (until - shell.clock.now()) / 1_000_000)
         )
 
-    async def run(self, transaction: Transaction) -> bytes:
-        """Run the body and return its start and its outcome as facts."""
+    def when_ready(self, then: Callable[[], None], turn: Turn) -> None:
+        """Go on once what it may send will be received; it fails when nobody will."""
+        sends = self._job.bound.sends
+        if not sends or self._shell.publisher.is_ready(sends):
+            then()
+        else:
+            self._shell.spawn(self._prepare(then), turn)
+
+    async def _prepare(self, then: Callable[[], None]) -> None:
+        try:
+            await self._shell.publisher.prepare(self._job.bound.sends)
+        except (UnknownMessage, Unavailable) as error:
+            self.refused = error
+        then()
+
+    async def run(self, transaction: Transaction) -> LocalOutcome:
+        """Run the body and return its start and its outcome as facts, and what it sends."""
+        if self.refused is not None:
+            raise self.refused
         self.error = None
         self._job.transaction = transaction
         value = await Within(self._shell.performer.context.copy(), self._called())
@@ -46,7 +70,8 @@ class LocalBody:
         if arrival.error is not None:
             # Its result cannot be recorded: raised, so that what it wrote is taken back.
             raise arrival.error
-        return write_facts(self._with_start(arrival))
+        self.messages = arrival.messages
+        return LocalOutcome(write_facts(self._with_start(arrival)), arrival.messages)
 
     async def _called(self) -> object:
         try:
@@ -55,10 +80,11 @@ class LocalBody:
             message = f"`{self._job.path}` calls later(…), which no local step may"
             raise InvalidInput(message) from said
 
-    def failed(self, error: Exception) -> bytes:
-        """Return its start and its failure as facts."""
-        self.error = error
-        return write_facts(self._with_start(failed(self._job, error, self._shell.clock.now())))
+    def failed(self, error: Exception) -> LocalOutcome:
+        """Return its start and its failure as facts; it sends nothing."""
+        self.error, self.messages = error, ()
+        arrival = failed(self._job, error, self._shell.clock.now())
+        return LocalOutcome(write_facts(self._with_start(arrival)))
 
     def _with_start(self, arrival: Arrival) -> tuple[Fact, Fact]:
         job, now = self._job, self._shell.clock.now()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from makegood.definition.code import Injection
     from makegood.definition.plan import Plan
+    from makegood.definition.receiving.messages import Schemas
     from makegood.definition.workflow import Workflow
     from makegood.runtime.protecting.handling import Turnstile
 
@@ -34,6 +35,7 @@ class Bound:
         "record",
         "recorded",
         "retry_on",
+        "sends",
         "services",
         "told",
         "writes",
@@ -46,9 +48,13 @@ class Bound:
         services: Mapping[object, object],
         retry_on: tuple[type[BaseException], ...],
         turnstiles: Sequence[Turnstile] = (),
+        *,
+        sends: Schemas | None = None,
     ) -> None:
         self.function = function
         self.retry_on = retry_on
+        self.sends: Schemas = sends or {}
+        """Which messages it may emit, where it is a step's."""
         self.services: dict[str, object] = {}
         guards: list[Guard | Turnstile] = [*turnstiles]
         for item in injections:
@@ -108,18 +114,25 @@ class Served:
         passed = turnstiles_of(self.name, self.plan.machine)
         self.bodies = {
             number: Bound(
-                node.function, node.injections, given, node.retry_on, passed.get(number, ())
+                node.function,
+                node.injections,
+                given,
+                node.retry_on,
+                passed.get(number, ()),
+                sends=node.body.sends,
             )
             for number, node in nodes
         }
         """By the numbers of the plan, as the two that follow."""
         self.undos = {
-            number: Bound(undo.function, undo.injections, given, undo.retry_on)
+            number: Bound(undo.function, undo.injections, given, undo.retry_on, sends=undo.sends)
             for number, node in nodes
             if (undo := node.undo) is not None
         }
         self.compensates = {
-            number: Bound(asked.function, asked.injections, given, asked.retry_on)
+            number: Bound(
+                asked.function, asked.injections, given, asked.retry_on, sends=asked.sends
+            )
             for number, node in nodes
             if (asked := node.compensate) is not None
         }

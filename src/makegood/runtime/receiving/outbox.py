@@ -123,8 +123,8 @@ class Outbox:
     def _require_room(self) -> None:
         if len(self.messages) + len(self.calls) >= SENT_AT_ONCE_MAX:
             message = (
-                f"`{self._owner}` sends more than {SENT_AT_ONCE_MAX:,} messages because of one; "
-                "send one that stands for them, or start a workflow"
+                f"`{self._owner}` sends more than {SENT_AT_ONCE_MAX:,} messages at once; send one "
+                "that stands for them, or let a workflow send them in several steps"
             )
             raise InvalidInput(message)
 

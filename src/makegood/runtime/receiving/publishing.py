@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from makegood.errors import InvalidInput, UnknownMessage
+from makegood.errors import InvalidInput, StoreBusy, StoreFull, Unavailable, UnknownMessage
 from makegood.journal.messages import Duplicate
 from makegood.runtime.receiving.context import with_context
 from makegood.values.envelope import Origin
@@ -14,10 +14,13 @@ from makegood.values.instants import after as instant_after
 from makegood.values.schemas import Schema, misfit_schema, seal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import timedelta
 
+    from makegood.definition.receiving.messages import Schemas
     from makegood.runtime.receiving.reception import Reception
     from makegood.runtime.shell import Shell
+    from makegood.values.envelope import Envelope
 
 __all__ = ["Publisher", "Receipt"]
 
@@ -43,12 +46,14 @@ class Receipt:
 class Publisher:
     """Sends for one engine."""
 
-    __slots__ = ("_reception", "_schemas", "_shell")
+    __slots__ = ("_owned", "_reception", "_schemas", "_shell")
 
     def __init__(self, shell: Shell, reception: Reception) -> None:
         self._shell = shell
         self._reception = reception
         self._schemas: dict[type, Schema[object]] = {}
+        self._owned: set[str] = set()
+        """Commands that somebody is known to own."""
 
     async def publish(
         self,
@@ -84,8 +89,7 @@ class Publisher:
             not_before=None if after is None else instant_after(now, after),
         )
         await reception.subscribe()
-        if schema.kind == "command":
-            await self._require_owner(schema)
+        await self._require_owner(schema)
         (stored,) = await shell.answer(reception.messages.publish([envelope], now=now))
         is_known = isinstance(stored, Duplicate)
         if not is_known:
@@ -99,6 +103,32 @@ class Publisher:
             recipients=() if isinstance(stored, Duplicate) else stored.recipients,
         )
 
+    # What runs send -----------------------------------------------------------------------------
+
+    def is_ready(self, sends: Schemas) -> bool:
+        """Say whether messages of these classes may be sent without another question."""
+        return self._reception.is_subscribed and all(
+            schema.kind != "command" or schema.name in self._owned for schema in sends.values()
+        )
+
+    async def prepare(self, sends: Schemas) -> None:
+        """See to it that what may be sent is kept for all who are served here.
+
+        Raises `UnknownMessage` for a command that nobody owns, and `Unavailable` while the store
+        does not answer.
+        """
+        try:
+            await self._reception.subscribe()
+            for schema in sends.values():
+                await self._require_owner(schema)
+        except (StoreBusy, StoreFull) as error:
+            message = f"who receives what is sent cannot be known now: {error}"
+            raise Unavailable(message) from error
+
+    def stored(self, messages: Sequence[Envelope]) -> None:
+        """Take notice of what runs have sent."""
+        self._reception.stored(messages)
+
     def _schema_of(self, kind: type) -> Schema[object]:
         schema = self._schemas.get(kind)
         if schema is None:
@@ -110,6 +140,8 @@ class Publisher:
 
     async def _require_owner(self, schema: Schema[object]) -> None:
         """Refuse a command that nobody has subscribed to."""
+        if schema.kind != "command" or schema.name in self._owned:
+            return
         messages = self._reception.messages
         subscribed = await self._shell.answer(messages.subscriptions())
         if not any(each.type == schema.name for each in subscribed):
@@ -118,3 +150,4 @@ class Publisher:
                 "make it an event, which nobody need receive"
             )
             raise UnknownMessage(message)
+        self._owned.add(schema.name)

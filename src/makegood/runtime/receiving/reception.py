@@ -127,6 +127,11 @@ class Reception:
         """Have messages of these types kept for somebody, from the next that are stored here on."""
         self._unsaid += [Subscription(recipient=recipient, type=name) for name in types]
 
+    @property
+    def is_subscribed(self) -> bool:
+        """Whether the journal knows for whom messages are kept."""
+        return not self._unsaid
+
     async def subscribe(self) -> None:
         """Let the journal know for whom messages are kept, before any is stored from here."""
         if not self._unsaid:

@@ -135,7 +135,15 @@ def summary_of(state: RunState) -> Summary:
     )
 
 
-def unwritten(arrival: Arrival, reason: str, now: Instant) -> Arrival:
+def unwritten(arrivals: list[Arrival], reason: str, now: Instant) -> list[Arrival]:
+    """Return the outcomes to take instead of those whose statements were refused.
+
+    Of several it is not known whose it was: they are to be sent one by one.
+    """
+    return arrivals if len(arrivals) > 1 else [_unwritten(arrivals[0], reason, now)]
+
+
+def _unwritten(arrival: Arrival, reason: str, now: Instant) -> Arrival:
     """Turn an outcome whose statements were refused into one that can be recorded.
 
     The effect outside has happened, so the step is neither failed nor repeated.

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from makegood.runtime.calling.served import Served
     from makegood.runtime.ports import Timer
     from makegood.runtime.shell import Shell
+    from makegood.values.envelope import Envelope
     from makegood.values.ids import RunId
 
 __all__ = ["Turn"]
@@ -133,8 +134,7 @@ class Turn:
         recorded: list[Fact] = [started]
         evolve(self.state, started)
         commands = self._decide(recorded, now)
-        winds_down = self._winds_down()
-        append = self._append(recorded, commands, now, winds_down=winds_down, create=new)
+        append = self._append(recorded, commands, now, winds_down=self._winds_down(), create=new)
         self._is_busy = True
         written = self._shell.journal.append(append)
         self._shell.hold(self)
@@ -237,6 +237,7 @@ class Turn:
         self._mail = arrivals[1:] if self._one_by_one else []
         taken: list[Arrival] = []
         writes: tuple[Statement, ...] = ()
+        messages: tuple[Envelope, ...] = ()
         for arrival in arrivals[:1] if self._one_by_one else arrivals:
             if not expects(state, arrival.fact):
                 self._bodies.drop(state, arrival)
@@ -245,12 +246,14 @@ class Turn:
             evolve(state, arrival.fact)
             recorded.append(arrival.fact)
             writes += arrival.writes
+            messages += arrival.messages
         if posts:
             recorded += self._take_posts(posts)
         winds_down = self._winds_down()
         commands = [] if winds_down else self._decide(recorded, now)
         if recorded:
             append = self._append(recorded, commands, now, winds_down=winds_down, writes=writes)
+            append = replace(append, messages=messages) if messages else append
             self._send(Sent(append, recorded, commands, taken))
         elif commands:
             (local,) = commands
@@ -326,6 +329,8 @@ class Turn:
         return replace(append, create=create, writes=writes, local=local)
 
     def _send(self, sent: Sent) -> None:
+        if self._is_gone:
+            return
         self._is_busy = True
         self._disarm()
         future = self._shell.journal.append(sent.append)
@@ -337,7 +342,9 @@ class Turn:
     def _send_local(self, command: Local, now: Instant) -> None:
         body = LocalBody(self._bodies.make(self.state, command), self._shell)
         append = self._append([], [command], now, winds_down=False, local=body)
-        self._send(Sent(append, [], [command], [], body))
+        sent = Sent(append, [], [command], [], body)
+        self._is_busy = True
+        body.when_ready(partial(self._send, sent), self)
 
     # The reply -------------------------------------------------------------------------------
 
@@ -380,8 +387,9 @@ class Turn:
                 self._applied(sent, verdict)
             case Conflict():
                 self._shell.spawn(self._read_again(sent.arrivals), self)
-            case Refused():
-                arrivals = self._unwritten(sent.arrivals, verdict)
+            case Refused(reason=reason):
+                self._one_by_one = self._one_by_one or len(sent.arrivals) > 1
+                arrivals = unwritten(sent.arrivals, reason, self._shell.clock.now())
                 self._shell.spawn(self._read_again(arrivals), self)
             case Fenced() | Exists():
                 log.warning("run %s is held by another worker; it is dropped here", self.run)
@@ -392,6 +400,8 @@ class Turn:
         shell.outage.is_over()
         if append.outgoing:
             shell.ring_relay()
+        if append.messages:
+            shell.publisher.stored(append.messages)
         self._is_busy = False
         self._one_by_one = False
         self._claims = 0
@@ -399,6 +409,7 @@ class Turn:
         recorded = sent.recorded
         if sent.local is not None:
             recorded = fold_local(sent, verdict, state, self.errors)
+            shell.publisher.stored(sent.local.messages)
         for arrival in sent.arrivals:
             bodies.let_go(state, arrival)
         shell.telemetry.publish(self.run, self.served.name, recorded, state.fact_count)
@@ -421,8 +432,7 @@ class Turn:
         history = await self._shell.history(self.run)
         if self._is_gone:
             return
-        row = history.row
-        if row.epoch != self.epoch or row.owner != self._shell.worker:
+        if (history.row.epoch, history.row.owner) != (self.epoch, self._shell.worker):
             self.abandon()
             return
         self._mail = arrivals + self._mail
@@ -440,14 +450,6 @@ class Turn:
         claimed = facts.Claimed(self._claims, self._shell.clock.now())
         evolve(self.state, claimed)
         return [claimed]
-
-    def _unwritten(self, arrivals: list[Arrival], refused: Refused) -> list[Arrival]:
-        """Return the outcomes to take instead of those whose statements were refused."""
-        if len(arrivals) > 1:
-            # Which of them it was shows when they are sent one by one.
-            self._one_by_one = True
-            return arrivals
-        return [unwritten(arrivals[0], refused.reason, self._shell.clock.now())]
 
     # Resting and leaving -----------------------------------------------------------------------
 

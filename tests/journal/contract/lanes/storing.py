@@ -239,6 +239,33 @@ async def test_messages_come_with_a_steps_statements_and_a_local_step(
     assert (await stored(post), await stock(journal)) == ([one.id, two.id], 3)
 
 
+@promise_of_messages(4)
+async def test_a_local_step_says_itself_what_goes_out_unless_it_fails(
+    journal: Journal, post: KeepsMessages
+) -> None:
+    await subscribe(post, CHARGE)
+    await journal.append(first(RUN))
+    beside, said, unsaid = message(), message(), message()
+    selling = append(RUN, 2, local=Body(_sell, messages=(said, said)), messages=(beside,))
+
+    verdicts = [await journal.append(selling) for _ in range(2)]
+    failing = append(RUN, 3, local=Body(_fail, messages=(unsaid,)))
+    verdicts.append(await journal.append(failing))
+
+    assert [type(verdict) for verdict in verdicts] == [Applied] * 3
+    assert verdicts[0] == verdicts[1]
+    assert (await stored(post), await stock(journal)) == ([beside.id, said.id], 4)
+    assert sorted(name for lane in ids(await take(post)) for name in lane) == sorted(
+        [beside.id, said.id]
+    )
+
+
+async def _fail(transaction: Transaction) -> object:
+    await _sell(transaction)
+    message = "no more tea"
+    raise ValueError(message)
+
+
 async def _sell(transaction: Transaction) -> object:
     return await transaction.execute("UPDATE stock SET count = count - 1")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from makegood.errors import WritesRefused
 from makegood.journal.postgres.appending import verdict_instead, write
 from makegood.journal.postgres.lanes.writing import publish_with
@@ -12,11 +14,13 @@ from makegood.journal.postgres.steps.driving import result_of_local
 from makegood.journal.protocol import Applied, Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from makegood.journal.postgres.appending import AppendJob
     from makegood.journal.postgres.connection import Connection
     from makegood.journal.postgres.place import Place
     from makegood.journal.postgres.steps.attempting import Attempts
-    from makegood.journal.protocol import Append, Verdict
+    from makegood.journal.protocol import Append, LocalOutcome, Verdict
 
 # The schema is a plain name, checked in `place`; values are bound.
 
@@ -24,11 +28,15 @@ __all__ = ["Steps"]
 
 
 class Steps:
-    """Writes appends that bring statements or a body."""
+    """Writes appends that bring statements or a body.
 
-    def __init__(self, place: Place, attempts: Attempts) -> None:
+    `ring` is called when somebody else may have messages to take.
+    """
+
+    def __init__(self, place: Place, attempts: Attempts, *, ring: Callable[[], None]) -> None:
         self._place = place
         self._attempts = attempts
+        self._ring = ring
 
     async def outcome_of(self, job: AppendJob) -> Verdict | BaseException:
         """Write the append; return its verdict, or what its waiter is to be raised.
@@ -36,7 +44,11 @@ class Steps:
         A transaction whose end is not known is applied again, like any append: its token tells
         whether it was committed.
         """
-        return await self._attempts.outcome_of(_Step(self._place, job), name="the append")
+        step = _Step(self._place, job)
+        outcome = await self._attempts.outcome_of(step, name="the append")
+        if step.is_heard:
+            self._ring()
+        return outcome
 
 
 class _Step:
@@ -46,8 +58,10 @@ class _Step:
         self._place = place
         self._job = job
         self._append: Append = job.append
-        self._decided: bytes | None = None
+        self._decided: LocalOutcome | None = None
         """What was decided for the step when its commit was refused: it is not run again."""
+        self.is_heard = False
+        """Whether somebody is to be given a message that came with it."""
 
     @property
     def body_seconds(self) -> float:
@@ -65,11 +79,11 @@ class _Step:
             if refusal is not None:
                 return Refused(refusal)
         if append.local is None:
-            await publish_with(connection, schema, (append,))
+            self.is_heard = await publish_with(connection, schema, (append,))
             return Applied()
-        facts = self._decided
-        if facts is None:
-            facts = await result_of_local(connection, schema, append.local)
+        made = self._decided
+        if made is None:
+            made = await result_of_local(connection, schema, append.local)
         await connection.execute(
             f'SELECT "{schema}".record_local($1, $2, $3, $4, $5, $6, $7)',
             append.run,
@@ -77,12 +91,13 @@ class _Step:
             append.epoch,
             append.token,
             append.at,
-            facts,
+            made.facts,
             lease_micros,
         )
         # Last, for its lanes are others' too, and a body may take its time.
-        await publish_with(connection, schema, (append,))
-        return Applied(facts)
+        whole = replace(append, messages=append.messages + made.messages)
+        self.is_heard = await publish_with(connection, schema, (whole,))
+        return Applied(made.facts)
 
     def is_written(self, verdict: Verdict) -> bool:
         """Say whether the append is there, now or from before."""
