@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 from msgspec.structs import replace
 
 from makegood.errors import EngineClosed, UnknownRun
+from makegood.journal.beside.counting import move_counts, stage_counts
 from makegood.journal.claiming import claimed_at_once, deal
 from makegood.journal.delivering import delivery, driven
 from makegood.journal.halting import outlasts
@@ -31,7 +32,6 @@ from makegood.journal.memory_store import (
     hold,
     is_settled,
     may_be_erased,
-    move_counts,
     newest_first,
     oldest_letters,
     prune,
@@ -39,7 +39,6 @@ from makegood.journal.memory_store import (
     refusal_of,
     run_of_key,
     shows,
-    stage_counts,
     write,
 )
 from makegood.journal.protocol import (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import Counter
 from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
@@ -34,7 +33,6 @@ from makegood.journal.protocol import (
     Undelivered,
     Verdict,
 )
-from makegood.journal.staging import MoveCount, StageCount
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterator
@@ -62,7 +60,6 @@ __all__ = [
     "holder_of",
     "is_settled",
     "may_be_erased",
-    "move_counts",
     "newest_first",
     "oldest_letters",
     "prune",
@@ -70,7 +67,6 @@ __all__ = [
     "refusal_of",
     "run_of_key",
     "shows",
-    "stage_counts",
     "wake",
     "write",
 ]
@@ -434,45 +430,6 @@ def prune(store: MemoryStore, record: Record, pruned_at: Instant) -> None:
             store.keys_before[new.workflow, new.key].discard(record.run)
         del store.records[record.run]
         del store.sorted_ids[bisect_left(store.sorted_ids, record.run)]
-
-
-def stage_counts(store: MemoryStore, workflow: str | None) -> list[StageCount]:
-    """Return how many unfinished runs stand at each stage."""
-    there: dict[tuple[str, str], list[tuple[Instant, RunId]]] = {}
-    statuses: Counter[tuple[str, str, str]] = Counter()
-    for record in store.records.values():
-        name = record.new.workflow
-        if record.stage is None or record.stage_since is None or record.ended_at is not None:
-            continue
-        if workflow in {None, name}:
-            there.setdefault((name, record.stage), []).append((record.stage_since, record.run))
-            statuses[name, record.stage, record.status] += 1
-    return [
-        StageCount(
-            workflow=name,
-            stage=stage,
-            count=len(runs),
-            parked=statuses[name, stage, "parked"],
-            paused=statuses[name, stage, "paused"],
-            since=min(runs)[0],
-            oldest=min(runs)[1],
-        )
-        for (name, stage), runs in sorted(there.items())
-    ]
-
-
-def move_counts(store: MemoryStore, workflow: str | None, since: Instant) -> list[MoveCount]:
-    """Return how many moves were made from each stage to another one since a moment."""
-    counts = Counter(
-        (move.workflow, move.origin or "", move.destination)
-        for moves in store.moves.values()
-        for move in moves.values()
-        if move.at >= since and workflow in {None, move.workflow}
-    )
-    return [
-        MoveCount(workflow=name, origin=origin or None, destination=destination, count=count)
-        for (name, origin, destination), count in sorted(counts.items())
-    ]
 
 
 def newest_first(store: MemoryStore, after: RunId | None) -> Iterator[Record]:
