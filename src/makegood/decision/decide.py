@@ -173,7 +173,9 @@ def _go_forward(plan: Plan, state: RunState, now: Instant) -> Decision:
         decision = begin(state, now)
         if decision.facts or decision.commands:
             return decision
-    is_heard = bool(state.family.children) or (bool(state.mailbox.waits) and not is_held)
+    # While its handler has not ended, a status listens to nothing, whatever is open.
+    is_deaf = is_held or (state.lifecycle is not None and state.lifecycle.busy is not None)
+    is_heard = bool(state.family.children) or (bool(state.mailbox.waits) and not is_deaf)
     if state.in_flight or is_heard or _is_time_awaited(state, is_held=is_held):
         return _NOTHING
     reason = reason_to_park(state)

@@ -429,10 +429,13 @@ class RunState:
 
     @property
     def awaits_time(self) -> bool:
-        """Whether a node, or a status of a lifecycle, waits for its time to come."""
+        """Whether a node, or a status of a lifecycle, waits for its time to come.
+
+        A status waits for none while its handler has not ended, however that stands.
+        """
         if self.timers or self.lifecycle is None:
             return bool(self.timers)
-        return bool(self.lifecycle.dues)
+        return self.lifecycle.busy is None and bool(self.lifecycle.dues)
 
     @property
     def is_settled(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from msgspec import Raw
 
 from makegood.decision import facts
@@ -12,7 +13,7 @@ from makegood.decision.mail import AwaitNoMore, Message, mail_of
 from makegood.decision.people.preview import preview_cancel
 from makegood.values.ids import RunId
 from makegood.values.verdict import ItDidNotHappen, ItHappened
-from tests.decision.driver import IN_DOUBT, PERMANENT, START_AT
+from tests.decision.driver import IN_DOUBT, PERMANENT, START_AT, Outcome
 from tests.decision.lifecycle.driving import (
     KEY,
     PATH,
@@ -227,6 +228,28 @@ def test_behind_the_pivot_a_handler_that_gave_up_waits_for_a_person_and_is_tried
 
     assert (parked, answer) == (ParkReason.FORWARD_USED_UP, ControlAnswer.ACCEPTED)
     assert run.at_work == ["order[2]/back"]
+
+
+@pytest.mark.parametrize("outcome", [PERMANENT, IN_DOUBT])
+def test_behind_the_pivot_what_else_the_status_waits_for_keeps_nobody_from_being_asked(
+    outcome: Outcome,
+) -> None:
+    run = Course(
+        plan_of_lifecycle(
+            entry("ship", "A", to="B"),
+            hear("back", "B", to="C", attempts=1, key_valid_for=None),
+            hear("call", "B", to="C", message="Called"),
+            timer("close", "B", to="C", due=timedelta(days=14)),
+            pivots=("B",),
+        )
+    )
+    run.give("ship", goto("B"))
+    run.message()
+
+    run.end(run.path("back"), outcome=outcome)
+
+    assert run.state.parked is not None
+    assert not run.pass_time()
 
 
 def test_behind_the_pivot_a_handler_cannot_cancel_and_is_called_again_when_a_person_says_so() -> (
