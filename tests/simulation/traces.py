@@ -14,6 +14,7 @@ from tests.simulation.campaign import KEEPS, seeds_of
 from tests.simulation.flow import world as flow
 from tests.simulation.letters import world as letters
 from tests.simulation.lifecycles import world as lifecycles
+from tests.simulation.messages import world as messages
 from tests.simulation.world import play
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ KINDS: dict[str, Callable[[int], str]] = {
     "letters": lambda seed: letters.play(seed).trace,
     "flow": lambda seed: flow.play(seed).trace,
     "lifecycles": lambda seed: lifecycles.play(seed).trace,
+    "messages": lambda seed: messages.play(seed).trace,
 }
 """The kinds of world, each with what gives the digest of one."""
 

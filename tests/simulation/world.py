@@ -370,6 +370,7 @@ _EXPECTED = (
     "run %s of %s: %s is not on record",
     "run %s of %s: undoing %s gave up",
     "the compensate of %s found a result that cannot be recorded",
+    "message %s is a dead letter",
 )
 """What an engine may complain about in a world of faults."""
 

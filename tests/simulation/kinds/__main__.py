@@ -8,8 +8,9 @@ import sys
 from tests.simulation.campaign import seeds_of
 from tests.simulation.kinds.playing import play_all, tell
 from tests.simulation.lifecycles.campaign import LIFECYCLES
+from tests.simulation.messages.campaign import MESSAGES
 
-KINDS = {kind.name: kind for kind in (LIFECYCLES,)}
+KINDS = {kind.name: kind for kind in (LIFECYCLES, MESSAGES)}
 
 
 def main(arguments: list[str]) -> int:

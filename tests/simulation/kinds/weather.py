@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from makegood.testing.simulation import Call
 
-__all__ = ["FATES", "SECOND", "Weather"]
+__all__ = ["AGAIN", "ASKED", "FATES", "SECOND", "UNKNOWN", "Weather"]
 
 SECOND = 1_000_000
 UNKNOWN = (Fate.UNKNOWN_LOST, Fate.UNKNOWN_DONE)

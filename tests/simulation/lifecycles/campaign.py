@@ -28,8 +28,6 @@ LIFECYCLES = Kind(
             for fate in (
                 "killed before",
                 "killed inside, not done",
-                "killed inside, done",
-                "killed after",
                 "refused",
                 "unknown, not done",
                 "unknown, done",
@@ -42,9 +40,13 @@ LIFECYCLES = Kind(
         "one key for a second run",
         "a number that another order has",
         "a message is kept for nobody",
-        "a cancel came too late",
         "asked again under its key",
         "taken up from another",
+    ),
+    seldom=(
         "parked: poison",
+        "a cancel came too late",
+        "request: killed after",
+        "request: killed inside, done",
     ),
 )

@@ -5,6 +5,7 @@ A `Simulation` holds virtual time, a store and `Host`s. A host runs an engine on
 for the `Fates` to say. The same seed gives the same world, to the byte.
 """
 
+from makegood.testing.simulation.broker import SimulatedBroker, SimulatedTransport
 from makegood.testing.simulation.clock import START, HostClock
 from makegood.testing.simulation.fates import KILLS, Call, Fate, Fates, Fortune, Smooth
 from makegood.testing.simulation.host import Host
@@ -24,8 +25,10 @@ __all__ = [
     "HostClock",
     "Lane",
     "Line",
+    "SimulatedBroker",
     "SimulatedJournal",
     "SimulatedLoop",
+    "SimulatedTransport",
     "Simulation",
     "Smooth",
     "Stalled",

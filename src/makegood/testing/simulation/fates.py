@@ -14,22 +14,30 @@ import msgspec
 __all__ = ["KILLS", "Call", "Fate", "Fates", "Fortune", "Operation", "Smooth"]
 
 Operation = Literal[
+    "acknowledge",
     "adopt",
     "append",
+    "carry",
     "deliver",
     "erase",
+    "fetch",
     "find",
+    "finish",
+    "give_back",
     "keep_plan",
     "keep_schedule",
     "lease",
     "list",
     "plan",
     "post",
+    "publish",
     "read",
     "release",
     "request",
     "send",
     "settled",
+    "subscribe",
+    "take",
 ]
 
 
@@ -38,7 +46,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     host: str
     operation: Operation
-    """An operation of the journal, or a `request` to another service."""
+    """An operation of the journal, or a `request` to another service.
+
+    To carry, to fetch and to acknowledge is asked of a broker.
+    """
     subject: str
     """The run, or what is requested."""
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from makegood.errors import StoreBusy, StoreFailed, StoreFull
 from makegood.journal.protocol import Delivered
 from makegood.journal.reply import Reply
-from makegood.testing.simulation.fates import Call
-from makegood.testing.simulation.wire import Troubles, Wire, giving
+from makegood.runtime.receiving.keeping import messages_of
+from makegood.testing.simulation.calls import Calls
+from makegood.testing.simulation.messages import SimulatedMessages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from makegood.journal.beside.scheduling import ScheduleRow
     from makegood.journal.halting import Halt, HaltKind, Lifting
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
         Verdict,
     )
     from makegood.journal.staging import Move, MoveCount, StageCount
-    from makegood.testing.simulation.fates import Fates, Operation
+    from makegood.testing.simulation.fates import Fates
     from makegood.testing.simulation.host import Host
     from makegood.testing.simulation.simulation import Simulation
     from makegood.values.ids import RunId, WorkerId
@@ -42,11 +41,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SimulatedJournal"]
 
-T = TypeVar("T")
-
 
 class SimulatedJournal:
-    """A `Journal` whose every call takes time and fares as the fates say.
+    """A `Journal` whose every call takes time and fares as the fates say; it keeps messages, too.
 
     The journal behind it must answer at once, as one in memory does. A call whose outcome nobody
     knows breaks this journal, as a failed commit breaks the real one: whatever waits or comes
@@ -55,15 +52,14 @@ class SimulatedJournal:
 
     def __init__(self, journal: Journal, simulation: Simulation, host: Host, fates: Fates) -> None:
         self._journal = journal
-        self._simulation = simulation
         self._host = host
-        self._fates = fates
-        self._is_broken = False
+        self._calls = Calls(simulation, host, fates)
+        self.messages = SimulatedMessages(messages_of(journal), self._calls)
 
     @property
     def leads(self) -> bool:
         """Whether this process may hold runs now."""
-        return self._journal.leads and not self._is_broken
+        return self._journal.leads and not self._calls.is_broken
 
     async def open(
         self,
@@ -83,55 +79,57 @@ class SimulatedJournal:
     def append(self, append: Append) -> Reply[Verdict]:
         """Write one turn of one run."""
         given: Reply[Verdict] = Reply()
-        self._carry("append", append.run, lambda: self._journal.append(append).result(), given.give)
+        self._calls.carry(
+            "append", append.run, lambda: self._journal.append(append).result(), given.give
+        )
         return given
 
     async def post(self, post: Post) -> int | Exists:
         """Leave something for a run."""
-        return await self._ask("post", post.run, partial(self._journal.post, post))
+        return await self._calls.ask("post", post.run, partial(self._journal.post, post))
 
     async def lease(
         self, worker: WorkerId, *, room: Mapping[str, int], limit: int, now: Instant
     ) -> Leases:
         """Claim runs that are due."""
         work = partial(self._journal.lease, worker, room=room, limit=limit, now=now)
-        return await self._ask("lease", "", work)
+        return await self._calls.ask("lease", "", work)
 
     async def release(self, worker: WorkerId, runs: Sequence[RunId], *, now: Instant) -> None:
         """Give held runs back."""
-        await self._ask("release", "", partial(self._journal.release, worker, runs, now=now))
+        await self._calls.ask("release", "", partial(self._journal.release, worker, runs, now=now))
 
     async def read(self, run: RunId) -> History:
         """Return everything that is remembered of a run."""
-        return await self._ask("read", run, partial(self._journal.read, run))
+        return await self._calls.ask("read", run, partial(self._journal.read, run))
 
     async def read_all(self, runs: Sequence[RunId]) -> tuple[History, ...]:
         """Return everything that is remembered of these runs."""
-        return await self._ask("read", "", partial(self._journal.read_all, runs))
+        return await self._calls.ask("read", "", partial(self._journal.read_all, runs))
 
     async def find(self, workflow: str, key: str) -> RunId | None:
         """Return the run of a workflow and key."""
-        return await self._ask("find", key, partial(self._journal.find, workflow, key))
+        return await self._calls.ask("find", key, partial(self._journal.find, workflow, key))
 
     async def list(self, filter: Filter) -> Page:
         """Return one page of rows."""
-        return await self._ask("list", "", partial(self._journal.list, filter))
+        return await self._calls.ask("list", "", partial(self._journal.list, filter))
 
     async def settled(self, runs: Collection[RunId]) -> frozenset[RunId]:
         """Return those of the runs that move no more by themselves."""
-        return await self._ask("settled", "", partial(self._journal.settled, runs))
+        return await self._calls.ask("settled", "", partial(self._journal.settled, runs))
 
     async def query(self, sql: str, *parameters: Sql) -> Sequence[tuple[Sql, ...]]:
         """Return rows of the application's own tables."""
-        return await self._ask("read", "", partial(self._journal.query, sql, *parameters))
+        return await self._calls.ask("read", "", partial(self._journal.query, sql, *parameters))
 
     async def keep_plan(self, plan: StoredPlan) -> None:
         """Store a plan."""
-        await self._ask("keep_plan", plan.workflow, partial(self._journal.keep_plan, plan))
+        await self._calls.ask("keep_plan", plan.workflow, partial(self._journal.keep_plan, plan))
 
     async def plan(self, fingerprint: str) -> StoredPlan | None:
         """Return a stored plan."""
-        return await self._ask("plan", fingerprint, partial(self._journal.plan, fingerprint))
+        return await self._calls.ask("plan", fingerprint, partial(self._journal.plan, fingerprint))
 
     async def prune(self, *, ended_before: Instant, limit: int, now: Instant) -> int:
         """Remove the history of ended runs, at once: nothing else depends on when."""
@@ -151,7 +149,7 @@ class SimulatedJournal:
         erase = partial(
             self._journal.erase, run, seq=seq, appends=appends, last=last, token=token, now=now
         )
-        return await self._ask("erase", run, erase)
+        return await self._calls.ask("erase", run, erase)
 
     async def adopt(
         self, run: RunId, *, plan: str, instead_of: str, seq: int, now: Instant
@@ -160,7 +158,7 @@ class SimulatedJournal:
         adopt = partial(
             self._journal.adopt, run, plan=plan, instead_of=instead_of, seq=seq, now=now
         )
-        return await self._ask("adopt", run, adopt)
+        return await self._calls.ask("adopt", run, adopt)
 
     async def halt(self, halt: Halt) -> Halt:
         """Keep a halt, at once: what is simulated is who sees it, and when."""
@@ -192,7 +190,7 @@ class SimulatedJournal:
 
     async def keep_schedule(self, row: ScheduleRow) -> bool:
         """Keep how a schedule stands; the answer may be late, or lost."""
-        return await self._ask("keep_schedule", "", partial(self._journal.keep_schedule, row))
+        return await self._calls.ask("keep_schedule", "", partial(self._journal.keep_schedule, row))
 
     async def schedules(self) -> tuple[ScheduleRow, ...]:
         """Return all schedules, at once."""
@@ -210,16 +208,20 @@ class SimulatedJournal:
         """Give others what runs have said to them; to find nothing takes no time."""
         if not await self._journal.undelivered(limit=1):
             return Delivered()
-        return await self._ask("deliver", "", partial(self._journal.deliver, limit=limit, now=now))
+        return await self._calls.ask(
+            "deliver", "", partial(self._journal.deliver, limit=limit, now=now)
+        )
 
     async def send(self, letter: Letter, *, now: Instant) -> KeptLetter | None:
         """Deliver a letter from outside."""
-        return await self._ask("send", letter.key, partial(self._journal.send, letter, now=now))
+        return await self._calls.ask(
+            "send", letter.key, partial(self._journal.send, letter, now=now)
+        )
 
     async def erase_letters(self, *, subject: str, now: Instant) -> int:
         """Take what is about a subject out of the letters."""
         erase = partial(self._journal.erase_letters, subject=subject, now=now)
-        return await self._ask("erase", subject, erase)
+        return await self._calls.ask("erase", subject, erase)
 
     async def letters(self, *, limit: int) -> tuple[KeptLetter, ...]:
         """Return what was sent and is remembered."""
@@ -236,50 +238,3 @@ class SimulatedJournal:
     async def undelivered(self, *, limit: int) -> tuple[Undelivered, ...]:
         """Return what runs have said and nobody was given yet."""
         return await self._journal.undelivered(limit=limit)
-
-    # Any: what a coroutine yields, which is nothing here.
-    async def _ask(
-        self, operation: Operation, subject: str, work: Callable[[], Coroutine[Any, Any, T]]
-    ) -> T:
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._carry(operation, subject, lambda: _at_once(work()), giving(answer))
-        return await answer
-
-    def _carry(
-        self,
-        operation: Operation,
-        subject: str,
-        work: Callable[[], T],
-        give: Callable[[T | BaseException], None],
-    ) -> None:
-        if self._is_broken:
-            self._simulation.loop.after(0, give, _broken(), lane=self._host.lane)
-            return
-        troubles = Troubles(
-            refused=lambda: StoreBusy("the store is busy"),
-            full=lambda: StoreFull("there is no room left"),
-            unknown=_broken,
-            broken=self._break,
-        )
-        wire: Wire[T] = Wire(self._simulation, self._host, self._fates, troubles)
-        wire.carry(Call(host=self._host.name, operation=operation, subject=subject), work, give)
-
-    def _break(self) -> None:
-        self._is_broken = True
-        self._host.end_soon()
-
-
-def _broken() -> StoreFailed:
-    return StoreFailed("the outcome of a commit cannot be known")
-
-
-# Any: as above.
-def _at_once(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Return what a coroutine returns that awaits nothing."""
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        answer: T = end.value
-        return answer
-    message = "the journal behind a simulated one must answer at once"
-    raise AssertionError(message)
