@@ -19,7 +19,7 @@ from makegood import (
     step,
     workflow,
 )
-from tests.runtime.lifecycle.shop import Order, Packed, Paid, Status, orders
+from tests.runtime.lifecycle.shop import Order, Packed, Paid, orders
 from tests.runtime.outside import Gate, Outside
 from tests.runtime.world import turn_of_the_loop
 
@@ -59,9 +59,7 @@ async def unweigh(
     await outside.do("unweigh", key)
 
 
-async def book(
-    parcel: str, *, outside: Outside = injected, key: IdempotencyKey = injected
-) -> str:
+async def book(parcel: str, *, outside: Outside = injected, key: IdempotencyKey = injected) -> str:
     return await outside.do(f"book {parcel}", key)
 
 
@@ -224,9 +222,7 @@ async def test_a_cancelled_workflow_has_the_lifecycle_go_back_wherever_it_stands
 
 
 async def until_stage(engine: Engine, stage: str) -> None:
-    while not any(
-        (row.stage, row.ended_at) == (stage, None) for row in (await engine.list()).rows
-    ):
+    while not any((row.stage, row.ended_at) == (stage, None) for row in (await engine.list()).rows):
         await turn_of_the_loop()
 
 

@@ -138,8 +138,8 @@ class Lifecycle(Generic[T, S]):
         `lambda order: ship(order.id)`. `handler(record, ended)` is given how that has ended: what
         it gave, or which failure it was rolled back for. While it runs the status listens to
         nothing. When the run goes back, the workflow is undone as one unit. `timeout_total` is the
-        deadline of the workflow; all else of the policy is the handler's. Which workflow it is shows
-        only when it is called, so it is to be served as well.
+        deadline of the workflow; all else of the policy is the handler's. Which workflow it is
+        shows only when it is called, so serve it as well.
         """
         use = Use(trigger=Trigger.CALL, call=call, **_where(status, to))
         return self._added(use, handler, policy)

@@ -48,7 +48,7 @@ from makegood.values.codec import Codec, codec_of
 from makegood.values.rounds import Failed, Succeeded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import timedelta
     from enum import Enum
 
@@ -105,11 +105,21 @@ def lowered(
             parameters=_signature(lifecycle).parameters,
             codecs=((_INPUT, codec_of(lifecycle.record)),),
         ),
-        key=lifecycle.key,
+        key=_by_record(lifecycle.key),
     )
 
 
 # The plan -----------------------------------------------------------------------------------------
+
+
+def _by_record(key: Callable[[Any], str]) -> Callable[..., str]:
+    """Return who says the key of a record, however that is given: by its place or by its name."""
+
+    # Any: a record has the type that the user declares.
+    def key_of(record: Any) -> str:
+        return key(record)
+
+    return key_of
 
 
 def _plan(
