@@ -94,6 +94,10 @@ _BUILT_IN: frozenset[object] = frozenset(
 )
 
 
+_ACTING: frozenset[object] = frozenset({CompletionToken, IdempotencyKey, Transaction, Writes})
+"""What a function is given only to do something with it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Injection:
     """A keyword-only parameter that the runtime fills in."""
@@ -113,6 +117,11 @@ class Injection:
     def is_emit(self) -> bool:
         """Whether it sends messages."""
         return get_origin(self.wants) is Emit
+
+    @property
+    def is_to_act(self) -> bool:
+        """Whether whoever is given it may do something with it outside of its own values."""
+        return self.is_service or self.is_record or self.wants in _ACTING
 
     @property
     def is_service(self) -> bool:

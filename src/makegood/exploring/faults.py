@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Befalls",
+    "Cancelled",
     "Dies",
     "Direction",
     "Fault",
     "How",
+    "Meanwhile",
     "Reversed",
+    "Twice",
     "Way",
     "faults_of",
     "may_follow",
@@ -133,11 +136,30 @@ class Dies(msgspec.Struct, frozen=True, tag="dies"):
     """Whether that append is lost with it."""
 
 
+class Cancelled(msgspec.Struct, frozen=True, tag="cancelled"):
+    """A person cancels the run of a lifecycle while its record stands in a status and waits."""
+
+    status: str
+
+
+class Twice(msgspec.Struct, frozen=True, tag="twice"):
+    """What a record has heard comes a second time, as soon as it would be heard again."""
+
+    message: str
+
+
+class Meanwhile(msgspec.Struct, frozen=True, tag="meanwhile"):
+    """A message comes while a handler is at work."""
+
+    node: str
+    message: str
+
+
 class Reversed(msgspec.Struct, frozen=True, tag="reversed"):
     """A person has the run undone once it has completed."""
 
 
-Fault = Befalls | Dies | Reversed
+Fault = Befalls | Dies | Reversed | Cancelled | Twice | Meanwhile
 """Whatever can befall a run."""
 
 

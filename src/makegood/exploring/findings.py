@@ -12,6 +12,7 @@ import msgspec
 
 from makegood.decision.people.control import waited_for
 from makegood.decision.state import Phase
+from makegood.exploring.standing import VISITS_SHOWN, short
 from makegood.exploring.witnessing.witness import Witness
 from makegood.picture.words import kept_because
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from makegood.decision.state import RunState
     from makegood.definition.plan import Plan
+    from makegood.exploring.setting import Setting
     from makegood.exploring.witnessing.atlas import Atlas
     from makegood.exploring.world import Played
 
@@ -51,23 +53,40 @@ def left_in(plan: Plan, state: RunState) -> tuple[Left, ...]:
     ]
     if state.parked is not None and not left:
         left.append(Left("", state.parked.value))
-    return tuple(left)
+    return (*left, *_standing(state))
 
 
-def kept_in(state: RunState) -> tuple[Left, ...]:
+def _standing(state: RunState) -> Iterator[Left]:
+    """Give where the record of a lifecycle stands for ever."""
+    lifecycle = state.lifecycle
+    if lifecycle is None or state.is_settled or lifecycle.visits > VISITS_SHOWN:
+        return
+    if state.is_paused:
+        by = lifecycle.handler.name
+        yield Left("", f"is paused in {lifecycle.status} by {by}: only a person lets it go on")
+    else:
+        heard = " or ".join(short(message) for message, _key in lifecycle.open) or "message"
+        yield Left("", f"stands in {lifecycle.status} for ever, where no {heard} comes")
+
+
+def kept_in(state: RunState, setting: Setting) -> tuple[Left, ...]:
     """Return what stays done although the run went back, as was declared, and why."""
     return tuple(
         Left(node.path, f"stays: {kept_because(node)}")
-        for node, current in zip(state.graph, state.nodes, strict=True)
-        if current.phase is Phase.KEPT
+        for index, (node, current) in enumerate(zip(state.graph, state.nodes, strict=True))
+        if current.phase is Phase.KEPT and setting.may_act(state, index)
     )
 
 
-def held_in(state: RunState) -> tuple[str, ...]:
+def held_in(state: RunState, setting: Setting) -> tuple[str, ...]:
     """Return what stands only because the run waits for a person, the last completed first."""
-    if state.parked is None:
+    if state.ended is not None:
         return ()
-    return tuple(state.graph[index].path for index in reversed(state.done_order))
+    return tuple(
+        state.graph[index].path
+        for index in reversed(state.done_order)
+        if setting.may_act(state, index)
+    )
 
 
 def broken_in(plan: Plan, played: Played, atlas: Atlas) -> Iterator[str]:

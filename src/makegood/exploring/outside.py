@@ -19,6 +19,7 @@ from makegood.definition.plan import Kind
 from makegood.errors import InvalidInput
 from makegood.exploring.choices import case_of, guard_of, items_of, message_of, rounds_of
 from makegood.exploring.faults import WAYS, Befalls
+from makegood.exploring.standing import Standing
 from makegood.runtime.calling.evaluate import evaluate
 from makegood.runtime.calling.failing import as_failure
 from makegood.values.codec import NULL
@@ -29,9 +30,12 @@ from makegood.values.verdict import Abort, Failure, FailureKind, RetryFresh, Ret
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from msgspec import Raw
+
     from makegood.decision.commands import Evaluate, Local
     from makegood.decision.facts import Fact
     from makegood.decision.imagined import Body, ImaginedRun
+    from makegood.decision.state import RunState
     from makegood.definition.plan import Node
     from makegood.exploring.choices import Choice
     from makegood.exploring.faults import Direction, Way
@@ -65,6 +69,16 @@ class Outside:
         self._ways: dict[tuple[str, Direction], list[Way]] = {}
         for each in befalls:
             self._ways.setdefault((each.node, each.direction), []).append(WAYS[each.how])
+        machine = setting.plan.machine
+        self._standing: Standing | None = None
+        if machine is not None:
+            self._standing = Standing(
+                machine,
+                {name: codec.kinds for name, codec in setting.outcomes.items()},
+                setting.messages,
+                choose=self._choose,
+                wait=NAP,
+            )
         self._is_answered: dict[str, bool] = {}
         """Whether anybody answers, for each step that has handed out a token."""
         self.met: dict[tuple[str, Direction], None] = {}
@@ -125,7 +139,7 @@ class Outside:
             self._is_answered[node.path] = way is None
             return facts.CompletionAwaited(node.path, after(run.now, ANSWERED_WITHIN), run.now)
         if way is None:
-            return facts.NodeDone(node.path, self._setting.result(run.state, body.node), run.now)
+            return facts.NodeDone(node.path, self._result(run.state, body.node), run.now)
         return facts.NodeFailed(node.path, _failure_of(way), run.now)
 
     def _answers(self, run: ImaginedRun, body: Compensate, way: Way | None) -> Fact:
@@ -139,7 +153,7 @@ class Outside:
             case Undecided() as undecided:
                 return facts.VerdictGiven(path, undecided, now)
             case _ if has_happened:
-                proceeded = facts.Proceeded(self._setting.result(run.state, body.node))
+                proceeded = facts.Proceeded(self._result(run.state, body.node))
                 return facts.VerdictGiven(path, proceeded, now)
             case Abort() | RetryFresh() as verdict:
                 return facts.VerdictGiven(path, verdict, now)
@@ -163,10 +177,23 @@ class Outside:
                     post=-1,
                     node=path,
                     number=len(current.told),
-                    result=self._setting.result(run.state, index),
+                    result=self._result(run.state, index),
                     at=run.now,
                 )
         return None
+
+    def _result(self, state: RunState, index: int) -> Raw:
+        """Return what a body gives: an example, or one of the outcomes of a handler."""
+        if not self._setting.is_handler(state, index):
+            return self._setting.result(state, index)
+        assert state.lifecycle is not None, "only a lifecycle has handlers"
+        return self.standing.outcome(state.lifecycle, state.graph[index].path)
+
+    @property
+    def standing(self) -> Standing:
+        """What becomes of the record of a lifecycle."""
+        assert self._standing is not None, "only a lifecycle has a record"
+        return self._standing
 
     # What other runs say ------------------------------------------------------------------------
 
@@ -205,7 +232,7 @@ class Outside:
         way = self._strikes(path, command.direction)
         if command.direction == "do":
             started: Fact = facts.NodeStarted(path, command.attempt, now)
-            done: Fact = facts.NodeDone(path, self._setting.result(run.state, command.node), now)
+            done: Fact = facts.NodeDone(path, self._result(run.state, command.node), now)
         else:
             started = facts.UndoStarted(path, command.attempt, now)
             done = facts.UndoDone(path, now)
@@ -235,8 +262,8 @@ class Outside:
                 return facts.ItemsListed(path, (item,) * many)
             case "until":
                 return self._after_round(run, command)
-            case "call":
-                return _called(node, now)
+            case "call" | "listen":
+                return self._awaited(run, command)
             case "value":
                 way = self._strikes(path, "do")
                 if way is not None:
@@ -244,6 +271,14 @@ class Outside:
                 return self._from_examples(run, command)
             case _:
                 return self._from_examples(run, command)
+
+    def _awaited(self, run: ImaginedRun, command: Evaluate) -> Fact:
+        """Return which run is called, or what a status listens for."""
+        node = run.state.graph[command.node]
+        if command.what == "call":
+            return _called(node, run.now)
+        assert run.state.lifecycle is not None, "only a record listens"
+        return self.standing.listened(run.state.lifecycle, node.path, run)
 
     def _guarded(self, run: ImaginedRun, index: int) -> Fact:
         node = run.state.graph[index]

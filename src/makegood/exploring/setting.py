@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from makegood.decision.decide import decide
+from makegood.definition.lifecycle.carrying import OutcomeCodec
 from makegood.definition.plan import BLOCK_SPAN, Kind
 from makegood.errors import InvalidInput
 from makegood.exploring.witnessing.atlas import Atlas
@@ -22,12 +25,15 @@ if TYPE_CHECKING:
     from makegood.decision.state import RunState
     from makegood.definition.call import Door
     from makegood.definition.code import NodeCode
-    from makegood.definition.plan import Node
+    from makegood.definition.plan import Node, Plan
     from makegood.definition.workflow import Workflow
     from makegood.exploring.examples import Examples
     from makegood.values.codec import AnyCodec
 
 __all__ = ["Setting"]
+
+REPEATS_MAX = 3
+"""How often a handler asks to be called again at most: more would show no more."""
 
 _GIVING = frozenset({Kind.STEP, Kind.QUERY, Kind.LOCAL, Kind.CHILD})
 
@@ -45,7 +51,7 @@ class Setting:
     ) -> None:
         self.workflow = workflow
         self.decide = decide
-        self.plan = workflow.plan
+        self.plan = _shortened(workflow.plan)
         self.atlas = Atlas(workflow.plan)
         self.inputs: dict[str, Raw] = _started_with(workflow.door, examples, inputs)
         """What the run is started with."""
@@ -58,6 +64,17 @@ class Setting:
         self._made: dict[tuple[int, str], Raw] = {}
         # Here and not when they are needed, so that a type without example is told at once.
         self._make_results(self.plan.nodes, 0)
+        self.messages: dict[str, Raw] = {}
+        """An example of each message that a status hears."""
+        if workflow.code.lifecycle is not None:
+            for message, codec in workflow.code.lifecycle.messages.items():
+                self.messages[message] = examples.raw(codec, message)
+        self.outcomes = {
+            codec.name: codec
+            for codec in (node.result for node in workflow.code.nodes.values())
+            if isinstance(codec, OutcomeCodec)
+        }
+        """What the handlers of a lifecycle may give, by their names."""
 
     def code(self, state: RunState, index: int) -> NodeCode:
         """Return the code of a node of a run."""
@@ -66,6 +83,15 @@ class Setting:
     def is_answered_outside(self, state: RunState, index: int) -> bool:
         """Say whether a node's body hands out a token, by which somebody else says how it ends."""
         return state.number_of(index) in self._answered_outside
+
+    def is_handler(self, state: RunState, index: int) -> bool:
+        """Say whether a node is a call of a handler of a lifecycle."""
+        return isinstance(self.code(state, index).result, OutcomeCodec)
+
+    def may_act(self, state: RunState, index: int) -> bool:
+        """Say whether a node may have done anything: a handler is often given its record alone."""
+        given = self.code(state, index).injections
+        return not self.is_handler(state, index) or any(item.is_to_act for item in given)
 
     def result(self, state: RunState, index: int) -> Raw:
         """Return what a node gives."""
@@ -87,12 +113,13 @@ class Setting:
 
     def _make_results(self, nodes: Sequence[Node], first: int) -> None:
         for place, node in enumerate(nodes, start=first):
-            if node.kind in _GIVING:
+            codec = self.workflow.code.nodes[place].result
+            if node.kind in _GIVING and not isinstance(codec, OutcomeCodec):
                 self._result(place, node.function)
             if node.kind is Kind.EACH:
                 self._of_rounds(place, "given")
-            if node.block is not None:
-                self._make_results(node.block.nodes, node.block.number * BLOCK_SPAN)
+            for block in node.inner:
+                self._make_results(block.nodes, block.number * BLOCK_SPAN)
 
     def _result(self, number: int, function: str) -> Raw:
         return self._once(number, "result", self.workflow.code.nodes[number].result, function)
@@ -108,6 +135,17 @@ class Setting:
         if made is None:
             made = self._made[number, what] = self._examples.raw(codec, name)
         return made
+
+
+def _shortened(plan: Plan) -> Plan:
+    """Return a plan in which nothing goes on and on that does not lead anywhere."""
+    if plan.machine is None:
+        return plan
+    [node] = plan.nodes
+    repeats = min(REPEATS_MAX, plan.machine.repeats_max)
+    machine = msgspec.structs.replace(plan.machine, repeats_max=repeats)
+    node = msgspec.structs.replace(node, machine=machine)
+    return msgspec.structs.replace(plan, nodes=(node,))
 
 
 def _started_with(door: Door, examples: Examples, inputs: Mapping[str, object]) -> dict[str, Raw]:

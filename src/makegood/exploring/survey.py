@@ -14,9 +14,20 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from makegood.decision.facts import EndStatus
+from makegood.decision.facts import EndStatus, Moved
 from makegood.exploring.choices import LAST_FIRST
-from makegood.exploring.faults import Befalls, Dies, Fault, How, Reversed, faults_of, may_follow
+from makegood.exploring.faults import (
+    Befalls,
+    Cancelled,
+    Dies,
+    Fault,
+    How,
+    Meanwhile,
+    Reversed,
+    Twice,
+    faults_of,
+    may_follow,
+)
 from makegood.exploring.findings import Left, broken_in, held_in, kept_in, left_in
 from makegood.exploring.telling import causes_in_words
 from makegood.exploring.world import Played, World, play
@@ -59,6 +70,8 @@ class Explored(msgspec.Struct, frozen=True, kw_only=True):
     """What a person must settle."""
     stands: frozenset[str] = frozenset()
     """What stands outside, whatever the run has on record of it; of an imagined world only."""
+    moves: tuple[str, ...] = ()
+    """The statuses that the record of a lifecycle has entered, in order; of an imagined world."""
     services: Mapping[type, object] = {}
     """What the steps were given; of a world only whose steps were really called."""
 
@@ -84,7 +97,7 @@ class _Survey:
         for way in self.ways():
             yield self.seen(way)
             singles: list[Played] = []
-            for fault in _possible(way):
+            for fault in self.possible(way):
                 single = self.play(way.world, fault)
                 if single is not None:
                     singles.append(single)
@@ -94,7 +107,7 @@ class _Survey:
                 if played is not None:
                     yield self.seen(played)
             for single in singles if pairs else ():
-                for fault in _possible(single):
+                for fault in self.possible(single):
                     played = self.play(single.world, fault)
                     if played is not None:
                         yield self.seen(played)
@@ -130,11 +143,34 @@ class _Survey:
         self.played.add(together)
         return play(self.setting, World(world.taken, faults))
 
+    def possible(self, played: Played) -> Iterator[Fault]:
+        """Give every fault that could befall this run besides those that did."""
+        state = played.state
+        befallen = [each for each in played.world.faults if isinstance(each, Befalls)]
+        for path, direction in played.outside.met:
+            before = [each for each in befallen if (each.node, each.direction) == (path, direction)]
+            index = state.positions[path]
+            may_act = direction != "do" or self.setting.may_act(state, index)
+            for fault in faults_of(state.graph[index], path, direction):
+                # What computes from its record alone can fail, and nothing else can become of it.
+                if not may_act and fault.how is not How.FAILS:
+                    continue
+                if not before or (len(before) == 1 and may_follow(before[0], fault)):
+                    yield fault
+        for number in range(played.appends):
+            # Before the first append there is no run whose worker could die.
+            if number:
+                yield Dies(number, is_lost=True)
+            yield Dies(number, is_lost=False)
+        yield from _comings(played)
+        if state.ended is EndStatus.COMPLETED and Reversed() not in played.world.faults:
+            yield Reversed()
+
     def seen(self, played: Played) -> Seen:
         plan, state = self.setting.plan, played.state
         broken = [*broken_in(plan, played, self.setting.atlas)]
         if self.invariants:
-            explored = _explored(played)
+            explored = _explored(played, self.setting)
             for invariant in self.invariants:
                 broken += invariant(explored)
         return Seen(
@@ -142,41 +178,35 @@ class _Survey:
             status=state.status,
             facts=len(played.facts),
             left=left_in(plan, state),
-            held=held_in(state),
-            kept=kept_in(state),
+            held=held_in(state, self.setting),
+            kept=kept_in(state, self.setting),
             broken=tuple(broken),
         )
 
 
-def _explored(played: Played) -> Explored:
+def _explored(played: Played, setting: Setting) -> Explored:
     state = played.state
     return Explored(
         cause=causes_in_words(played.world),
         status=state.status,
         done=tuple(state.graph[index].path for index in state.done_order),
         undone=tuple(state.graph[index].path for index in state.undone_order),
-        kept=tuple(item.node for item in kept_in(state)),
+        kept=tuple(item.node for item in kept_in(state, setting)),
         left=tuple(state.graph[index].path for index in state.stuck),
         stands=frozenset(played.outside.stands),
+        moves=tuple(fact.status for fact in played.facts if isinstance(fact, Moved)),
     )
 
 
-def _possible(played: Played) -> Iterator[Fault]:
-    """Give every fault that could befall this run besides those that did."""
-    state = played.state
-    befallen = [each for each in played.world.faults if isinstance(each, Befalls)]
-    for path, direction in played.outside.met:
-        before = [each for each in befallen if (each.node, each.direction) == (path, direction)]
-        for fault in faults_of(state.graph[state.positions[path]], path, direction):
-            if not before or (len(before) == 1 and may_follow(before[0], fault)):
-                yield fault
-    for number in range(played.appends):
-        # Before the first append there is no run whose worker could die.
-        if number:
-            yield Dies(number, is_lost=True)
-        yield Dies(number, is_lost=False)
-    if state.ended is EndStatus.COMPLETED and Reversed() not in played.world.faults:
-        yield Reversed()
+def _comings(played: Played) -> Iterator[Fault]:
+    """Give what else could come to the record of a lifecycle in this world."""
+    if played.state.lifecycle is None:
+        return
+    comings = played.outside.standing.comings
+    more: list[Fault] = [*map(Cancelled, comings.stands), *map(Twice, comings.again)]
+    more += [Meanwhile(node, message) for node, message in comings.meanwhile]
+    befallen = {type(fault) for fault in played.world.faults}
+    yield from (fault for fault in more if type(fault) not in befallen)
 
 
 def _consequences(way: Played, singles: Sequence[Played]) -> Iterator[tuple[Played, Fault]]:

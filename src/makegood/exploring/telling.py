@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from makegood.exploring.faults import Befalls, Dies, Reversed
+from makegood.exploring.faults import Befalls, Cancelled, Dies, Meanwhile, Reversed, Twice
+from makegood.exploring.standing import short
 from makegood.exploring.world import STARTS_AT
 from makegood.journal.protocol import RunRow
 from makegood.picture import timeline
@@ -31,6 +32,8 @@ REPEATED_MAX = 4
 """How many sentences are looked for together that repeat themselves."""
 
 _TOLD = {
+    Happening.CANCEL_REQUESTED: "A person asks for it to be cancelled.",
+    Happening.PAUSED: "The run is paused: {text}.",
     Happening.CHOSEN: "{node} {text}.",
     Happening.ROUNDS: "{node} {text}.",
     Happening.MOVED: "{node}: {text}.",
@@ -78,6 +81,12 @@ def _fault(fault: Fault) -> str:
             return "the worker dies right after it has recorded what is to happen"
         case Reversed():
             return "a person has the completed run undone"
+        case Cancelled(status=status):
+            return f"a person cancels it while it stands in {status}"
+        case Twice(message=message):
+            return f"the same {short(message)} comes a second time"
+        case Meanwhile(node=node, message=message):
+            return f"a {short(message)} comes while {node} is at work"
         case _:
             assert_never(fault)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from makegood.errors import Declined, OutcomeUnknown, Unavailable
+from makegood.errors import Declined, InvalidInput, OutcomeUnknown, Unavailable
 from makegood.exploring.examples import Examples
 from makegood.exploring.exploration import gathered
 from makegood.exploring.faults import Befalls, Fault, How
@@ -62,7 +62,15 @@ async def explore_for_real(
     `services` and `extensions` are made afresh for every world; an invariant finds the services in
     its world, to look at what they hold in the end. Which faults there are is learned by imagining
     the workflow first, as `explore` does, hence `examples`. Waits take no time.
+
+    Raises `InvalidInput` for a lifecycle, whose messages nobody would send.
     """
+    if call.workflow.plan.machine is not None:
+        message = (
+            f"`{call.workflow.name}` is a lifecycle, to which nobody sends messages here; explore "
+            "it with testing.explore, and take it through its statuses with testing.lifecycle"
+        )
+        raise InvalidInput(message)
     setting = Setting(call.workflow, Examples(examples), call.input)
     seen: dict[frozenset[Fault], Seen] = {}
     outcomes: dict[World, Outcome[Any]] = {}

@@ -119,6 +119,8 @@ class OutcomeCodec:
     to: frozenset[str]
     """Where it may lead, by name."""
     record: RecordCodec
+    kinds: frozenset[type] = frozenset()
+    """The classes of what it says that it returns."""
 
     @property
     def type(self) -> object:

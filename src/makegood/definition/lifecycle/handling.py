@@ -152,11 +152,13 @@ def read_handling(shape: Shape, use: Use, function: Function, policy: Policy[Any
     problems += _misreturned(shape, use, signature)
     if problems:
         raise DefinitionError(*problems)
+    kinds = {_of_class(kind) for kind in members(signature.returns)}
     codec = OutcomeCodec(
         name=name,
         place=signature.place,
         statuses=shape.statuses,
         to=frozenset(status.name for status in use.to),
+        kinds=frozenset(kind for kind in _OUTCOMES if kind in kinds or not kinds & {*_OUTCOMES}),
         record=shape.codec,
     )
     recipe = handler_recipe(
@@ -173,7 +175,6 @@ def read_handling(shape: Shape, use: Use, function: Function, policy: Policy[Any
         )
         raise DefinitionError(message)
     order = [status.name for status in shape.statuses]
-    kinds = {_of_class(kind) for kind in members(signature.returns)}
     return Handling(
         handler=Handler(
             name=name,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_origin
 
 from makegood.definition.reading.fit import members
-from makegood.values.injectable import CompletionToken, IdempotencyKey, Transaction, Writes
 from makegood.values.outcomes import Again, CancelRun, FailRun, Goto, PauseRun, Rearm, Stay
 
 if TYPE_CHECKING:
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Ways", "acts", "is_past_undoing", "outcomes_of"]
 
-_ACTING: frozenset[object] = frozenset({CompletionToken, IdempotencyKey, Transaction, Writes})
-"""What a function is given only to do something with it."""
-
 # Any class, some of them generic.
 _OUTCOMES: frozenset[object] = frozenset({Goto, Stay, Rearm, Again, PauseRun, CancelRun, FailRun})
 
@@ -29,10 +25,7 @@ _LISTENING: frozenset[object] = frozenset({Stay, Rearm, Again})
 
 def acts(recipe: Recipe) -> bool:
     """Say whether a function is given anything that it could act on."""
-    return any(
-        item.is_service or item.is_record or item.wants in _ACTING
-        for item in recipe.signature.injections
-    )
+    return any(item.is_to_act for item in recipe.signature.injections)
 
 
 def outcomes_of(seen: Seen) -> frozenset[object]:
