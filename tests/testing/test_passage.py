@@ -13,6 +13,7 @@ from makegood import (
     Again,
     CancelRun,
     Declined,
+    Emit,
     Failed,
     Goto,
     IdempotencyKey,
@@ -300,6 +301,40 @@ async def test_a_script_for_a_handler_that_there_is_not_is_refused() -> None:
     with pytest.raises(InvalidInput, match="the script names 'reverse'"):
         async with testing.lifecycle(orders, Order("o-1"), fail={"reverse": Declined("no")}):
             pass
+
+
+@dataclass(frozen=True)
+class Shipped:
+    parcel: str
+
+
+async def call_off(order: Order, *, emit: Emit[Returned] = injected) -> None:
+    emit(Returned(order.id))
+
+
+async def test_what_handlers_and_undos_emit_is_seen_once_it_is_recorded() -> None:
+    telling = Lifecycle("telling", Order, Short, key=lambda order: order.id).on(
+        Short.NEW, telling_off, to={Short.DONE}, undo=call_off
+    )
+    away = Unavailable("closed")
+    async with testing.lifecycle(telling, Order("o-1"), fail={"telling_off": [away]}) as order:
+        assert order.emitted == ()
+        await order.turn(timedelta(minutes=1))
+        assert order.emitted == (Shipped("o-1"),)
+        await order.undo()
+        assert order.emitted == (Shipped("o-1"), Returned("o-1"))
+
+
+class Short(Enum):
+    NEW = 1
+    DONE = 2
+
+
+async def telling_off(
+    order: Order, *, emit: Emit[Shipped] = injected
+) -> Goto[Literal[Short.DONE], Order]:
+    emit(Shipped(order.id))
+    return Goto(Short.DONE)
 
 
 async def test_the_picture_of_a_passage_says_where_it_stands() -> None:

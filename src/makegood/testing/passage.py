@@ -14,6 +14,7 @@ from makegood.decision.facts import ControlAnswered, HandlingBegan, Moved
 from makegood.definition.lifecycle.builder import Lifecycle
 from makegood.definition.plan import fingerprint_of
 from makegood.errors import InvalidInput
+from makegood.journal.lanes.shown import MessageFilter
 from makegood.journal.memory import MemoryJournal
 from makegood.journal.protocol import Filter
 from makegood.runtime.asking.post import CancelPost, PausePost, ResumePost, UndoPost
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from makegood.runtime.run import Run
     from makegood.testing.script import Scripted
     from makegood.values.instants import Instant
+    from makegood.values.schemas import Schema
 
 __all__ = ["Passage", "lifecycle"]
 
@@ -79,6 +81,8 @@ class Passage(Generic[T, S]):
     """When each handler is called again that has asked for it."""
     kept: tuple[type, ...]
     """The classes of the messages that were sent and not heard yet, the oldest first."""
+    emitted: tuple[object, ...]
+    """The messages that handlers, undos and called workflows have emitted, the oldest first."""
     outcome: Outcome[T] | None
     """How the run has ended or was parked; None while it goes on."""
 
@@ -88,7 +92,9 @@ class Passage(Generic[T, S]):
         clock: TurnableClock,
         workflow: Workflow[[T], T],
         run: Run[T],
+        *,
         key: str,
+        called: Sequence[Workflow[..., Any]] = (),
     ) -> None:
         self.clock = clock
         self.run: Run[T] = run
@@ -99,6 +105,7 @@ class Passage(Generic[T, S]):
         self._operator = Operator(engine)
         self._workflow = workflow
         self._answers: list[ControlAnswer] = []
+        self._schemas = _emitted_by((workflow, *called))
 
     def __repr__(self) -> str:
         return f"<Passage of {self._workflow.name} {self.key} in {self.status.name}>"
@@ -172,6 +179,7 @@ class Passage(Generic[T, S]):
         self.kept = tuple(known[each.message] for each in messages.kept if each.message in known)
         self._answers = [fact.answer for fact in history.facts if isinstance(fact, ControlAnswered)]
         self._look(state, its)
+        self.emitted = tuple([each async for each in self._heard()])
         self.outcome = await self.run.outcome() if state.is_settled else None
 
     def _look(self, state: RunState, its: LifecycleState) -> None:
@@ -180,6 +188,22 @@ class Passage(Generic[T, S]):
         )
         self.timers = {name: as_datetime(due) for name, due in its.timers.items()}
         self.repeats = {name: as_datetime(due) for name, (due, _) in its.repeats.items()}
+
+    async def _heard(self) -> AsyncGenerator[object, None]:
+        """Give the messages that were emitted, as whoever receives them is given them."""
+        shell, _codes = parts_of(self._engine)
+        kept: list[int] = []
+        after: int | None = None
+        while True:
+            page = await shell.journal.messages.messages(MessageFilter(after=after))
+            kept += [row.seq for row in page.rows if row.message.type in self._schemas]
+            after = page.next
+            if after is None:
+                break
+        for seq in reversed(kept):
+            found = await shell.journal.messages.message(seq)
+            assert found is not None, "nothing is removed while a test looks"
+            yield self._schemas[found.message.type].read(found.message)
 
     async def _ask(self, control: Control) -> None:
         """Ask something of the run, and let come of it what comes at once."""
@@ -280,9 +304,24 @@ async def lifecycle(
     async with engine:
         engine.serve(workflow, *workflows)
         run = await engine.start(call)
-        passage: Passage[Any, Any] = Passage(engine, clock, workflow, run, call.key)
+        passage: Passage[Any, Any] = Passage(
+            engine, clock, workflow, run, key=call.key, called=workflows
+        )
         await passage.rest()
         yield passage
+
+
+# Any: whatever the workflows take and return.
+def _emitted_by(workflows: Sequence[Workflow[..., Any]]) -> Mapping[str, Schema[Any]]:
+    """Return what may be emitted in these, by the names of the messages."""
+    return {
+        schema.name: schema
+        for workflow in workflows
+        for node in workflow.code.nodes.values()
+        for code in (node.body, node.undo, node.compensate)
+        if code is not None
+        for schema in code.sends.values()
+    }
 
 
 # Any: as above.
