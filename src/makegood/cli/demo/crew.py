@@ -22,7 +22,7 @@ from makegood.values.instants import after
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from makegood.cli.demo.life import Life
+    from makegood.cli.demo.life import Life, Told
     from makegood.cli.demo.shop import Day, Evening
     from makegood.cli.demo.tally import News, Tally
 
@@ -64,7 +64,7 @@ class _Place:
     def __init__(self) -> None:
         self.is_at_work = asyncio.Event()
         """Set while whoever stands here has an engine that is open."""
-        self._life: Life | None = None
+        self._life: Life[Told] | None = None
 
     async def keep_filled(self, day: Day) -> None:
         """Start a worker, and another one whenever it was killed, until this is cancelled."""

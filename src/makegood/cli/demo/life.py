@@ -13,7 +13,7 @@ import tempfile
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
@@ -24,9 +24,12 @@ from makegood.errors import MakegoodError
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import AsyncGenerator
+    from contextlib import AbstractAsyncContextManager
     from typing import BinaryIO
 
-__all__ = ["Failed", "Job", "Life", "Part", "Told", "living", "read_job", "write_told"]
+__all__ = ["Failed", "Job", "Life", "Part", "Told", "living", "read_job", "started", "write_told"]
+
+T = TypeVar("T")
 
 CLOSING_SECONDS_MAX = 20
 """How long a process may take to close in good order."""
@@ -74,59 +77,66 @@ def write_told(told: Told) -> bytes:
     return msgspec.json.encode(told) + b"\n"
 
 
+def living(job: Job) -> AbstractAsyncContextManager[Life[Told]]:
+    """Start a process that is asked for this, and leave none behind."""
+    return started("makegood.cli.demo.child", msgspec.json.encode(job, enc_hook=str), _told_type)
+
+
 @asynccontextmanager
-async def living(job: Job) -> AsyncGenerator[Life]:
-    """Start a process, and leave none behind."""
+async def started(
+    module: str, asked: bytes, told: msgspec.json.Decoder[T]
+) -> AsyncGenerator[Life[T]]:
+    """Start a process that runs a module and is asked for its work; leave none behind."""
     with tempfile.TemporaryFile() as errors:
         # In a group of its own, Ctrl-C in a terminal reaches this process alone, which passes
         # it on by ending the other's input.
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "makegood.cli.demo.child"),
+            *(sys.executable, "-m", module),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
             process_group=0,
             limit=LINE_BYTES_MAX,
         )
-        life = Life(process, errors)
+        life = Life(process, errors, told)
         try:
-            await life.ask(job)
+            await life.ask(asked)
             yield life
         finally:
             await life.end()
 
 
-class Life:
+class Life(Generic[T]):
     """One process, and what it says."""
 
-    def __init__(self, process: Process, errors: BinaryIO) -> None:
+    def __init__(self, process: Process, errors: BinaryIO, told: msgspec.json.Decoder[T]) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         self._process = process
         self._asks, self._answers = process.stdin, process.stdout
         self._errors = errors
+        self._told = told
         self._is_killed = False
 
-    async def ask(self, job: Job) -> None:
-        """Say what the process is there for."""
+    async def ask(self, asked: bytes) -> None:
+        """Say what the process is there for, in one line."""
         # One that ended at once is found out by what it did not say.
         with suppress(ConnectionError):
-            self._asks.write(msgspec.json.encode(job, enc_hook=str) + b"\n")
+            self._asks.write(asked + b"\n")
             await self._asks.drain()
 
-    async def listen(self) -> Told | None:
+    async def listen(self) -> T | None:
         """Return what is said next; None when the process was killed and has said all.
 
         Half a line was not said. Raises `MakegoodError` when it has ended by itself.
         """
         line = await self._answers.readline()
         if line.endswith(b"\n"):
-            told: Told = _told_type.decode(line)
-            return told
+            return self._told.decode(line)
         status = await self._process.wait()
         if self._is_killed:
             return None
-        message = f"the shop's process ended by itself, with {status}: {self._error()}"
+        message = f"a process of the shop ended by itself, with {status}: {self._error()}"
         raise MakegoodError(message)
 
     def kill(self) -> None:

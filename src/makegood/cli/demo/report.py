@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-__all__ = ["COLOURS", "SYMBOLS", "Reconciliation", "Report", "as_json", "as_tables", "times"]
+__all__ = [
+    "COLOURS",
+    "SYMBOLS",
+    "Reconciliation",
+    "Report",
+    "as_json",
+    "as_tables",
+    "dollars",
+    "times",
+]
 
 COLOURS: Mapping[Ending, str] = {
     Ending.COMPLETED: "green",
@@ -171,7 +180,7 @@ def _reconciliation(report: Report) -> Table:
     table.add_column("must be", justify="right")
     table.add_column("is", justify="right")
     table.add_column("")
-    shipped, net = _dollars(found.shipped_minor), _dollars(found.gateway_net_minor)
+    shipped, net = dollars(found.shipped_minor), dollars(found.gateway_net_minor)
     _check(table, "captured − refunded at the gateway = shipped", shipped, net)
     _check(table, "orders whose payment and shipment differ", "0", f"{len(found.disagreements)}")
     _check(table, "cards with money still held", "0", f"{found.holds_left}")
@@ -197,8 +206,8 @@ def _end(report: Report) -> list[RenderableType]:
     found = report.found
     lines = [
         Text(
-            f"{_dollars(found.captured_minor)} captured, "
-            f"{_dollars(found.refunded_minor)} refunded; "
+            f"{dollars(found.captured_minor)} captured, "
+            f"{dollars(found.refunded_minor)} refunded; "
             f"{report.runs_per_second:,.0f} orders/s over {report.seconds:.1f} s",
             style="dim",
         )
@@ -236,7 +245,7 @@ def times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
 
 
-def _dollars(minor: int) -> str:
+def dollars(minor: int) -> str:
     """Return an amount of cents as dollars."""
     whole, cents = divmod(abs(minor), 100)
     return f"{'−' if minor < 0 else ''}${whole:,}.{cents:02d}"

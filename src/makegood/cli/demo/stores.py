@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from makegood.journal.postgres.connection import Connection
 
-__all__ = ["Store", "storing"]
+__all__ = ["SERVED_HERE", "Store", "served_here", "storing", "with_lease"]
 
 SERVED_HERE = "postgres"
 """The word for a server that is started for this demonstration."""
@@ -63,11 +63,11 @@ def storing(asked: str | None) -> Generator[Store]:
                 path = Path(folder) / "shop.journal"
                 yield Store(f"{_SQLITE}{path}", gateway_path(path), None)
                 return
-            with _served_here() as url:
-                address = _with_lease(url)
+            with served_here() as url:
+                address = with_lease(url)
                 yield Store(address, Path(folder) / gateway_path(address), None)
     elif is_address(asked):
-        address = _with_lease(asked)
+        address = with_lease(asked)
         with _alone_in_schema(address):
             yield Store(address, gateway_path(address).absolute(), asked)
     else:
@@ -103,7 +103,7 @@ def _taken(where: str) -> StoreBusy:
     )
 
 
-def _with_lease(address: str) -> str:
+def with_lease(address: str) -> str:
     """Say in an address how long a lease lasts, unless it does: a killed worker is soon followed.
 
     Nobody at work here takes longer over anything, and a demonstration is watched.
@@ -154,7 +154,7 @@ async def _locked(place: Place) -> Connection:
 
 
 @contextmanager
-def _served_here() -> Generator[str]:
+def served_here() -> Generator[str]:
     """Start a server, and stop it whether the demonstration ends or is ended."""
     server = PostgresServer()
     open_journal(server.url())

@@ -1,0 +1,81 @@
+"""The broker of the demonstration: a NATS of its own, that is killed and started again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from makegood.cli.demo.services.told import BUS
+from makegood.errors import StoreRefused
+from makegood.testing.servers import NatsServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import Self
+
+__all__ = ["Broker"]
+
+ANSWER_SECONDS_MAX = 5.0
+
+CONFIG = "jetstream { sync_interval: always }"
+"""What JetStream has confirmed is in its files, so that a kill loses none of it."""
+
+
+class Broker:
+    """A NATS with JetStream, which is not up before it is started; use it with `with`."""
+
+    def __init__(self, groups: Iterable[str]) -> None:
+        self._server = NatsServer(config=CONFIG)
+        self._groups = [*groups]
+        """Those who listen."""
+
+    def __enter__(self) -> Self:
+        try:
+            self._server.__enter__()
+        except LookupError as error:
+            raise StoreRefused(str(error)) from None
+        self._server.stop()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._server.__exit__(kind, error, traceback)
+
+    @property
+    def url(self) -> str:
+        """Its address, which stays the same."""
+        return self._server.url
+
+    async def start(self) -> None:
+        """Start it, and wait until it answers."""
+        await asyncio.to_thread(self._server.start)
+
+    async def kill(self) -> None:
+        """Kill it by SIGKILL, of which it learns nothing."""
+        await asyncio.to_thread(self._server.stop, immediate=True)
+
+    async def left(self) -> int:
+        """Return how much it has that somebody was not given yet, or has not acknowledged."""
+        import nats  # noqa: PLC0415 - an optional extra
+        import nats.js.errors  # noqa: PLC0415
+
+        client = await nats.connect(self.url, connect_timeout=ANSWER_SECONDS_MAX)
+        try:
+            stream = client.jetstream(timeout=ANSWER_SECONDS_MAX)
+            left = 0
+            for group in self._groups:
+                try:
+                    found = await stream.consumer_info(BUS, group)
+                except nats.js.errors.NotFoundError:
+                    # Nobody has listened under this name yet.
+                    left += 1
+                else:
+                    left += (found.num_pending or 0) + (found.num_ack_pending or 0)
+            return left
+        finally:
+            await client.close()
