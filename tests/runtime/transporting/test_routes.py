@@ -77,10 +77,10 @@ class Town:
         )
         return await self._open(0, Receptors("shop").on(self.shop.hear), route)
 
-    async def open_bank(self) -> Engine:
+    async def open_bank(self, transport: Transport | None = None) -> Engine:
         route = Route(
             "bus",
-            self.broker.transport(),
+            transport or self.broker.transport(),
             sends={Paid: "payments"},
             hears=["orders"],
             group="bank",
@@ -185,6 +185,46 @@ async def test_while_the_broker_is_away_what_is_to_be_sent_waits(
     town.broker.is_down = False
     await town.until(lambda: len(town.shop.paid) == 5)
     assert sorted(town.bank.charged) == [f"order-{number}" for number in range(5)]
+
+
+class _Dropping:
+    """A broker whose connection is lost after each batch that it has handed over."""
+
+    def __init__(self, within: InProcessTransport) -> None:
+        self._within = within
+        self.send, self.close = within.send, within.close
+
+    async def listen(self, topics: Sequence[str], *, group: str, batch: int, take: Take) -> None:
+        async def and_drop(arrived: Sequence[Arrived]) -> None:
+            if self.taken:
+                await asyncio.Event().wait()
+            await take(arrived)
+            self.taken = True
+
+        self.taken = False
+        listening = asyncio.ensure_future(
+            self._within.listen(topics, group=group, batch=1, take=and_drop)
+        )
+        try:
+            while not self.taken:
+                await turn_of_the_loop()
+        finally:
+            listening.cancel()
+        text = "the connection was lost"
+        raise TransportDown(text)
+
+
+async def test_a_broker_that_was_lost_often_is_listened_to_again_as_soon_as_the_first_time(
+    town: Town,
+) -> None:
+    shop = await town.open_shop()
+    await town.open_bank(_Dropping(town.broker.transport()))
+    for number in range(12):
+        await shop.publish(Reserved(f"order-{number}"))
+    before = town.clock.now()
+    await town.until(lambda: len(town.shop.paid) == 12)
+
+    assert town.clock.now() - before < 40_000_000
 
 
 class _Losing:

@@ -57,6 +57,8 @@ class Taker:
         self._errand = Errand(shell, f"listen to {route.name!r}")
         self._listening: asyncio.Task[None] | None = None
         self._is_stopping = False
+        self._failures = 0
+        """How often in a row it could not listen, or what it heard was not stored."""
         self._outage = Outage(f"the broker of {route.name!r}", now=lambda: _seconds(shell))
         self.is_asking = False
         """Whether the journal owes an answer."""
@@ -77,19 +79,19 @@ class Taker:
         await self._errand.end()
 
     async def _work(self) -> None:
-        shell, failures = self._shell, 0
+        shell = self._shell
         while shell.failure is None and not self._is_stopping:
             try:
                 if shell.journal.leads:
                     await self._listen()
-                    failures = 0
             except (StoreBusy, StoreFull, TransportDown) as error:
                 self._outage.tell(f"listening to {self._route.name!r}", error)
             except StoreError as error:
                 shell.fail(error)
                 return
-            await pause(shell.clock, after(shell.clock.now(), wait_for_broker(shell, failures)))
-            failures += 1
+            wait = wait_for_broker(shell, self._failures)
+            await pause(shell.clock, after(shell.clock.now(), wait))
+            self._failures += 1
 
     async def _listen(self) -> None:
         """Listen until it is over, or was ended by `stop`."""
@@ -118,6 +120,7 @@ class Taker:
         finally:
             self.is_asking = False
         self._outage.is_over()
+        self._failures = 0
         self.duplicates += sum(isinstance(receipt, Duplicate) for receipt in receipts)
         self._stored([each for each in read if isinstance(each, Envelope)])
 
