@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from tests.chaos import scenarios
+from tests.chaos import scenarios, services
 from tests.chaos.postgres import scenarios as postgres
 from tests.chaos.scenarios import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-SCENARIOS = {**scenarios.SCENARIOS, **postgres.SCENARIOS}
+SCENARIOS = {**scenarios.SCENARIOS, **postgres.SCENARIOS, **services.SCENARIOS}
 
 SEED = 1701
 

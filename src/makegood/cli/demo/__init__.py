@@ -11,7 +11,7 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path  # noqa: TC003 - the command line reads what an option's type is
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from rich.console import Console
@@ -73,8 +73,7 @@ def demo(
     Parameters
     ----------
     orders
-        How many purchases become orders, spread evenly over the data set: 1,000 unless it is said,
-        or 300 with --services.
+        How many purchases become orders: 1,000 unless it is said, or 300 with --services.
     seed
         Which faults happen, and where the sample begins.
     faults
@@ -96,50 +95,56 @@ def demo(
     purchases
         A file of your own in the data set's format: customer, date, number of CDs, dollars.
     services
-        Play the order flow as five services that speak by messages, five processes with a store
-        each, joined by a NATS that is started for them, and killed with them. Customers, their
-        orders and what goes wrong are drawn by the seed. --store then names a folder.
+        Play the order flow as five processes with a store each, joined by a NATS that is started
+        for them, and killed with them; orders are drawn by the seed. --store then names a folder.
     together
         With --services: all of them in one process, on one store, without a broker.
     json
         Write the result as one JSON object, the last line of the output.
     """
-    asked = ORDERS if orders is None else orders
-    _check(orders=asked, faults=faults, concurrency=concurrency)
+    _check(orders=ORDERS if orders is None else orders, faults=faults, concurrency=concurrency)
     _check_processes(workers=workers, crashes=crashes or 0)
+    _check_services(services=services, together=together, workers=workers, purchases=purchases)
     if services:
-        _check_services(workers=workers, purchases=purchases)
-        from makegood.cli.demo.services import demo_of_services  # noqa: PLC0415 - only here
+        from makegood.cli.demo import services as five  # noqa: PLC0415 - only here
 
-        return demo_of_services(
-            orders=orders,
-            crashes=crashes,
-            seed=seed,
-            faults=faults,
-            together=together,
-            store=store,
-            json=json,
-        )
-    if together:
-        message = "--together says how five services live; ask for them with --services"
-        raise InvalidInput(message)
-    orders, crashes = asked, crashes or 0
+        drawn = five.Day(orders=orders or five.ORDERS, seed=seed, faults=faults)
+        return five.play(drawn, crashes=crashes, together=together, store=store, json=json)
+    asked = _Asked(orders or ORDERS, seed, faults, concurrency, workers, crashes or 0)
+    return _play(asked, store, purchases, json=json)
+
+
+class _Asked(NamedTuple):
+    """What a person asks of a shop in one store."""
+
+    orders: int
+    seed: int
+    faults: float
+    concurrency: int
+    workers: int
+    crashes: int
+
+
+def _play(asked: _Asked, store: str | None, purchases: Path | None, *, json: bool) -> int:
+    """Place the orders, compare the books, and return the exit status."""
     known, skipped = _read(purchases)
-    if orders > len(known):
-        message = f"--orders is {orders:,}, and there are only {len(known):,} purchases"
+    if asked.orders > len(known):
+        message = f"--orders is {asked.orders:,}, and there are only {len(known):,} purchases"
         raise InvalidInput(message)
     console = Console(stderr=json, highlight=False)
     with storing(store) as place:
         day = Day(
             store=place.address,
             gateway=place.gateway,
-            sample=spread(known, orders, seed=seed),
+            sample=spread(known, asked.orders, seed=asked.seed),
             known=known,
-            seed=seed,
-            faults=faults,
-            at_once=min(concurrency, orders),
+            seed=asked.seed,
+            faults=asked.faults,
+            at_once=min(asked.concurrency, asked.orders),
         )
-        report = _run(day, console, workers=workers, crashes=crashes, rows_skipped=skipped)
+        report = _run(
+            day, console, workers=asked.workers, crashes=asked.crashes, rows_skipped=skipped
+        )
     if report is None:
         again = f"; start it again with --store {place.again} to finish them"
         tail = again if place.again else ""
@@ -174,12 +179,17 @@ def _check_processes(*, workers: int, crashes: int) -> None:
         raise InvalidInput(message)
 
 
-def _check_services(*, workers: int, purchases: Path | None) -> None:
-    """Refuse options that mean nothing to services."""
-    if workers != 1:
+def _check_services(
+    *, services: bool, together: bool, workers: int, purchases: Path | None
+) -> None:
+    """Refuse options that mean nothing to services, or nothing without them."""
+    if together and not services:
+        message = "--together says how five services live; ask for them with --services"
+        raise InvalidInput(message)
+    if services and workers != 1:
         message = "--workers is for a shop in one store; with --services each is a process"
         raise InvalidInput(message)
-    if purchases is not None:
+    if services and purchases is not None:
         message = "--purchases are for a shop in one store; with --services orders are drawn"
         raise InvalidInput(message)
 

@@ -22,11 +22,18 @@ from makegood.testing.servers import PostgresServer
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from typing import TextIO
 
     from makegood.journal.postgres.connection import Connection
 
-__all__ = ["SERVED_HERE", "Store", "served_here", "storing", "with_lease"]
+__all__ = [
+    "SERVED_HERE",
+    "Store",
+    "alone_at",
+    "ending_in_order",
+    "served_here",
+    "storing",
+    "with_lease",
+]
 
 SERVED_HERE = "postgres"
 """The word for a server that is started for this demonstration."""
@@ -72,8 +79,7 @@ def storing(asked: str | None) -> Generator[Store]:
             yield Store(address, gateway_path(address).absolute(), asked)
     else:
         path = _checked(asked)
-        with path.with_name(path.name + ".demo").open("w") as lock:
-            _lock(lock, path)
+        with alone_at(path):
             yield Store(f"{_SQLITE}{path.absolute()}", gateway_path(path).absolute(), asked)
 
 
@@ -89,12 +95,15 @@ def _checked(asked: str) -> Path:
     return path
 
 
-def _lock(lock: TextIO, path: Path) -> None:
+@contextmanager
+def alone_at(path: Path) -> Generator[None]:
     """Keep a second demonstration out: the books can be compared only when nobody is at work."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise _taken(str(path)) from error
+    with path.with_name(path.name + ".demo").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise _taken(str(path)) from error
+        yield
 
 
 def _taken(where: str) -> StoreBusy:
@@ -158,15 +167,21 @@ def served_here() -> Generator[str]:
     """Start a server, and stop it whether the demonstration ends or is ended."""
     server = PostgresServer()
     open_journal(server.url())
+    with ending_in_order(), ExitStack() as running:
+        try:
+            running.enter_context(server)
+        except LookupError as error:
+            raise StoreRefused(str(error)) from None
+        except RuntimeError as error:
+            raise MakegoodError(str(error)) from error
+        yield server.url()
+
+
+@contextmanager
+def ending_in_order() -> Generator[None]:
+    """Have whoever ends the demonstration interrupt it, so that it stops what it has started."""
     ordinary = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with ExitStack() as running:
-            try:
-                running.enter_context(server)
-            except LookupError as error:
-                raise StoreRefused(str(error)) from None
-            except RuntimeError as error:
-                raise MakegoodError(str(error)) from error
-            yield server.url()
+        yield
     finally:
         signal.signal(signal.SIGTERM, ordinary)

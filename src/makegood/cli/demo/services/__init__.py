@@ -28,6 +28,7 @@ from makegood.cli.demo.services.day import Day
 from makegood.cli.demo.services.places import placing
 from makegood.cli.demo.services.report import Report, as_json, as_tables
 from makegood.cli.demo.services.told import ALL, Companies, ServiceJob
+from makegood.cli.demo.stores import ending_in_order
 from makegood.errors import MakegoodError
 from makegood.runtime.clock import SystemClock
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from makegood.cli.demo.services.crew import News
     from makegood.commerce.services.accounts import Places
 
-__all__ = ["demo_of_services"]
+__all__ = ["ORDERS", "Day", "play"]
 
 AGREE = 0
 DISAGREE = 3
@@ -56,22 +57,13 @@ LINES_WITHOUT_TERMINAL = 10
 BAR_CELLS = 40
 
 
-def demo_of_services(
-    *,
-    orders: int | None,
-    crashes: int | None,
-    seed: int,
-    faults: float,
-    together: bool,
-    store: str | None,
-    json: bool,
-) -> int:
+def play(day: Day, *, crashes: int | None, together: bool, store: str | None, json: bool) -> int:
     """Play the orders of a day, and compare all books; return the exit status."""
-    day = Day(orders=ORDERS if orders is None else orders, seed=seed, faults=faults)
     kills = CRASHES if crashes is None else crashes
     console = Console(stderr=json, highlight=False)
     machine = SystemClock()
     with ExitStack() as stack:
+        stack.enter_context(ending_in_order())
         places = stack.enter_context(placing(store, together=together))
         broker = None if together else stack.enter_context(Broker(places.stores))
         jobs = _jobs(day, places, broker, crashes=kills)

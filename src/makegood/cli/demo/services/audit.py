@@ -46,7 +46,7 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     """What was found."""
 
     accounts: Accounts
-    letters: tuple[Letter, ...]
+    given_up: tuple[Letter, ...]
     waiting: int
     """How many messages are still to be received or sent."""
     garbage_missing: int
@@ -59,7 +59,7 @@ def main() -> None:
     letters, waiting = asyncio.run(_letters(asked))
     found = Audit(
         accounts=reconcile(asked.places, placed=frozenset(asked.day.placed())),
-        letters=tuple(letters),
+        given_up=tuple(letters),
         waiting=waiting,
         garbage_missing=max(0, asked.garbage - sum(each.is_explained for each in letters)),
     )

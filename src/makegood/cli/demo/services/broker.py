@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# The options of the client's methods have no types of their own.
+# pyright: reportUnknownMemberType=false
 import asyncio
 from typing import TYPE_CHECKING
 

@@ -55,8 +55,9 @@ LOOK_EVERY = timedelta(milliseconds=100)
 
 POLL_MAX = timedelta(milliseconds=250)
 
-BROKER_SECONDS = 2.0
-"""How long an answer of the broker may take."""
+BROKER_SECONDS = 1.5
+"""How long an answer of the broker may take; what was with a process that is killed comes again
+after twice as long."""
 
 
 def main(asked: BinaryIO, answers: int) -> None:
@@ -216,7 +217,7 @@ class _Customers:
         if known != self._articles:
             return
         rows = await self._engine.read("SELECT status, count(*) FROM service_order GROUP BY status")
-        standing = cast("dict[str, int]", dict(cast("list[tuple[str, int]]", rows)))
+        standing = dict(cast("list[tuple[str, int]]", rows))
         self.placed = sum(standing.values())
         self.final = sum(standing.get(status, 0) for status in FINAL)
         room = min(day.orders, self.final + self._unfinished_max)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from makegood.cli.demo.stores import SERVED_HERE, served_here, with_lease
+from makegood.cli.demo.stores import SERVED_HERE, alone_at, served_here, with_lease
 from makegood.commerce.bookshelf import is_address
 from makegood.commerce.services.accounts import Places
 from makegood.commerce.services.town import SERVICES
@@ -43,6 +43,7 @@ def placing(asked: str | None, *, together: bool) -> Generator[Places]:
             folder = Path(stack.enter_context(made))
         else:
             folder = _folder(asked)
+            stack.enter_context(alone_at(folder))
         if asked == SERVED_HERE:
             asked = stack.enter_context(served_here())
         if asked is not None and is_address(asked):

@@ -52,7 +52,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def unexplained(self) -> int:
         """How many dead letters nobody has provoked."""
-        return sum(not letter.is_explained for letter in self.found.letters)
+        return sum(not letter.is_explained for letter in self.found.given_up)
 
     @property
     def agrees(self) -> bool:
@@ -68,7 +68,7 @@ def as_json(report: Report) -> str:
     fields = msgspec.to_builtins(report)
     found = fields.pop("found")
     accounts = found.pop("accounts")
-    dead = {"dead_letters": len(report.found.letters), "unexplained": report.unexplained}
+    dead = {"dead_letters": len(report.found.given_up), "unexplained": report.unexplained}
     # How many orders were asked for stands for itself; what the books have is beside it.
     accounts["orders_found"] = accounts.pop("orders")
     return msgspec.json.encode(
@@ -174,7 +174,7 @@ def _end(report: Report) -> list[RenderableType]:
         Text(
             f"dead letter of {each.receptor}: {each.type} of {each.key}: {each.error}", style="red"
         )
-        for each in [each for each in report.found.letters if not each.is_explained][:NAMED_MAX]
+        for each in [each for each in report.found.given_up if not each.is_explained][:NAMED_MAX]
     ]
     agrees = report.agrees
     verdict = "The books agree." if agrees else "The books do not agree."
