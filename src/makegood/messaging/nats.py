@@ -102,6 +102,8 @@ class NatsTransport:
             if (error.code or 0) >= _SERVER_ERROR:
                 raise self._down(error) from error
             return Refused(str(error))
+        except nats.errors.Error as error:
+            raise self._down(error) from error
         return Confirmed()
 
     async def listen(self, topics: Sequence[str], *, group: str, batch: int, take: Take) -> None:
@@ -124,7 +126,7 @@ class NatsTransport:
             finally:
                 with contextlib.suppress(*_DOWN):
                     await subscription.unsubscribe()
-        except (*_DOWN, nats.js.errors.Error) as error:
+        except (*_DOWN, nats.errors.Error) as error:
             raise self._down(error) from error
 
     async def close(self) -> None:
@@ -193,7 +195,8 @@ class NatsTransport:
                     # It is there already, perhaps with other settings, which are its owner's.
                     config = StreamConfig(name=self._stream, subjects=self._subjects)
                     await context.add_stream(config)
-        except (*_DOWN, nats.js.errors.Error) as error:
+        except (*_DOWN, nats.errors.Error) as error:
+            # Among them is that the password is wrong, which somebody will have put right.
             await client.close()
             raise self._down(error) from error
         self._client = client
