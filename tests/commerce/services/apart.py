@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
-from makegood import Config, Engine, Receptors
+from makegood import Config, Engine, MessageOperator, Receptors
 from makegood.cli.demo.services.day import Day, products
 from makegood.cli.demo.services.unruly import UnrulyTransport
 from makegood.commerce import Mailer
@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["Apart"]
 
 ROUNDS_MAX = 900
-TURNS_A_ROUND = 40
+LOOPS_MAX = 2_000_000
+TURNS_AT_REST = 30
+SETTLED_ROUNDS = 8
+"""For how long nobody may have anything to do: longer than anything is with the broker."""
+
 ROUND = timedelta(milliseconds=500)
 
 
@@ -55,6 +59,7 @@ class Apart:
         self._services = services(held_for=timedelta(minutes=30))
         self._open = AsyncExitStack()
         self._lives = 0
+        self._settled = 0
         self.engines: dict[str, Engine] = {}
         self.letters: list[Delivery] = []
 
@@ -108,19 +113,30 @@ class Apart:
             if placing.cancelled_after is not None:
                 await orders.publish(placing.cancel, after=placing.cancelled_after)
         await self.until(self._is_over, rounds=rounds)
-        await self._settle()
+        await self.until(self._is_settled, rounds=rounds)
 
     async def until(
         self, condition: Callable[[], Awaitable[bool]], *, rounds: int = ROUNDS_MAX
     ) -> bool:
         """Let time pass until something holds; False where it never does."""
         for _ in range(rounds):
-            for _ in range(TURNS_A_ROUND):
-                await turn_of_the_loop()
+            await self._rest()
             if await condition():
                 return True
             self.clock.turn(ROUND)
         return False
+
+    async def _rest(self) -> None:
+        """Let everything happen for which no time must pass."""
+        at_rest = 0
+        for _ in range(LOOPS_MAX):
+            await turn_of_the_loop()
+            is_at_rest = all(engine.is_at_rest for engine in self.engines.values())
+            at_rest = at_rest + 1 if is_at_rest else 0
+            if at_rest > TURNS_AT_REST:
+                return
+        message = "the services do not come to rest"
+        raise AssertionError(message)
 
     async def accounts(self) -> Accounts:
         """Close everything, and compare the books."""
@@ -148,9 +164,10 @@ class Apart:
         )
         return ended == self.day.orders
 
-    async def _settle(self) -> None:
-        """Let time pass until nothing is done any more: letters are written, goods given out."""
-        for _ in range(60):
-            for _ in range(TURNS_A_ROUND):
-                await turn_of_the_loop()
-            self.clock.turn(ROUND)
+    async def _is_settled(self) -> bool:
+        """Say whether nobody has anything to receive or to send."""
+        lags = [
+            lag for engine in self.engines.values() for lag in await MessageOperator(engine).lag()
+        ]
+        self._settled = 0 if any(lag.waiting for lag in lags) else self._settled + 1
+        return self._settled == SETTLED_ROUNDS

@@ -86,8 +86,8 @@ class Losing:
         async def lose(arrived: Sequence[Arrived]) -> None:
             kept = []
             for each in arrived:
-                self._seen += 1
-                kept += [each] if self._seen % 25 else []
+                self._seen += b"ProductCreated" not in each.body
+                kept += [each] if self._seen % 9 else []
             await take(kept)
 
         await self._within.listen(topics, group=group, batch=batch, take=lose)
@@ -153,4 +153,4 @@ async def test_the_books_find_that_messages_are_acknowledged_before_they_are_sto
         accounts = await apart.accounts()
 
     assert not accounts.agree
-    assert accounts.unfinished
+    assert accounts.disputes > 0
