@@ -100,6 +100,8 @@ class Taker:
             route.hears, group=route.group, batch=route.batch, take=self._take
         )
         self._listening = asyncio.ensure_future(listening)
+        # Whoever stops it may be gone when it ends, and then nobody needs to know how.
+        self._listening.add_done_callback(_taken_note_of)
         try:
             await asyncio.wait([self._listening])
             if not self._listening.cancelled():
@@ -142,6 +144,12 @@ class Taker:
             )
         others = tuple(each for each in envelope.headers if each[0] != ARRIVED_BY)
         return replace(envelope, headers=(*others, came_by))
+
+
+def _taken_note_of(ended: asyncio.Future[None]) -> None:
+    """Keep the loop from telling that nobody has looked how something ended."""
+    if not ended.cancelled():
+        ended.exception()
 
 
 def _seconds(shell: Shell) -> float:
