@@ -168,5 +168,19 @@ async def test_runs_of_a_status_are_not_looked_for_among_all(
     assert f"makegood_run_{index}" in steps
 
 
+async def test_a_key_is_looked_for_by_both_of_its_indexes(world: SqliteWorld) -> None:
+    journal = await world.open()
+    conditions, parameters = _conditions(Filter(workflow="place_order", key="order-1"))
+    where = " AND ".join(conditions)
+    sql = f"SELECT id FROM makegood_run WHERE {where} ORDER BY id DESC"  # noqa: S608 - ours
+
+    steps = await journal._ready().reader.read(
+        partial(explained, sql=sql, parameters=tuple(parameters))
+    )
+
+    assert "makegood_run_by_key " in steps
+    assert "makegood_run_by_key_before" in steps
+
+
 def explained(connection: Connection, *, sql: str, parameters: Sequence[Sql] = ()) -> str:
     return str(connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall())

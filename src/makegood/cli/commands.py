@@ -98,6 +98,7 @@ def runs(
     older_than: Duration = None,
     newer_than: Duration = None,
     subject: str | None = None,
+    key: str | None = None,
     limit: int = 50,
     after: str | None = None,
     json: Json = False,
@@ -122,6 +123,8 @@ def runs(
         Only runs that began less long ago than this.
     subject
         Only runs that are about this subject.
+    key
+        Only runs that have this key, or had it until they ended.
     limit
         How many runs a page has, at most 200.
     after
@@ -138,6 +141,7 @@ def runs(
         older_than=older_than,
         newer_than=newer_than,
         subject=subject,
+        key=key,
         limit=limit,
         after=after,
     )

@@ -41,6 +41,7 @@ class Wanted(NamedTuple):
     older_than: timedelta | None
     newer_than: timedelta | None
     subject: str | None
+    key: str | None
     limit: int
     after: str | None
 
@@ -81,6 +82,7 @@ def _filter(wanted: Wanted, now: Instant) -> Filter:
         workflow=wanted.workflow,
         stage=wanted.stage,
         subject=wanted.subject,
+        key=wanted.key,
         created_before=None if older is None else after(now, -older),
         created_after=None if newer is None else after(now, -newer),
         after=None if wanted.after is None else parse_run_id(wanted.after),

@@ -293,8 +293,7 @@ def give(store: MemoryStore, asked: Asked) -> object:
 
 def _is_kept(letter: KeptLetter, at: Container[Address], now: Instant) -> bool:
     """Say whether a letter is still there for somebody who waits at one of these addresses."""
-    is_there = (letter.message, letter.key) in at
-    return is_there and letter.taken_by is None and letter.until > now
+    return (letter.message, letter.key) in at and letter.taken_by is None and letter.until > now
 
 
 def oldest_letters(store: MemoryStore) -> list[KeptLetter]:
@@ -446,9 +445,10 @@ def shows(filter: Filter, record: Record) -> bool:
         (not filter.statuses or record.status in filter.statuses)
         and (not filter.causes or record.cause in filter.causes)
         and (not filter.reasons or record.reason in filter.reasons)
-        and (filter.workflow is None or record.new.workflow == filter.workflow)
-        and (filter.stage is None or record.stage == filter.stage)
-        and (filter.subject is None or record.subject == filter.subject)
+        and filter.workflow in {None, record.new.workflow}
+        and filter.stage in {None, record.stage}
+        and filter.subject in {None, record.subject}
+        and filter.key in {None, record.new.key}
         and (filter.created_before is None or record.new.created_at < filter.created_before)
         and (filter.created_after is None or record.new.created_at >= filter.created_after)
         and (filter.unfinished is None or filter.unfinished == (record.ended_at is None))

@@ -81,6 +81,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     workflow: str | None = None
     stage: str | None = None
     subject: str | None = None
+    key: str | None = None
+    """Show the run that has this key, of each workflow, and those that had it until they ended."""
     created_before: Instant | None = None
     created_after: Instant | None = None
     """Runs that were created then are shown too."""

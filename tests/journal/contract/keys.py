@@ -42,6 +42,20 @@ async def test_a_key_until_the_end_is_taken_while_its_run_has_not_ended(journal:
     assert [row.run for row in (await journal.list(Filter())).rows] == [RUN]
 
 
+async def test_runs_are_found_by_their_key_also_when_they_have_it_no_more(
+    journal: Journal,
+) -> None:
+    await journal.append(first(RUN, "order-1", key_until_ended=True))
+    await journal.append(last(RUN, 2, ended_at=9))
+    await journal.append(first(OTHER, "order-1"))
+    await journal.append(first(THIRD, "order-2"))
+
+    page = await journal.list(Filter(workflow="place_order", key="order-1"))
+
+    assert [row.run for row in page.rows] == [OTHER, RUN]
+    assert (await journal.list(Filter(key="order-3"))).rows == ()
+
+
 @promise(31)
 async def test_the_append_that_ends_the_run_frees_its_key(journal: Journal) -> None:
     await journal.append(first(RUN, "order-1", key_until_ended=True))

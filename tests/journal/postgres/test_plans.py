@@ -96,6 +96,19 @@ async def test_every_listing_has_its_index(
     assert index in "\n".join(line for (line,) in plan)
 
 
+async def test_a_key_is_looked_for_by_both_of_its_indexes(world: PostgresWorld) -> None:
+    await world.open()
+    conditions, parameters = conditions_of(Filter(workflow="place_order", key="order-1"))
+    where = " AND ".join(conditions)
+    async with world.outside() as connection:
+        await connection.execute("SET enable_seqscan = off; SET enable_indexscan = off")
+        plan = await connection.fetch(f"EXPLAIN SELECT id FROM run WHERE {where}", *parameters)
+
+    told = "\n".join(line for (line,) in plan)
+    assert "on run_by_key " in told
+    assert "on run_by_key_before " in told
+
+
 MANY = """
     INSERT INTO run (id, workflow, fingerprint, input_hash, status, seq, inbox_head, inbox_taken,
            epoch, claims, owner, wake_at, created_at)

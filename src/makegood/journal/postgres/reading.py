@@ -157,6 +157,10 @@ def conditions_of(filter: Filter) -> tuple[list[str], list[object]]:
     ):
         if value is not None:
             add(condition, value)
+    if filter.key is not None:
+        # Each half has an index of its own, which serves only who repeats its condition.
+        add("key = ?", filter.key)
+        conditions.append("(key_hold < 2 OR key_hold = 2)")
     if filter.unfinished is not None:
         conditions.append("ended_at IS NULL" if filter.unfinished else "ended_at IS NOT NULL")
     if filter.not_of:

@@ -220,6 +220,10 @@ def _conditions(filter: Filter) -> tuple[list[str], list[Sql]]:
         if value is not None:
             conditions.append(condition)
             parameters.append(value)
+    if filter.key is not None:
+        # Each half has an index of its own, which serves only who repeats its condition.
+        conditions.append("(key = ? AND key_hold < 2 OR key = ? AND key_hold = 2)")
+        parameters.extend((filter.key, filter.key))
     if filter.unfinished is not None:
         conditions.append("ended_at IS NULL" if filter.unfinished else "ended_at IS NOT NULL")
     if filter.not_of:
