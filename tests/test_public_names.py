@@ -34,6 +34,7 @@ PUBLIC: dict[str, frozenset[str]] = {
             "Config",
             "ControlAnswer",
             "ControlPreview",
+            "BadSignature",
             "ControlRefused",
             "DeadLetter",
             "Deadline",
@@ -186,6 +187,7 @@ PUBLIC: dict[str, frozenset[str]] = {
     ),
     "makegood.errors": frozenset(
         {
+            "BadSignature",
             "ControlRefused",
             "Declined",
             "DefinitionError",
@@ -228,9 +230,25 @@ PUBLIC: dict[str, frozenset[str]] = {
     ),
     "makegood.extension": frozenset(
         {
+            "Answer",
+            "Ask",
             "Command",
             "Extension",
             "Migration",
+            "Route",
+        }
+    ),
+    "makegood.http": frozenset(
+        {
+            "ApiKey",
+            "KeyFile",
+            "Keys",
+            "RunView",
+            "application",
+            "call_of",
+            "made_key",
+            "started",
+            "view_of",
         }
     ),
     "makegood.testing": frozenset(

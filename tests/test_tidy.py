@@ -38,6 +38,8 @@ CATCHES_EVERYTHING = {
     "cli/worker/working.py": "a user's function makes the engine, and fails in any way it likes",
     "cli/workflows.py": "a user's module is imported here, and fails in any way it likes",
     "exploring/examples.py": "a user's class checks its own values here, and refuses as it likes",
+    "http/application.py": "whatever a route raises is answered as a problem",
+    "http/gate.py": "keys may be kept anywhere, and what fails there lets nobody in",
     "journal/application/local.py": "a user's local step ends here",
     "journal/postgres/steps/driving.py": "a user's local body ends here, or in its waiter",
     "journal/sqlite/batch.py": "what ends a local step's body ends in the one who waits for it",
@@ -63,6 +65,8 @@ CLOCKS_AND_CHANCE = re.compile(
 )
 
 TELLS_TIME_OR_DRAWS = {
+    "cli/serving/keyring.py": "a key that is made at a terminal begins now",
+    "http/keys.py": "a key is made of chance and of nothing else",
     "journal/application/local.py": "a local step that takes too long is interrupted in real time",
     "journal/postgres/connection.py": "a server out of reach is tried again in real time",
     "journal/postgres/posting.py": "a post has no token before it comes to the store",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 __all__ = [
+    "BadSignature",
     "ControlRefused",
     "Declined",
     "DefinitionError",
@@ -82,6 +83,10 @@ class ServiceError(MakegoodError):
 
 class InvalidInput(MakegoodError, ValueError):
     """An input is missing, unknown or not of the declared type; nothing was written."""
+
+
+class BadSignature(MakegoodError):
+    """What came is not signed by whom it says that it is from; nothing was stored."""
 
 
 class PayloadTooLarge(InvalidInput):

@@ -155,6 +155,26 @@ COMMANDS = (
     ),
     Offer("worker", "makegood.cli.commands:worker", "Carry out runs until it is told to stop."),
     Offer(
+        "http",
+        "makegood.cli.serving.commands:http",
+        "Serve the engine over HTTP until it is told to stop.",
+    ),
+    Offer(
+        "keys create",
+        "makegood.cli.serving.commands:keys_create",
+        "Make an API key, and show it this once.",
+    ),
+    Offer(
+        "keys list",
+        "makegood.cli.serving.commands:keys_list",
+        "List API keys: who has them, and what they may do.",
+    ),
+    Offer(
+        "keys revoke",
+        "makegood.cli.serving.commands:keys_revoke",
+        "Revoke an API key: whoever has it is refused from now on.",
+    ),
+    Offer(
         "db status",
         "makegood.cli.operations.commands:db_status",
         "Say how far the schema of a store is.",
@@ -200,6 +220,7 @@ COMMANDS = (
 GROUPS = {
     "db": "Look after the schema of a store.",
     "dead": "Look after messages that receptors have given up.",
+    "keys": "Look after the API keys of the HTTP service.",
 }
 """What the first words of commands with two are about."""
 

@@ -1,4 +1,4 @@
-"""What commerce plugs into an engine and its tools: the shop's tables, and the `books` command."""
+"""What commerce plugs into an engine and its tools: tables, the `books` command and routes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from makegood.commerce.books import Books, BooksMissing, reconcile
-from makegood.extension import Command, Extension, Migration
+from makegood.extension import Command, Extension, Migration, Route
 
 __all__ = ["AGREE", "DISAGREE", "MISTAKE", "books", "commerce"]
 
@@ -39,6 +39,13 @@ class Commerce:
         """The `books` command."""
         summary = "Compare the shop's books with the gateway's, without the engine."
         return (Command(name="books", run=books, summary=summary),)
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """Orders over HTTP."""
+        from makegood.commerce.routes import ROUTES  # noqa: PLC0415 - what it takes to place one
+
+        return ROUTES
 
 
 commerce: Extension = Commerce()

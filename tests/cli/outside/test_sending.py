@@ -93,7 +93,7 @@ def test_a_message_for_which_nobody_has_waited_in_time_is_found(
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (("Shipped", "Shopped"), "no workflow there waits for what is named 'Shopped'"),
+        (("Shipped", "Shopped"), "not one message is named 'Shopped'"),
         ((MESSAGE, "{}"), "the stored value is not a Shipped"),
         ((MESSAGE, "no"), "the stored value is not a Shipped"),
         (("order-1", " "), "the key of a message is empty"),

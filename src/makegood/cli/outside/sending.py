@@ -11,9 +11,9 @@ from makegood.cli.status import DONE, FOUND
 from makegood.cli.store import opened
 from makegood.cli.workflows import workflows_of
 from makegood.cli.writing import json_of, look_of, table, write
-from makegood.definition.plan import Kind, numbered_nodes
 from makegood.picture.marks import Style
 from makegood.picture.typeset import visible
+from makegood.runtime.asking.messages import messages_heard, named_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,20 +74,15 @@ async def _found(store: str) -> Messages:
 
 def _codec_of(sending: Sending) -> AnyCodec:
     """Return what reads the message: that of a workflow which waits for its class."""
-    awaited: dict[str, AnyCodec] = {}
-    for workflow in workflows_of(sending.app):
-        for number, node in numbered_nodes(workflow.plan):
-            if node.kind is Kind.WAIT:
-                awaited[node.function] = workflow.code.nodes[number].result
-        if workflow.code.lifecycle is not None:
-            awaited.update(workflow.code.lifecycle.messages)
-    wanted = sending.message
-    found = [name for name in awaited if wanted in {name, name.rpartition(".")[2]}]
-    if len(found) == 1:
-        return awaited[found[0]]
-    known = ", ".join(sorted(awaited)) or "no message at all"
-    which = "several messages are" if found else "no workflow there waits for what is"
-    message = f"{which} named {wanted!r}; --app {sending.app} waits for {known}"
+    workflows = workflows_of(sending.app)
+    found = named_message(workflows, sending.message)
+    if found is not None:
+        return found
+    known = ", ".join(sorted(messages_heard(workflows))) or "no message at all"
+    message = (
+        f"not one message is named {sending.message!r} for the workflows there; --app "
+        f"{sending.app} waits for {known}"
+    )
     raise InvalidInput(message)
 
 

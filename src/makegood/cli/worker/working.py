@@ -18,7 +18,7 @@ from makegood.cli.workflows import object_at
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-__all__ = ["LEASH", "loop_factory", "stopped_by_signals", "work_alone"]
+__all__ = ["LEASH", "engine_of", "loop_factory", "stopped_by_signals", "work_alone"]
 
 LEASH = "MAKEGOOD_WORKER_LEASH"
 """Names the descriptor of a pipe in the environment: when its other end is closed, whoever keeps
@@ -53,7 +53,13 @@ def loop_factory(*, has_uvloop: bool) -> Callable[[], asyncio.AbstractEventLoop]
 
 
 async def _work(place: str, found: object) -> int:
-    async with _engine_of(place, found) as engine:
+    async with engine_of(place, found) as engine:
+        if not engine.works:
+            message = f"the engine of {place} has work=False; a worker needs one that works"
+            raise InvalidInput(message)
+        if not engine.served:
+            message = f"the engine of {place} serves nothing; call engine.serve(…) with workflows"
+            raise InvalidInput(message)
         stopped = stopped_by_signals()
         leash = os.environ.get(LEASH)
         if leash is not None:
@@ -115,7 +121,7 @@ async def _made(place: str, found: object) -> object:
 
 
 @asynccontextmanager
-async def _engine_of(place: str, found: object) -> AsyncGenerator[Engine]:
+async def engine_of(place: str, found: object) -> AsyncGenerator[Engine]:
     """Open what a program names: an engine, or a function that makes one or what opens one."""
     made = await _made(place, found)
     if not isinstance(made, AbstractAsyncContextManager):
@@ -127,11 +133,5 @@ async def _engine_of(place: str, found: object) -> AsyncGenerator[Engine]:
     async with cast("AbstractAsyncContextManager[object]", made) as engine:
         if not isinstance(engine, Engine):
             message = f"{place} opens {engine!r} and no engine; have it give an Engine"
-            raise InvalidInput(message)
-        if not engine.works:
-            message = f"the engine of {place} has work=False; a worker needs one that works"
-            raise InvalidInput(message)
-        if not engine.served:
-            message = f"the engine of {place} serves nothing; call engine.serve(…) with workflows"
             raise InvalidInput(message)
         yield engine

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from makegood.decision.mail import Message
+from makegood.definition.plan import Kind, numbered_nodes
 from makegood.errors import InvalidInput, MailboxFull, UnknownMessage
 from makegood.runtime.turning.mail import letter_of
 from makegood.values.codec import codec_of
@@ -18,17 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime, timedelta
 
+    from makegood.definition.call import Workflow
     from makegood.definition.plan import Plan
     from makegood.journal.mail import KeptLetter, Waiter
     from makegood.runtime.shell import Shell
-    from makegood.values.codec import Codec
+    from makegood.values.codec import AnyCodec, Codec
 
 __all__ = [
     "KeptMessage",
     "Messages",
     "SentMessage",
     "WaitingRun",
+    "messages_heard",
     "messages_in",
+    "named_message",
     "send_message",
 ]
 
@@ -116,6 +120,28 @@ async def send_message(
     if kept.taken_by is not None:
         shell.ring(kept.taken_by)
     return SentMessage(id=kept.id, run=kept.taken_by, until=as_datetime(kept.until))
+
+
+# Any: a workflow is looked at whatever it takes and returns.
+def messages_heard(workflows: Iterable[Workflow[..., Any]]) -> dict[str, AnyCodec]:
+    """Return what reads each message that one of these workflows waits for, by its name."""
+    heard: dict[str, AnyCodec] = {}
+    for workflow in workflows:
+        for number, node in numbered_nodes(workflow.plan):
+            codec = workflow.code.nodes[number].result if node.kind is Kind.WAIT else None
+            if codec is not None:
+                heard[node.function] = codec
+        if workflow.code.lifecycle is not None:
+            heard.update(workflow.code.lifecycle.messages)
+    return heard
+
+
+# Any: as above.
+def named_message(workflows: Iterable[Workflow[..., Any]], name: str) -> AnyCodec | None:
+    """Return what reads the one message of this name, with its module or without; None for none."""
+    heard = messages_heard(workflows)
+    found = [codec for each, codec in heard.items() if name in {each, each.rpartition(".")[2]}]
+    return found[0] if len(found) == 1 else None
 
 
 async def messages_in(shell: Shell) -> Messages:
