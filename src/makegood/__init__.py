@@ -356,51 +356,12 @@ _ROOMS = {
     "makegood.definition.step": "Pure Query Step pure query step",
     "makegood.definition.workflow": "Call Workflow workflow",
     "makegood.errors": (
-        "ControlRefused Declined DefinitionError EngineClosed HoldTimedOut InvalidInput "
-        "KeyConflict MailboxFull MakegoodError NotAwaited NotPaused NotUndoable OutcomeUnknown "
-        "PastPivot PayloadTooLarge QuorumMissed RemoteError RunCancelled RunEnded RunErased "
-        "RunFailed RunParked ServiceError StepTimeout StoreBusy StoreError StoreFailed StoreFull "
-        "StoreRefused TooDeep TransportDown Unavailable UnknownMessage UnknownRun UnknownToken "
-        "UnreadableRun WaitTimedOut WritesRefused"
-        "BadSignature",
-        "ControlRefused",
-        "Declined",
-        "DefinitionError",
-        "EngineClosed",
-        "HoldTimedOut",
-        "InvalidInput",
-        "KeyConflict",
-        "MailboxFull",
-        "MakegoodError",
-        "NotAwaited",
-        "NotPaused",
-        "NotUndoable",
-        "OutcomeUnknown",
-        "PastPivot",
-        "PayloadTooLarge",
-        "QuorumMissed",
-        "RemoteError",
-        "RunCancelled",
-        "RunEnded",
-        "RunErased",
-        "RunFailed",
-        "RunParked",
-        "ServiceError",
-        "StepTimeout",
-        "StoreBusy",
-        "StoreError",
-        "StoreFailed",
-        "StoreFull",
-        "StoreRefused",
-        "TooDeep",
-        "TransportDown",
-        "Unavailable",
-        "UnknownMessage",
-        "UnknownRun",
-        "UnknownToken",
-        "UnreadableRun",
-        "WaitTimedOut",
-        "WritesRefused",
+        "BadSignature ControlRefused Declined DefinitionError EngineClosed HoldTimedOut "
+        "InvalidInput KeyConflict MailboxFull MakegoodError NotAwaited NotPaused NotUndoable "
+        "OutcomeUnknown PastPivot PayloadTooLarge QuorumMissed RemoteError RunCancelled "
+        "RunEnded RunErased RunFailed RunParked ServiceError StepTimeout StoreBusy StoreError "
+        "StoreFailed StoreFull StoreRefused TooDeep TransportDown Unavailable UnknownMessage "
+        "UnknownRun UnknownToken UnreadableRun WaitTimedOut WritesRefused"
     ),
     "makegood.journal.staging": "Move MoveCount StageCount",
     "makegood.runtime.asking.census": "Census",
