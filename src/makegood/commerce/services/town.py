@@ -17,7 +17,7 @@ from makegood.commerce.services.letters import notifications
 from makegood.commerce.services.orders import orders
 from makegood.commerce.services.shipments import shipping
 from makegood.commerce.services.stock import HELD_FOR, stock
-from makegood.extension import Command, Extension, Migration
+from makegood.extension import Command, Extension, Migration, Route
 
 __all__ = ["SERVICES", "Service", "in_one_process", "services", "topics_of"]
 
@@ -38,6 +38,11 @@ class _Tables:
 
     @property
     def commands(self) -> Sequence[Command]:
+        """None."""
+        return ()
+
+    @property
+    def routes(self) -> Sequence[Route]:
         """None."""
         return ()
 
