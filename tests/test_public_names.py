@@ -234,8 +234,8 @@ PUBLIC: dict[str, frozenset[str]] = {
             "Ask",
             "Command",
             "Extension",
+            "HttpRoute",
             "Migration",
-            "Route",
         }
     ),
     "makegood.http": frozenset(

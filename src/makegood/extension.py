@@ -16,7 +16,7 @@ from makegood.journal.protocol import Migration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Answer", "Ask", "Command", "Extension", "Migration", "Route"]
+__all__ = ["Answer", "Ask", "Command", "Extension", "HttpRoute", "Migration"]
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
 
 
-class Route(msgspec.Struct, frozen=True, kw_only=True):
+class HttpRoute(msgspec.Struct, frozen=True, kw_only=True):
     """A route of the HTTP service; that of an extension stands below its name."""
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
@@ -99,6 +99,6 @@ class Extension(Protocol):
         ...
 
     @property
-    def routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[HttpRoute]:
         """What it adds to the HTTP service."""
         ...

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from makegood.commerce.books import Books, BooksMissing, reconcile
-from makegood.extension import Command, Extension, Migration, Route
+from makegood.extension import Command, Extension, HttpRoute, Migration
 
 __all__ = ["AGREE", "DISAGREE", "MISTAKE", "books", "commerce"]
 
@@ -41,7 +41,7 @@ class Commerce:
         return (Command(name="books", run=books, summary=summary),)
 
     @property
-    def routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[HttpRoute]:
         """Orders over HTTP."""
         from makegood.commerce.routes import ROUTES  # noqa: PLC0415 - what it takes to place one
 

@@ -10,7 +10,7 @@ import msgspec
 from makegood import Engine, Filter, Operator, UnknownRun
 from makegood.commerce.orders import CustomerId, OrderId
 from makegood.commerce.place_order import place_order
-from makegood.extension import Answer, Ask, Route
+from makegood.extension import Answer, Ask, HttpRoute
 from makegood.payments import PaymentDetails
 
 __all__ = ["ROUTES", "OrderView", "Placing"]
@@ -81,8 +81,8 @@ async def _found(engine: Engine, order_id: str) -> OrderView:
     )
 
 
-ROUTES: tuple[Route, ...] = (
-    Route(
+ROUTES: tuple[HttpRoute, ...] = (
+    HttpRoute(
         method="POST",
         path="/orders",
         scope="orders:write",
@@ -91,7 +91,7 @@ ROUTES: tuple[Route, ...] = (
         gives=OrderView,
         summary="Place an order; placed again with the same input it is the same order.",
     ),
-    Route(
+    HttpRoute(
         method="GET",
         path="/orders/{order_id}",
         scope="orders:read",
@@ -99,7 +99,7 @@ ROUTES: tuple[Route, ...] = (
         gives=OrderView,
         summary="Show where an order stands.",
     ),
-    Route(
+    HttpRoute(
         method="POST",
         path="/orders/{order_id}/cancel",
         scope="orders:write",

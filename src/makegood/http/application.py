@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from makegood.errors import DefinitionError, InvalidInput
-from makegood.extension import Answer, Ask, Route
+from makegood.extension import Answer, Ask, HttpRoute
 from makegood.http.gate import ACTOR, Admission, Gate
 from makegood.http.health import health_routes
 from makegood.http.problems import on_error, on_http_error
@@ -99,7 +99,7 @@ def application(
     return app
 
 
-def _endpoint(engine: Engine, route: Route) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(engine: Engine, route: HttpRoute) -> Callable[[Request], Awaitable[Response]]:
     # Any: the type of the body is the route's own.
     codec: Codec[Any] | None = None if route.takes is None else codec_of(route.takes)
 
@@ -114,7 +114,7 @@ def _endpoint(engine: Engine, route: Route) -> Callable[[Request], Awaitable[Res
 
 
 # Any: as above.
-async def _asked(request: Request, route: Route, codec: Codec[Any] | None) -> Ask:
+async def _asked(request: Request, route: HttpRoute, codec: Codec[Any] | None) -> Ask:
     body = await request.body()
     key = request.headers.get(_KEY)
     if route.needs_key and not key:
@@ -138,7 +138,7 @@ def _written(answer: Answer) -> Response:
     return Response(body, answer.status, {"content-type": "application/json", **answer.headers})
 
 
-def _documented(route: Route) -> dict[str, Any]:  # Any: OpenAPI is whatever JSON it likes.
+def _documented(route: HttpRoute) -> dict[str, Any]:  # Any: OpenAPI is whatever JSON it likes.
     """Return what OpenAPI says of a route besides its path and summary."""
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
@@ -168,14 +168,14 @@ def _content(kind: Any) -> dict[str, Any]:
     return {"application/json": {"schema": {**schema, "$defs": parts} if parts else schema}}
 
 
-def _described(app: FastAPI) -> Route:
+def _described(app: FastAPI) -> HttpRoute:
     async def describe(_engine: object, _ask: Ask) -> Answer:
         described = app.openapi()
         scheme = {"key": {"type": "http", "scheme": "bearer", "description": "An API key."}}
         described.setdefault("components", {})["securitySchemes"] = scheme
         return Answer(value=described)
 
-    return Route(
+    return HttpRoute(
         method="GET",
         path="/openapi.json",
         scope="runs:read",

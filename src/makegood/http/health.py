@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from makegood.extension import Answer, Ask, Route
+from makegood.extension import Answer, Ask, HttpRoute
 from makegood.journal.protocol import Filter
 
 if TYPE_CHECKING:
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 __all__ = ["health_routes"]
 
 
-def health_routes() -> tuple[Route, ...]:
+def health_routes() -> tuple[HttpRoute, ...]:
     """Return the routes that need no key."""
     return (
-        Route(
+        HttpRoute(
             method="GET",
             path="/health/live",
             scope=None,
@@ -24,7 +24,7 @@ def health_routes() -> tuple[Route, ...]:
             summary="Whether this process answers at all.",
             body_max=0,
         ),
-        Route(
+        HttpRoute(
             method="GET",
             path="/health/ready",
             scope=None,

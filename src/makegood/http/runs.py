@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from makegood.errors import InvalidInput, UnknownRun
-from makegood.extension import Answer, Ask, Route
+from makegood.extension import Answer, Ask, HttpRoute
 from makegood.journal.protocol import Filter
 from makegood.picture import svg, timeline
 from makegood.runtime.operator import Operator
@@ -95,7 +95,7 @@ class Startable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # Any, here and below: a workflow is started whatever it takes and returns.
-def run_routes(workflows: Iterable[Workflow[..., Any]]) -> tuple[Route, ...]:
+def run_routes(workflows: Iterable[Workflow[..., Any]]) -> tuple[HttpRoute, ...]:
     """Return the routes of runs; only these workflows can be started."""
     known = {workflow.name: workflow for workflow in workflows}
 
@@ -111,7 +111,7 @@ def run_routes(workflows: Iterable[Workflow[..., Any]]) -> tuple[Route, ...]:
         return await started(run, f"/runs/{run.id}")
 
     return (
-        Route(
+        HttpRoute(
             method="GET",
             path="/workflows",
             scope="runs:read",
@@ -119,7 +119,7 @@ def run_routes(workflows: Iterable[Workflow[..., Any]]) -> tuple[Route, ...]:
             gives=tuple[Startable, ...],
             summary="Which workflows can be started here, and what they take.",
         ),
-        Route(
+        HttpRoute(
             method="POST",
             path="/workflows/{workflow}/runs",
             scope="runs:write",
@@ -128,7 +128,7 @@ def run_routes(workflows: Iterable[Workflow[..., Any]]) -> tuple[Route, ...]:
             needs_key=True,
             summary="Start a run, or find the one that this key has started.",
         ),
-        Route(
+        HttpRoute(
             method="GET",
             path="/runs",
             scope="runs:read",
@@ -136,7 +136,7 @@ def run_routes(workflows: Iterable[Workflow[..., Any]]) -> tuple[Route, ...]:
             gives=Listed,
             summary="List runs: ?workflow= &key= &status= &stage= &subject= &after= &limit=.",
         ),
-        Route(
+        HttpRoute(
             method="GET",
             path="/runs/{run}",
             scope="runs:read",
@@ -144,7 +144,7 @@ def run_routes(workflows: Iterable[Workflow[..., Any]]) -> tuple[Route, ...]:
             gives=RunView,
             summary="Show a run; with ?wait= seconds, once it has ended or is parked.",
         ),
-        Route(
+        HttpRoute(
             method="GET",
             path="/runs/{run}/picture.svg",
             scope="runs:read",
@@ -288,7 +288,7 @@ async def _picture(engine: Engine, ask: Ask) -> Answer:
     return Answer(value=drawn.encode(), headers={"content-type": "image/svg+xml"})
 
 
-def _control(word: str, summary: str) -> Route:
+def _control(word: str, summary: str) -> HttpRoute:
     async def control(engine: Engine, ask: Ask) -> Answer:
         run = parse_run_id(ask.path["run"])
         # Any: the four requests take the same.
@@ -299,7 +299,7 @@ def _control(word: str, summary: str) -> Route:
         status = HTTPStatus.ACCEPTED if answer is None else HTTPStatus.OK
         return Answer(value=Answered(answer=answer), status=status)
 
-    return Route(
+    return HttpRoute(
         method="POST",
         path=f"/runs/{{run}}/{word}",
         scope="runs:operate",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from makegood.errors import Declined, InvalidInput, OutcomeUnknown, Unavailable, UnknownMessage
-from makegood.extension import Answer, Ask, Route
+from makegood.extension import Answer, Ask, HttpRoute
 from makegood.runtime.asking.messages import named_message
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # Any: a workflow is looked at whatever it takes and returns.
-def talk_routes(workflows: Iterable[Workflow[..., Any]]) -> tuple[Route, ...]:
+def talk_routes(workflows: Iterable[Workflow[..., Any]]) -> tuple[HttpRoute, ...]:
     """Return the routes of messages and completions; of messages those for these workflows."""
     known = tuple(workflows)
 
@@ -73,7 +73,7 @@ def talk_routes(workflows: Iterable[Workflow[..., Any]]) -> tuple[Route, ...]:
         )
 
     return (
-        Route(
+        HttpRoute(
             method="POST",
             path="/messages/{message}/{key}",
             scope="messages:write",
@@ -82,7 +82,7 @@ def talk_routes(workflows: Iterable[Workflow[..., Any]]) -> tuple[Route, ...]:
             needs_key=True,
             summary="Send a message to the run that waits for it, now or later.",
         ),
-        Route(
+        HttpRoute(
             method="POST",
             path="/steps/{token}/complete",
             scope="steps:write",
@@ -90,7 +90,7 @@ def talk_routes(workflows: Iterable[Workflow[..., Any]]) -> tuple[Route, ...]:
             gives=Taken,
             summary="Say that a step is done which waits for this; the body is its result.",
         ),
-        Route(
+        HttpRoute(
             method="POST",
             path="/steps/{token}/fail",
             scope="steps:write",

@@ -17,7 +17,7 @@ from typing import ClassVar, Protocol
 import msgspec
 
 from makegood import BadSignature, Engine, InvalidInput
-from makegood.extension import Answer, Ask, Command, Migration, Route
+from makegood.extension import Answer, Ask, Command, HttpRoute, Migration
 
 __all__ = ["GatewayEvent", "Payments", "PaystackSignature", "Signature"]
 
@@ -116,10 +116,10 @@ class Payments:
         return ()
 
     @property
-    def routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[HttpRoute]:
         """Where gateways post what they tell."""
         return tuple(
-            Route(
+            HttpRoute(
                 method="POST",
                 path=f"/webhooks/{account}",
                 scope=None,

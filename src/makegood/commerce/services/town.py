@@ -17,7 +17,7 @@ from makegood.commerce.services.letters import notifications
 from makegood.commerce.services.orders import orders
 from makegood.commerce.services.shipments import shipping
 from makegood.commerce.services.stock import HELD_FOR, stock
-from makegood.extension import Command, Extension, Migration, Route
+from makegood.extension import Command, Extension, HttpRoute, Migration
 
 __all__ = ["SERVICES", "Service", "in_one_process", "services", "topics_of"]
 
@@ -42,7 +42,7 @@ class _Tables:
         return ()
 
     @property
-    def routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[HttpRoute]:
         """None."""
         return ()
 
