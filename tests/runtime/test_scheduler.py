@@ -31,6 +31,7 @@ from makegood.values.instants import after
 from tests.runtime.outside import Outside
 
 if TYPE_CHECKING:
+    from makegood.journal.beside.scheduling import ScheduleRow
     from tests.runtime.world import World
 
 MINUTE = timedelta(minutes=1)
@@ -140,6 +141,30 @@ async def test_a_slot_that_was_taken_and_not_recorded_is_the_same_run_again(worl
     assert refused > 0
     assert await started(engine) == [(key(1), "completed"), (key(2), "completed")]
     assert world.outside.calls == ["00:01", "00:02"]
+
+
+@pytest.mark.parametrize("misfire", list(Misfire))
+async def test_a_slot_whose_taker_has_died_counts_as_taken_whatever_is_missed_since(
+    world: World, misfire: Misfire
+) -> None:
+    schedule = minutely(misfire=misfire, times_max=1)
+    engine, journal = await world.watched(settle, schedule)
+
+    async def lose(row: ScheduleRow) -> bool:
+        return await keep(row) if b'"count":0' in row.body else False
+
+    keep = journal.keep_schedule
+    journal.keep_schedule = lose  # type: ignore[method-assign]
+    await pass_time(world, engine, MINUTE * 1.5)
+    await world.kill(engine)
+    world.clock.turn(MINUTE * 8)
+
+    other = await world.engine(settle, schedule)
+    await pass_time(world, other, MINUTE * 2)
+
+    assert await started(other) == [(key(1), "completed")]
+    stands = await kept(other)
+    assert (stands.count, stands.skipped, stands.next_at) == (1, 0, None)
 
 
 async def test_another_engine_goes_on_where_a_dead_one_stopped(stored: World) -> None:

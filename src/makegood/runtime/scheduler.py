@@ -2,7 +2,7 @@
 
 Every engine that serves a schedule looks after it, and what is started has an id and a key that
 follow from the slot. So two that take the same slot start the same run, and one that dies before
-it has recorded what it started does no harm.
+it has recorded what it started does no harm: that it was about to is recorded before.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from makegood.decision.dispatch.scheduling import (
     Take,
     Wait,
     first_standing,
+    meant,
     next_of,
     passed,
     refit,
@@ -174,11 +175,15 @@ class Scheduler:
         return written if await self._shell.journal.keep_schedule(written) else None
 
     async def _take(self, schedule: Schedule, standing: Standing, slot: Instant) -> Standing:
-        """Start what the slot is for, and return how the schedule stands then."""
+        """Start what the slot is for, and return how the schedule stands then.
+
+        That it is to be taken is recorded first, so that nothing else becomes of it.
+        """
         moment = schedule.shown(slot)
         try:
-            if schedule.when is not None and not schedule.when(moment):
-                return passed(schedule, standing, slot)
+            if standing.taking != slot:
+                is_refused = schedule.when is not None and not schedule.when(moment)
+                return passed(schedule, standing, slot) if is_refused else meant(standing, slot)
             made = schedule.make(moment)
             run = await self._start(schedule, slot, made)
         except StoreError:

@@ -18,6 +18,7 @@ from makegood.decision.dispatch.scheduling import (
     Take,
     Wait,
     first_standing,
+    meant,
     next_of,
     passed,
     refit,
@@ -67,6 +68,9 @@ def test_a_slot_at_the_very_moment_is_the_first_one() -> None:
         ({}, {}, 0.5, False, Wait()),
         ({}, {}, 1, False, Take(at(1))),
         ({}, {"retry_at": at(1.5)}, 1.2, False, Wait()),
+        ({}, {"taking": at(1), "retry_at": at(1.5)}, 1.2, False, Wait()),
+        ({"misfire": Misfire.SKIP}, {"taking": at(1)}, 3.5, True, Take(at(1))),
+        ({}, {"taking": at(0), "next": at(2), "waiting": at(1)}, 3, False, Take(at(0))),
         ({}, {"retry_at": at(1.5), "waiting": at(1)}, 1.6, False, Take(at(1))),
         ({"overlap": Overlap.ALLOW}, {}, 1, True, Take(at(1))),
         ({"overlap": Overlap.SKIP}, {}, 1, True, (at(2), None, 1, None)),
@@ -140,6 +144,31 @@ def test_what_was_taken_moves_the_schedule_on() -> None:
     assert (twice.next, twice.count, twice.last_run, twice.wake_at) == (None, 2, None, None)
 
 
+def test_what_is_being_taken_is_looked_at_now_and_counts_once_it_was_begun() -> None:
+    schedule = hourly()
+    stands = meant(standing(schedule), at(1))
+
+    assert (stands.taking, stands.next, stands.count, stands.wake_at) == (at(1), at(1), 0, at(1))
+    moved = taken(schedule, stands, at(1), "run-1")
+
+    assert moved == standing(schedule, upcoming=2, last=at(1), last_run="run-1", count=1)
+
+
+def test_what_is_being_taken_and_cannot_be_begun_is_a_slot_like_others_again() -> None:
+    stands = troubled(meant(standing(hourly()), at(1)), "RuntimeError: no", at(1))
+
+    assert (stands.taking, stands.next, stands.failures) == (None, at(1), 1)
+
+
+def test_a_slot_of_other_times_that_was_being_taken_leaves_the_next_one_where_it_is() -> None:
+    other = Schedule("hourly", made, every=HOUR * 2)
+    stands = refit(other, meant(standing(hourly()), at(1)), at(5))
+
+    moved = taken(other, stands, at(1), "run-1")
+
+    assert (moved.next, moved.last, moved.count) == (at(6), at(1), 1)
+
+
 def test_what_has_waited_is_taken_without_moving_on() -> None:
     schedule = hourly(overlap=Overlap.QUEUE)
     stands = standing(schedule, upcoming=5, waiting=at(1), is_cancelling=True)
@@ -210,6 +239,9 @@ def test_no_slot_is_taken_twice_or_before_its_time_or_out_of_order(
                     stands = moved
                 case Take(slot=slot):
                     assert slot <= now
+                    if stands.taking is None:
+                        stands = meant(stands, slot)
+                        continue
                     taken_slots.append(slot)
                     stands = taken(schedule, stands, slot, "run")
         else:

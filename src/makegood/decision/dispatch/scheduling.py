@@ -1,11 +1,13 @@
 """What becomes of a schedule's slots: one is taken, others are skipped, or wait.
 
 A schedule stands at the next slot that nobody has decided about. Whoever looks is told one thing
-to do, does it, and records where the schedule stands then; so a slot that was taken and not
-recorded is taken once more, by the same name, and is the same start again.
+to do, does it, and records where the schedule stands then. That a slot is to be taken is recorded
+before anything is begun for it. So whoever dies in the midst leaves a slot that another one takes,
+by the same name, which is the same start again; and nobody skips what may have begun.
 
 | due slots | the run before | then |
 |---|---|---|
+| one that is being taken | – | take it, whatever else is due |
 | none | – | wait until the next one |
 | missed, to be skipped | – | skip to the first that is not missed |
 | missed, one of them to be taken | – | skip to the last |
@@ -37,6 +39,7 @@ __all__ = [
     "Take",
     "Wait",
     "first_standing",
+    "meant",
     "next_of",
     "passed",
     "refit",
@@ -65,6 +68,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Its times when this was written, in words."""
     next: Instant | None
     """The first slot that nobody has decided about; None where there is none any more."""
+    taking: Instant | None = None
+    """A slot that is being taken: something may have been begun for it."""
     waiting: Instant | None = None
     """A slot that is taken once the run before it has ended."""
     is_cancelling: bool = False
@@ -89,6 +94,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         """When somebody is to look at it; None where nothing more will come."""
         if self.retry_at is not None:
             return self.retry_at
+        if self.taking is not None:
+            return self.taking
         return self.waiting if self.waiting is not None else self.next
 
 
@@ -133,6 +140,8 @@ def next_of(
     """Say what is to be done about a schedule next."""
     if standing.retry_at is not None and now < standing.retry_at:
         return Wait()
+    if standing.taking is not None:
+        return Take(standing.taking)
     if standing.waiting is not None and not is_running:
         return Take(standing.waiting)
     slot = standing.next
@@ -155,16 +164,22 @@ def next_of(
     return Skip(msgspec.structs.replace(waits, is_cancelling=True), cancel=standing.last_run)
 
 
+def meant(standing: Standing, slot: Instant) -> Standing:
+    """Return how a schedule stands of which a slot is to be taken, before anything is begun."""
+    return msgspec.structs.replace(standing, taking=slot)
+
+
 def taken(schedule: Schedule, standing: Standing, slot: Instant, run: str | None) -> Standing:
     """Return how a schedule stands once a slot was taken."""
     count = standing.count + 1
-    has_waited = slot == standing.waiting
     upcoming = standing.next
-    if not has_waited:
+    # One that has waited is behind it already, and so is one of other times than those of today.
+    if slot == upcoming:
         upcoming = slot_after(schedule.timing, slot, since=standing.since)
     return msgspec.structs.replace(
         standing,
         next=_within(schedule, count, upcoming),
+        taking=None,
         waiting=None,
         is_cancelling=False,
         last=slot,
@@ -190,6 +205,7 @@ def troubled(standing: Standing, error: str, now: Instant) -> Standing:
     wait = min(DELAY_MIN * 2 ** min(failures - 1, _DOUBLINGS_MAX), DELAY_MAX)
     return msgspec.structs.replace(
         standing,
+        taking=None,
         failures=failures,
         error=error[:ERROR_TEXT_CHARACTERS_MAX],
         retry_at=after(now, wait),
