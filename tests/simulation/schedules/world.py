@@ -1,0 +1,139 @@
+"""One seed, one world of schedules: several workers look after each of them, and faults.
+
+First there are faults, then none. What was started, when, and where each schedule stood is judged
+at the end, while the last runs may still be under way.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from makegood import Config, Engine
+from makegood.journal.memory import MemoryJournal
+from makegood.testing.simulation import Host, Line, SimulatedJournal, Simulation, Stalled
+from tests.simulation.ablation import NOTHING
+from tests.simulation.kinds.books import Books, Clerk, Telephone
+from tests.simulation.kinds.playing import Played
+from tests.simulation.kinds.weather import SECOND, Weather
+from tests.simulation.schedules.judging import Diary, Watched, judged, situations
+from tests.simulation.schedules.shop import draw_plan, scheduled, walk
+from tests.simulation.world import listening
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from random import Random
+
+    from tests.simulation.ablation import Ablation
+
+__all__ = ["play"]
+
+FAULTY_SECONDS = 45
+CALM_SECONDS = 60
+"""How long everything has until it must be as if nothing had been wrong."""
+SKEW_MAX = 6 * SECOND
+CONFIG = Config(
+    poll_min=timedelta(milliseconds=500),
+    poll_max=timedelta(seconds=2),
+    shutdown_grace=timedelta(seconds=1),
+    cancel_grace=timedelta(seconds=1),
+)
+
+
+class World:
+    """One to three workers that look after the same schedules."""
+
+    def __init__(self, seed: int, ablation: Ablation) -> None:
+        self.simulation = simulation = Simulation(seed)
+        self.ablation = ablation
+        self.weather = Weather(simulation.chance("weather"), (0.0, 0.05, 0.1, 0.2))
+        self.chance = chance = simulation.chance("plot")
+        self.plans = [draw_plan(chance, number) for number in range(chance.randint(1, 3))]
+        self.schedules = [scheduled(plan, lambda: simulation.loop.micros) for plan in self.plans]
+        self.books = Books((), lambda: simulation.loop.micros)
+        self.diary = Diary(simulation)
+        self.is_clock_wrong = chance.random() < 0.4
+        self.workers = [self._host(f"w{number}") for number in range(chance.randint(1, 3))]
+        self.heard: list[str] = []
+        """What engines complained about that they should not have met."""
+        self.reached: Counter[str] = Counter()
+
+    def _host(self, name: str) -> Host:
+        skew = SKEW_MAX if self.is_clock_wrong else 0
+        clock = self.simulation.clock(offset=self.chance.randint(-skew, skew))
+        host = Host(self.simulation, name, clock, make=self._make, serve=self._serve)
+        host.down_micros = self.chance.choice((1, 3, 15)) * SECOND
+        host.pause_micros = self.chance.choice((3, 15)) * SECOND
+        return host
+
+    def _make(self, host: Host) -> Engine:
+        simulation = self.simulation
+        store = self.ablation.store(MemoryJournal(simulation.store), simulation.store)
+        store = Watched(store, simulation.store, self.diary)
+        journal = SimulatedJournal(store, simulation, host, self.weather)
+        return Engine(
+            self.ablation.journal(journal, host),
+            services={Clerk: Telephone(Line(simulation, host, self.weather), self.books)},
+            config=CONFIG,
+            clock=host.clock,
+            ids=simulation.ids,
+            decide=self.ablation.decide,
+        )
+
+    def _serve(self, engine: Engine) -> None:
+        engine.serve(walk, *self.schedules)
+
+    async def plot(self) -> None:
+        for host in self.workers:
+            host.boot()
+        is_eventful = self.chance.random() < 0.7
+        while self.simulation.loop.micros < FAULTY_SECONDS * SECOND:
+            await self.simulation.pause(int(self.chance.random() * 12 * SECOND) + 1)
+            if is_eventful:
+                self._happen(self.chance)
+        self.weather.is_calm = True
+        for host in self.workers:
+            host.clock.set_right()
+        await self.simulation.pause(CALM_SECONDS * SECOND)
+
+    def _happen(self, chance: Random) -> None:
+        host = chance.choice(self.workers)
+        what = chance.choice(("kill", "pause", "stop", "all killed"))
+        self.reached[f"at any time: {what}"] += 1
+        match what:
+            case "kill":
+                host.kill()
+            case "pause":
+                host.pause()
+            case "stop":
+                host.stop()
+            case _:
+                for each in self.workers:
+                    each.kill()
+
+    def wrong(self) -> Iterator[str]:
+        yield from (*self.heard, *self.simulation.errors, *self.books.wrong)
+        skew = 2 * SKEW_MAX if self.is_clock_wrong else 0
+        yield from judged(self.simulation.store, self.plans, self.diary, skew_micros=skew)
+
+    def seen(self) -> Counter[str]:
+        """Return what was met in this world."""
+        reached = self.reached + self.books.seen
+        for (operation, fate), count in self.simulation.reached.items():
+            reached[f"{operation}: {fate}"] += count
+        reached.update(situations(self.simulation.store, self.plans, self.diary))
+        return reached
+
+
+def play(seed: int, ablation: Ablation = NOTHING, *, tells: bool = False) -> Played:
+    """Play the world of a seed, and return what was wrong in it, and what was met."""
+    world = World(seed, ablation)
+    with listening(world.heard):
+        try:
+            world.simulation.run(world.plot())
+            wrong = tuple(world.wrong())
+        except Stalled as error:
+            wrong = (str(error),)
+    story = tuple(world.simulation.story) if tells else ()
+    return Played(wrong, world.seen(), world.simulation.trace, story)
