@@ -1,4 +1,4 @@
-"""`makegood diagram`: a workflow as it is declared, or a run as it was executed."""
+"""`makegood diagram`: a workflow or receptors as they are declared, or a run as it was executed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from makegood import Filter, InvalidInput
 from makegood.cli.show import told
 from makegood.cli.status import DONE
 from makegood.cli.store import opened
-from makegood.cli.workflows import workflows_of
+from makegood.cli.workflows import receptors_of, workflows_of
 from makegood.cli.writing import Look, look_of, write
 from makegood.definition.plan import Plan
-from makegood.picture import chart, mermaid, svg, text
+from makegood.picture import MessageFlow, chart, mermaid, message_flow, svg, text
 from makegood.values.ids import parse_run_id
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from makegood.picture import Timeline
 
 __all__ = ["Format", "diagram"]
+
+MESSAGES = "messages"
+"""The name of all receptors of a program, together."""
 
 Format = Literal["mermaid", "text", "svg", "chart"]
 
@@ -56,7 +59,9 @@ def diagram(
     return DONE
 
 
-def _draw(drawn: Plan | Timeline, form: Format, look: Look, census: Census | None) -> str:
+def _draw(
+    drawn: Plan | Timeline | MessageFlow, form: Format, look: Look, census: Census | None
+) -> str:
     match form:
         case "mermaid":
             return mermaid(drawn, census=census)
@@ -65,6 +70,9 @@ def _draw(drawn: Plan | Timeline, form: Format, look: Look, census: Census | Non
         case "svg":
             return svg(drawn, census=census)
         case "chart":
+            if isinstance(drawn, MessageFlow):
+                message = "a chart shows a run along its time, and messages are none"
+                raise InvalidInput(f"{message}; leave --format out")
             if isinstance(drawn, Plan):
                 message = f"a chart shows a run along its time, and `{drawn.workflow}` is none"
                 raise InvalidInput(f"{message}; name one of its runs")
@@ -73,8 +81,11 @@ def _draw(drawn: Plan | Timeline, form: Format, look: Look, census: Census | Non
             assert_never(form)
 
 
-async def _counted(drawn: Plan | Timeline, store: str | None) -> Census:
+async def _counted(drawn: Plan | Timeline | MessageFlow, store: str | None) -> Census:
     """Count the runs of a lifecycle in the journal."""
+    if isinstance(drawn, MessageFlow):
+        message = "--census counts the runs of a lifecycle, and messages are none; leave it out"
+        raise InvalidInput(message)
     if store is None:
         message = "--census counts the runs of a lifecycle in a journal; name it with --store"
         raise InvalidInput(message)
@@ -84,10 +95,10 @@ async def _counted(drawn: Plan | Timeline, store: str | None) -> Census:
     return census
 
 
-def _named(name: str, *, store: str | None, app: str | None) -> Plan | Timeline:
+def _named(name: str, *, store: str | None, app: str | None) -> Plan | Timeline | MessageFlow:
     """Return what a name means: code has the word about workflows, the journal about runs."""
     if app is not None and not _is_run(name):
-        return _declared(name, app)
+        return _messages(name, app) or _declared(name, app)
     if store is None:
         message = f"where is {name!r}? name the journal with --store, or a program with --app"
         raise InvalidInput(message)
@@ -102,6 +113,15 @@ def _is_run(name: str) -> bool:
     except InvalidInput:
         return False
     return True
+
+
+def _messages(name: str, app: str) -> MessageFlow | None:
+    """Return who says what to whom in a program, where its receptors are meant, or one group."""
+    groups = receptors_of(app)
+    if name == MESSAGES and groups:
+        return message_flow(groups, title=f"Messages of {app}")
+    chosen = [group for group in groups if group.name == name]
+    return message_flow(chosen, title=name) if chosen else None
 
 
 def _declared(name: str, app: str) -> Plan:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-from makegood import Engine, InvalidInput, Workflow
+from makegood import Engine, InvalidInput, Receptors, Workflow
 from makegood.runtime.engine import declared_by
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from makegood.runtime.moving.fitting import Declared
 
-__all__ = ["AnyWorkflow", "declared_at", "object_at", "workflows_of"]
+__all__ = ["AnyWorkflow", "declared_at", "object_at", "receptors_of", "workflows_of"]
 
 # Any: a workflow is looked at whatever it takes and returns.
 AnyWorkflow = Workflow[..., Any]
@@ -35,6 +35,14 @@ def workflows_of(place: str, *, asked: str = "--app") -> tuple[AnyWorkflow, ...]
         message = f"{asked} {place} is no workflow and holds none; name one, or where they are"
         raise InvalidInput(message)
     return workflows
+
+
+def receptors_of(place: str) -> tuple[Receptors, ...]:
+    """Return the groups of receptors that `module:object` names, or that are in what it names."""
+    found = object_at(place, asked="--app", wanted="receptors")
+    if isinstance(found, Receptors):
+        return (found,)
+    return tuple(dict.fromkeys(each for each in _held(found) if isinstance(each, Receptors)))
 
 
 def declared_at(place: str, *, asked: str) -> tuple[Declared, ...]:
@@ -67,13 +75,15 @@ def _within(found: object) -> tuple[AnyWorkflow, ...]:
     """Return the workflows that something is or holds."""
     if isinstance(found, Workflow):
         return (cast("AnyWorkflow", found),)
-    held = vars(found).values() if isinstance(found, ModuleType) else found
-    if not isinstance(held, Iterable):
-        return ()
-    items = cast("Iterable[object]", held)
-    workflows = (cast("AnyWorkflow", item) for item in items if isinstance(item, Workflow))
+    workflows = (cast("AnyWorkflow", item) for item in _held(found) if isinstance(item, Workflow))
     # A module may know one workflow by two names.
     return tuple(dict.fromkeys(workflows))
+
+
+def _held(found: object) -> Iterable[object]:
+    """Return what a module or an iterable holds; of anything else nothing."""
+    held = vars(found).values() if isinstance(found, ModuleType) else found
+    return cast("Iterable[object]", held) if isinstance(held, Iterable) else ()
 
 
 def _imported(name: str, asked: str) -> ModuleType:

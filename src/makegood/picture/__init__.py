@@ -1,7 +1,8 @@
-"""Plans and runs drawn for people: as text, as SVG, as Mermaid; and the story of a run as data."""
+"""Plans, runs and messages drawn for people, as text, SVG and Mermaid; a run's story as data."""
 
 from makegood.picture.chart.drawing import chart
 from makegood.picture.mermaid import mermaid
+from makegood.picture.messages.figure import MessageFlow, message_flow
 from makegood.picture.story import (
     Attempted,
     Ending,
@@ -22,11 +23,13 @@ __all__ = [
     "Entry",
     "Happened",
     "Happening",
+    "MessageFlow",
     "NodeStory",
     "Standing",
     "Timeline",
     "chart",
     "mermaid",
+    "message_flow",
     "svg",
     "text",
     "timeline",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Box", "Layout", "Point", "lay_out"]
+__all__ = ["Box", "Layout", "Point", "lay_out", "leading_back"]
 
 Point = tuple[float, float]
 """From the left, and from the top."""
@@ -71,6 +72,36 @@ def lay_out(
         width=high["x"] - low["x"],
         height=high["y"] - low["y"],
     )
+
+
+def leading_back(arrows: Sequence[tuple[int, int]], count: int, start: int) -> list[bool]:
+    """Say of each arrow whether it leads back to where one has come from, walking from the start.
+
+    Without these the boxes have an order from top to bottom.
+    """
+    followers: list[list[int]] = [[] for _ in range(count)]
+    for number, (source, _) in enumerate(arrows):
+        followers[source].append(number)
+    is_back = [False] * len(arrows)
+    above, done = set[int](), set[int]()
+    for root in chain([start], range(count)):
+        # The boxes on the way down, each with the arrows from it that are still to be looked at.
+        way = [] if root in done else [(root, iter(followers[root]))]
+        above.update(box for box, _ in way)
+        while way:
+            box, rest = way[-1]
+            arrow = next(rest, None)
+            if arrow is None:
+                way.pop()
+                above.discard(box)
+                done.add(box)
+                continue
+            target = arrows[arrow][1]
+            is_back[arrow] = target in above
+            if target not in above | done:
+                above.add(target)
+                way.append((target, iter(followers[target])))
+    return is_back
 
 
 _OPTIONS = {

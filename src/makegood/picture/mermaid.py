@@ -29,6 +29,8 @@ from makegood.picture.graph import (
 from makegood.picture.machine.figure import figure_of, is_lifecycle
 from makegood.picture.machine.mermaid import mermaid_of
 from makegood.picture.marks import mark_of_standing
+from makegood.picture.messages.figure import MessageFlow
+from makegood.picture.messages.mermaid import mermaid_of as mermaid_of_flow
 from makegood.picture.paint import STANDINGS
 from makegood.picture.story import Timeline
 from makegood.picture.typeset import shortened
@@ -130,13 +132,15 @@ _STANDING_STYLES = (
 )
 
 
-def mermaid(drawn: Drawn, *, census: Census | None = None) -> str:
+def mermaid(drawn: Drawn | MessageFlow, *, census: Census | None = None) -> str:
     """Return a plan, or a run as it was carried out, as a Mermaid flowchart.
 
     A lifecycle, or a run of one, is a state diagram; with a census of it, as `Operator.census`
     takes it, every status says how many runs stand there. It goes from the top down, and ends in
-    a line break.
+    a line break. Of receptors, as `message_flow` returns them, it shows who says what to whom.
     """
+    if isinstance(drawn, MessageFlow):
+        return mermaid_of_flow(drawn)
     if is_lifecycle(drawn, census):
         return mermaid_of(figure_of(drawn, census))
     plan = plan_of(drawn)

@@ -38,6 +38,8 @@ from makegood.picture.graph import Arrow, arrows, plan_of, shown, whole_of
 from makegood.picture.layout import Box, Layout, lay_out
 from makegood.picture.machine.figure import figure_of, is_lifecycle
 from makegood.picture.machine.svg import svg_of
+from makegood.picture.messages.figure import MessageFlow
+from makegood.picture.messages.svg import svg_of as svg_of_flow
 from makegood.picture.paint import (
     ARROW,
     BACK,
@@ -63,15 +65,18 @@ if TYPE_CHECKING:
 __all__ = ["svg"]
 
 
-def svg(drawn: Drawn, *, census: Census | None = None) -> str:
+def svg(drawn: Drawn | MessageFlow, *, census: Census | None = None) -> str:
     """Return a plan, or a run as it was carried out, as an SVG document.
 
     Of a lifecycle it shows the statuses, and with a census of it, as `Operator.census` takes it,
     how many runs stand at each, how long, and how they move; of a run of one the way that it took.
+    Of receptors, as `message_flow` returns them, it shows who says what to whom.
 
     The same plan or run gives the same text. Raises `ModuleNotFoundError` where graphlay is not
     installed, which comes with `makegood[standard]`.
     """
+    if isinstance(drawn, MessageFlow):
+        return svg_of_flow(drawn)
     if is_lifecycle(drawn, census):
         return svg_of(figure_of(drawn, census))
     plan = plan_of(drawn)

@@ -34,6 +34,8 @@ from makegood.picture.marks import (
     mark_of_standing,
     style_of_status,
 )
+from makegood.picture.messages.figure import MessageFlow
+from makegood.picture.messages.text import lines_of as lines_of_flow
 from makegood.picture.story import Attempted, Timeline
 from makegood.picture.typeset import cells, padded, shortened, visible, wrapped
 
@@ -58,16 +60,24 @@ _TROUBLE_MAX = 120
 
 
 def text(
-    drawn: Drawn, *, color: bool = False, width: int = 100, census: Census | None = None
+    drawn: Drawn | MessageFlow,
+    *,
+    color: bool = False,
+    width: int = 100,
+    census: Census | None = None,
 ) -> str:
     """Return a plan, or a run as it was carried out, as lines of plain text.
 
     Of a lifecycle these are its statuses, with a census of it, as `Operator.census` takes it, also
-    how many runs stand at each.
+    how many runs stand at each. Of receptors, as `message_flow` returns them, it says who says what
+    to whom.
 
     No line has more than `width` columns, of which there are at least 60. `color` adds ANSI
     sequences; what they say is also said by marks and words.
     """
+    if isinstance(drawn, MessageFlow):
+        flow = lines_of_flow(drawn, Ink(color=color), max(width, WIDTH_MIN))
+        return "".join(f"{line.rstrip()}\n" for line in flow)
     page = _Page(max(width, WIDTH_MIN), Ink(color=color), census)
     lines = page.run(drawn) if isinstance(drawn, Timeline) else page.plan(plan_of(drawn))
     return "".join(f"{line.rstrip()}\n" for line in lines)

@@ -10,7 +10,7 @@ import pytest
 
 from makegood.definition.lifecycle.machine import Trigger
 from makegood.picture import svg
-from makegood.picture.machine.svg import _leading_back
+from makegood.picture.layout import leading_back
 from tests.picture.machine.drawn import (
     CENSUS,
     INVOICE,
@@ -142,6 +142,6 @@ def test_an_entry_that_leads_to_its_own_status_says_so_in_the_box() -> None:
 def test_an_arrow_leads_back_where_one_has_come_from(
     arrows: list[tuple[int, int]], back: list[int]
 ) -> None:
-    found = _leading_back(arrows, 4, 0)
+    found = leading_back(arrows, 4, 0)
 
     assert [number for number, is_back in enumerate(found) if is_back] == back

@@ -19,7 +19,7 @@ from makegood.commerce.services.shipments import shipping
 from makegood.commerce.services.stock import HELD_FOR, stock
 from makegood.extension import Command, Extension, HttpRoute, Migration
 
-__all__ = ["SERVICES", "Service", "in_one_process", "services", "topics_of"]
+__all__ = ["RECEPTORS", "SERVICES", "Service", "in_one_process", "services", "topics_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,10 @@ def services(*, held_for: timedelta = HELD_FOR) -> tuple[Service, ...]:
 
 SERVICES = services()
 """The five services as a shop would have them."""
+
+
+RECEPTORS = tuple(each.receptors for each in SERVICES)
+"""What they receive and send: what `makegood diagram messages` draws."""
 
 
 def topics_of(among: Iterable[Service]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ every arrow has one meaning, and needs no text beside it but numbers.
 from __future__ import annotations
 
 from functools import partial
-from itertools import chain, pairwise
+from itertools import pairwise
 from math import dist
 from typing import TYPE_CHECKING, Literal
 
@@ -25,7 +25,7 @@ from makegood.picture.canvas import (
     moved,
     title_of,
 )
-from makegood.picture.layout import Box, lay_out
+from makegood.picture.layout import Box, lay_out, leading_back
 from makegood.picture.machine.figure import visited
 from makegood.picture.paint import ARROW, FAINT, INK, PAPER, STANDINGS, TROUBLE, Paint
 from makegood.picture.story import Standing
@@ -101,7 +101,7 @@ class _Sheet:
         self._arrows = [*self._connected()]
         places = [(each.source, each.target) for each in self._arrows]
         start = next(place for place, spot in enumerate(figure.spots) if spot.is_start)
-        self._back = _leading_back(places, len(self._cards), start)
+        self._back = leading_back(places, len(self._cards), start)
         self._layout: Layout = lay_out(
             [(card.width, card.height) for card in self._cards],
             [ends for ends, is_back in zip(places, self._back, strict=True) if not is_back],
@@ -341,36 +341,3 @@ def _overlaps(box: Box, others: Sequence[Box]) -> bool:
         and other.top < box.top + box.height
         for other in others
     )
-
-
-# Which arrows lead back ---------------------------------------------------------------------------
-
-
-def _leading_back(arrows: Sequence[tuple[int, int]], count: int, start: int) -> list[bool]:
-    """Say of each arrow whether it leads back to where one has come from, walking from the start.
-
-    Without these the boxes have an order from top to bottom.
-    """
-    followers: list[list[int]] = [[] for _ in range(count)]
-    for number, (source, _) in enumerate(arrows):
-        followers[source].append(number)
-    is_back = [False] * len(arrows)
-    above, done = set[int](), set[int]()
-    for root in chain([start], range(count)):
-        # The boxes on the way down, each with the arrows from it that are still to be looked at.
-        way = [] if root in done else [(root, iter(followers[root]))]
-        above.update(box for box, _ in way)
-        while way:
-            box, rest = way[-1]
-            arrow = next(rest, None)
-            if arrow is None:
-                way.pop()
-                above.discard(box)
-                done.add(box)
-                continue
-            target = arrows[arrow][1]
-            is_back[arrow] = target in above
-            if target not in above | done:
-                above.add(target)
-                way.append((target, iter(followers[target])))
-    return is_back

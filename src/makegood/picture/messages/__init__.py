@@ -1,0 +1,1 @@
+"""Who receives which messages and sends which: receptors drawn by what they declare."""

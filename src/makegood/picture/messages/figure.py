@@ -1,0 +1,163 @@
+"""What is there to draw of receptors? Their groups, and what each of them says to which other.
+
+All of it is read from what the receptors declare: what one sends and another receives.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import product
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from makegood.definition.receiving.receptors import Receptors
+from makegood.errors import InvalidInput
+from makegood.values.schemas import MessageKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from makegood.definition.receiving.receptor import Receptor
+
+__all__ = ["Exchange", "MessageFlow", "Party", "Said", "message_flow"]
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """A message, as it is drawn."""
+
+    name: str
+    """The last part of its name, or all of it where two messages end alike."""
+    kind: MessageKind
+
+    @property
+    def mark(self) -> str:
+        """The character that stands for its kind; beside it there is always a word."""
+        return "▸" if self.kind == "command" else "•"
+
+
+class Party(msgspec.Struct, frozen=True, kw_only=True):
+    """A group of receptors."""
+
+    name: str
+    receptors: tuple[str, ...]
+    """Their names within the group, in their order."""
+    to_itself: tuple[Said, ...]
+    """What its receptors say to each other."""
+
+
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """What one group says to another one."""
+
+    sender: str | None
+    """None: whoever is none of those that are drawn."""
+    receiver: str | None
+    messages: tuple[Said, ...]
+
+
+class MessageFlow(msgspec.Struct, frozen=True, kw_only=True):
+    """Which groups there are, and what goes between them."""
+
+    title: str
+    parties: tuple[Party, ...]
+    exchanges: tuple[Exchange, ...]
+    """Those from outside first, then by who speaks, in the order of the groups."""
+
+
+def message_flow(
+    groups: Receptors | Iterable[Receptors], *, title: str = "Messages"
+) -> MessageFlow:
+    """Return who says what to whom, to be drawn by `text`, `mermaid` and `svg`.
+
+    What somebody receives and nobody here sends comes from outside; what is sent and nobody here
+    receives goes there. Raises `InvalidInput` for no receptors at all.
+    """
+    found = [groups] if isinstance(groups, Receptors) else [*groups]
+    if not any(group.receptors for group in found):
+        message = "there are no receptors to draw; name a group that has some"
+        raise InvalidInput(message)
+    words = _words(found)
+    sends = {group.name: _named(group, words, sent=True) for group in found}
+    hears = {group.name: _named(group, words, sent=False) for group in found}
+    names = [*sends]
+    return MessageFlow(
+        title=title,
+        parties=tuple(_party(group, sends, hears) for group in found),
+        exchanges=(
+            *_from_outside(names, sends, hears),
+            *_between(names, sends, hears),
+            *_to_outside(names, sends, hears),
+        ),
+    )
+
+
+Named = dict[str, Said]
+"""Messages as they are drawn, by their whole names."""
+
+
+def _words(groups: Sequence[Receptors]) -> Mapping[str, str]:
+    """Return how each message is named in the picture."""
+    whole = {
+        schema.name
+        for group in groups
+        for receptor in group.receptors
+        for schema in (*receptor.receives.values(), *receptor.sends.values())
+    }
+    last = {name: name.rpartition(".")[2] for name in whole}
+    alike = Counter(last.values())
+    return {name: short if alike[short] == 1 else name for name, short in last.items()}
+
+
+def _named(group: Receptors, words: Mapping[str, str], *, sent: bool) -> Named:
+    def of(receptor: Receptor) -> Iterator[tuple[str, Said]]:
+        for schema in (receptor.sends if sent else receptor.receives).values():
+            yield schema.name, Said(name=words[schema.name], kind=schema.kind)
+
+    return {name: said for receptor in group.receptors for name, said in of(receptor)}
+
+
+def _party(group: Receptors, sends: Mapping[str, Named], hears: Mapping[str, Named]) -> Party:
+    within = sends[group.name].keys() & hears[group.name].keys()
+    return Party(
+        name=group.name,
+        receptors=tuple(each.name.rpartition("/")[2] for each in group.receptors),
+        to_itself=_sorted(hears[group.name], within),
+    )
+
+
+def _between(
+    names: Sequence[str], sends: Mapping[str, Named], hears: Mapping[str, Named]
+) -> Iterator[Exchange]:
+    for sender, receiver in product(names, names):
+        both = sends[sender].keys() & hears[receiver].keys()
+        if sender != receiver and both:
+            messages = _sorted(hears[receiver], both)
+            yield Exchange(sender=sender, receiver=receiver, messages=messages)
+
+
+def _from_outside(
+    names: Sequence[str], sends: Mapping[str, Named], hears: Mapping[str, Named]
+) -> Iterator[Exchange]:
+    known = {name for each in sends.values() for name in each}
+    for receiver in names:
+        strange = hears[receiver].keys() - known
+        if strange:
+            messages = _sorted(hears[receiver], strange)
+            yield Exchange(sender=None, receiver=receiver, messages=messages)
+
+
+def _to_outside(
+    names: Sequence[str], sends: Mapping[str, Named], hears: Mapping[str, Named]
+) -> Iterator[Exchange]:
+    known = {name for each in hears.values() for name in each}
+    for sender in names:
+        unheard = sends[sender].keys() - known
+        if unheard:
+            messages = _sorted(sends[sender], unheard)
+            yield Exchange(sender=sender, receiver=None, messages=messages)
+
+
+def _sorted(said: Named, names: Iterable[str]) -> tuple[Said, ...]:
+    """Return messages, the commands first, by their names."""
+    chosen = (said[name] for name in names)
+    return tuple(sorted(chosen, key=lambda each: (each.kind != "command", each.name)))
