@@ -77,7 +77,7 @@ clean: ## remove everything that was made here
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # A stamp says that the extras named beside it are installed. Whoever can check can test.
-.venv/for-demo: EXTRAS := standard,postgres
+.venv/for-demo: EXTRAS := standard,postgres,nats,demo
 .venv/for-test: EXTRAS := standard,test
 .venv/for-check: EXTRAS := standard,uvloop,test,dev
 .venv/for-check: ALSO := .venv/for-test

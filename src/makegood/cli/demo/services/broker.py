@@ -5,6 +5,7 @@ from __future__ import annotations
 # The options of the client's methods have no types of their own.
 # pyright: reportUnknownMemberType=false
 import asyncio
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from makegood.cli.demo.services.told import BUS
@@ -33,6 +34,9 @@ class Broker:
         """Those who listen."""
 
     def __enter__(self) -> Self:
+        if find_spec("nats") is None:
+            message = 'NATS needs its client; run: pip install "makegood[nats,demo]"'
+            raise StoreRefused(message)
         try:
             self._server.__enter__()
         except LookupError as error:
