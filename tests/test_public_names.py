@@ -21,6 +21,8 @@ PUBLIC: dict[str, frozenset[str]] = {
             "CancelRun",
             "Again",
             "Lifecycle",
+            "LifecycleEvent",
+            "Occasion",
             "Attempt",
             "Awaited",
             "Standing",

@@ -132,6 +132,7 @@ if TYPE_CHECKING:
         injected,
     )
     from makegood.values.later import Later, later
+    from makegood.values.lifecycle.announced import LifecycleEvent, Occasion
     from makegood.values.outcomes import (
         Again,
         CancelRun,
@@ -217,6 +218,7 @@ __all__ = [
     "KeyConflict",
     "Later",
     "Lifecycle",
+    "LifecycleEvent",
     "Lifting",
     "MailboxFull",
     "MakegoodError",
@@ -233,6 +235,7 @@ __all__ = [
     "NotPaused",
     "NotUndoable",
     "Observer",
+    "Occasion",
     "Once",
     "Operator",
     "Outcome",
@@ -400,6 +403,7 @@ _ROOMS = {
         "Transaction Writes injected"
     ),
     "makegood.values.later": "Later later",
+    "makegood.values.lifecycle.announced": "LifecycleEvent Occasion",
     "makegood.values.outcomes": "Again CancelRun FailRun Goto Next PauseRun Rearm Stay",
     "makegood.values.rounds": "Failed Succeeded Unneeded",
     "makegood.values.verdict": (

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from enum import Enum
 
+    from makegood.definition.lifecycle.announcing import Announcement
     from makegood.definition.lifecycle.carrying import RecordCodec
     from makegood.definition.receiving.messages import Schemas
 
@@ -247,6 +248,8 @@ class LifecycleCode:
     """Reads messages, by the names of their classes."""
     due: Mapping[str, Callable[[Any], datetime | None]]
     """Says of a record when a timer is due, by its handler; for those whose record says."""
+    announcements: tuple[Announcement, ...] = ()
+    """What is sent of what happens to a record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -256,6 +256,8 @@ class Worker:
             if history.row.fingerprint == plans[history.row.run]
         }
         await self._keep_plans(by_run.values())
+        if any(self._served[plan].announces is not None for plan in plans.values()):
+            await self._until_answered(self._shell.publisher.subscribe)
         unreadable = [
             parked_unread(self._shell, by_run[leased.run], leased)
             for leased in claimed

@@ -28,6 +28,7 @@ _NONE = Raw(b"null")
 def _moved(state: RunState, fact: facts.Moved) -> None:
     lifecycle = _stand(state, fact.node)
     _part(state, lifecycle, fact.version)
+    lifecycle.left_since = lifecycle.since
     lifecycle.status, lifecycle.since = fact.status, fact.at
     lifecycle.visits += 1
     machine = lifecycle.machine

@@ -46,12 +46,30 @@ def _requested(state: RunState, fact: Request) -> None:
 
 
 def _control_answered(state: RunState, fact: facts.ControlAnswered) -> None:
+    if state.lifecycle is not None and fact.answer is ControlAnswer.ACCEPTED:
+        # What is asked while it goes back does not change who has wanted that.
+        state.lifecycle.cancelled_by = (
+            _who_turns_back(state, fact.post) or state.lifecycle.cancelled_by
+        )
     state.requests = [request for request in state.requests if request.post != fact.post]
     state.answers[fact.post] = fact.answer
     if state.given:
         _heard(state, fact)
     # Whoever took the run has lived to give the answer.
     state.claims = 0
+
+
+def _who_turns_back(state: RunState, post: int) -> tuple[str, str] | None:
+    """Return who has asked for the run to go back, and why, if that is what was asked."""
+    return next(
+        (
+            (request.actor, request.reason)
+            for request in state.requests
+            if request.post == post
+            and isinstance(request, facts.CancelRequested | facts.UndoRequested)
+        ),
+        None,
+    )
 
 
 def _heard(state: RunState, fact: facts.ControlAnswered) -> None:

@@ -51,6 +51,7 @@ def _run_started(state: RunState, fact: facts.RunStarted) -> None:
     lifecycle = state.lifecycle
     if lifecycle is not None:
         (lifecycle.record,), lifecycle.schema = fact.inputs.values(), fact.schema
+        lifecycle.began_at = fact.at
         if fact.schema != lifecycle.machine.schema:
             state.inputs = {**fact.inputs, SCHEMA: Raw(str(fact.schema).encode())}
 

@@ -50,14 +50,17 @@ class LifecycleState:
 
     __slots__ = (
         "armed",
+        "began_at",
         "busy",
         "called",
+        "cancelled_by",
         "conflict",
         "has_given_up",
         "index",
         "is_entry_due",
         "is_past_pivot",
         "last",
+        "left_since",
         "machine",
         "open",
         "outcome",
@@ -91,6 +94,12 @@ class LifecycleState:
         self.status: str | None = None
         self.since: Instant | None = None
         """When the status was entered."""
+        self.left_since: Instant | None = None
+        """When the status before was entered."""
+        self.began_at: Instant | None = None
+        """When the run began."""
+        self.cancelled_by: tuple[str, str] | None = None
+        """Who had the run go back, and why, where that was a person."""
         self.visits: int = 0
         """How many statuses it has entered."""
         self.visits_granted: int = 0

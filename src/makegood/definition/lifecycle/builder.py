@@ -13,6 +13,7 @@ from enum import Enum
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, TypeVar, Unpack, cast
 
+from makegood.definition.lifecycle.announcing import Announcement, misannounced
 from makegood.definition.lifecycle.carrying import RecordCodec, Upcast
 from makegood.definition.lifecycle.graph import misfits_in
 from makegood.definition.lifecycle.handling import (
@@ -30,6 +31,7 @@ from makegood.definition.reading.place import Place, caller
 from makegood.definition.recipe import NOTHING, misnamed, out_of_bounds
 from makegood.errors import DefinitionError
 from makegood.values.codec import codec_of, uncarried
+from makegood.values.lifecycle.announced import LifecycleEvent, Occasion
 from makegood.values.limits import SLEEP_MAX, STATUSES_MAX, VISITS_MAX
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ M = TypeVar("M")
 R = TypeVar("R")
 
 _ZERO = timedelta(0)
+_ALWAYS = tuple(Occasion)
 _COUNT_MAX = 1_000
 """The most errors before a pause, and the most pauses that end by themselves."""
 
@@ -98,6 +101,8 @@ class Lifecycle(Generic[T, S]):
     """What was added, in its order: by `on`, `hear`, `expire` and `call`."""
     bounds: tuple[tuple[tuple[S, ...], int], ...] = ()
     """What was added by `bound`."""
+    announcements: tuple[Announcement, ...] = ()
+    """What was added by `announce`."""
     place: Place = field(default_factory=caller)
     """Where it is declared."""
 
@@ -207,6 +212,30 @@ class Lifecycle(Generic[T, S]):
         if problems:
             raise DefinitionError(*(f"{caller()}: {problem}" for problem in problems))
         return added
+
+    def announce(
+        self,
+        event: type[LifecycleEvent] = LifecycleEvent,
+        *,
+        on: Occasion | Collection[Occasion] = _ALWAYS,
+        status: S | Collection[S] = (),
+    ) -> Lifecycle[T, S]:
+        """Let whoever wants to know learn what happens to records: that they move, and their end.
+
+        On these occasions an event of this class is sent, in the transaction that records what has
+        happened, and so once. Receptors receive it, with retries and dead letters of their own; the
+        run waits for none of them and learns nothing of what they do. With `status` only what
+        happens to records there is sent. What is announced has no part in the definition, and may
+        be changed while runs are under way.
+        """
+        occasions: tuple[Occasion, ...] = _each_once(on)
+        where: tuple[S, ...] = _each_once(status)
+        problems = [*misannounced(event, occasions, where, self.statuses)]
+        if problems:
+            raise DefinitionError(*(f"{caller()}: {problem}" for problem in problems))
+        names = frozenset(each.name for each in where)
+        added = Announcement(event, frozenset(occasions), names)
+        return replace(self, announcements=(*self.announcements, added))
 
     def workflow(
         self,

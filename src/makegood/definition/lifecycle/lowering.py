@@ -301,6 +301,7 @@ def _code(lifecycle: Lifecycle[Any, Enum], made: list[_Made]) -> Code:
                 for each in lifecycle.handlings
                 if each.use.due is not None
             },
+            announcements=lifecycle.announcements,
         ),
     )
 

@@ -8,6 +8,7 @@ from makegood.definition.reading.fit import type_name
 from makegood.errors import DefinitionError, ServiceError
 from makegood.runtime.calling.services import find_services
 from makegood.runtime.config import require_positive
+from makegood.runtime.emitting.announcing import announcers_of
 from makegood.runtime.protecting.guard import Guard
 from makegood.runtime.protecting.handling import turnstiles_of
 from makegood.values.injectable import (
@@ -84,6 +85,7 @@ class Served:
     """A workflow as an engine serves it."""
 
     __slots__ = (
+        "announces",
         "bodies",
         "code",
         "compensates",
@@ -109,6 +111,11 @@ class Served:
         self.speaks = workflow.plan.speaks
         self.code = workflow.code
         self.door = workflow.door
+        lifecycle = self.code.lifecycle
+        self.announces = (
+            None if lifecycle is None else announcers_of(self.name, lifecycle.announcements)
+        )
+        """What is sent of what happens to a record; None where that is nothing."""
         given = find_services(self.code.needs(), services, workflow=self.name)
         nodes = self.code.nodes.items()
         passed = turnstiles_of(self.name, self.plan.machine)

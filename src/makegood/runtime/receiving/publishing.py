@@ -125,6 +125,10 @@ class Publisher:
             message = f"who receives what is sent cannot be known now: {error}"
             raise Unavailable(message) from error
 
+    async def subscribe(self) -> None:
+        """See to it that events which runs send are kept for all who are served here."""
+        await self._reception.subscribe()
+
     def stored(self, messages: Sequence[Envelope]) -> None:
         """Take notice of what runs have sent."""
         self._reception.stored(messages)

@@ -130,6 +130,8 @@ class Turn:
 
     async def begin(self, started: facts.RunStarted, new: NewRun) -> Verdict:
         """Start the run and hold it, if the verdict on its first append allows that."""
+        if self.served.announces is not None:
+            await self._shell.publisher.subscribe()
         now = started.at
         recorded: list[Fact] = [started]
         evolve(self.state, started)
@@ -253,7 +255,7 @@ class Turn:
         commands = [] if winds_down else self._decide(recorded, now)
         if recorded:
             append = self._append(recorded, commands, now, winds_down=winds_down, writes=writes)
-            append = replace(append, messages=messages) if messages else append
+            append = replace(append, messages=append.messages + messages) if messages else append
             self._send(Sent(append, recorded, commands, taken))
         elif commands:
             (local,) = commands
@@ -324,6 +326,8 @@ class Turn:
             outgoing=outgoing_of(state, self.run, recorded, now) if speaks else (),
             moves=() if state.lifecycle is None else moves_of(self.run, recorded),
         )
+        if (told := self.served.announces) is not None:
+            append = told.added(append, state, recorded, source=shell.config.message_source)
         if create is None and local is None and not writes:
             return append
         return replace(append, create=create, writes=writes, local=local)
@@ -356,12 +360,10 @@ class Turn:
             self.abandon()
             if isinstance(error, StoreFailed):
                 self._shell.fail(error)
-        if begun.done():
-            return
-        if error is None:
-            begun.set_result(done.result())
-        else:
+        if error is not None and not begun.done():
             begun.set_exception(error)
+        elif not begun.done():
+            begun.set_result(done.result())
 
     def _on_reply(self, sent: Sent, done: Pending[Verdict]) -> None:
         self._shell.replied()

@@ -1,0 +1,1 @@
+"""Values of lifecycles that others are given as well."""
