@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -66,6 +67,8 @@ def test_what_is_announced_changes_no_fingerprint_and_can_be_changed_at_any_time
         ({"event": Order}, "`Order` is a command, and what has happened is an event"),
         ({"on": {"paid"}}, "on='paid' is no Occasion; name some of STARTED, ENTERED"),
         ({"status": 3}, "status=3 is no Status"),
+        ({"keep": timedelta(0)}, "keep=0:00:00: an event is kept for more than nothing"),
+        ({"keep": timedelta(days=367)}, "at most 366 days"),
     ],
 )
 def test_what_cannot_be_announced_is_refused(options: Mapping[str, Any], message: str) -> None:

@@ -15,13 +15,17 @@ from makegood import (
     Retry,
     Unavailable,
     injected,
+    pure,
+    send,
+    wait,
+    workflow,
 )
 from tests.runtime.lifecycle.shop import DAY, Order, Packed, Paid, Status, lifecycle, orders
 from tests.runtime.outside import Gate, Outside
 from tests.runtime.world import turn_of_the_loop
 
 if TYPE_CHECKING:
-    from makegood import Engine, Run, Workflow
+    from makegood import DeadLetter, Engine, Run, Workflow
     from tests.runtime.world import World
 
 HOUR = timedelta(hours=1)
@@ -55,9 +59,10 @@ announced = lifecycle.announce(OrderEvent).workflow()
 
 
 async def begun(
-    world: World, workflow: Workflow[[Order], Order] = announced
+    world: World, workflow: Workflow[[Order], Order] = announced, *errors: Exception
 ) -> tuple[Engine, Run[Order], Inbox]:
     inbox = Inbox()
+    inbox.errors = [*errors]
     services: dict[type, object] = {Inbox: inbox, Outside: world.outside}
     engine = await world.engine(workflow, services=services)
     engine.serve(RECEPTORS)
@@ -67,6 +72,12 @@ async def begun(
 async def until_seen(inbox: Inbox, count: int) -> None:
     while len(inbox.seen) < count:
         await turn_of_the_loop()
+
+
+async def until_dead(engine: Engine) -> DeadLetter:
+    while not (found := await MessageOperator(engine).dead_letters()):
+        await turn_of_the_loop()
+    return found[0]
 
 
 async def until_waiting(engine: Engine) -> None:
@@ -138,15 +149,14 @@ async def test_only_what_is_asked_for_is_told(stored: World) -> None:
 
 
 async def test_a_hook_that_fails_is_tried_again_and_holds_nobody_up(stored: World) -> None:
-    engine, run, inbox = await begun(stored)
-    inbox.errors = [Unavailable("no printer")] * 3
+    engine, run, inbox = await begun(stored, announced, *[Unavailable("no printer")] * 3)
     await engine.send(Paid(7), key="o-1")
     await engine.send(Packed("p"), key="o-1")
 
     assert (await stored.finish(engine, run.result())).total == 7
 
     await stored.finish(engine, until_seen(inbox, 5))
-    [dead] = await MessageOperator(engine).dead_letters()
+    dead = await stored.finish(engine, until_dead(engine))
     assert inbox.words[0] == "entered NEW"
     assert (dead.receptor, dead.attempts) == ("hooks/tell", 3)
     assert (await run.describe()).status == "completed"
@@ -202,6 +212,54 @@ async def test_what_is_announced_is_about_the_subject_of_the_run_and_of_one_begi
     await stored.finish(engine, until_seen(inbox, 4))
     report = await Operator(engine).erase(subject="eve", actor="dpo", reason="asked")
     assert report.is_complete
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderPaid(LifecycleEvent):
+    """An order has come to be paid."""
+
+
+telling = lifecycle.announce(
+    OrderPaid, on=Occasion.ENTERED, status=Status.PAID, keep=timedelta(days=30)
+).workflow()
+
+
+def parcel_of(paid: OrderPaid) -> Packed:
+    return Packed(f"{paid.key} {paid.status}")
+
+
+@workflow
+def pack(order: str) -> str:
+    """Wait until an order of somebody else is paid, and pack it."""
+    paid = wait(OrderPaid, key=order, within=timedelta(days=60))
+    send(pure(parcel_of, name="parcel")(paid), key=order)
+    return order
+
+
+async def test_a_workflow_awaits_a_status_of_a_record_and_moves_it_on(stored: World) -> None:
+    engine = await stored.engine(telling, pack)
+    waiting = await engine.start(pack("o-1"))
+    run = await engine.start(telling(Order("o-1")))
+    await engine.send(Paid(7), key="o-1")
+
+    assert await stored.finish(engine, waiting.result()) == "o-1"
+    assert (await stored.finish(engine, run.result())).total == 7
+
+
+async def test_a_workflow_that_begins_to_wait_when_the_status_is_past_has_it_at_once(
+    stored: World,
+) -> None:
+    engine = await stored.engine(telling, pack)
+    run = await engine.start(telling(Order("o-1")))
+    await engine.send(Paid(7), key="o-1")
+    await stored.finish(engine, run.await_status(Status.PAID))
+    stored.clock.turn(20 * DAY)
+
+    waiting = await engine.start(pack("o-1"))
+
+    assert await stored.finish(engine, waiting.result()) == "o-1"
+    assert (await stored.finish(engine, run.await_status(Status.SHIPPED))).what == "reached"
+    assert (await Operator(engine).messages()).kept == ()
 
 
 async def test_one_that_is_not_received_by_anybody_is_kept_and_the_run_goes_on(

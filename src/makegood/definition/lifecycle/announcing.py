@@ -7,9 +7,11 @@ is announced may be changed while runs are under way.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from makegood.values.lifecycle.announced import LifecycleEvent, Occasion
+from makegood.values.limits import KEEP_MAX
 from makegood.values.schemas import Schema, message_kind, misfit_schema
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ class Announcement:
     occasions: frozenset[Occasion]
     statuses: frozenset[str]
     """Only of records that stand there, by name; without any, of all."""
+    keep: timedelta | None = None
+    """For how long it is kept for a workflow that waits for it; None: it is not for one."""
 
     @property
     def schema(self) -> Schema[LifecycleEvent]:
@@ -39,6 +43,7 @@ def misannounced(
     occasions: Collection[object],
     statuses: Collection[object],
     kind: type[Enum],
+    keep: timedelta | None,
 ) -> Iterator[str]:
     """Find what is wrong with an announcement."""
     if not (isinstance(event, type) and issubclass(event, LifecycleEvent)):
@@ -53,6 +58,8 @@ def misannounced(
         yield f"`{event.__qualname__}` adds {', '.join(sorted(own))}, which nobody would fill in"
     if message_kind(event) == "command":
         yield f"`{event.__qualname__}` is a command, and what has happened is an event"
+    if keep is not None and not timedelta(0) < keep <= KEEP_MAX:
+        yield f"keep={keep}: an event is kept for more than nothing and at most {KEEP_MAX}"
     for occasion in occasions:
         if not isinstance(occasion, Occasion):
             listed = ", ".join(each.name for each in Occasion)

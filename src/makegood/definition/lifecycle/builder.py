@@ -219,6 +219,7 @@ class Lifecycle(Generic[T, S]):
         *,
         on: Occasion | Collection[Occasion] = _ALWAYS,
         status: S | Collection[S] = (),
+        keep: timedelta | None = None,
     ) -> Lifecycle[T, S]:
         """Let whoever wants to know learn what happens to records: that they move, and their end.
 
@@ -227,14 +228,18 @@ class Lifecycle(Generic[T, S]):
         run waits for none of them and learns nothing of what they do. With `status` only what
         happens to records there is sent. What is announced has no part in the definition, and may
         be changed while runs are under way.
+
+        With `keep` the event is also for a workflow that awaits it: `wait(OrderPaid, key=order.id)`
+        is given it by the key of the record, also when it begins to wait up to `keep` later. One
+        workflow has it; give each that waits a class of its own.
         """
         occasions: tuple[Occasion, ...] = _each_once(on)
         where: tuple[S, ...] = _each_once(status)
-        problems = [*misannounced(event, occasions, where, self.statuses)]
+        problems = [*misannounced(event, occasions, where, self.statuses, keep)]
         if problems:
             raise DefinitionError(*(f"{caller()}: {problem}" for problem in problems))
         names = frozenset(each.name for each in where)
-        added = Announcement(event, frozenset(occasions), names)
+        added = Announcement(event, frozenset(occasions), names, keep)
         return replace(self, announcements=(*self.announcements, added))
 
     def workflow(

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from msgspec import Raw
 from msgspec.structs import replace
 
 from makegood.decision.lifecycle.announcing import happened_in
+from makegood.decision.mail import Message
 from makegood.runtime.emitting.origin import origin_of
-from makegood.values.instants import as_datetime
+from makegood.runtime.turning.mail import letter_of
+from makegood.values.instants import after, as_datetime
 from makegood.values.schemas import Schema, seal
 
 if TYPE_CHECKING:
@@ -20,10 +23,11 @@ if TYPE_CHECKING:
     from makegood.decision.lifecycle.announcing import Happened
     from makegood.decision.state import RunState
     from makegood.definition.lifecycle.announcing import Announcement
+    from makegood.journal.mail import Letter
     from makegood.journal.protocol import Append
     from makegood.values.envelope import Envelope
     from makegood.values.ids import RunId
-    from makegood.values.lifecycle.announced import LifecycleEvent, Occasion
+    from makegood.values.lifecycle.announced import LifecycleEvent
 
 __all__ = ["Announcer", "Announcers", "announcers_of"]
 
@@ -33,15 +37,16 @@ class Announcer:
     """One class of events, and when one is sent."""
 
     schema: Schema[LifecycleEvent]
-    wanted: tuple[tuple[frozenset[Occasion], frozenset[str]], ...]
-    """On which occasions, and in which statuses; none stands for all."""
+    wanted: tuple[Announcement, ...]
 
-    def wants(self, happened: Happened) -> bool:
-        """Say whether an event of this class is sent of it."""
-        return any(
-            happened.occasion in occasions and (not statuses or happened.status in statuses)
-            for occasions, statuses in self.wanted
-        )
+    def wants(self, happened: Happened) -> Sequence[Announcement]:
+        """Return by what an event of this class is sent of it."""
+        return [
+            each
+            for each in self.wanted
+            if happened.occasion in each.occasions
+            and (not each.statuses or happened.status in each.statuses)
+        ]
 
 
 class Announcers:
@@ -57,18 +62,25 @@ class Announcers:
         self, append: Append, state: RunState, recorded: Sequence[Fact], *, source: str
     ) -> Append:
         """Return an append with the events of what it records."""
-        events = tuple(self._events(append.run, state, recorded, source))
-        return replace(append, messages=append.messages + events) if events else append
+        told = [*self._events(append.run, state, recorded, source)]
+        if not told:
+            return append
+        events = tuple(event for event, _keep in told)
+        letters = tuple(_letter(event, keep) for event, keep in told if keep is not None)
+        return replace(
+            append, messages=append.messages + events, outgoing=append.outgoing + letters
+        )
 
     def _events(
         self, run: RunId, state: RunState, recorded: Sequence[Fact], source: str
-    ) -> Iterator[Envelope]:
+    ) -> Iterator[tuple[Envelope, timedelta | None]]:
         before = state.fact_count - len(recorded)
         for happened in happened_in(state, recorded):
             for number, announcer in enumerate(self._announcers):
-                if not announcer.wants(happened):
+                wanted = announcer.wants(happened)
+                if not wanted:
                     continue
-                yield seal(
+                event = seal(
                     announcer.schema,
                     self._event(announcer.schema.type, run, state, happened),
                     origin_of(state, run),
@@ -77,6 +89,7 @@ class Announcers:
                     source=source,
                     at=happened.at,
                 )
+                yield event, max((each.keep for each in wanted if each.keep), default=None)
 
     def _event(
         self, kind: type[LifecycleEvent], run: RunId, state: RunState, happened: Happened
@@ -101,6 +114,13 @@ class Announcers:
         )
 
 
+def _letter(event: Envelope, keep: timedelta) -> Letter:
+    """Return an event as it goes to a workflow that waits for it, by the key of its record."""
+    assert event.key is not None, "an event has the key of its record, or its run"
+    message = Message(event.id, event.type, event.key, Raw(event.body), after(event.at, keep))
+    return letter_of(message, event.subject)
+
+
 def announcers_of(lifecycle: str, announcements: Sequence[Announcement]) -> Announcers | None:
     """Return what a lifecycle announces, each class of events once; None where that is nothing."""
     kinds = dict.fromkeys(each.event for each in announcements)
@@ -111,9 +131,7 @@ def announcers_of(lifecycle: str, announcements: Sequence[Announcement]) -> Anno
         [
             Announcer(
                 Schema(kind),
-                tuple(
-                    (each.occasions, each.statuses) for each in announcements if each.event is kind
-                ),
+                tuple(each for each in announcements if each.event is kind),
             )
             for kind in kinds
         ],
