@@ -13,7 +13,7 @@ from makegood import Engine, IdempotencyKey
 from tests.runtime.outside import Outside
 from tests.runtime.trips import book
 
-__all__ = ["Book", "calls_in", "main"]
+__all__ = ["Book", "calls_in", "main", "say"]
 
 
 class Book(Outside):
