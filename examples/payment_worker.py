@@ -156,14 +156,12 @@ async def tell(
     customers.told.put_nowait(event)
 
 
-async def main() -> None:
+async def main(journal: str = "sqlite:///payments.journal") -> None:
     """Take the money of three orders, one of which is cancelled after that, and one is declined."""
     gateway, customers, dollars = TestGateway(), Customers(), Money(3_998, "USD")
     services = {PaymentGateway: Service(gateway, breaker=BREAKER), Customers: customers}
     tables = PaymentTables()
-    async with Engine(
-        "sqlite:///payments.journal", services=services, extensions=[tables]
-    ) as engine:
+    async with Engine(journal, services=services, extensions=[tables]) as engine:
         engine.serve(payments, Receptors("customers").on(tell))
         await engine.publish(InventoryReserved("order-1", dollars), id="event-1")
         await engine.publish(InventoryReserved("order-1", dollars), id="event-1")

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Literal
 
 from order_companies import Bank, State, Taken, Warehouse
-from order_messages import ChooseMethod
+from order_messages import ChooseMethod, SendNotification, letter
 from order_record import Charge, Order, Status
 from order_stock import SOON
 
-from makegood import Again, Goto, IdempotencyKey, OutcomeUnknown, Stay, Unavailable, injected
+from makegood import Again, Emit, Goto, IdempotencyKey, OutcomeUnknown, Stay, Unavailable, injected
 
 __all__ = ["captured", "charge", "choose", "fall_back", "give_back"]
 
@@ -24,6 +24,7 @@ async def charge(
     bank: Bank = injected,
     warehouse: Warehouse = injected,
     key: IdempotencyKey = injected,
+    emit: Emit[SendNotification] = injected,
 ) -> (
     Goto[
         Literal[
@@ -52,6 +53,7 @@ async def charge(
     if taken == Taken(State.DONE, order.total):
         return Goto(Status.PAYMENT_PROCESSED, captured(charged))
     if taken.state is State.REFUSED:
+        emit(letter(order, f"the payment by {order.method} was declined"))
         return Goto(Status.PAYMENT_FAILED, order)
     return Goto(Status.PAYMENT_PROCESSING, charged)
 

@@ -9,10 +9,10 @@ from typing import Literal
 
 from order_charge import captured
 from order_companies import Bank, State, Taken
-from order_messages import PaymentReported
+from order_messages import PaymentReported, SendNotification, letter
 from order_record import LOOKS_MAX, Order, Status, growing
 
-from makegood import Again, Goto, PauseRun, Stay, injected, step, workflow
+from makegood import Again, Emit, Goto, PauseRun, Stay, injected, step, workflow
 
 __all__ = ["doubt", "hear_bank", "late_report", "look", "probe", "refund_stray"]
 
@@ -23,13 +23,15 @@ Settled = Goto[Literal[Status.PAYMENT_PROCESSED, Status.PAYMENT_FAILED], Order] 
 """What a charge leads to that is decided."""
 
 
-async def look(order: Order, *, bank: Bank = injected) -> Settled | Again[Order]:
+async def look(
+    order: Order, *, bank: Bank = injected, emit: Emit[SendNotification] = injected
+) -> Settled | Again[Order]:
     """Ask the bank what has become of the charge, with growing pauses."""
     assert order.charge is not None, "a charge was made"
     found = await bank.find(order.charge.key)
     if found is None or found.state is State.PENDING:
         return Again(replace(order, looks=order.looks + 1), after=growing(order.looks))
-    return _settled(order, found)
+    return _settled(order, found, emit)
 
 
 async def doubt(order: Order) -> Goto[Literal[Status.PAYMENT_UNKNOWN], Order]:
@@ -37,7 +39,9 @@ async def doubt(order: Order) -> Goto[Literal[Status.PAYMENT_UNKNOWN], Order]:
     return Goto(Status.PAYMENT_UNKNOWN, replace(order, looks=0))
 
 
-async def probe(order: Order, *, bank: Bank = injected) -> Settled | Again[Order]:
+async def probe(
+    order: Order, *, bank: Bank = injected, emit: Emit[SendNotification] = injected
+) -> Settled | Again[Order]:
     """Find out what a charge without an answer has done; after some patience call it off."""
     live = order.charge
     assert live is not None, "a charge was made"
@@ -46,14 +50,18 @@ async def probe(order: Order, *, bank: Bank = injected) -> Settled | Again[Order
     else:
         found = await bank.void(live.key, live.amount)
     if found is not None and found.state is not State.PENDING:
-        return _settled(order, found)
+        return _settled(order, found, emit)
     if order.looks >= LOOKS_MAX:
         return PauseRun("the bank cannot say what became of the charge", replace(order, looks=0))
     return Again(replace(order, looks=order.looks + 1), after=growing(order.looks))
 
 
 async def hear_bank(
-    order: Order, report: PaymentReported, *, bank: Bank = injected
+    order: Order,
+    report: PaymentReported,
+    *,
+    bank: Bank = injected,
+    emit: Emit[SendNotification] = injected,
 ) -> (
     Goto[Literal[Status.PAYMENT_PROCESSED, Status.PAYMENT_FAILED], Order]
     | PauseRun[Order]
@@ -65,7 +73,7 @@ async def hear_bank(
     found = await bank.find(report.charge)
     if found is None or found.state is State.PENDING:
         return Stay()
-    return _settled(order, found)
+    return _settled(order, found, emit)
 
 
 async def late_report(
@@ -91,12 +99,13 @@ def refund_stray(charge: str) -> None:
 
 
 def _settled(
-    order: Order, taken: Taken
+    order: Order, taken: Taken, emit: Emit[SendNotification]
 ) -> Goto[Literal[Status.PAYMENT_PROCESSED, Status.PAYMENT_FAILED], Order] | PauseRun[Order]:
     """Say where a charge leads that is decided."""
     live = order.charge
     assert live is not None, "a charge was made"
     if taken.state is State.REFUSED:
+        emit(letter(order, f"the payment by {order.method} was declined"))
         return Goto(Status.PAYMENT_FAILED, replace(order, charge=None))
     if taken.amount != live.amount:
         return PauseRun(f"the bank took {taken.amount}, and not {live.amount}")

@@ -10,7 +10,7 @@ from typing import Literal
 
 from order_carrier import Carrier
 from order_companies import Bank, State, Warehouse
-from order_messages import CancelOrder, DeclinePartial
+from order_messages import CancelOrder, DeclinePartial, SendNotification, letter
 from order_parcel import call_back
 from order_record import Order, Status, growing
 from order_stock import release
@@ -19,6 +19,7 @@ from makegood import (
     Again,
     Attempt,
     Declined,
+    Emit,
     Goto,
     IdempotencyKey,
     PauseRun,
@@ -27,7 +28,14 @@ from makegood import (
     injected,
 )
 
-__all__ = ["ATTEMPTS", "cancel", "decline", "give_up", "make_good", "recall", "too_late"]
+__all__ = [
+    "ATTEMPTS",
+    "cancel",
+    "decline",
+    "give_up",
+    "is_cancelling",
+    "make_good",
+]
 
 ATTEMPTS = 5
 NOW = timedelta(0)
@@ -48,20 +56,8 @@ async def give_up(order: Order) -> Goto[Literal[Status.CANCELLING], Order]:
     return Goto(Status.CANCELLING, replace(order, reasons=("nobody answered",), looks=0))
 
 
-async def recall(
-    order: Order, asked: CancelOrder, *, carrier: Carrier = injected
-) -> Goto[Literal[Status.CANCELLING], Order] | Stay[Order]:
-    """Cancel an order that is with the carrier, if the carrier confirms that nothing is sent."""
-    try:
-        await call_back(order, carrier=carrier)
-    except Declined:
-        return Stay()
-    reasons = (asked.reason,)
-    return Goto(Status.CANCELLING, replace(order, reasons=reasons, parcel=None, looks=0))
-
-
-async def too_late(_order: Order, _asked: CancelOrder) -> Stay[Order]:
-    """Leave an order as it is that is on its way, or at the customer's."""
+async def is_cancelling(_order: Order, _asked: CancelOrder) -> Stay[Order]:
+    """Leave an order as it is that is being cancelled."""
     return Stay()
 
 
@@ -73,6 +69,7 @@ async def make_good(
     carrier: Carrier = injected,
     key: IdempotencyKey = injected,
     attempt: Attempt = injected,
+    emit: Emit[SendNotification] = injected,
 ) -> Goto[Literal[Status.CANCELLED, Status.REFUNDED], Order] | Again[Order] | PauseRun[Order]:
     """Take back the next thing that is to be taken back, or end where there is none."""
     what = _next(order)
@@ -80,6 +77,8 @@ async def make_good(
         reason = f"this could not be taken back: {', '.join(order.stuck)}"
         return PauseRun(reason, replace(order, stuck=()))
     if what is None:
+        back = "" if order.refunded is None else ", and you are given your money back"
+        emit(letter(order, f"it is cancelled: {', '.join(order.reasons)}{back}"))
         return Goto(Status.CANCELLED if order.refunded is None else Status.REFUNDED)
     try:
         match what:

@@ -29,7 +29,7 @@ orders = (
         allow=BY_NUMBER,
     )
     .on(Status.SHIPPING, parcel.follow, to={Status.FULFILLED, Status.CANCELLING})
-    .hear(Status.SHIPPING, CancelOrder, ending.recall, to={Status.CANCELLING})
+    .hear(Status.SHIPPING, CancelOrder, parcel.recall, to={Status.CANCELLING})
     .hear(
         Status.FULFILLED,
         CarrierReported,
@@ -37,7 +37,7 @@ orders = (
         to={Status.DELIVERED, Status.RETURNING},
     )
     .expire(Status.FULFILLED, parcel.chase, after=30 * DAY)
-    .hear({Status.FULFILLED, Status.DELIVERED}, CancelOrder, ending.too_late)
+    .hear({Status.FULFILLED, Status.DELIVERED}, CancelOrder, parcel.too_late)
     .hear(Status.DELIVERED, ReturnReceived, returns.bring_back, to={Status.RETURNING})
     .expire(
         Status.DELIVERED,
@@ -53,6 +53,7 @@ orders = (
         key_valid_for=DAY,
     )
     # All of it is made good.
+    .hear(Status.CANCELLING, CancelOrder, ending.is_cancelling)
     .on(
         Status.CANCELLING,
         ending.make_good,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from order_record import Line
+from order_record import Line, Order
 
 __all__ = [
     "AcceptPartial",
@@ -15,6 +15,7 @@ __all__ = [
     "PaymentReported",
     "ReturnReceived",
     "SendNotification",
+    "letter",
 ]
 
 
@@ -67,15 +68,20 @@ class ReturnReceived:
 
 @dataclass(frozen=True)
 class SendNotification:
-    """Tell the customer something, once for each order, subject and time."""
+    """Tell a customer something about an order."""
 
     message_kind: ClassVar[str] = "command"
 
     customer: str
     order: str
-    subject: str
+    text: str
 
     @property
     def message_key(self) -> str:
         """Letters to one customer go out in their order."""
         return self.customer
+
+
+def letter(order: Order, text: str) -> SendNotification:
+    """Return the command to tell the customer something about the order."""
+    return SendNotification(order.customer, order.id, text)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from order_carrier import Carrier
 from order_companies import Bank, Warehouse
 from order_doubt import refund_stray
+from order_letters import Post, notifications
 from order_machine import orders
 from order_messages import CarrierReported, PaymentReported
 from order_record import Line, Order, Status, total_of
@@ -36,6 +37,8 @@ SAMPLES = (
     sample(2, "premium_customer", "desktop", 150_000),  # The credit card will be refused.
     sample(3, "customer-456", "out_of_stock", 4_999),
 )
+LETTERS = (3, 4, 2)
+"""How many letters their customers are sent."""
 
 
 async def take_report(engine: Engine, order: str, charge: str, *, id: str) -> None:
@@ -52,21 +55,21 @@ async def take_report(engine: Engine, order: str, charge: str, *, id: str) -> No
         await engine.start(refund_stray(charge), key=charge)
 
 
-async def main() -> None:
+async def main(journal: str = "sqlite:///orders.journal") -> None:
     """Run the three orders: one completes, one is paid in another way, one is rejected."""
-    bank, carrier, warehouse = Bank(), Carrier(), Warehouse(laptop=5, desktop=5)
-    services = {Bank: bank, Carrier: carrier, Warehouse: warehouse}
+    bank, carrier, warehouse, post = Bank(), Carrier(), Warehouse(laptop=5, desktop=5), Post()
+    services = {Bank: bank, Carrier: carrier, Warehouse: warehouse, Post: post}
     delivered_at = datetime.now(UTC) - RETURN_WINDOW  # So nobody waits a fortnight here.
-    async with Engine("sqlite:///orders.journal", services=services) as engine:
-        engine.serve(orders, refund_stray)
-        for order in SAMPLES:
+    async with Engine(journal, services=services) as engine:
+        engine.serve(orders, refund_stray, notifications)
+        for order, letters in zip(SAMPLES, LETTERS, strict=True):
             run = await engine.start(orders(order), subject=order.id)
             awaited = await run.await_status(Status.FULFILLED, within=timedelta(seconds=30))
             print(order.id, awaited.what, awaited.status)
             if awaited.reached is Status.FULFILLED:
                 await engine.send(CarrierReported(delivered_at), key=order.id)
-            ended = await run.result()
-            print("   ", ended.tracking or ended.reasons, "paid by", ended.method)
+            await run.result()
+            print(*await post.letters_to(order.customer, letters), sep="\n")
     print(f"the bank has {bank.has} cents of {len(carrier.parcels)} parcels")
 
 

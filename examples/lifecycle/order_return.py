@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from order_companies import Bank, Warehouse
-from order_messages import ReturnReceived
+from order_messages import ReturnReceived, SendNotification, letter
 from order_record import Line, Order, Status, total_of
 
-from makegood import Goto, IdempotencyKey, Stay, injected
+from makegood import Emit, Goto, IdempotencyKey, Stay, injected
 
 __all__ = ["RETURN_WINDOW", "bring_back", "close", "take_back", "window_of"]
 
@@ -40,6 +40,7 @@ async def take_back(
     bank: Bank = injected,
     warehouse: Warehouse = injected,
     key: IdempotencyKey = injected,
+    emit: Emit[SendNotification] = injected,
 ) -> Goto[Literal[Status.DELIVERED, Status.REFUNDED], Order]:
     """Give the money of these lines back, and put them into the stock unless they are lost."""
     charge, lines = order.charge, order.coming_back
@@ -52,6 +53,8 @@ async def take_back(
     await bank.refund(charge.key, back, key=f"{key}-refund")
     if not order.is_lost:
         await warehouse.restock(lines, key=f"{key}-restock")
+    what = "is lost" if order.is_lost else "came back"
+    emit(letter(order, f"what {what} is paid back to you"))
     order = replace(order, lines=kept, refunded=refunded, coming_back=())
     return Goto(Status.DELIVERED if kept else Status.REFUNDED, order)
 

@@ -9,10 +9,10 @@ from datetime import timedelta
 from typing import Literal
 
 from order_companies import Warehouse
-from order_messages import AcceptPartial
+from order_messages import AcceptPartial, SendNotification, letter
 from order_record import Order, Status, total_of
 
-from makegood import Again, Goto, IdempotencyKey, Unavailable, injected
+from makegood import Again, Emit, Goto, IdempotencyKey, Unavailable, injected
 from makegood.payments import Money
 
 __all__ = ["SOON", "accept", "release", "reserve", "validate"]
@@ -21,7 +21,7 @@ SOON = timedelta(seconds=10)
 
 
 async def validate(
-    order: Order, *, warehouse: Warehouse = injected
+    order: Order, *, warehouse: Warehouse = injected, emit: Emit[SendNotification] = injected
 ) -> Goto[Literal[Status.VALIDATED, Status.REJECTED], Order] | Again[Order]:
     """Check everything, and let the prices be those of the shop."""
     try:
@@ -30,7 +30,9 @@ async def validate(
         return Again(after=SOON)
     reasons = tuple(_wrong_with(order, prices))
     if reasons:
+        emit(letter(order, f"it is rejected: {', '.join(reasons)}"))
         return Goto(Status.REJECTED, replace(order, reasons=reasons))
+    emit(letter(order, "we have it"))
     return Goto(Status.VALIDATED)
 
 
@@ -52,7 +54,11 @@ def _wrong_with(order: Order, prices: dict[str, Money | None]) -> list[str]:
 
 
 async def reserve(
-    order: Order, *, warehouse: Warehouse = injected, key: IdempotencyKey = injected
+    order: Order,
+    *,
+    warehouse: Warehouse = injected,
+    key: IdempotencyKey = injected,
+    emit: Emit[SendNotification] = injected,
 ) -> (
     Goto[Literal[Status.INVENTORY_RESERVED, Status.PARTIAL_OFFERED, Status.REJECTED], Order]
     | Again[Order]
@@ -63,10 +69,12 @@ async def reserve(
     except Unavailable:
         return Again(after=SOON)
     if not held:
+        emit(letter(order, "it is rejected: nothing of it is in stock"))
         return Goto(Status.REJECTED, replace(order, reasons=("nothing of it is in stock",)))
     order = replace(order, hold=key)
     if held == order.lines:
         return Goto(Status.INVENTORY_RESERVED, order)
+    emit(letter(order, "a part of it is in stock: accept or decline that within a day"))
     return Goto(Status.PARTIAL_OFFERED, replace(order, offered=held))
 
 

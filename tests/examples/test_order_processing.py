@@ -11,6 +11,7 @@ import pytest
 from order_carrier import Parcel
 from order_companies import State, Taken
 from order_doubt import refund_stray
+from order_letters import Post, notifications
 from order_machine import orders
 from order_messages import (
     CancelOrder,
@@ -18,15 +19,26 @@ from order_messages import (
     ChooseMethod,
     PaymentReported,
     ReturnReceived,
+    SendNotification,
 )
+from order_parcel import TOO_LATE
 from order_processing import SAMPLES, take_report
 from order_record import Line, Status, total_of
 from order_return import RETURN_WINDOW
 
-from makegood import Declined, Engine, Filter, OutcomeUnknown, Unavailable
+from makegood import (
+    Declined,
+    Engine,
+    Filter,
+    MessageOperator,
+    OutcomeUnknown,
+    Unavailable,
+    testing,
+)
 from makegood.payments import Money
 from makegood.testing import AfterEffect
 from tests.examples.ordering import Shop, an_order, ordered
+from tests.runtime.receiving.shop import quiet
 
 if TYPE_CHECKING:
     from order_record import Order
@@ -191,8 +203,8 @@ async def test_a_capture_for_an_order_that_has_ended_is_given_back_unless_it_is_
 ) -> None:
     shop = Shop()
     ended = LAPTOP if is_its_own else an_order(("out_of_stock", 1))
-    async with Engine("memory://", services=shop.services) as engine:
-        engine.serve(orders, refund_stray)
+    async with Engine("memory://", services={**shop.services, Post: Post()}) as engine:
+        engine.serve(orders, refund_stray, notifications)
         run = await engine.start(orders(ended), subject=ended.id)
         if is_its_own:
             await engine.send(CarrierReported(REPORT.at - RETURN_WINDOW), key=ended.id)
@@ -277,3 +289,42 @@ async def test_an_order_that_is_wrong_is_rejected_with_the_reason(
         assert rejected.moves == (Status.CREATED, Status.REJECTED)
         assert reason in str(rejected.record.reasons)
         assert shop.bank.charges == {}
+
+
+async def test_a_customer_who_cancels_too_late_is_told_so() -> None:
+    async with ordered(LAPTOP, Shop(), CANCEL, REPORT, CANCEL) as order:
+        texts = [each.text for each in order.emitted if isinstance(each, SendNotification)]
+        assert texts.count(TOO_LATE) == 2
+
+
+async def test_a_second_cancel_is_heard_and_changes_nothing() -> None:
+    shop = Shop()
+    shop.bank.charges = _Pending()
+    async with ordered(SLOW, shop, CANCEL, CANCEL) as order:
+        assert (order.status, order.kept) == (Status.CANCELLING, ())
+
+
+async def test_a_letter_is_sent_once_for_each_command() -> None:
+    post = Post()
+    command = SendNotification("ann", "order-1", "we have it")
+    for _ in range(2):
+        await testing.receive(notifications, command, services={Post: post}, id="command-1")
+    assert post.sent == {"ann": ["order-1: we have it"]}
+
+
+async def test_a_letter_that_cannot_be_sent_is_a_dead_letter_and_the_order_goes_on() -> None:
+    class Strike(Post):
+        async def send(self, customer: str, text: str, *, key: str) -> None:
+            raise Declined("the post is on strike")
+
+    shop = Shop()
+    async with Engine("memory://", services={**shop.services, Post: Strike()}) as engine:
+        engine.serve(orders, notifications)
+        run = await engine.start(orders(LAPTOP))
+        reached = await run.await_status(Status.FULFILLED)
+        await quiet(engine)
+        letters = await MessageOperator(engine).dead_letters()
+
+    assert reached.what == "reached"
+    assert {letter.receptor for letter in letters} == {"notifications/notify"}
+    assert len(letters) == 2

@@ -18,7 +18,9 @@ from order_messages import (
     ChooseMethod,
     DeclinePartial,
     ReturnReceived,
+    SendNotification,
 )
+from order_parcel import TOO_LATE
 from order_record import Status
 from order_return import RETURN_WINDOW
 
@@ -56,6 +58,20 @@ DELIVERED RETURNING CLOSED
 RETURNING DELIVERED REFUNDED
 CANCELLING CANCELLED REFUNDED
 """
+TOLD: dict[str | tuple[str, str], str] = {
+    "VALIDATED": "we have it",
+    "REJECTED": "it is rejected",
+    "PARTIAL_OFFERED": "a part of it is in stock",
+    "PAYMENT_FAILED": "was declined",
+    "FULFILLED": "it is on its way",
+    ("FULFILLED", "DELIVERED"): "it is delivered",
+    ("FULFILLED", "RETURNING"): "the parcel is lost",
+    ("RETURNING", "DELIVERED"): "is paid back",
+    ("RETURNING", "REFUNDED"): "is paid back",
+    ("CANCELLING", "REFUNDED"): "you are given your money back",
+    "CANCELLED": "it is cancelled",
+}
+"""What the customer is told when a status is entered, or entered from another one."""
 WAYS = {
     (line.split()[0], status) for line in TABLE.strip().splitlines() for status in line.split()[1:]
 }
@@ -258,6 +274,20 @@ async def test_an_order_goes_its_way_and_the_books_agree(name: str) -> None:
 def test_the_stories_go_every_way_of_the_table() -> None:
     gone = {way for story in STORIES.values() for way in pairwise(story.path.split())}
     assert gone == WAYS
+
+
+@pytest.mark.parametrize("name", STORIES)
+async def test_whatever_means_something_to_the_customer_is_told_with_the_move(name: str) -> None:
+    story, shop = STORIES[name], Shop()
+    async with ordered(story.order, shop, *story.happenings, troubles=story.troubles) as order:
+        letters = [each for each in order.emitted if isinstance(each, SendNotification)]
+        texts = [each.text for each in letters if each.text != TOO_LATE]
+        ways = [(left.name, entered.name) for left, entered in pairwise(order.moves)]
+        wanted = [TOLD.get(way) or TOLD.get(way[1]) for way in ways]
+        parts = [part for part in wanted if part is not None]
+        assert len(texts) == len(parts)
+        assert all(part in text for part, text in zip(parts, texts, strict=True))
+        assert {each.customer for each in letters} <= {story.order.customer}
 
 
 def test_the_machine_has_exactly_the_statuses_and_ways_of_the_table() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pytest
 
@@ -335,6 +335,28 @@ async def telling_off(
 ) -> Goto[Literal[Short.DONE], Order]:
     emit(Shipped(order.id))
     return Goto(Short.DONE)
+
+
+@dataclass(frozen=True)
+class SendLetter:
+    message_kind: ClassVar[str] = "command"
+
+    text: str
+
+
+async def write_letter(
+    order: Order, *, emit: Emit[SendLetter] = injected
+) -> Goto[Literal[Short.DONE], Order]:
+    emit(SendLetter(order.id))
+    return Goto(Short.DONE)
+
+
+async def test_a_command_that_a_handler_sends_needs_no_owner_in_a_test() -> None:
+    writing = Lifecycle("writing", Order, Short, key=lambda order: order.id).on(
+        Short.NEW, write_letter, to={Short.DONE}
+    )
+    async with testing.lifecycle(writing, Order("o-1")) as order:
+        assert (order.status, order.emitted) == (Short.DONE, (SendLetter("o-1"),))
 
 
 async def test_the_picture_of_a_passage_says_where_it_stands() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
@@ -12,6 +13,7 @@ from makegood import (
     Abort,
     Config,
     Declined,
+    Emit,
     Engine,
     Event,
     Failure,
@@ -234,3 +236,24 @@ async def test_a_test_that_is_cancelled_leaves_nothing_running() -> None:
         waiting.cancel()
         await asyncio.wait([waiting])
     assert ended == ["ended"]
+
+
+@dataclass(frozen=True)
+class SendLetter:
+    message_kind: ClassVar[str] = "command"
+
+    text: str
+
+
+async def write_letter(text: str, *, emit: Emit[SendLetter] = injected) -> str:
+    emit(SendLetter(text))
+    return text
+
+
+@workflow
+def correspond(text: str) -> str:
+    return step(write_letter, irreversible="it cannot be unsent")(text)
+
+
+async def test_a_command_that_a_step_sends_needs_no_owner_in_a_test() -> None:
+    assert (await run(correspond("please pay"))).value == "please pay"

@@ -26,6 +26,7 @@ from makegood.runtime.operator import Operator
 from makegood.testing.clock import TurnableClock
 from makegood.testing.running import SELDOM, settle
 from makegood.testing.script import Script
+from makegood.testing.sending import own_commands
 from makegood.values.instants import as_datetime, as_instant
 
 if TYPE_CHECKING:
@@ -284,7 +285,8 @@ async def lifecycle(
     It begins in `status`, where one is given, and else where the lifecycle begins. Nothing passes
     the time but `turn`: a timer, a delay and a retry wait for it. `fail` scripts handlers by their
     names, and their undos and compensates with `.undo` and `.compensate` behind; else it is that of
-    `run`. `workflows` are those that the lifecycle calls.
+    `run`. `workflows` are those that the lifecycle calls. Commands that are sent need no owner
+    here.
 
     Raises `InvalidInput` for a workflow that is no lifecycle, a status that is none of it, and a
     script that names what there is not.
@@ -303,6 +305,7 @@ async def lifecycle(
     assert call.key is not None, "the run of a lifecycle has a key"
     async with engine:
         engine.serve(workflow, *workflows)
+        own_commands(engine)
         run = await engine.start(call)
         passage: Passage[Any, Any] = Passage(
             engine, clock, workflow, run, key=call.key, called=workflows

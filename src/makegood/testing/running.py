@@ -11,6 +11,7 @@ from makegood.runtime.config import Config
 from makegood.runtime.engine import Engine
 from makegood.testing.clock import TurnableClock
 from makegood.testing.script import Script
+from makegood.testing.sending import own_commands
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
@@ -65,6 +66,7 @@ async def run(
     )
     async with engine:
         engine.serve(call.workflow)
+        own_commands(engine)
         started = await engine.start(call, key=key)
         return await finish(engine, clock, started.outcome())
 
