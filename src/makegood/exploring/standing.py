@@ -256,13 +256,16 @@ class Standing:
         status = lifecycle.status
         assert status is not None, "it stands somewhere"
         handlers = self._machine.hears[status]
+        leads_on = {message: bool(handlers[message].to) for message in messages}
         options = [
-            Option(key, message, f"in {status} a {short(message)} comes")
-            for message in sorted(messages, key=lambda each: not handlers[each].to)
+            Option(key, message, f"in {status} a {short(message)} comes") for message in messages
         ]
         if lifecycle.dues:
+            timers = (self._machine.handler(name) for name in lifecycle.timers)
+            leads_on["time"] = any(handler.to for handler in timers)
             text = f"in {status} no message comes before the next time"
             options.append(Option(key, "time", text))
+        options.sort(key=lambda option: not leads_on[option.taken])
         options.append(Option(key, "nothing", f"in {status} no message ever comes"))
         return Choice(key, tuple(options))
 
