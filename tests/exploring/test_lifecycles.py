@@ -230,3 +230,12 @@ def test_a_core_without_one_of_its_rules_is_found(core: Decide) -> None:
     setting = Setting(shop.unhurried, Examples(), {}, decide=core)
 
     assert any(each.broken for each in survey(setting, pairs=True))
+
+
+def test_what_befalls_the_part_that_two_ways_share_is_played_once() -> None:
+    worlds = [world.cause for world in seen(shop.orders) if world.cause]
+
+    failing = [cause for cause in worlds if cause[-1] == "order[0]/reserve definitely fails"]
+    assert failing == [("order[0]/reserve definitely fails",)]
+    later = [cause[:-1] for cause in worlds if cause[-1] == "order[1]/settle definitely fails"]
+    assert later == [(), ("settle lets the record stay",)]

@@ -77,13 +77,13 @@ _SAID: Mapping[type, str] = {
 
 
 class Comings(NamedTuple):
-    """What may come to a status besides, in a world of its own each."""
+    """What may come besides, in a world of its own each, and how many facts there were then."""
 
-    stands: dict[str, None]
+    stands: dict[str, int]
     """The statuses in which the record has stood and waited: somebody may cancel it there."""
-    again: dict[str, None]
+    again: dict[str, int]
     """The messages that the record heard and would have heard once more."""
-    meanwhile: dict[tuple[str, str], None]
+    meanwhile: dict[tuple[str, str], int]
     """The messages that might have come while a handler was at work, by its path."""
 
 
@@ -216,7 +216,7 @@ class Standing:
         messages = [message for message, _key in lifecycle.open]
         for message in messages:
             if message in self._heard:
-                self.comings.again.setdefault(message)
+                self.comings.again.setdefault(message, len(run.facts))
                 if message in twice:
                     self._heard.discard(message)
                     return self._letter(run, message)
@@ -248,7 +248,7 @@ class Standing:
         lifecycle = run.state.lifecycle
         assert lifecycle is not None, "only a lifecycle has handlers"
         for each, _key in lifecycle.open:
-            self.comings.meanwhile.setdefault((path, each))
+            self.comings.meanwhile.setdefault((path, each), len(run.facts))
         return None if (message, KEY) not in lifecycle.open else self._letter(run, str(message))
 
     def _of_next(self, key: str, lifecycle: LifecycleState, messages: Sequence[str]) -> Choice:

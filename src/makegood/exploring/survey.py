@@ -94,10 +94,10 @@ class _Survey:
         self.played: set[tuple[World, frozenset[Fault]]] = set()
 
     def worlds(self, *, pairs: bool) -> Iterator[Seen]:
-        for way in self.ways():
+        for way, shared in self.ways():
             yield self.seen(way)
             singles: list[Played] = []
-            for fault in self.possible(way):
+            for fault in self.possible(way, shared):
                 single = self.play(way.world, fault)
                 if single is not None:
                     singles.append(single)
@@ -112,24 +112,29 @@ class _Survey:
                     if played is not None:
                         yield self.seen(played)
 
-    def ways(self) -> Iterator[Played]:
-        """Give every way that the run can go without a fault, one choice at a time."""
-        waiting: list[tuple[World, frozenset[str], bool]] = [(World(), frozenset(), False)]
+    def ways(self) -> Iterator[tuple[Played, int]]:
+        """Give every way that the run can go without a fault, one choice at a time.
+
+        With how many of its facts are those of the way that led to it: in a lifecycle, which has
+        many ways, what befalls a record on the shared part was played there.
+        """
+        waiting: list[tuple[World, frozenset[str], bool, Played | None]]
+        waiting = [(World(), frozenset(), False, None)]
         # Every option that is taken is of another choice, of which a run has a bounded number; how
         # many worlds are played at most is for whoever takes them.
         while waiting:
-            world, known, was_parallel = waiting.pop(0)
+            world, known, was_parallel, origin = waiting.pop(0)
             way = play(self.setting, world)
-            yield way
+            yield way, _shared(origin, way)
             choices, is_parallel = way.outside.choices, was_parallel or way.is_parallel
             # What has been met on the way here was varied there.
             varied = known | set(choices)
             if is_parallel and not was_parallel:
-                waiting.append((World((*world.taken, LAST_FIRST)), varied, True))
+                waiting.append((World((*world.taken, LAST_FIRST)), varied, True, way))
             for key, choice in choices.items():
                 if key not in known:
                     waiting += [
-                        (World((*world.taken, option)), varied, is_parallel)
+                        (World((*world.taken, option)), varied, is_parallel, way)
                         for option in choice.options
                         if option.taken != way.outside.taken(key)
                     ]
@@ -143,11 +148,16 @@ class _Survey:
         self.played.add(together)
         return play(self.setting, World(world.taken, faults))
 
-    def possible(self, played: Played) -> Iterator[Fault]:
-        """Give every fault that could befall this run besides those that did."""
-        state = played.state
+    def possible(self, played: Played, shared: int = 0) -> Iterator[Fault]:
+        """Give every fault that could befall this run, from a fact on, besides those that did."""
+        state, places = played.state, _places(played)
+        # With another outcome, what was in doubt may be found to have had that.
+        other: str | None = getattr(played.facts[shared], "node", None) if shared else None
         befallen = [each for each in played.world.faults if isinstance(each, Befalls)]
         for path, direction in played.outside.met:
+            first, last = places.get(path, (shared, shared))
+            if (first if direction == "do" else last) < shared and path != other:
+                continue
             before = [each for each in befallen if (each.node, each.direction) == (path, direction)]
             index = state.positions[path]
             may_act = direction != "do" or self.setting.may_act(state, index)
@@ -158,11 +168,13 @@ class _Survey:
                 if not before or (len(before) == 1 and may_follow(before[0], fault)):
                     yield fault
         for number in range(played.appends):
+            if played.marks[number + 1] <= shared:
+                continue
             # Before the first append there is no run whose worker could die.
             if number:
                 yield Dies(number, is_lost=True)
             yield Dies(number, is_lost=False)
-        yield from _comings(played)
+        yield from _comings(played, shared)
         if state.ended is EndStatus.COMPLETED and Reversed() not in played.world.faults:
             yield Reversed()
 
@@ -198,13 +210,38 @@ def _explored(played: Played, setting: Setting) -> Explored:
     )
 
 
-def _comings(played: Played) -> Iterator[Fault]:
-    """Give what else could come to the record of a lifecycle in this world."""
+def _shared(origin: Played | None, way: Played) -> int:
+    """Return how many facts a way of a lifecycle has in common with the one that led to it."""
+    if origin is None or way.state.lifecycle is None:
+        return 0
+    pairs = zip(origin.facts, way.facts, strict=False)
+    return next((place for place, (one, other) in enumerate(pairs) if one != other), 0)
+
+
+def _places(played: Played) -> Mapping[str, tuple[int, int]]:
+    """Return where the first and the last fact about each node stand."""
+    found: dict[str, tuple[int, int]] = {}
+    for place, fact in enumerate(played.facts):
+        path: str | None = getattr(fact, "node", None)
+        if path is not None:
+            found[path] = (found[path][0] if path in found else place, place)
+    return found
+
+
+def _comings(played: Played, shared: int) -> Iterator[Fault]:
+    """Give what else could come to the record of a lifecycle in this world, from a fact on."""
     if played.state.lifecycle is None:
         return
     comings = played.outside.standing.comings
-    more: list[Fault] = [*map(Cancelled, comings.stands), *map(Twice, comings.again)]
-    more += [Meanwhile(node, message) for node, message in comings.meanwhile]
+    more: list[Fault] = [
+        Cancelled(status) for status, place in comings.stands.items() if place >= shared
+    ]
+    more += [Twice(message) for message, place in comings.again.items() if place >= shared]
+    more += [
+        Meanwhile(node, message)
+        for (node, message), place in comings.meanwhile.items()
+        if place >= shared
+    ]
     befallen = {type(fault) for fault in played.world.faults}
     yield from (fault for fault in more if type(fault) not in befallen)
 

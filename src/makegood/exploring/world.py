@@ -56,6 +56,8 @@ class Played:
     world: World
     facts: Sequence[Fact]
     appends: int
+    marks: Sequence[int]
+    """How many facts were on record before the first append, and after each one."""
     state: RunState
     outside: Outside
     is_at_rest: bool
@@ -104,6 +106,7 @@ def play(setting: Setting, world: World) -> Played:
         world=world,
         facts=run.recorded,
         appends=len(run.appends) - 1,
+        marks=tuple(run.appends),
         state=run.state,
         outside=outside,
         is_at_rest=not run.work and (run.state.is_settled or run.state.lifecycle is not None),
@@ -143,7 +146,7 @@ class _Record:
         if lifecycle.visits > VISITS_SHOWN:
             return False
         status = str(lifecycle.status)
-        self._standing.comings.stands.setdefault(status)
+        self._standing.comings.stands.setdefault(status, len(run.facts))
         if status in self._cancelled:
             self._cancelled.discard(status)
             run.turn(facts.CancelRequested(1, "a person", "", run.now))
