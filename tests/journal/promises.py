@@ -25,6 +25,7 @@ PROMISE = "promise"
 PROMISE_OF_HALTS = "promise_of_halts"
 PROMISE_OF_STAGES = "promise_of_stages"
 PROMISE_OF_SCHEDULES = "promise_of_schedules"
+PROMISE_OF_MODELS = "promise_of_models"
 
 
 def promise(number: int) -> Callable[[Test], Test]:
@@ -62,6 +63,16 @@ def promise_of_schedules(number: int) -> Callable[[Test], Test]:
 
     def mark(test: Test) -> Test:
         setattr(test, PROMISE_OF_SCHEDULES, number)
+        return test
+
+    return mark
+
+
+def promise_of_models(number: int) -> Callable[[Test], Test]:
+    """Name the promise of `KeepsModels` that a test is about."""
+
+    def mark(test: Test) -> Test:
+        setattr(test, PROMISE_OF_MODELS, number)
         return test
 
     return mark

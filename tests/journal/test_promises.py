@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from makegood.journal.beside.models import KeepsModels
 from makegood.journal.beside.scheduling import KeepsSchedules
 from makegood.journal.halting import KeepsHalts
 from makegood.journal.messages import KeepsMessages
@@ -19,6 +20,7 @@ from tests.journal.postgres import test_faults
 from tests.journal.promises import (
     PROMISE,
     PROMISE_OF_HALTS,
+    PROMISE_OF_MODELS,
     PROMISE_OF_SCHEDULES,
     PROMISE_OF_STAGES,
 )
@@ -60,6 +62,10 @@ def test_every_promise_about_messages_has_a_test_in_the_suite() -> None:
 
 def test_every_promise_about_schedules_has_a_test_in_the_suite() -> None:
     assert numbers_tested(contract, PROMISE_OF_SCHEDULES) == numbers_promised(KeepsSchedules)
+
+
+def test_every_promise_about_read_models_has_a_test_in_the_suite() -> None:
+    assert numbers_tested(lanes, PROMISE_OF_MODELS) == numbers_promised(KeepsModels)
 
 
 @pytest.mark.parametrize("module", [test_sqlite_faults, test_faults])

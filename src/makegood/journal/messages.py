@@ -46,6 +46,8 @@ from makegood.values.instants import Instant
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from makegood.journal.beside.models import KeepsModels
+
     # What has them imports this module, and they are never read from text.
     from makegood.journal.protocol import Fenced, Refused, Statement  # noqa: TC004
     from makegood.journal.reply import Pending
@@ -263,6 +265,11 @@ class KeepsMessages(Protocol):
        of the store; dead letters of these are discarded. What is still to be handled stays whole
        and is counted as waiting.
     """
+
+    @property
+    def models(self) -> KeepsModels:
+        """What is kept of read models, which are made of messages."""
+        ...
 
     async def subscribe(self, subscriptions: Sequence[Subscription], *, now: Instant) -> None:
         """Let recipients be given every message of their types from now on (6)."""

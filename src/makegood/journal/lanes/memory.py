@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec.structs import replace
 
 from makegood.errors import MakegoodError
+from makegood.journal.beside.memory_models import MemoryModels
+from makegood.journal.beside.models import MODEL_PREFIX
 from makegood.journal.lanes.choosing import is_chosen, is_shown
 from makegood.journal.lanes.dealing import (
     handed_out,
@@ -79,6 +81,8 @@ class MemoryMessages:
         self._require_open = require_open
         self._works = works
         self._put = put
+        self.models = MemoryModels(lambda: self._office, works=works)
+        """What this store keeps of read models."""
 
     @property
     def _office(self) -> Office:
@@ -334,7 +338,12 @@ def _are_due(lane: LaneRecord, finished: Finished) -> bool:
 
 
 def _is_needed(stored: StoredMessage, dead_before: Instant) -> bool:
-    """Say whether a message is still to be given to somebody, or has a dead letter to be kept."""
+    """Say whether a message is still to be given to somebody, or has a dead letter to be kept.
+
+    A read model needs what it was made of, to be made again.
+    """
+    if any(name.startswith(MODEL_PREFIX) for name in stored.deliveries):
+        return True
     return stored.is_waited_for or any(
         each.state is DeliveryState.DEAD
         and (each.blocks or each.failed_at is None or each.failed_at >= dead_before)

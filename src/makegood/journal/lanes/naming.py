@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from makegood.journal.messages import Malformed
     from makegood.values.envelope import Envelope
 
-__all__ = ["lane_of", "lane_of_key"]
+__all__ = ["lane_named", "lane_of", "lane_of_key"]
 
 _TENANT = "\x1f"
 _ALONE = "\x1e"
@@ -18,9 +18,14 @@ _ALONE = "\x1e"
 def lane_of(message: Envelope | Malformed) -> str:
     """Return the name of a message's lane: that of its key, or one that is its own."""
     key = getattr(message, "key", None)
+    return lane_named(message.tenant, key, message.source, message.id)
+
+
+def lane_named(tenant: str, key: str | None, source: str, id: str) -> str:
+    """Return the name of the lane of a message of which this is known."""
     if key is not None:
-        return lane_of_key(message.tenant, key)
-    return f"{_ALONE}{message.tenant}{_TENANT}{message.source}{_TENANT}{message.id}"
+        return lane_of_key(tenant, key)
+    return f"{_ALONE}{tenant}{_TENANT}{source}{_TENANT}{id}"
 
 
 def lane_of_key(tenant: str, key: str) -> str:

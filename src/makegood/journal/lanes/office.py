@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
+from makegood.journal.beside.models import RowKey
 from makegood.journal.lanes.naming import lane_of
 from makegood.journal.messages import (
     Dead,
@@ -32,6 +33,7 @@ from makegood.journal.messages import (
 from makegood.values.envelope import Envelope
 
 if TYPE_CHECKING:
+    from makegood.journal.beside.models import Edition, RowKept
     from makegood.journal.messages import Finished, Handling, Outcome, Receipt, Subscription
     from makegood.values.ids import WorkerId
     from makegood.values.instants import Instant
@@ -171,6 +173,10 @@ class Office:
         self.later: list[tuple[Instant, DeliveryId]] = []
         """What has no place in its lane before its time, sorted."""
         self.held: dict[WorkerId, set[LaneId]] = {}
+        self.editions: dict[tuple[str, int], Edition] = {}
+        """The editions of read models, by model and number."""
+        self.rows: dict[str, dict[RowKey, RowKept]] = {}
+        """The rows of each, by its recipient."""
         self._last = 0
         self._leases = 0
 
@@ -194,16 +200,23 @@ class Office:
         stored = self.messages[seq] = StoredMessage(seq, now, message)
         recipients = tuple(sorted(self.wanted.get(message.type, ())))
         for recipient in recipients:
-            lane = LaneId(recipient, lane_of(message))
-            delivery = StoredDelivery(DeliveryId(seq, recipient), lane, now)
-            stored.deliveries[recipient] = delivery
-            if message.not_before is not None and message.not_before > now:
-                delivery.state = DeliveryState.LATER
-                delivery.due_at = message.not_before
-                insort(self.later, (message.not_before, delivery.id))
-            else:
-                self._put_in_line(delivery)
+            self.give(stored, recipient, now)
         return Stored(seq, recipients)
+
+    def give(self, stored: StoredMessage, recipient: str, now: Instant) -> None:
+        """Let a recipient be given a message, unless it is already."""
+        if recipient in stored.deliveries:
+            return
+        message = stored.message
+        lane = LaneId(recipient, lane_of(message))
+        delivery = StoredDelivery(DeliveryId(stored.seq, recipient), lane, now)
+        stored.deliveries[recipient] = delivery
+        if message.not_before is not None and message.not_before > now:
+            delivery.state = DeliveryState.LATER
+            delivery.due_at = message.not_before
+            insort(self.later, (message.not_before, delivery.id))
+        else:
+            self._put_in_line(delivery)
 
     def _store_malformed(self, seq: int, raw: Malformed, now: Instant) -> None:
         message = Envelope(
@@ -386,12 +399,38 @@ class Office:
 
     def erase(self, stored: StoredMessage, now: Instant) -> None:
         """Take out of a message what somebody wrote into it."""
+        self._empty_rows(stored.message)
         stored.message = replace(stored.message, body=b"", headers=(), subject=None)
         stored.erased_at = now
         for each in stored.deliveries.values():
             if each.state is DeliveryState.DEAD:
                 self.put_away(each, Order(actor="makegood", reason="erased", at=now))
             each.error = b""
+
+    def _empty_rows(self, message: Envelope) -> None:
+        """Take out of read models what stands in the rows of a message's key."""
+        if message.key is None:
+            return
+        at = RowKey(message.tenant, message.key)
+        for rows in self.rows.values():
+            if at in rows:
+                rows[at] = replace(rows[at], body=None, revision=rows[at].revision + 1)
+
+    def take_from(self, recipient: str, count: int) -> bool:
+        """Remove so much of what a recipient was given; say whether there is more."""
+        given = [each for each in self.messages.values() if recipient in each.deliveries]
+        for stored in given[:count]:
+            del stored.deliveries[recipient]
+        if len(given) > count:
+            return True
+        self.later = [each for each in self.later if each[1].recipient != recipient]
+        self.queues.pop(recipient, None)
+        for id in [each for each in self.lanes if each.recipient == recipient]:
+            lane = self.lanes.pop(id)
+            if lane.owner is not None:
+                self.held[lane.owner].discard(id)
+        self.rows.pop(recipient, None)
+        return False
 
     def forget(self, stored: StoredMessage) -> None:
         """Remove a message and its deliveries."""

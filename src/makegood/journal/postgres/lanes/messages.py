@@ -10,6 +10,7 @@ from makegood.journal.lanes.asking import About
 from makegood.journal.lanes.dealing import require_sound
 from makegood.journal.messages import Order
 from makegood.journal.postgres.connection import in_transaction
+from makegood.journal.postgres.lanes.models import PostgresModels
 from makegood.journal.postgres.lanes.operating import (
     erase_messages,
     move_letters,
@@ -89,6 +90,8 @@ class PostgresMessages:
     def __init__(self, place: Place, ready: Callable[[], _Opened]) -> None:
         self._schema = place.schema
         self._ready = ready
+        self.models = PostgresModels(place.schema, ready)
+        """What it keeps of read models."""
 
     async def subscribe(self, subscriptions: Sequence[Subscription], *, now: Instant) -> None:
         """Let recipients be given every message of their types from now on."""

@@ -10,6 +10,7 @@ from makegood.journal.lanes.dealing import require_sound
 from makegood.journal.messages import Order
 from makegood.journal.protocol import Fenced
 from makegood.journal.reply import Reply
+from makegood.journal.sqlite.lanes.models import SqliteModels
 from makegood.journal.sqlite.lanes.operating import (
     discard_letters,
     erase_messages,
@@ -83,6 +84,8 @@ class SqliteMessages:
     ) -> None:
         self._ready = ready
         self._leading = leading
+        self.models = SqliteModels(ready)
+        """What it keeps of read models."""
 
     async def subscribe(self, subscriptions: Sequence[Subscription], *, now: Instant) -> None:
         """Let recipients be given every message of their types from now on."""

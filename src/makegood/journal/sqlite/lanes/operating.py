@@ -107,6 +107,7 @@ def prune_messages(
            AND NOT EXISTS (SELECT 1 FROM makegood_delivery AS delivery
                             WHERE delivery.seq = makegood_message.seq
                               AND (state IN ('due', 'later')
+                                   OR (recipient >= 'model:' AND recipient < 'model;')
                                    OR (state = 'dead' AND (blocks OR failed_at >= ?))))
         RETURNING seq
         """,
@@ -127,6 +128,15 @@ def erase_messages(connection: Connection, about: About, *, limit: int, order: O
     sql, values = asking.unerasable(DIALECT, about, LAG_COUNTED_MAX)
     waiting: int = connection.execute(sql, values).get
     for (seq,) in found:
+        connection.execute(
+            """
+            UPDATE makegood_model_row SET body = NULL, revision = revision + 1
+              FROM makegood_message AS message
+             WHERE message.seq = ? AND makegood_model_row.key = message.key
+               AND makegood_model_row.tenant = message.tenant
+            """,
+            (seq,),
+        )
         connection.execute(
             """UPDATE makegood_message
                   SET body = x'', headers = NULL, subject = NULL, erased_at = ? WHERE seq = ?""",
