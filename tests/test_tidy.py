@@ -50,6 +50,7 @@ CATCHES_EVERYTHING = {
     "runtime/calling/evaluate.py": "a user's pure function ends here",
     "runtime/calling/failing.py": "the message of a user's exception is made by the user's code",
     "runtime/calling/perform.py": "a user's step, undo or compensate ends here",
+    "runtime/projecting/folding.py": "a user's fold ends here, and what says to which row it goes",
     "runtime/receiving/lane.py": "a user's class reads a message here, and upcasts it",
     "testing/simulation/wire.py": "what is done at the other end is carried back to who asked",
     "runtime/scheduler.py": "what a user's schedule makes for a slot ends here",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from makegood.definition.lint.finding import Finding
     from makegood.definition.lint.linting import lint
     from makegood.definition.policy import Retry
+    from makegood.definition.receiving.projection import Projection
     from makegood.definition.receiving.receptors import Receptors
     from makegood.definition.schedule import Misfire, Overlap, Schedule
     from makegood.definition.step import (
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         KeyConflict,
         MailboxFull,
         MakegoodError,
+        ModelBehind,
         NotAwaited,
         NotPaused,
         NotUndoable,
@@ -103,6 +105,8 @@ if TYPE_CHECKING:
     from makegood.runtime.operator import Operator, RunHistory
     from makegood.runtime.outcome import Outcome
     from makegood.runtime.ports import Carrier, Event, Executor, Interceptor, Invocation, Observer
+    from makegood.runtime.projecting.operating import ModelEdition, ModelOperator
+    from makegood.runtime.projecting.reading import ModelPage, ReadModel
     from makegood.runtime.protecting.policy import Breaker, Rate, Service
     from makegood.runtime.receiving.operating import (
         DeadLetter,
@@ -227,6 +231,10 @@ __all__ = [
     "Messages",
     "Metering",
     "Misfire",
+    "ModelBehind",
+    "ModelEdition",
+    "ModelOperator",
+    "ModelPage",
     "Move",
     "MoveCount",
     "Next",
@@ -248,11 +256,13 @@ __all__ = [
     "PayloadTooLarge",
     "Proceed",
     "Progress",
+    "Projection",
     "Pure",
     "Query",
     "Quorum",
     "QuorumMissed",
     "Rate",
+    "ReadModel",
     "Rearm",
     "Receipt",
     "ReceptorLag",
@@ -355,6 +365,7 @@ _ROOMS = {
     "makegood.definition.lint.linting": "lint",
     "makegood.definition.policy": "Retry",
     "makegood.definition.schedule": "Misfire Overlap Schedule",
+    "makegood.definition.receiving.projection": "Projection",
     "makegood.definition.receiving.receptors": "Receptors",
     "makegood.definition.step": "Pure Query Step pure query step",
     "makegood.definition.workflow": "Call Workflow workflow",
@@ -365,6 +376,12 @@ _ROOMS = {
         "RunEnded RunErased RunFailed RunParked ServiceError StepTimeout StoreBusy StoreError "
         "StoreFailed StoreFull StoreRefused TooDeep TransportDown Unavailable UnknownMessage "
         "UnknownRun UnknownToken UnreadableRun WaitTimedOut WritesRefused"
+        "ControlRefused Declined DefinitionError EngineClosed HoldTimedOut InvalidInput "
+        "KeyConflict MailboxFull MakegoodError ModelBehind NotAwaited NotPaused NotUndoable "
+        "OutcomeUnknown PastPivot PayloadTooLarge QuorumMissed RemoteError RunCancelled RunEnded "
+        "RunErased RunFailed RunParked ServiceError StepTimeout StoreBusy StoreError StoreFailed "
+        "StoreFull StoreRefused TooDeep TransportDown Unavailable UnknownMessage UnknownRun "
+        "UnknownToken UnreadableRun WaitTimedOut WritesRefused"
     ),
     "makegood.journal.staging": "Move MoveCount StageCount",
     "makegood.runtime.asking.census": "Census",
@@ -388,6 +405,8 @@ _ROOMS = {
     "makegood.runtime.moving.stranding": "StrandedRun",
     "makegood.runtime.outcome": "Outcome",
     "makegood.runtime.ports": "Carrier Event Executor Interceptor Invocation Observer",
+    "makegood.runtime.projecting.operating": "ModelEdition ModelOperator",
+    "makegood.runtime.projecting.reading": "ModelPage ReadModel",
     "makegood.runtime.protecting.policy": "Breaker Rate Service",
     "makegood.runtime.receiving.operating": (
         "DeadLetter MessageOperator ReceptorLag TracedDelivery TracedMessage"

@@ -22,6 +22,7 @@ __all__ = [
     "KeyConflict",
     "MailboxFull",
     "MakegoodError",
+    "ModelBehind",
     "NotAwaited",
     "NotPaused",
     "NotUndoable",
@@ -164,6 +165,14 @@ class Unavailable(MakegoodError):
     def __init__(self, message: str = "", *, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
         self.retry_after: timedelta | None = retry_after
+
+
+class ModelBehind(Unavailable):
+    """A read model does not have yet what was asked for: ask again later.
+
+    It is being built, or has not folded a message within the time given, or never will before a
+    person has looked at a dead letter; the message says which.
+    """
 
 
 class StepTimeout(Unavailable):

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from makegood.decision.decide import decide
-from makegood.definition.receiving.receptors import Receptors
 from makegood.definition.schedule import Schedule
 from makegood.definition.workflow import Workflow
 from makegood.errors import EngineClosed, InvalidInput, StoreBusy
@@ -45,6 +44,8 @@ if TYPE_CHECKING:
 
     from makegood.decision.facts import ControlAnswer, RunStarted
     from makegood.definition.code import Code
+    from makegood.definition.receiving.projection import Projection
+    from makegood.definition.receiving.receptors import Receptors
     from makegood.definition.workflow import Call
     from makegood.extension import Extension
     from makegood.journal.protocol import Journal, Page, Verdict
@@ -125,14 +126,14 @@ class Engine:
         self._worker = Worker(self._shell, self._served)
         self._shell.on_ring(self._worker.ring)
         self._shell.on_room(self._worker.make_use_of_room)
-        adopter = Adopter(self._shell, self._served, keep=self._keep, ring=self._worker.ring)
-        self._adopting = adopter.lookout
+        ring = self._worker.ring
+        self._adopting = Adopter(self._shell, self._served, keep=self._keep, ring=ring).lookout
         self._scheduler = Scheduler(self._shell, keep=self._keep)
         self._relay = relay_of(self._shell)
         self._shell.on_mail(self._relay.ring)
         self._reception = Reception(self._shell, take_note=self._worker.take_note_of)
-        self._shell.on_reception(self._reception.lookout.ring)
-        self._lookouts = (self._adopting, self._scheduler.lookout, self._reception.lookout)
+        self._shell.on_reception(self._reception.ring)
+        self._lookouts = (self._adopting, self._scheduler.lookout, *self._reception.lookouts)
         self._exchange = Exchange(self._shell, self._reception)
         self._reception.on_stored(self._exchange.ring)
         self._shell.publisher = Publisher(self._shell, self._reception)
@@ -195,7 +196,7 @@ class Engine:
             for part in (self._exchange, self._scheduler, self._adopting):
                 await part.stop()
             await self._worker.stop()
-            await self._reception.lookout.stop()
+            await self._reception.stop()
             shell.is_draining = True
             shell.look_up()
             shell.performer.hand_back()
@@ -214,38 +215,37 @@ class Engine:
 
     def serve(
         self,
-        *declared: Workflow[..., Any] | Receptors | Schedule | Route,  # Any: whatever they return
+        *declared: Workflow[..., Any] | Receptors | Projection[Any] | Schedule | Route,  # Any: all
         runs_active_max: int | None = None,
     ) -> None:
         """Carry out these workflows: new runs, and the unfinished ones in the journal.
 
-        A schedule is looked after from now on: what it starts is to be served too, here or
-        elsewhere.
+        A schedule is looked after from now on; what it starts is to be served too, if elsewhere.
 
-        Of receptors it receives the messages: those that are sent from now on, by any process on
-        the store, and whatever was left. That somebody receives them is remembered, so messages are
-        kept for them while nobody serves them.
+        Of receptors it receives the messages that are sent from now on, by any process on the
+        store, and whatever was left; they are kept for them while nobody serves them. Read models
+        are built of all that is stored.
 
-        The workflows that are steps of them are carried out too. What a step may return as a call
-        is not known here: serve that as well, unless it is the workflow itself.
+        Workflows that are steps are carried out too. What a step may return as a call is not known
+        here: serve that as well, unless it is the workflow itself.
 
         A run that began under another definition goes on under the one that is served, as soon as
         all that is recorded of it fits there; else it stays unclaimed, and `Operator.stranded`
         says why. Definitions of one name are served side by side when their versions differ.
 
-        With `runs_active_max` this engine holds at most so many runs of each of them at once;
-        more wait in the journal, for this engine or another one, and keep no other workflow from
-        its turn. Serving a workflow again replaces its limit.
+        With `runs_active_max` this engine holds at most so many runs of each at once; more wait in
+        the journal, for any engine, and keep no other workflow from its turn. Serving a workflow
+        again replaces its limit.
 
-        Raises `ServiceError` when a service that they need is missing or ambiguous, and
-        `DefinitionError` for two definitions of one name and version, or two owners of a command.
-        `StoreRefused` says that the journal keeps no messages for receptors.
+        Raises `ServiceError` when a service that they need is missing or ambiguous,
+        `DefinitionError` for two definitions of one name and version, or two owners of a command,
+        and `StoreRefused` where the journal keeps no messages.
         """
         workflows = [each for each in declared if isinstance(each, Workflow)]
         services = self._shell.guards.services
         served = serve_all(workflows, services, runs_active_max=runs_active_max)
         require_apart(item.plan for item in (*self._served.values(), *served))
-        self._reception.serve([each for each in declared if isinstance(each, Receptors)])
+        self._reception.serve(declared)
         self._scheduler.serve(each for each in declared if isinstance(each, Schedule))
         self._exchange.serve(each for each in declared if isinstance(each, Route))
         for item in served:

@@ -14,6 +14,7 @@ from makegood.runtime.asking.waiting import Waiting
 from makegood.runtime.calling.perform import Performer
 from makegood.runtime.clock import pause
 from makegood.runtime.halting import Halts
+from makegood.runtime.looking.bell import Bell
 from makegood.runtime.observing.carrying import Carriers
 from makegood.runtime.protecting.guard import Guards
 from makegood.runtime.receiving.keeping import messages_of
@@ -86,6 +87,8 @@ class Shell:
         """The lanes of messages that this engine holds."""
         self.waiting = Waiting(journal, clock, config, held=self.active, outage=self.outage)
         """Those who wait for other runs."""
+        self.folded = Bell()
+        """Rings when something was folded into a read model here."""
         self.questions = 0
         """How many answers the journal owes to callers."""
         self.halts = Halts(journal, engine=name, now=clock.now, age_max=config.poll_max)

@@ -23,6 +23,7 @@ __all__ = [
     "NODES_PER_PLAN_MAX",
     "NODES_PER_RUN_MAX",
     "PAGE_MESSAGES_MAX",
+    "PAGE_ROWS_MAX",
     "PAGE_RUNS_MAX",
     "PATH_CHARACTERS_MAX",
     "PAYLOAD_BYTES_MAX",
@@ -84,6 +85,9 @@ DELIVERED_AT_ONCE_MAX = 100
 
 PAGE_MESSAGES_MAX = 200
 """The most messages, deliveries or lanes on one page of a listing."""
+
+PAGE_ROWS_MAX = 1_000
+"""The most rows of a read model on one page."""
 
 LAG_COUNTED_MAX = 10_000
 """How far deliveries are counted, of one recipient, to tell how far it is behind."""

@@ -49,10 +49,11 @@ class Projection(Generic[M]):
     pure: it may be called again with the same messages, and then gives the same. The annotation of
     its first parameter says what a row is, that of the second which messages there are.
 
-    Each message goes to the row of its own key, unless `key` says to which; None is to none. Rows
-    are folded from messages in the order in which these were stored, whenever they come. A message
-    for which `fold` raises is a dead letter; those behind it go on, or, with `on_dead="block"`,
-    those of its key wait for a person.
+    Each message goes to the row of its own key, unless `key` says to which; None is to none. The
+    messages of one key are folded in the order in which they were stored, whenever they come; where
+    `key` gathers those of several in one row, what stands there must not depend on how the keys
+    take turns, as a sum does not. A message for which `fold` raises is a dead letter; those behind
+    it go on, or, with `on_dead="block"`, those of its key wait for a person.
 
     Count `version` when `fold` means something else: the rows are then built anew, beside those
     that are read, out of all messages that are stored. So are they when it takes other messages or
@@ -105,13 +106,26 @@ class Projection(Generic[M]):
         """The names of the messages that it folds, sorted."""
         return self.receptor.types
 
+    def message_of(self, envelope: Envelope) -> object:
+        """Return a message of one of its classes, fresh.
+
+        Raises `NotCarried` for what cannot be read, and `NewerSchema` for what is too new.
+        """
+        schema = self.receptor.schema_of(envelope.type)
+        if schema is None:
+            text = f"`{self.name}` folds no `{envelope.type}`"
+            raise InvalidInput(text)
+        message: object = schema.read(envelope)
+        return message
+
     def row_of(self, message: object, envelope: Envelope) -> str | None:
         """Return the key of the row that a message goes to, or None where it goes to none.
 
         Raises `InvalidInput` for a message that has none and ought to have one.
         """
         if self.key is not None:
-            said: object = self.key(message)
+            # What is given is met at run time, whatever the annotations say.
+            said = cast("object", self.key(message))
             if said is None:
                 return None
             if not isinstance(said, str):

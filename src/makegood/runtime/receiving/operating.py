@@ -38,6 +38,7 @@ __all__ = [
     "ReceptorLag",
     "TracedDelivery",
     "TracedMessage",
+    "require_text",
 ]
 
 
@@ -218,8 +219,8 @@ class MessageOperator:
         return messages_of(shell.journal)
 
     def _order(self, actor: str, because: str) -> Order:
-        _require_text("actor", actor, ACTOR_CHARACTERS_MAX)
-        _require_text("reason", because, REASON_CHARACTERS_MAX)
+        require_text("actor", actor, ACTOR_CHARACTERS_MAX)
+        require_text("reason", because, REASON_CHARACTERS_MAX)
         shell, _codes = parts_of(self._engine)
         return Order(actor=actor, reason=because, at=shell.clock.now())
 
@@ -309,7 +310,8 @@ def _names(moved: Moved) -> tuple[str, ...]:
     return tuple(map(_name, moved.ids))
 
 
-def _require_text(name: str, text: str, characters_max: int) -> None:
+def require_text(name: str, text: str, characters_max: int) -> None:
+    """Raise `InvalidInput` for what is no name of who asks, or no reason why."""
     if not text.strip() or len(text) > characters_max or not text.isprintable():
         message = f"the {name} is {text[:40]!r}; give a text of 1 to {characters_max:,} characters"
         raise InvalidInput(message)

@@ -41,6 +41,9 @@ class Receipt:
     """Whether it was stored now, or is known already."""
     recipients: tuple[str, ...]
     """Who receives it, as far as it was stored now."""
+    source: str
+    """Who gave the id."""
+    tenant: str = ""
 
 
 class Publisher:
@@ -101,6 +104,8 @@ class Publisher:
             key=envelope.key,
             state="duplicate" if is_known else "stored",
             recipients=() if isinstance(stored, Duplicate) else stored.recipients,
+            source=envelope.source,
+            tenant=tenant,
         )
 
     # What runs send -----------------------------------------------------------------------------

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from makegood.definition.receiving.receptors import require_owned
+from makegood.definition.receiving.projection import Projection
+from makegood.definition.receiving.receptors import Receptors, require_owned
 from makegood.errors import StoreBusy, StoreError, StoreFull
 from makegood.journal.lanes.naming import lane_of
 from makegood.journal.messages import LaneId, Later, Subscription
 from makegood.runtime.asking.starting import first_record, start_post
 from makegood.runtime.clock import pause
 from makegood.runtime.looking.lookout import Lookout
+from makegood.runtime.projecting.projecting import Projecting
 from makegood.runtime.receiving.answering import Answering
 from makegood.runtime.receiving.call import Surroundings
 from makegood.runtime.receiving.horizon import Horizon
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from makegood.definition.call import Call
-    from makegood.definition.receiving.receptors import Receptors
     from makegood.journal.mail import Post
     from makegood.journal.messages import Held, KeepsMessages, Outcome
     from makegood.runtime.calling.perform import Performer
@@ -75,6 +76,7 @@ class Reception:
         self._suspects: set[LaneId] = set()
         """Lanes that were taken alone, because those who took them before have died."""
         self.answering = Answering(shell.worker)
+        self.projecting = Projecting(shell, self.answering)
         self.surroundings = Surroundings(
             shell.clock,
             shell.carriers,
@@ -91,6 +93,21 @@ class Reception:
         )
         self._horizon = Horizon(shell.clock, self.lookout.ring)
 
+    @property
+    def lookouts(self) -> tuple[Lookout, Lookout]:
+        """Who looks for messages that are received, and who for those that are folded."""
+        return self.lookout, self.projecting.lookout
+
+    def ring(self) -> None:
+        """Look at once whether something is to be received or folded."""
+        self.lookout.ring()
+        self.projecting.lookout.ring()
+
+    async def stop(self) -> None:
+        """Take nothing more."""
+        await self.lookout.stop()
+        await self.projecting.lookout.stop()
+
     async def close(self) -> None:
         """Give nothing back any more; whoever closes the engine gives back what is left."""
         self._horizon.close()
@@ -106,8 +123,14 @@ class Reception:
         """The whole names of the receptors that are served."""
         return tuple(sorted(self._receivers))
 
-    def serve(self, groups: Sequence[Receptors]) -> None:
-        """Receive for these receptors too; see `Engine.serve`."""
+    def serve(self, declared: Sequence[object]) -> None:
+        """Receive for the receptors and read models among these too; see `Engine.serve`."""
+        # Any: the rows of each are of a class of their own.
+        projections: list[Projection[Any]] = [
+            each for each in declared if isinstance(each, Projection)
+        ]
+        self.projecting.serve(projections)
+        groups = [each for each in declared if isinstance(each, Receptors)]
         receptors = [receptor for group in groups for receptor in group.receptors]
         new = {each.name: each for each in receptors}
         known = [each.receptor for name, each in self._receivers.items() if name not in new]
@@ -277,6 +300,7 @@ class Reception:
         """Take notice of messages that were stored from here."""
         if messages and self._stored_bell is not None:
             self._stored_bell()
+        self.projecting.stored(messages)
         for message in messages:
             recipients = self._by_type.get(message.type)
             if recipients is None:
@@ -296,7 +320,7 @@ class Reception:
         """Learn that somebody else may have stored something, for a lane that is held too."""
         for lane in self._lanes.values():
             lane.has_more = True
-        self.lookout.ring()
+        self.ring()
 
     def replied(self) -> None:
         """Say that what was written has its reply, to whoever waits for all of them."""

@@ -1,0 +1,1 @@
+"""How do read models come of messages? Folding, building them anew, and reading them."""
