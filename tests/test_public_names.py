@@ -272,6 +272,7 @@ PUBLIC: dict[str, frozenset[str]] = {
             "Script",
             "Scripted",
             "TurnableClock",
+            "project",
             "receive",
             "explore",
             "explore_for_real",

@@ -153,6 +153,21 @@ COMMANDS = (
         "makegood.cli.receiving.commands:receptors",
         "List receptors, and how far each is behind.",
     ),
+    Offer(
+        "models list",
+        "makegood.cli.receiving.commands:models_list",
+        "List the editions of read models, and how far each is.",
+    ),
+    Offer(
+        "models rebuild",
+        "makegood.cli.receiving.commands:models_rebuild",
+        "Have a read model built anew, beside the rows that are read.",
+    ),
+    Offer(
+        "models retire",
+        "makegood.cli.receiving.commands:models_retire",
+        "End an edition that nobody is to read any more.",
+    ),
     Offer("worker", "makegood.cli.commands:worker", "Carry out runs until it is told to stop."),
     Offer(
         "http",
@@ -221,6 +236,7 @@ GROUPS = {
     "db": "Look after the schema of a store.",
     "dead": "Look after messages that receptors have given up.",
     "keys": "Look after the API keys of the HTTP service.",
+    "models": "Look after read models.",
 }
 """What the first words of commands with two are about."""
 

@@ -13,6 +13,7 @@ from makegood.exploring.survey import Explored
 from makegood.testing.clock import TurnableClock
 from makegood.testing.exploring import explore_for_real
 from makegood.testing.passage import Passage, lifecycle
+from makegood.testing.projecting import project
 from makegood.testing.receiving import Received, receive
 from makegood.testing.replaying import replay
 from makegood.testing.running import finish, run
@@ -33,6 +34,7 @@ __all__ = [
     "explore_for_real",
     "finish",
     "lifecycle",
+    "project",
     "receive",
     "replay",
     "run",

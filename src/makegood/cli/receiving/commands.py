@@ -1,4 +1,4 @@
-"""What `dead`, `trace` and `receptors` take: their options, with their help.
+"""What `dead`, `trace`, `receptors` and `models` take: their options, with their help.
 
 The annotations here are read when the module runs, so they are not put off.
 """
@@ -11,7 +11,17 @@ from cyclopts import Parameter
 
 from makegood.cli.commands import Actor, Flag, Json, Store
 
-__all__ = ["dead_discard", "dead_list", "dead_resend", "dead_show", "receptors", "trace"]
+__all__ = [
+    "dead_discard",
+    "dead_list",
+    "dead_resend",
+    "dead_show",
+    "models_list",
+    "models_rebuild",
+    "models_retire",
+    "receptors",
+    "trace",
+]
 
 Ids = Annotated[
     tuple[str, ...], Parameter(name="ID", help="Which, as `makegood dead list` names them.")
@@ -131,3 +141,47 @@ def receptors(*, store: Store, json: Json = False) -> int:
     from makegood.cli.receiving import letters as room
 
     return room.receptors(store, as_json=json)
+
+
+def models_list(*, store: Store, json: Json = False) -> int:
+    """List the editions of read models, and how far each is."""
+    from makegood.cli.receiving import models as room
+
+    return room.listed(store, as_json=json)
+
+
+def models_rebuild(
+    model: Annotated[str, Parameter(name="NAME", help="Which read model.")],
+    /,
+    *,
+    store: Store,
+    because: Annotated[str, Parameter(metavar="TEXT", help="Why; it is kept with the edition.")],
+    actor: Actor = None,
+    json: Json = False,
+) -> int:
+    """Have a read model built anew, beside the rows that are read.
+
+    Whoever serves it builds it; the rows that there are go on being read meanwhile.
+    """
+    from makegood.cli.receiving import models as room
+
+    return room.rebuilt(store, model, actor=actor, because=because, as_json=json)
+
+
+def models_retire(
+    model: Annotated[str, Parameter(name="NAME", help="Which read model.")],
+    number: Annotated[int, Parameter(name="EDITION", help="Which edition of it.")],
+    /,
+    *,
+    store: Store,
+    because: Annotated[str, Parameter(metavar="TEXT", help="Why; it is kept with the edition.")],
+    actor: Actor = None,
+    json: Json = False,
+) -> int:
+    """End an edition that nobody is to read any more.
+
+    What is left of it is removed.
+    """
+    from makegood.cli.receiving import models as room
+
+    return room.retired(store, model, number, actor=actor, because=because, as_json=json)

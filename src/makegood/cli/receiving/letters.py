@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from makegood import DeadLetter, ReceptorLag, TracedMessage
 
-__all__ = ["Chosen", "listed", "moved", "receptors", "shown", "traced"]
+__all__ = ["Chosen", "listed", "moment", "moved", "receptors", "shown", "traced"]
 
 
 class Chosen(NamedTuple):
@@ -45,7 +45,7 @@ def listed(store: str, chosen: Chosen, *, as_json: bool) -> int:
                 visible(each.id),
                 visible(each.type),
                 visible(each.key or "-"),
-                _moment(each.failed_at),
+                moment(each.failed_at),
                 str(each.attempts),
                 f"{each.reason}: {visible(_what(each))} [{each.fault}]",
             )
@@ -65,7 +65,7 @@ def shown(store: str, id: str, *, as_json: bool) -> int:
     lines = [
         f"{visible(found.type)} {visible(found.message)} of {visible(found.receptor)}",
         f"key {visible(found.key or '-')} · correlation {visible(found.correlation)}",
-        f"given up {_moment(found.failed_at)} UTC after {found.attempts} attempts: {found.reason}",
+        f"given up {moment(found.failed_at)} UTC after {found.attempts} attempts: {found.reason}",
         f"fault {found.fault} · definition {found.definition or '-'}",
         visible(_what(found)),
         *(visible(line) for line in (failure.traceback if failure else "").splitlines()),
@@ -121,7 +121,7 @@ def receptors(store: str, *, as_json: bool) -> int:
     else:
         head = ("receptor", "waiting", "since", "given up")
         rows = [
-            (visible(each.receptor), str(each.waiting), _moment(each.oldest_at), str(each.dead))
+            (visible(each.receptor), str(each.waiting), moment(each.oldest_at), str(each.dead))
             for each in found
         ]
         write("\n".join(table(head, rows, look_of(sys.stdout))))
@@ -148,7 +148,8 @@ def _what(letter: DeadLetter) -> str:
     return "what came is no message" if letter.failure is None else str(letter.failure)
 
 
-def _moment(at: datetime | None) -> str:
+def moment(at: datetime | None) -> str:
+    """Return a moment as a table shows it."""
     return "-" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
 
 
