@@ -106,6 +106,7 @@ def _measure(options: Options, folder: Path, store: Store) -> Figures:
                 messages=options.messages,
                 clients=options.concurrency,
                 repeat=options.repeat,
+                has_floor=options.floor,
             )
         case "lifecycle":
             return measure_transitions(

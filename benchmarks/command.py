@@ -67,6 +67,8 @@ def options_given(description: str | None) -> Options:
         parser.error("--store names a PostgreSQL server: it goes with --journal postgres")
     if getattr(options, "processes", 1) > 1 and options.journal != "postgres":
         parser.error("one process works on a file: --processes goes with --journal postgres")
+    if options.workload == "messages" and options.floor and options.journal == "memory":
+        parser.error("--floor measures a disk: it goes with a file or a server")
     return options
 
 
@@ -125,6 +127,7 @@ def _add_messages(parser: argparse.ArgumentParser) -> None:
     _add_store(parser, "sqlite", "postgres", "memory")
     parser.add_argument("--messages", type=_positive, default=6_000, help="messages in a repeat")
     parser.add_argument("--concurrency", type=_positive, default=256, metavar="CLIENTS")
+    parser.add_argument("--floor", action="store_true", help="measure a bare commit loop beside it")
     parser.add_argument(
         "--nats",
         action="store_true",

@@ -186,7 +186,7 @@ def test_a_round_is_measured_beside_a_plain_step(tmp_path: Path) -> None:
 
 @pytest.mark.real
 def test_messages_are_measured_alone_and_beside_a_key_that_fails(tmp_path: Path) -> None:
-    small = ("--messages", "40", "--concurrency", "8", "--repeat", "1")
+    small = ("--messages", "40", "--concurrency", "8", "--repeat", "1", "--floor")
 
     figures = msgspec.json.decode(run_benchmark(tmp_path, "messages", *small))
 
@@ -194,6 +194,7 @@ def test_messages_are_measured_alone_and_beside_a_key_that_fails(tmp_path: Path)
     alone, beside = figures["messages_per_second"], figures["beside_poison_per_second"]
     assert min(alone, beside, figures["cpu_us_per_message"]) > 0
     assert figures["beside_poison_ratio"] == pytest.approx(beside / alone, abs=0.01)
+    assert figures["times_floor"] == pytest.approx(alone / figures["floor_per_second"], abs=0.01)
 
 
 @pytest.mark.real

@@ -15,6 +15,8 @@ from statistics import median
 from typing import TYPE_CHECKING, ClassVar
 
 from benchmarks.measurement import Figures
+from benchmarks.throughput.floor import measure_floor
+from benchmarks.throughput.measuring import floor_at
 from makegood import Engine, MessageOperator, Receptors, Retry, Unavailable, injected
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ POISON = "poison"
 
 POISONED = 16
 """How many of them there are, one behind the other."""
+
+WAITS = 3
+"""How often a message waits until something is durable: stored, taken, and marked."""
 
 _TEXT = "x" * 80
 
@@ -73,18 +78,24 @@ async def answer(event: Asked, *, tally: Tally = injected) -> Answered:
     return Answered(event.number, event.text)
 
 
-def measure_messages(store: Store, *, messages: int, clients: int, repeat: int) -> Figures:
+def measure_messages(
+    store: Store, *, messages: int, clients: int, repeat: int, has_floor: bool = False
+) -> Figures:
     """Return how many messages a second go through, alone and beside a key that fails.
 
-    The two sides take turns, so that both meet the same weather.
+    The sides take turns, so that all meet the same weather. The floor is a bare loop on the same
+    kind of store, with as many durable waits for each message: stored, taken, marked.
     """
     alone: list[tuple[float, float]] = []
     beside: list[tuple[float, float]] = []
+    floor: list[float] = []
     for _ in range(repeat):
         alone.append(_measured(store, messages, clients, is_poisoned=False))
         beside.append(_measured(store, messages, clients, is_poisoned=True))
+        if has_floor:
+            floor.append(_measured_floor(store, messages, clients))
     rate, poisoned = (median(rate for rate, _cpu in side) for side in (alone, beside))
-    return {
+    figures: Figures = {
         "messages": messages,
         "concurrency": clients,
         "messages_per_second": round(rate, 1),
@@ -94,6 +105,10 @@ def measure_messages(store: Store, *, messages: int, clients: int, repeat: int) 
         "beside_poison_per_second": round(poisoned, 1),
         "beside_poison_ratio": round(poisoned / rate, 3),
     }
+    if floor:
+        figures["floor_per_second"] = round(median(floor), 1)
+        figures["times_floor"] = round(rate / median(floor), 3)
+    return figures
 
 
 def _measured(
@@ -102,6 +117,16 @@ def _measured(
     """Return the rate, and the microseconds of processor time that a message took."""
     with store.fresh() as url:
         return asyncio.run(_go_through(url, messages, clients, is_poisoned=is_poisoned))
+
+
+def _measured_floor(store: Store, messages: int, clients: int) -> float:
+    with store.fresh() as url:
+        sample = asyncio.run(
+            measure_floor(
+                floor_at(url), appends=WAITS, runs=messages, clients=clients, warmup=clients
+            )
+        )
+    return messages / sample.seconds
 
 
 async def _go_through(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from benchmarks.store import Counted, Store
     from benchmarks.throughput.floor import Floor
 
-__all__ = ["Beside", "Peer", "Workload", "measure_throughput"]
+__all__ = ["Beside", "Peer", "Workload", "floor_at", "measure_throughput"]
 
 _APPENDS = {False: 6, True: 10}
 """The durable waits of a workflow that does not fail and of one that does: its start, each of five
@@ -143,7 +143,7 @@ class _Measured:
         """Measure the bare loop."""
         load = self._workload
         measurement = measure_floor(
-            _floor_at(url),
+            floor_at(url),
             appends=load.appends,
             runs=load.runs,
             clients=load.clients,
@@ -217,7 +217,8 @@ def _rate_of(figures: Mapping[str, float], others: Mapping[str, float]) -> dict[
     return ratios({rate: figures[rate]}, others)
 
 
-def _floor_at(url: str) -> AbstractAsyncContextManager[Floor]:
+def floor_at(url: str) -> AbstractAsyncContextManager[Floor]:
+    """Return what appends to a fresh store, in a file or on a server."""
     path = url.removeprefix("sqlite:///")
     return postgres_floor(url) if path == url else sqlite_floor(path)
 

@@ -101,6 +101,7 @@ async def test_a_receipt_says_what_the_message_is_found_by(world: World) -> None
         key="A-1",
         state="stored",
         recipients=("books/hear", "payments/charge"),
+        source="makegood",
     )
     alone = await engine.publish(Paid("A-1"))
     assert alone.correlation == alone.causation == alone.id
