@@ -95,15 +95,17 @@ def measure_messages(
         if has_floor:
             floor.append(_measured_floor(store, messages, clients))
     rate, poisoned = (median(rate for rate, _cpu in side) for side in (alone, beside))
+    cpu, poisoned_cpu = (median(cpu for _rate, cpu in side) for side in (alone, beside))
     figures: Figures = {
         "messages": messages,
         "concurrency": clients,
         "messages_per_second": round(rate, 1),
         "messages_per_second_min": round(min(each for each, _cpu in alone), 1),
         "messages_per_second_max": round(max(each for each, _cpu in alone), 1),
-        "cpu_us_per_message": round(median(cpu for _rate, cpu in alone), 1),
+        "cpu_us_per_message": round(cpu, 1),
         "beside_poison_per_second": round(poisoned, 1),
         "beside_poison_ratio": round(poisoned / rate, 3),
+        "beside_poison_cpu_us": round(poisoned_cpu, 1),
     }
     if floor:
         figures["floor_per_second"] = round(median(floor), 1)
