@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from makegood import InvalidInput, MessageOperator, ModelBehind, ReadModel, Receipt
+from makegood import (
+    InvalidInput,
+    MessageOperator,
+    ModelBehind,
+    Projection,
+    ReadModel,
+    Receipt,
+    Receptors,
+    UnknownMessage,
+)
 from tests.runtime.projecting.orders import DAYS, SUMMARIES, Day, Noted, Placed, Summary
 from tests.runtime.receiving.shop import quiet
 from tests.runtime.world import turn_of_the_loop
@@ -136,3 +146,35 @@ async def test_each_reader_is_given_a_row_of_its_own(world: World) -> None:
     assert one == other == Day(1, 5)
     assert one is not other
     assert repr(model) == "<ReadModel days>"
+
+
+@dataclass(frozen=True)
+class Place:
+    message_name: ClassVar[str] = "orders.Place"
+    message_kind: ClassVar[str] = "command"
+
+    order_id: str
+
+    @property
+    def message_key(self) -> str:
+        return self.order_id
+
+
+def count(row: Day | None, event: Place) -> Day:
+    return Day(1 if row is None else row.orders + 1, 0)
+
+
+async def test_a_read_model_does_not_own_a_command(world: World) -> None:
+    async def place(event: Place) -> None: ...
+
+    counted = Projection("counted", count)
+    engine = await world.engine(counted)
+    await quiet(engine)
+    with pytest.raises(UnknownMessage, match="no receptor owns the command"):
+        await engine.publish(Place("one"))
+
+    engine.serve(Receptors("shop").on(place))
+    await engine.publish(Place("one"))
+    await quiet(engine)
+
+    assert await ReadModel(engine, counted).get("one") == Day(1, 0)

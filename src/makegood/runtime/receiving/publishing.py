@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from makegood.errors import InvalidInput, StoreBusy, StoreFull, Unavailable, UnknownMessage
+from makegood.journal.beside.models import MODEL_PREFIX
 from makegood.journal.messages import Duplicate
 from makegood.runtime.receiving.context import with_context
 from makegood.values.envelope import Origin
@@ -153,7 +154,9 @@ class Publisher:
             return
         messages = self._reception.messages
         subscribed = await self._shell.answer(messages.subscriptions())
-        if not any(each.type == schema.name for each in subscribed):
+        # A read model is told of a command, and does nothing about it.
+        owners = [each for each in subscribed if not each.recipient.startswith(MODEL_PREFIX)]
+        if not any(each.type == schema.name for each in owners):
             message = (
                 f"no receptor owns the command `{schema.name}`; serve the one that does, once, or "
                 "make it an event, which nobody need receive"
