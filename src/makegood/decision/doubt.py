@@ -81,10 +81,8 @@ def settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
     for index in sorted(state.todo + due):
         phase = state.nodes[index].phase
         if phase is Phase.HANDLED:
-            decision = judge(state, now)
-            added += decision.facts
-            commands += decision.commands
-            continue
+            # One handler is at work at a time, so that nothing else is to be decided beside this.
+            return judge(state, now)
         if phase in _WAITING:
             added.append(_waited(state, index, now))
             continue

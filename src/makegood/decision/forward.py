@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from makegood.definition.plan import Node
     from makegood.values.instants import Instant
 
-__all__ = ["begin", "start"]
+__all__ = ["CALLED", "begin", "start", "start_anew"]
 
 _NOTHING = Decision()
 
-_CALLED = frozenset({Kind.STEP, Kind.QUERY})
+CALLED = frozenset({Kind.STEP, Kind.QUERY})
 """What is begun by calling a function of the user's."""
 
 
@@ -45,7 +45,7 @@ def begin(state: RunState, now: Instant) -> Decision:
         if len(state.ready) == 1:
             (index,) = state.ready
             node, current = state.graph[index], state.nodes[index]
-            if node.kind in _CALLED and node.when is None and current.granted is None:
+            if node.kind in CALLED and node.when is None and current.granted is None:
                 # Mostly it is one step, and then there is nothing to be put in order.
                 return start(state, index, now, current.attempt + 1)
     return _begin_all(state, sorted(state.ready + due), now)
@@ -142,7 +142,7 @@ def start(state: RunState, index: int, now: Instant, attempt: int) -> Decision:
     node, current = state.graph[index], state.nodes[index]
     ends = None if node.timeout is None else after(now, node.timeout)
     if node.timeout_total is not None:
-        ends = _ends_at(node.timeout_total, current, now, ends)
+        ends = _ends_at(node.timeout_total, current.timed_from, now, ends)
     return Decision(
         (facts.NodeStarted(node.path, attempt, now),),
         (Start(index, attempt, current.generation, ends),),
@@ -150,10 +150,19 @@ def start(state: RunState, index: int, now: Instant, attempt: int) -> Decision:
     )
 
 
+def start_anew(
+    planned: Node, path: str, index: int, now: Instant
+) -> tuple[facts.NodeStarted, Start]:
+    """Start the body of a node that is about to be added to the graph, under this path."""
+    ends = None if planned.timeout is None else after(now, planned.timeout)
+    if planned.timeout_total is not None:
+        ends = _ends_at(planned.timeout_total, None, now, ends)
+    return facts.NodeStarted(path, 1, now), Start(index, 1, 0, ends)
+
+
 def _ends_at(
-    timeout_total: timedelta, current: NodeState, now: Instant, ends: Instant | None
+    timeout_total: timedelta, began: Instant | None, now: Instant, ends: Instant | None
 ) -> Instant:
     """Say when an attempt that begins now is cancelled: the tighter of its two timeouts."""
-    began = current.timed_from
     total = after(now if began is None else began, timeout_total)
     return total if ends is None else min(ends, total)

@@ -447,13 +447,16 @@ class RunState:
 
         What fell due before and was not begun waits for something else than time.
         """
-        if not self.timers and self.deadline is None and self.lifecycle is None:
-            return None
+        lifecycle = self.lifecycle
+        if not self.timers and self.deadline is None:
+            # Mostly nothing is awaited but what is at work.
+            if lifecycle is None or not lifecycle.is_timed:
+                return None
         if self.is_settled or self.is_paused:
-            return None if self.lifecycle is None else self.lifecycle.paused_until
+            return None if lifecycle is None else lifecycle.paused_until
         due = [instant for instant in self.timers.values() if instant > now]
-        if self.lifecycle is not None:
-            due += [instant for instant in self.lifecycle.dues if instant > now]
+        if lifecycle is not None:
+            due += [instant for instant in lifecycle.dues if instant > now]
         if self.deadline is not None and self.rolling_back is None and self.deadline > now:
             due.append(self.deadline)
         return min(due) if due else None

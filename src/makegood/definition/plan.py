@@ -184,7 +184,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     returns: Source
 
 
-class Block(msgspec.Struct, frozen=True, kw_only=True):
+class Block(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What each round of an each or of a repeat gets afresh.
 
     Its nodes need each other by their places in it; what they need of the outside, the node that
@@ -207,6 +207,11 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     """How many rounds must be done where failures are kept; with fewer the node itself fails."""
     is_quorum: bool = False
     """Whether no further round begins once so many are done."""
+
+    @cached_property
+    def placed(self) -> dict[str, Node]:
+        """A place for nodes as they stand in the graphs of runs, by path: the same in every run."""
+        return {}
 
     @property
     def whole(self) -> int | None:

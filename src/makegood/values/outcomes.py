@@ -213,7 +213,4 @@ _decode = msgspec.json.Decoder(StoredNext).decode
 
 def read_next(result: Raw) -> StoredNext | None:
     """Return what a handler has returned; None where that was erased."""
-    return None if bytes(result) == _ERASED else _decode(result)
-
-
-_ERASED = bytes(NULL)
+    return None if result == NULL else _decode(result)

@@ -83,17 +83,21 @@ def begin_handling(state: RunState, index: int, place: int, given: Mapping[str, 
     lifecycle = state.lifecycle
     assert lifecycle is not None, "only a lifecycle has handlers"
     block = state.graph[index].blocks[place]
+    base = len(state.nodes)
     scope = Scope(
         block,
         node=index,
         number=lifecycle.rounds,
-        base=len(state.nodes),
+        base=base,
         outer=None,
         inputs={**state.inputs, **given},
     )
     lifecycle.rounds += 1
-    state.ready += _add_nodes(state, scope)
-    return scope.base + len(block.nodes) - 1
+    if len(block.nodes) == 1:
+        _add_alone(state, scope, base)
+    else:
+        state.ready += _add_nodes(state, scope)
+    return base + len(block.nodes) - 1
 
 
 def catch_giving_up(state: RunState, index: int) -> bool:
@@ -214,11 +218,7 @@ def _grow(state: RunState, index: int, block: Block, rounds: Rounds) -> list[int
 def _add_nodes(state: RunState, scope: Scope) -> list[int]:
     """Add the nodes of a round to the graph; return those that wait for nothing."""
     base = scope.base
-    if isinstance(state.graph, tuple):
-        # It was the plan's own until here.
-        state.graph = list(state.graph)
-        state.positions = dict(state.positions)
-        state.branches = dict(state.branches)
+    _make_own(state)
     assert isinstance(state.graph, list)
     assert isinstance(state.positions, dict)
     assert isinstance(state.branches, dict)
@@ -242,6 +242,39 @@ def _add_nodes(state: RunState, scope: Scope) -> list[int]:
             inside.append(position)
     state.unended += len(scope.block.nodes)
     return ready
+
+
+def _make_own(state: RunState) -> None:
+    """Let the graph be the run's own, which was the plan's until here."""
+    if isinstance(state.graph, tuple):
+        state.graph = list(state.graph)
+        state.positions = dict(state.positions)
+        state.branches = dict(state.branches)
+
+
+def _add_alone(state: RunState, scope: Scope, position: int) -> None:
+    """Add the node of a round that has no other, as nearly every call of a handler is."""
+    _make_own(state)
+    assert isinstance(state.graph, list)
+    assert isinstance(state.positions, dict)
+    block = scope.block
+    path = f"{state.graph[scope.node].path}[{scope.number}]/{block.nodes[0].path}"
+    node = block.placed.get(path)
+    if node is None:
+        node = msgspec.structs.replace(block.nodes[0], path=path)
+        if len(block.placed) < _PLACED_MAX:
+            block.placed[path] = node
+    state.graph.append(node)
+    state.positions[path] = position
+    state.nodes.append(NodeState(0))
+    state.results.append(None)
+    state.scopes[position] = scope
+    state.ready.append(position)
+    state.unended += 1
+
+
+_PLACED_MAX = 64
+"""How many nodes of a block are kept for further runs, which mostly have the same first rounds."""
 
 
 def _placed(planned: Node, prefix: str, base: int) -> Node:

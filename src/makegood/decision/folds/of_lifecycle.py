@@ -24,6 +24,8 @@ __all__ = ["FOLDS", "hear", "turn_back", "wait_refused"]
 
 _NONE = Raw(b"null")
 
+_STANDING = Phase.STANDING
+
 
 def _moved(state: RunState, fact: facts.Moved) -> None:
     lifecycle = _stand(state, fact.node)
@@ -128,8 +130,9 @@ _UNDER_WAY = frozenset({Phase.READY, Phase.HANDLED, Phase.RETRYING})
 def _stand(state: RunState, path: str) -> LifecycleState:
     """Let the record stand, whatever was to be decided about it."""
     index, node = at(state, path)
-    leave(state, index, node)
-    node.phase = Phase.STANDING
+    if node.phase is not _STANDING:
+        leave(state, index, node)
+        node.phase = _STANDING
     assert state.lifecycle is not None, "only the record of a lifecycle moves"
     return state.lifecycle
 

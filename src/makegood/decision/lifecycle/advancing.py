@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, assert_never
 from makegood.decision import facts
 from makegood.decision.commands import Decision, Evaluate
 from makegood.decision.facts import Cause, ParkReason
+from makegood.decision.forward import CALLED, start_anew
 from makegood.decision.lifecycle.state import Called
 from makegood.decision.state import Phase
 from makegood.values.instants import after
@@ -71,7 +72,7 @@ def judge(state: RunState, now: Instant) -> Decision:
     path = state.graph[lifecycle.index].path
     match lifecycle.outcome:
         case StoredGoto(status=status):
-            return _move(lifecycle, path, status, now)
+            return _move(state, lifecycle, status, now)
         case StoredStay() | None:
             return Decision((_stayed(lifecycle, path, now),))
         case StoredRearm():
@@ -103,7 +104,7 @@ def advance(state: RunState, now: Instant) -> Decision:
     machine = lifecycle.machine
     if lifecycle.status is None:
         start = facts.Moved(path, None, machine.start, "start", lifecycle.version, now)
-        return Decision((start,))
+        return _enter(state, lifecycle, start)
     if lifecycle.status in machine.terminal:
         return _done(lifecycle, path, now)
     called = _called(state, lifecycle, now)
@@ -143,8 +144,9 @@ def _called(state: RunState, lifecycle: LifecycleState, now: Instant) -> Called 
     return lifecycle.due(now)
 
 
-def _move(lifecycle: LifecycleState, path: str, status: str, now: Instant) -> Decision:
+def _move(state: RunState, lifecycle: LifecycleState, status: str, now: Instant) -> Decision:
     machine, called = lifecycle.machine, lifecycle.called
+    path = state.graph[lifecycle.index].path
     assert called is not None, "a handler has said so"
     is_over = status in machine.terminal
     if not is_over and lifecycle.visits - lifecycle.visits_granted >= machine.visits_max:
@@ -153,9 +155,45 @@ def _move(lifecycle: LifecycleState, path: str, status: str, now: Instant) -> De
         path, lifecycle.status, status, called.cause, lifecycle.version, now, called.handler
     )
     if not is_over:
-        return Decision((moved,))
+        return _enter(state, lifecycle, moved)
     done = _done(lifecycle, path, now)
     return Decision((moved, *done.facts), done.commands)
+
+
+def _enter(state: RunState, lifecycle: LifecycleState, moved: facts.Moved) -> Decision:
+    """Enter a status, and call at once what is called on its entry, where nothing else is to be done.
+
+    That is what comes of deciding step by step too, at three times the price. Whatever else there
+    is has its say in between.
+    """
+    machine, now = lifecycle.machine, moved.at
+    handler = machine.entries.get(moved.status)
+    if handler is None or _is_more_to_do(state, now):
+        return Decision((moved,))
+    block = state.graph[lifecycle.index].blocks[machine.places[handler.name]]
+    planned = block.nodes[0]
+    if planned.kind not in CALLED:
+        return Decision((moved,))
+    path = f"{moved.node}[{lifecycle.rounds}]/{planned.path}"
+    began = facts.HandlingBegan(moved.node, handler.name, lifecycle.rounds, "entry", now)
+    started, start = start_anew(planned, path, len(state.nodes), now)
+    return Decision((moved, began, started), (start,), is_last=True)
+
+
+def _is_more_to_do(state: RunState, now: Instant) -> bool:
+    """Say whether something besides a move has to be decided first, or decided with care."""
+    return bool(
+        state.requests
+        or state.halted
+        or state.claims
+        or state.timers
+        or state.stuck
+        or state.unwilling
+        or state.retracing
+        or state.deadline_passed
+        or (state.deadline is not None and now >= state.deadline)
+        or len(state.ready) + len(state.todo) > 1
+    )
 
 
 def _done(lifecycle: LifecycleState, path: str, now: Instant) -> Decision:

@@ -45,6 +45,9 @@ class Parting(NamedTuple):
     """Messages that had come and were not handled."""
 
 
+_NOTHING_LET_GO = Parting((), ())
+
+
 class LifecycleState:
     """The record of a lifecycle, and where it stands."""
 
@@ -175,6 +178,11 @@ class LifecycleState:
         return bool(self.unheard) or (not self.armed and bool(self.machine.timers[self.status]))
 
     @property
+    def is_timed(self) -> bool:
+        """Whether anything of it is due at some time, the end of a pause among it."""
+        return bool(self.timers or self.repeats or self.paused_until)
+
+    @property
     def dues(self) -> Sequence[Instant]:
         """When its timers and its repetitions are due."""
         return [*self.timers.values(), *(when for when, _message in self.repeats.values())]
@@ -200,9 +208,15 @@ class LifecycleState:
 
     def part(self) -> Parting:
         """Close and let go of everything that belongs to this visit, and return what that was."""
-        parting = Parting(tuple(self.open), tuple(self.queue))
-        self.open, self.queue = {}, []
-        self.timers, self.repeats, self.repeated = {}, {}, {}
         self.armed = self.is_entry_due = False
         self.conflict = None
+        # Mostly a status is left by the handler of its entry, and nothing was open.
+        self.timers.clear()
+        self.repeats.clear()
+        self.repeated.clear()
+        if not self.open and not self.queue:
+            return _NOTHING_LET_GO
+        parting = Parting(tuple(self.open), tuple(self.queue))
+        self.open.clear()
+        self.queue.clear()
         return parting

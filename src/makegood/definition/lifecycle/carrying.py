@@ -9,7 +9,7 @@ record can be carried.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -121,6 +121,12 @@ class OutcomeCodec:
     record: RecordCodec
     kinds: frozenset[type] = frozenset()
     """The classes of what it says that it returns."""
+    names: Mapping[int, str] = field(init=False)
+    """The names of those, by the identity of the status, of which there is one object each."""
+
+    def __post_init__(self) -> None:
+        names = {id(status): status.name for status in self.statuses if status.name in self.to}
+        object.__setattr__(self, "names", names)
 
     @property
     def type(self) -> object:
@@ -131,9 +137,16 @@ class OutcomeCodec:
         """Return an outcome as JSON."""
         match value:
             case Goto():
-                stored: StoredNext = StoredGoto(self._status(cast("Goto[object, object]", value)))
+                goto = cast("Goto[object, object]", value)
+                name = self.names.get(id(goto.status))
+                if name is None:
+                    raise self._undeclared(goto.status)
+                if goto.record is UNCHANGED:
+                    return Raw(write_next(StoredGoto(name)))
+                record = self._left(goto.record)
+                return Raw(write_next(StoredGoto(name, record, self.record.schema)))
             case Stay():
-                stored = StoredStay()
+                stored: StoredNext = StoredStay()
             case Rearm():
                 stored = StoredRearm()
             case Again(after=wait):
@@ -218,17 +231,14 @@ class OutcomeCodec:
     def _known(self) -> str:
         return ", ".join(sorted(self.to)) or "no other status"
 
-    def _status(self, value: Goto[object, object]) -> str:
-        status = value.status
+    def _undeclared(self, status: object) -> DefinitionError:
         if not isinstance(status, self.statuses):
             kind = self.statuses.__qualname__
-            raise self._refused(f"goes to {status!r:.80}, which is no {kind}; go to {self._known}")
-        if status.name not in self.to:
-            raise self._refused(
-                f"goes to {status.name}, which it does not declare; add it to to=, or go to "
-                f"{self._known}"
-            )
-        return status.name
+            return self._refused(f"goes to {status!r:.80}, which is no {kind}; go to {self._known}")
+        return self._refused(
+            f"goes to {status.name}, which it does not declare; add it to to=, or go to "
+            f"{self._known}"
+        )
 
     def _wait(self, wait: object) -> timedelta:
         if isinstance(wait, timedelta) and _ZERO <= wait <= SLEEP_MAX:

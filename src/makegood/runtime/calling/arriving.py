@@ -62,7 +62,7 @@ def _done(job: Job, value: object, now: Instant) -> Arrival:
         return _called(job, cast("Call[object]", value), now)
     try:
         result = job.code.result.write(value)
-        job.require_way_on(result)
+        job.require_way_on(value, result)
     except Exception as error:  # noqa: BLE001 - a user's value may do anything when it is asked
         if job.is_handler or job.node.kind is Kind.STEP:
             return _unrecorded(job, error, now)

@@ -29,7 +29,7 @@ from makegood.values.injectable import (
     Writes,
 )
 from makegood.values.instants import Instant, after, as_datetime
-from makegood.values.outcomes import read_next
+from makegood.values.outcomes import Goto, read_next
 
 if TYPE_CHECKING:
     import asyncio
@@ -202,11 +202,13 @@ class Job:
         """Whether it is a handler of a lifecycle, which gives an outcome."""
         return self._state.lifecycle is not None
 
-    def require_way_on(self, result: Raw) -> None:
+    def require_way_on(self, value: object, result: Raw) -> None:
         """Refuse an outcome of a handler after which nothing could ever happen any more."""
         lifecycle = self._state.lifecycle
-        outcome = None if lifecycle is None else read_next(result)
-        if lifecycle is None or outcome is None or not lifecycle.stands_still_after(outcome):
+        if lifecycle is None or isinstance(value, Goto):
+            return
+        outcome = read_next(result)
+        if outcome is None or not lifecycle.stands_still_after(outcome):
             return
         message = (
             f"{place_of(self.bound.function)}: `{lifecycle.handler.name}` stays in "

@@ -105,19 +105,19 @@ def whether_to_release(
 
 def moves_of(run: RunId, recorded: Sequence[Fact]) -> tuple[Move, ...]:
     """Return which statuses the record of a lifecycle has entered by these facts."""
-    return tuple(
-        Move(
-            run=run,
-            version=fact.version,
-            # A lifecycle is the only node of its plan, and has its name.
-            workflow=fact.node,
-            origin=fact.origin,
-            destination=fact.status,
-            cause=f"{fact.cause} {fact.handler}".rstrip(),
-            at=fact.at,
-        )
-        for fact in recorded
-        if isinstance(fact, facts.Moved)
+    return tuple([_move_of(run, fact) for fact in recorded if type(fact) is facts.Moved])
+
+
+def _move_of(run: RunId, fact: facts.Moved) -> Move:
+    return Move(
+        run=run,
+        version=fact.version,
+        # A lifecycle is the only node of its plan, and has its name.
+        workflow=fact.node,
+        origin=fact.origin,
+        destination=fact.status,
+        cause=f"{fact.cause} {fact.handler}" if fact.handler else fact.cause,
+        at=fact.at,
     )
 
 
