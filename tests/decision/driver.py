@@ -487,7 +487,7 @@ def _copied(value: object) -> object:
         case Rounds() | Scope() | Family() | Mailbox() | LifecycleState():
             return {
                 name: _copied(getattr(value, name))
-                for name in type(value).__slots__
+                for name in getattr(value, "__struct_fields__", type(value).__slots__)
                 # A round knows the rounds around it, which stand in the same list.
                 if name not in {"scopes", "outer"}
             }

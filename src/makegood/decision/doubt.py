@@ -66,12 +66,16 @@ _UNANSWERED = Failure(
     type="makegood.errors.OutcomeUnknown",
     message="nobody has said within the time given how it ended",
 )
+_HANDLED = Phase.HANDLED
 _WAITING = frozenset({Phase.ASLEEP, Phase.LISTENING})
 _WORTH_AGAIN = frozenset({FailureKind.TRANSIENT, FailureKind.IN_DOUBT})
 
 
 def settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decision:
     """Decide about every node whose outcome or due time calls for it, in the order of the plan."""
+    if state.todo and state.nodes[state.todo[0]].phase is _HANDLED:
+        # One handler is at work at a time, so that nothing else is to be decided beside this.
+        return judge(state, now)
     due = state.due_at(now) if state.timers else []
     if not state.todo and not due:
         return _NOTHING
@@ -80,9 +84,6 @@ def settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
     commands: list[Command] = []
     for index in sorted(state.todo + due):
         phase = state.nodes[index].phase
-        if phase is Phase.HANDLED:
-            # One handler is at work at a time, so that nothing else is to be decided beside this.
-            return judge(state, now)
         if phase in _WAITING:
             added.append(_waited(state, index, now))
             continue

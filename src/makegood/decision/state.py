@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from makegood.decision.lifecycle.state import LifecycleState
 from makegood.decision.standing.phases import (
     AT_WORK,
@@ -173,35 +175,23 @@ class NodeState:
         return self.began_at if self.granted_at is None else self.granted_at
 
 
-class Scope:
+class Scope(msgspec.Struct, eq=False):
     """One round of a block: where its nodes are, and what it was given."""
 
-    __slots__ = ("base", "block", "failed", "inputs", "node", "number", "outer", "unended")
-
-    def __init__(
-        self,
-        block: Block,
-        *,
-        node: int,
-        number: int,
-        base: int,
-        outer: Scope | None,
-        inputs: dict[str, Raw],
-    ) -> None:
-        self.block = block
-        self.node = node
-        """The each or the repeat whose round it is."""
-        self.number = number
-        self.base = base
-        """Where the first of its nodes stands in the graph."""
-        self.outer = outer
-        """The round that it is within, or None."""
-        self.inputs = inputs
-        """The run's inputs, and what the rounds around it were given, by `@` and the block."""
-        self.unended = len(block.nodes)
-        """How many of its nodes have neither a result nor been skipped."""
-        self.failed: tuple[str, Failure] | None = None
-        """Which of its nodes failed it, and how, where its failure is kept: it turns back."""
+    block: Block
+    node: int
+    """The each or the repeat whose round it is."""
+    number: int
+    base: int
+    """Where the first of its nodes stands in the graph."""
+    outer: Scope | None
+    """The round that it is within, or None."""
+    inputs: dict[str, Raw]
+    """The run's inputs, and what the rounds around it were given, by `@` and the block."""
+    unended: int
+    """How many of its nodes have neither a result nor been skipped."""
+    failed: tuple[str, Failure] | None = None
+    """Which of its nodes failed it, and how, where its failure is kept: it turns back."""
 
 
 class Rounds:

@@ -78,20 +78,13 @@ def begin_round_of(state: RunState, path: str) -> list[int]:
     return ready
 
 
-def begin_handling(state: RunState, index: int, place: int, given: Mapping[str, Raw]) -> int:
+def begin_handling(
+    state: RunState, lifecycle: LifecycleState, place: int, inputs: dict[str, Raw]
+) -> int:
     """Begin a round of a lifecycle, of this handler; return the node of its function."""
-    lifecycle = state.lifecycle
-    assert lifecycle is not None, "only a lifecycle has handlers"
+    index, base = lifecycle.index, len(state.nodes)
     block = state.graph[index].blocks[place]
-    base = len(state.nodes)
-    scope = Scope(
-        block,
-        node=index,
-        number=lifecycle.rounds,
-        base=base,
-        outer=None,
-        inputs={**state.inputs, **given},
-    )
+    scope = Scope(block, index, lifecycle.rounds, base, None, inputs, len(block.nodes))
     lifecycle.rounds += 1
     if len(block.nodes) == 1:
         _add_alone(state, scope, base)
@@ -175,7 +168,7 @@ def _take_outcome(state: RunState, lifecycle: LifecycleState, index: int) -> Non
     result = state.results[index]
     outcome = None if result is None else read_next(result)
     lifecycle.outcome = outcome
-    if outcome is not None and outcome.record != UNSAID:
+    if outcome is not None and outcome.record is not UNSAID:
         lifecycle.record, lifecycle.schema = outcome.record, outcome.schema
     lifecycle.version += 1
     if not isinstance(outcome, StoredPause):
@@ -203,14 +196,9 @@ def _grow(state: RunState, index: int, block: Block, rounds: Rounds) -> list[int
     number = len(rounds.scopes)
     outer = state.scopes.get(index)
     inputs = state.inputs if outer is None else outer.inputs
-    scope = Scope(
-        block,
-        node=index,
-        number=number,
-        base=len(state.nodes),
-        outer=outer,
-        inputs={**inputs, f"@{block.number}": rounds.given[number]},
-    )
+    given = {**inputs, f"@{block.number}": rounds.given[number]}
+    base, unended = len(state.nodes), len(block.nodes)
+    scope = Scope(block, index, number, base, outer, given, unended)
     rounds.scopes.append(scope)
     return _add_nodes(state, scope)
 

@@ -60,10 +60,12 @@ def _handling_began(state: RunState, fact: facts.HandlingBegan) -> None:
     lifecycle.called = Called(fact.handler, fact.cause, message)
     lifecycle.outcome, lifecycle.has_given_up = None, False
     place = lifecycle.machine.places[fact.handler]
-    given = {RECORD: lifecycle.record, MESSAGE: _NONE if message is None else message.value}
-    if lifecycle.schema != lifecycle.machine.schema or SCHEMA in state.inputs:
+    given = state.inputs.copy()
+    given[RECORD] = lifecycle.record
+    given[MESSAGE] = _NONE if message is None else message.value
+    if lifecycle.schema != lifecycle.machine.schema or SCHEMA in given:
         given[SCHEMA] = _number(lifecycle.schema)
-    lifecycle.busy = lifecycle.last = begin_handling(state, lifecycle.index, place, given)
+    lifecycle.busy = lifecycle.last = begin_handling(state, lifecycle, place, given)
 
 
 def _stayed(state: RunState, fact: facts.Stayed) -> None:

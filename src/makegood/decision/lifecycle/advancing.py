@@ -28,6 +28,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
+from msgspec.structs import replace
+
 from makegood.decision import facts
 from makegood.decision.commands import Decision, Evaluate
 from makegood.decision.facts import Cause, ParkReason
@@ -136,7 +138,7 @@ def _called(state: RunState, lifecycle: LifecycleState, now: Instant) -> Called 
     if has_failed and state.nodes[lifecycle.index].phase is Phase.RETRYING:
         # It failed past the pivot, and a person lets it go on.
         assert lifecycle.called is not None, "a handler has said so"
-        return lifecycle.called._replace(cause="again")
+        return replace(lifecycle.called, cause="again")
     if lifecycle.queue:
         came = lifecycle.queue[0]
         handler = lifecycle.machine.hears[lifecycle.status][came.message]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 from msgspec import Raw
 
 from makegood.values.outcomes import StoredRearm, StoredStay
@@ -28,7 +29,7 @@ Address = tuple[str, str]
 """The class of a message by its name, and the key under which it is sent."""
 
 
-class Called(NamedTuple):
+class Called(msgspec.Struct, frozen=True, gc=False):
     """A call of a handler: for what, and with which message."""
 
     handler: str
