@@ -30,14 +30,13 @@ if TYPE_CHECKING:
     from makegood.decision.facts import Fact
     from makegood.definition.plan import Plan
 
-__all__ = ["evolve", "expects", "fold", "fold_appends"]
+__all__ = ["evolve", "evolve_all", "expects", "fold", "fold_appends"]
 
 
 def fold(plan: Plan, history: Iterable[Fact]) -> RunState:
     """Return the state that a run's facts add up to."""
     state = RunState(plan)
-    for fact in history:
-        evolve(state, fact)
+    evolve_all(state, history)
     return state
 
 
@@ -51,6 +50,13 @@ def evolve(state: RunState, fact: Fact) -> RunState:
     _FOLDS[type(fact)](state, fact)
     state.fact_count += 1
     return state
+
+
+def evolve_all(state: RunState, added: Iterable[Fact]) -> None:
+    """Fold facts into the state, in place and in order."""
+    for fact in added:
+        _FOLDS[type(fact)](state, fact)
+        state.fact_count += 1
 
 
 def expects(state: RunState, fact: Fact) -> bool:

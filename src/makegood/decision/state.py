@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Raw
 
 from makegood.decision.lifecycle.state import LifecycleState
 from makegood.decision.standing.phases import (
@@ -26,12 +27,11 @@ from makegood.decision.standing.phases import (
     Phase,
 )
 from makegood.decision.standing.speaking import Family, Mailbox
-from makegood.definition.plan import BLOCK_SPAN
+from makegood.definition.plan import BLOCK_SPAN, Block
+from makegood.values.verdict import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-    from msgspec import Raw
 
     from makegood.decision.facts import (
         Cause,
@@ -45,10 +45,10 @@ if TYPE_CHECKING:
         Rollback,
         SkipGranted,
     )
-    from makegood.definition.plan import Block, Node, Plan
+    from makegood.definition.plan import Node, Plan
     from makegood.values.ids import RunId
     from makegood.values.instants import Instant
-    from makegood.values.verdict import Abort, Failure, RetryFresh, RetryNow, Undecided
+    from makegood.values.verdict import Abort, RetryFresh, RetryNow, Undecided
 
 __all__ = [
     "AT_WORK",
@@ -438,10 +438,10 @@ class RunState:
         What fell due before and was not begun waits for something else than time.
         """
         lifecycle = self.lifecycle
-        if not self.timers and self.deadline is None:
+        is_timed = self.timers or (lifecycle is not None and lifecycle.is_timed)
+        if not is_timed and self.deadline is None:
             # Mostly nothing is awaited but what is at work.
-            if lifecycle is None or not lifecycle.is_timed:
-                return None
+            return None
         if self.is_settled or self.is_paused:
             return None if lifecycle is None else lifecycle.paused_until
         due = [instant for instant in self.timers.values() if instant > now]

@@ -18,7 +18,7 @@ from makegood.definition.plan import Branch
 from makegood.values.outcomes import UNSAID, StoredPause, read_next
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from msgspec import Raw
 

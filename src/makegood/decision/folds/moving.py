@@ -61,6 +61,8 @@ def leave(state: RunState, index: int, node: NodeState) -> None:
             state.queries.remove(index)
     elif phase is READY:
         state.ready.remove(index)
+    elif phase in DECIDED:
+        state.todo.remove(index)
     elif phase in TIMED:
         del state.timers[index]
         node.next_attempt = node.awaits = None
@@ -70,8 +72,6 @@ def leave(state: RunState, index: int, node: NodeState) -> None:
         state.family.children.remove(index)
     elif phase is Phase.LISTENING:
         _wait_no_more(state, index, node)
-    elif phase in DECIDED:
-        state.todo.remove(index)
     elif phase in LEFT_TO_A_PERSON:
         state.stuck.remove(index)
     elif phase is Phase.GAVE_UP:

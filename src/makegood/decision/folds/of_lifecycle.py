@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from makegood.decision import facts
 from makegood.decision.folds.growing import begin_handling
-from makegood.decision.folds.moving import at, leave
+from makegood.decision.folds.moving import leave
 from makegood.decision.lifecycle.state import Called
 from makegood.decision.state import Phase
 from makegood.definition.lifecycle.machine import MESSAGE, RECORD, SCHEMA
@@ -29,7 +29,8 @@ _STANDING = Phase.STANDING
 
 def _moved(state: RunState, fact: facts.Moved) -> None:
     lifecycle = _stand(state, fact.node)
-    _part(state, lifecycle, fact.version)
+    if lifecycle.holds_anything:
+        _part(state, lifecycle, fact.version)
     lifecycle.left_since = lifecycle.since
     lifecycle.status, lifecycle.since = fact.status, fact.at
     lifecycle.visits += 1
@@ -42,20 +43,11 @@ def _moved(state: RunState, fact: facts.Moved) -> None:
 
 
 def _handling_began(state: RunState, fact: facts.HandlingBegan) -> None:
-    lifecycle = _stand(state, fact.node)
+    lifecycle = _stand(state)
     lifecycle.is_entry_due = False
     message = None
-    if fact.cause == "message":
-        message = next(came for came in lifecycle.queue if came.id == fact.message)
-        lifecycle.queue.remove(message)
-    elif fact.cause == "timer":
-        del lifecycle.timers[fact.handler]
-    elif fact.handler in lifecycle.repeats:
-        _due, message = lifecycle.repeats.pop(fact.handler)
-    elif fact.cause == "again":
-        assert lifecycle.called is not None, "what is called again was called"
-        message = lifecycle.called.message
     if fact.cause != "entry":
+        message = _taken(lifecycle, fact)
         state.has_waited = True
     lifecycle.called = Called(fact.handler, fact.cause, message)
     lifecycle.outcome, lifecycle.has_given_up = None, False
@@ -68,8 +60,24 @@ def _handling_began(state: RunState, fact: facts.HandlingBegan) -> None:
     lifecycle.busy = lifecycle.last = begin_handling(state, lifecycle, place, given)
 
 
+def _taken(lifecycle: LifecycleState, fact: facts.HandlingBegan) -> facts.MessageCame | None:
+    """Take what the handler is called for off what is awaited; return the message, if it is one."""
+    if fact.cause == "message":
+        message = next(came for came in lifecycle.queue if came.id == fact.message)
+        lifecycle.queue.remove(message)
+        return message
+    if fact.cause == "timer":
+        del lifecycle.timers[fact.handler]
+        return None
+    if fact.handler in lifecycle.repeats:
+        _due, again = lifecycle.repeats.pop(fact.handler)
+        return again
+    assert lifecycle.called is not None, "what is called again was called"
+    return lifecycle.called.message
+
+
 def _stayed(state: RunState, fact: facts.Stayed) -> None:
-    lifecycle = _stand(state, fact.node)
+    lifecycle = _stand(state)
     if fact.rearms:
         lifecycle.armed = False
         lifecycle.timers = {}
@@ -82,7 +90,7 @@ def _stayed(state: RunState, fact: facts.Stayed) -> None:
 
 
 def _listened(state: RunState, fact: facts.Listened) -> None:
-    lifecycle = _stand(state, fact.node)
+    lifecycle = _stand(state)
     # Whatever is called on entry has been, or was not declared when the status was entered.
     lifecycle.is_entry_due = False
     lifecycle.armed = True
@@ -129,14 +137,15 @@ def turn_back(state: RunState, lifecycle: LifecycleState) -> None:
 _UNDER_WAY = frozenset({Phase.READY, Phase.HANDLED, Phase.RETRYING})
 
 
-def _stand(state: RunState, path: str) -> LifecycleState:
+def _stand(state: RunState) -> LifecycleState:
     """Let the record stand, whatever was to be decided about it."""
-    index, node = at(state, path)
+    lifecycle = state.lifecycle
+    assert lifecycle is not None, "only the record of a lifecycle moves"
+    node = state.nodes[lifecycle.index]
     if node.phase is not _STANDING:
-        leave(state, index, node)
+        leave(state, lifecycle.index, node)
         node.phase = _STANDING
-    assert state.lifecycle is not None, "only the record of a lifecycle moves"
-    return state.lifecycle
+    return lifecycle
 
 
 def _part(state: RunState, lifecycle: LifecycleState, version: int) -> None:

@@ -163,7 +163,7 @@ def _move(state: RunState, lifecycle: LifecycleState, status: str, now: Instant)
 
 
 def _enter(state: RunState, lifecycle: LifecycleState, moved: facts.Moved) -> Decision:
-    """Enter a status, and call at once what is called on its entry, where nothing else is to be done.
+    """Enter a status, and call at once what is called on its entry, if nothing else is to be done.
 
     That is what comes of deciding step by step too, at three times the price. Whatever else there
     is has its say in between.

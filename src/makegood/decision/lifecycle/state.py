@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from msgspec import Raw
 
+from makegood.decision.happening.of_lifecycle import MoveCause
+from makegood.decision.happening.of_mail import MessageCame
 from makegood.values.outcomes import StoredRearm, StoredStay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from makegood.decision.happening.of_lifecycle import MoveCause
-    from makegood.decision.happening.of_mail import MessageCame
     from makegood.definition.lifecycle.machine import Handler, Machine
     from makegood.values.instants import Instant
     from makegood.values.outcomes import StoredNext
@@ -44,9 +44,6 @@ class Parting(NamedTuple):
     """What was listened for."""
     returned: Sequence[MessageCame]
     """Messages that had come and were not handled."""
-
-
-_NOTHING_LET_GO = Parting((), ())
 
 
 class LifecycleState:
@@ -207,17 +204,24 @@ class LifecycleState:
         may_come = self.machine.timers[self.status] if are_set_anew else self.dues
         return not may_come
 
+    @property
+    def holds_anything(self) -> bool:
+        """Whether anything belongs to this visit that is let go with it."""
+        return bool(
+            self.armed
+            or self.open
+            or self.queue
+            or self.timers
+            or self.repeats
+            or self.repeated
+            or self.conflict
+        )
+
     def part(self) -> Parting:
         """Close and let go of everything that belongs to this visit, and return what that was."""
+        parting = Parting(tuple(self.open), tuple(self.queue))
+        self.open, self.queue = {}, []
+        self.timers, self.repeats, self.repeated = {}, {}, {}
         self.armed = self.is_entry_due = False
         self.conflict = None
-        # Mostly a status is left by the handler of its entry, and nothing was open.
-        self.timers.clear()
-        self.repeats.clear()
-        self.repeated.clear()
-        if not self.open and not self.queue:
-            return _NOTHING_LET_GO
-        parting = Parting(tuple(self.open), tuple(self.queue))
-        self.open.clear()
-        self.queue.clear()
         return parting

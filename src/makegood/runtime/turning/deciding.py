@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from makegood.decision.commands import Evaluate
-from makegood.decision.evolve import evolve
+from makegood.decision.evolve import evolve, evolve_all
 from makegood.decision.retry import Chance
 from makegood.runtime.calling.children import call_child
 from makegood.runtime.calling.evaluate import evaluate
@@ -53,8 +53,7 @@ class Deciding:
         # Each round ends at least one node's phase, and a node has a bounded number of them.
         for _ in range(_ROUNDS_MAX):
             decision = decide(plan, state, now, chance)
-            for fact in decision.facts:
-                evolve(state, fact)
+            evolve_all(state, decision.facts)
             recorded += decision.facts
             has_evaluated = False
             for command in decision.commands:

@@ -105,7 +105,10 @@ def whether_to_release(
 
 def moves_of(run: RunId, recorded: Sequence[Fact]) -> tuple[Move, ...]:
     """Return which statuses the record of a lifecycle has entered by these facts."""
-    return tuple([_move_of(run, fact) for fact in recorded if type(fact) is facts.Moved])
+    return tuple([_move_of(run, fact) for fact in recorded if type(fact) is _MOVED])
+
+
+_MOVED = facts.Moved
 
 
 def _move_of(run: RunId, fact: facts.Moved) -> Move:
