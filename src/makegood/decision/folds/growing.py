@@ -261,7 +261,7 @@ def _add_alone(state: RunState, scope: Scope, position: int) -> None:
     state.unended += 1
 
 
-_PLACED_MAX = 64
+_PLACED_MAX = 32
 """How many nodes of a block are kept for further runs, which mostly have the same first rounds."""
 
 

@@ -28,7 +28,7 @@ _STANDING = Phase.STANDING
 
 
 def _moved(state: RunState, fact: facts.Moved) -> None:
-    lifecycle = _stand(state, fact.node)
+    lifecycle = _stand(state)
     if lifecycle.holds_anything:
         _part(state, lifecycle, fact.version)
     lifecycle.left_since = lifecycle.since
