@@ -264,5 +264,5 @@ async def test_many_runs_leave_nothing_behind(world: World) -> None:
     assert engine._shell.performer.at_work == 0
     assert not engine._shell._tasks
     # That of the test, of its fixtures, of the worker, of the relay, and of those who look for runs
-    # that began under another definition, for schedules and for messages.
-    assert len(asyncio.all_tasks()) <= 7
+    # that began under another definition, for schedules, for messages and for read models.
+    assert len(asyncio.all_tasks()) <= 8
