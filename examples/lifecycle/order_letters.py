@@ -1,12 +1,12 @@
-"""The letters to customers: a receptor of their own, which no order ever waits for."""
+"""Letters to customers, and the log of those who operate the shop; no order ever waits for them."""
 
 import asyncio
 
-from order_messages import SendNotification
+from order_messages import OrderEvent, SendNotification
 
-from makegood import IdempotencyKey, Receptors, Retry, injected
+from makegood import IdempotencyKey, Occasion, Receptors, Retry, injected
 
-__all__ = ["Post", "notifications"]
+__all__ = ["Desk", "Post", "notifications", "operations"]
 
 
 class Post:
@@ -41,3 +41,21 @@ async def notify(
 
 
 notifications = Receptors("notifications").on(notify, retry=Retry(ConnectionError, attempts=5))
+
+
+class Desk:
+    """Where the shop's operators look."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+
+async def note(event: OrderEvent, *, desk: Desk = injected) -> None:
+    """Say how long an order took, and call for a person where one is needed."""
+    if event.occasion is Occasion.COMPLETED:
+        desk.lines.append(f"{event.key} ended in {event.status} after {event.took}")
+    else:
+        desk.lines.append(f"{event.key} needs a person in {event.status}: {event.reason}")
+
+
+operations = Receptors("operations").on(note)

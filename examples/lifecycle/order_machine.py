@@ -8,10 +8,10 @@ import order_ending as ending
 import order_parcel as parcel
 import order_return as returns
 from order_buying import BY_NUMBER, DAY, buying
-from order_messages import CancelOrder, CarrierReported, ReturnReceived
+from order_messages import CancelOrder, CarrierReported, OrderEvent, ReturnReceived
 from order_record import Status
 
-from makegood import Retry
+from makegood import Occasion, Retry
 
 __all__ = ["orders"]
 
@@ -61,5 +61,7 @@ orders = (
         retry=PATIENT,
         key_valid_for=DAY,
     )
+    # Those who operate the shop are told.
+    .announce(OrderEvent, on={Occasion.PAUSED, Occasion.PARKED, Occasion.COMPLETED})
     .workflow(strict=True)
 )

@@ -6,12 +6,15 @@ from typing import ClassVar
 
 from order_record import Line, Order
 
+from makegood import LifecycleEvent
+
 __all__ = [
     "AcceptPartial",
     "CancelOrder",
     "CarrierReported",
     "ChooseMethod",
     "DeclinePartial",
+    "OrderEvent",
     "PaymentReported",
     "ReturnReceived",
     "SendNotification",
@@ -80,6 +83,11 @@ class SendNotification:
     def message_key(self) -> str:
         """Letters to one customer go out in their order."""
         return self.customer
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderEvent(LifecycleEvent):
+    """What happens to orders."""
 
 
 def letter(order: Order, text: str) -> SendNotification:

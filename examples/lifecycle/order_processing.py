@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from order_carrier import Carrier
 from order_companies import Bank, Warehouse
 from order_doubt import refund_stray
-from order_letters import Post, notifications
+from order_letters import Desk, Post, notifications, operations
 from order_machine import orders
 from order_messages import CarrierReported, PaymentReported
 from order_record import Line, Order, Status, total_of
@@ -46,7 +46,7 @@ async def take_report(engine: Engine, order: str, charge: str, *, id: str) -> No
     sent = await engine.send(PaymentReported(charge), key=order, id=id)
     if sent.run is not None:
         return
-    [row] = (await engine.list(Filter(workflow="order", subject=order, limit=1))).rows
+    [row] = (await engine.list(Filter(workflow="order", key=order, limit=1))).rows
     if row.status != "completed":
         return
     ended: object = (await engine.run(row.run).outcome()).value
@@ -58,10 +58,10 @@ async def take_report(engine: Engine, order: str, charge: str, *, id: str) -> No
 async def main(journal: str = "sqlite:///orders.journal") -> None:
     """Run the three orders: one completes, one is paid in another way, one is rejected."""
     bank, carrier, warehouse, post = Bank(), Carrier(), Warehouse(laptop=5, desktop=5), Post()
-    services = {Bank: bank, Carrier: carrier, Warehouse: warehouse, Post: post}
+    services = {Bank: bank, Carrier: carrier, Warehouse: warehouse, Post: post, Desk: Desk()}
     delivered_at = datetime.now(UTC) - RETURN_WINDOW  # So nobody waits a fortnight here.
     async with Engine(journal, services=services) as engine:
-        engine.serve(orders, refund_stray, notifications)
+        engine.serve(orders, refund_stray, notifications, operations)
         for order, letters in zip(SAMPLES, LETTERS, strict=True):
             run = await engine.start(orders(order), subject=order.id)
             awaited = await run.await_status(Status.FULFILLED, within=timedelta(seconds=30))

@@ -11,7 +11,7 @@ import pytest
 from order_carrier import Parcel
 from order_companies import State, Taken
 from order_doubt import refund_stray
-from order_letters import Post, notifications
+from order_letters import Desk, Post, notifications, operations
 from order_machine import orders
 from order_messages import (
     CancelOrder,
@@ -205,7 +205,7 @@ async def test_a_capture_for_an_order_that_has_ended_is_given_back_unless_it_is_
     ended = LAPTOP if is_its_own else an_order(("out_of_stock", 1))
     async with Engine("memory://", services={**shop.services, Post: Post()}) as engine:
         engine.serve(orders, refund_stray, notifications)
-        run = await engine.start(orders(ended), subject=ended.id)
+        run = await engine.start(orders(ended))
         if is_its_own:
             await engine.send(CarrierReported(REPORT.at - RETURN_WINDOW), key=ended.id)
         assert (await run.outcome()).is_completed
@@ -328,3 +328,26 @@ async def test_a_letter_that_cannot_be_sent_is_a_dead_letter_and_the_order_goes_
     assert reached.what == "reached"
     assert {letter.receptor for letter in letters} == {"notifications/notify"}
     assert len(letters) == 2
+
+
+async def test_those_who_operate_are_told_of_ends_and_of_what_needs_a_person() -> None:
+    shop, desk = Shop(), Desk()
+    shop.bank.charges = _Wrong()
+    services = {**shop.services, Post: Post(), Desk: desk}
+    async with Engine("memory://", services=services) as engine:
+        engine.serve(orders, notifications, operations)
+        await (await engine.start(orders(an_order(("out_of_stock", 1))))).result()
+        paused = await engine.start(orders(LAPTOP))
+        await paused.await_status(Status.PAYMENT_PROCESSING)
+        await quiet(engine)
+
+    assert len(desk.lines) == 2
+    assert desk.lines[0].startswith("order-1 ended in REJECTED after 0:00:0")
+    assert desk.lines[1].startswith("order-1 needs a person in PAYMENT_PROCESSING: the bank took 1")
+
+
+class _Wrong(dict[str, Taken]):
+    """The books of a bank that takes another amount."""
+
+    def __setitem__(self, key: str, taken: Taken) -> None:
+        super().__setitem__(key, replace(taken, amount=Money(1, "USD")))
