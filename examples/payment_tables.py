@@ -1,6 +1,6 @@
 """The table of the payment worker, which the engine makes when it is entered."""
 
-from makegood.extension import Command, Migration
+from makegood.extension import Command, HttpRoute, Migration
 
 __all__ = ["PaymentTables"]
 
@@ -10,6 +10,7 @@ class PaymentTables:
 
     name = "payment_worker"
     commands: tuple[Command, ...] = ()
+    routes: tuple[HttpRoute, ...] = ()
     migrations = (
         Migration(
             owner="payment_worker",
