@@ -105,7 +105,7 @@ class Apart:
         """Place all orders, and have all of them ended, if they can be in so many rounds."""
         for product in products(self.day):
             await self.engines["stock"].publish(product)
-        await self.until(self._is_stocked)
+        assert await self.until(self._is_stocked), "the prices of all articles become known"
         for number in range(self.day.orders):
             placing = self.day.placing(number)
             orders = self.engines["orders"]

@@ -86,8 +86,9 @@ class Losing:
         async def lose(arrived: Sequence[Arrived]) -> None:
             kept = []
             for each in arrived:
-                self._seen += b"ProductCreated" not in each.body
-                kept += [each] if self._seen % 9 else []
+                is_price = b"ProductCreated" in each.body
+                self._seen += not is_price
+                kept += [each] if is_price or self._seen % 9 else []
             await take(kept)
 
         await self._within.listen(topics, group=group, batch=batch, take=lose)

@@ -17,6 +17,7 @@ from makegood.commerce.services.messages import (
     ReleaseInventory,
     ReservationExpired,
     ReserveInventory,
+    ReturnReceived,
     VoidPayment,
 )
 from makegood.commerce.services.outside import REFUSED_ADDRESS
@@ -252,6 +253,32 @@ async def test_one_wins_of_a_cancellation_and_the_carrier(tmp_path: Path) -> Non
         accounts = await street.accounts()
         assert accounts.disputed == ()
         assert accounts.orders == accounts.closed + accounts.cancelled + accounts.refunded
+
+
+async def test_what_is_sent_back_is_restocked_and_its_money_given_back(street: Street) -> None:
+    await street.place(order_for(1, 3))
+    await street.place(order_for(2))
+    await street.rest()
+    await street.engine.publish(ReturnReceived(order_id=OrderId("order-1")))
+    await street.rest()
+
+    assert (await street.history(1))[-3:] == ["returning", "returning", "refunded"]
+    assert await street.status(1) == "refunded"
+    assert await street.letters(1) == {"created", "shipped", "refunded"}
+    accounts = await street.accounts()
+    assert (accounts.disputed, accounts.returned) == ((), 1)
+    assert (accounts.stock_available, accounts.stock_shipped) == (9, 1)
+    assert (accounts.captured_minor, accounts.given_back_minor) == (2000, 1500)
+
+
+async def test_what_comes_back_and_was_never_sent_is_a_dead_letter(street: Street) -> None:
+    await street.place(order_for(1, card=DECLINED_TOKEN))
+    await street.rest()
+    await street.engine.publish(ReturnReceived(order_id=OrderId("order-1")))
+    await street.rest()
+
+    (dead,) = await dead_letters(street.engine)
+    assert (dead.id.recipient, dead.reason) == ("orders/follow", "declined")
 
 
 async def test_what_is_heard_of_an_order_that_nobody_has_is_a_dead_letter(street: Street) -> None:

@@ -13,12 +13,14 @@ from makegood.commerce.services.messages import (
     InventoryRefused,
     InventoryReleased,
     InventoryReserved,
+    InventoryRestocked,
     PaymentFailed,
     PaymentProcessed,
     PaymentRefunded,
     PaymentUnknown,
     PaymentVoided,
     ReservationExpired,
+    ReturnReceived,
     ShipmentCreated,
     ShipmentRefused,
     ShipmentStatusChanged,
@@ -29,6 +31,7 @@ from makegood.commerce.services.ordering import (
     FINAL,
     AmountDiffers,
     Heard,
+    NotShipped,
     OrderState,
     Status,
     Undo,
@@ -59,11 +62,13 @@ REFUNDED = PaymentRefunded(order_id=ID, customer_id=ANNA, captured=TOTAL, refund
 BOOKED = ShipmentCreated(order_id=ID, customer_id=ANNA, shipment_id="s", tracking="t")
 REFUSED = ShipmentRefused(order_id=ID, reason="too heavy")
 STOPPED = ShipmentStatusChanged(order_id=ID, status="cancelled")
+BACK = ReturnReceived(order_id=ID)
+RESTOCKED = InventoryRestocked(order_id=ID, lines=())
 TOO_LATE = ShipmentStatusChanged(order_id=ID, status="too late")
 
 ALL = (
     *(CANCEL, RESERVED, FIRM, SHORT, RELEASED, EXPIRED, PROCESSED, FAILED, UNKNOWN, VOIDED),
-    *(REFUNDED, BOOKED, REFUSED, STOPPED, TOO_LATE),
+    *(REFUNDED, BOOKED, REFUSED, STOPPED, TOO_LATE, RESTOCKED),
 )
 
 TABLE: list[tuple[list[Heard], str, list[str]]] = [
@@ -98,6 +103,12 @@ TABLE: list[tuple[list[Heard], str, list[str]]] = [
     ([RESERVED, PROCESSED, CANCEL, RELEASED, REFUNDED], "refunded", ["OrderCancelled"]),
     ([RESERVED, PROCESSED, CANCEL, REFUNDED, RELEASED], "refunded", ["OrderCancelled"]),
     ([RESERVED, PROCESSED, FIRM, BOOKED], "closed", ["OrderClosed"]),
+    ([RESERVED, PROCESSED, FIRM, BOOKED, BACK], "returning",
+     ["RefundPayment", "RestockReturn"]),
+    ([RESERVED, PROCESSED, FIRM, BOOKED, BACK, REFUNDED], "returning", []),
+    ([RESERVED, PROCESSED, FIRM, BOOKED, BACK, RESTOCKED], "returning", []),
+    ([RESERVED, PROCESSED, FIRM, BOOKED, BACK, RESTOCKED, REFUNDED], "refunded", []),
+    ([RESERVED, PROCESSED, FIRM, BOOKED, BACK, REFUNDED, RESTOCKED], "refunded", []),
     ([RESERVED, PROCESSED, FIRM, REFUSED], "cancelling: payment stock",
      ["RefundPayment", "ReleaseInventory"]),
     ([RESERVED, PROCESSED, FIRM, CANCEL], "cancelling: shipment", ["CancelShipment"]),
@@ -137,6 +148,12 @@ def test_an_order_that_has_ended_changes_no_more(status: Status) -> None:
         assert after(ended, each) == (ended, ())
 
 
+@pytest.mark.parametrize("status", sorted(set(Status) - {Status.CLOSED}))
+def test_what_comes_back_and_was_never_sent_is_for_a_person_to_look_at(status: Status) -> None:
+    with pytest.raises(NotShipped, match="something came back"):
+        after(replace(ORDER, status=status), BACK)
+
+
 def test_money_that_nobody_expects_is_never_passed_over() -> None:
     cancelled = replace(ORDER, status=Status.CANCELLED)
     settled = replace(ORDER, status=Status.CANCELLING, waits=frozenset({Undo.STOCK}))
@@ -161,10 +178,10 @@ def test_nothing_is_let_go_of_before_its_payment_is_settled() -> None:
     waiting = [(ORDER, 0)]
     while waiting:
         order, depth = waiting.pop()
-        for each in ALL:
+        for each in (*ALL, BACK):
             try:
                 changed, said = after(order, each)
-            except AmountDiffers:
+            except (AmountDiffers, NotShipped):
                 continue
             names = {type(one).__name__ for one in said}
             if "ReleaseInventory" in names and order.status in {Status.CHARGING, Status.IN_DOUBT}:

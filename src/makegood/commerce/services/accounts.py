@@ -49,6 +49,8 @@ class Accounts(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int
     cancelled: int
     refunded: int
+    returned: int
+    """Those of the refunded ones that were shipped before, and came back."""
     unfinished: int
     """Orders that stand anywhere else."""
     captured_minor: int
@@ -168,6 +170,7 @@ class _Comparison:
             rejected=standing[Status.REJECTED],
             cancelled=standing[Status.CANCELLED],
             refunded=standing[Status.REFUNDED],
+            returned=sum(map(self._has_come_back, self.orders)),
             unfinished=sum(n for status, n in standing.items() if status not in FINAL),
             captured_minor=sum(each.captured for each in self.paid.values()),
             given_back_minor=sum(each.refunded for each in self.paid.values()),
@@ -243,14 +246,18 @@ class _Comparison:
         status = self.reservations.get(order.id, "")
         shipment = self.shipments.get(order.id, _NOTHING_SHIPPED)
         is_closed = order.status is Status.CLOSED
+        was_sent = is_closed or self._has_come_back(order.id)
         if (status == "shipped") != is_closed or status in _HOLDING:
             yield f"is {order.status}, and its goods are {status or 'unheard of'}"
         if is_closed and sorted(self.lines[order.id]) != sorted(self.reserved[order.id]):
             yield "was sent other goods than were ordered"
-        if (shipment.status == "booked") != is_closed:
+        if (shipment.status == "booked") != was_sent:
             yield f"is {order.status}, and its shipment is {shipment.status or 'unheard of'}"
-        if (order.id in self.parcels) != is_closed:
-            yield f"is {order.status}, and the carrier has {'a' if not is_closed else 'no'} parcel"
+        if (order.id in self.parcels) != was_sent:
+            yield f"is {order.status}, and the carrier has {'a' if not was_sent else 'no'} parcel"
+
+    def _has_come_back(self, order: str) -> bool:
+        return any(step[2] == Status.RETURNING for step in self.steps[order])
 
     def _expected_letters(self, order: _Order) -> set[str]:
         """Return about what the customer is to be told, by what all others have written down."""
@@ -259,7 +266,8 @@ class _Comparison:
         kinds = {
             "created": was_taken_on,
             "rejected": order.status is Status.REJECTED,
-            "cancelled": order.status in {Status.CANCELLED, Status.REFUNDED},
+            "cancelled": order.status in {Status.CANCELLED, Status.REFUNDED}
+            and not self._has_come_back(order.id),
             "declined": charge.status == "declined",
             "refunded": charge.status == "settled" and charge.captured > 0,
             "shipped": bool(self.shipments.get(order.id, _NOTHING_SHIPPED).is_told),

@@ -24,6 +24,7 @@ __all__ = [
     "InventoryRefused",
     "InventoryReleased",
     "InventoryReserved",
+    "InventoryRestocked",
     "NotificationFailed",
     "NotificationSent",
     "OrderCancelled",
@@ -40,6 +41,8 @@ __all__ = [
     "ReleaseInventory",
     "ReservationExpired",
     "ReserveInventory",
+    "RestockReturn",
+    "ReturnReceived",
     "SendNotification",
     "ShipmentCreated",
     "ShipmentRefused",
@@ -223,6 +226,24 @@ class InventoryReleased(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[Wanted, ...]
 
 
+class RestockReturn(msgspec.Struct, frozen=True, kw_only=True):
+    """Take back into the stock what was shipped for the order and came back."""
+
+    message_name: ClassVar[str] = "commerce.RestockReturn"
+    message_kind: ClassVar[str] = "command"
+
+    order_id: OrderId
+
+
+class InventoryRestocked(msgspec.Struct, frozen=True, kw_only=True):
+    """What came back is in the stock."""
+
+    message_name: ClassVar[str] = "commerce.InventoryRestocked"
+
+    order_id: OrderId
+    lines: tuple[Wanted, ...]
+
+
 class ReservationExpired(msgspec.Struct, frozen=True, kw_only=True):
     """What was held for the order was let go of, because its time was over."""
 
@@ -363,6 +384,19 @@ class ShipmentStatusChanged(msgspec.Struct, frozen=True, kw_only=True):
 
     order_id: OrderId
     status: Literal["cancelled", "too late"]
+
+
+class ReturnReceived(msgspec.Struct, frozen=True, kw_only=True):
+    """All that was sent to the customer has come back."""
+
+    message_name: ClassVar[str] = "commerce.ReturnReceived"
+
+    order_id: OrderId
+
+    @property
+    def message_key(self) -> str:
+        """The order."""
+        return self.order_id
 
 
 # Notifications --------------------------------------------------------------------------------

@@ -8,7 +8,7 @@
        .                        |                       |                         |
        +--(cancelled)-----------+---> cancelling <------+-------(refused)---------+
                                            |
-                                 cancelled, or refunded
+                                 cancelled, or refunded <--- returning <--(sent back)--- closed
 
 An order that is being cancelled waits for the answers of those who take something back. They are
 asked in reverse order: no money is given back while a parcel may be on its way, and no goods are
@@ -24,7 +24,7 @@ import msgspec
 from msgspec.structs import replace
 
 from makegood import OutcomeUnknown
-from makegood.commerce.orders import CustomerId, OrderId
+from makegood.commerce.orders import CustomerId, OrderId, OrderRefused
 from makegood.commerce.services.messages import (
     CancelOrder,
     CancelShipment,
@@ -33,6 +33,7 @@ from makegood.commerce.services.messages import (
     InventoryRefused,
     InventoryReleased,
     InventoryReserved,
+    InventoryRestocked,
     OrderCancelled,
     OrderClosed,
     OrderRejected,
@@ -45,6 +46,8 @@ from makegood.commerce.services.messages import (
     ReleaseInventory,
     ReservationExpired,
     ReserveInventory,
+    RestockReturn,
+    ReturnReceived,
     ShipmentCreated,
     ShipmentRefused,
     ShipmentStatusChanged,
@@ -53,11 +56,25 @@ from makegood.commerce.services.messages import (
 )
 from makegood.payments import Money, PaymentDetails
 
-__all__ = ["FINAL", "AmountDiffers", "Heard", "Next", "OrderState", "Status", "Undo", "after"]
+__all__ = [
+    "FINAL",
+    "AmountDiffers",
+    "Heard",
+    "Next",
+    "NotShipped",
+    "OrderState",
+    "Status",
+    "Undo",
+    "after",
+]
 
 
 class AmountDiffers(OutcomeUnknown):
     """Another amount was taken than is known of the order: a person must look."""
+
+
+class NotShipped(OrderRefused):
+    """Something came back for an order that nothing was sent for: a person must look."""
 
 
 class Status(StrEnum):
@@ -76,6 +93,9 @@ class Status(StrEnum):
     CANCELLING = "cancelling"
     """What was done is being taken back."""
     CLOSED = "closed"
+    """Paid, and with the carrier."""
+    RETURNING = "returning"
+    """What was sent came back; the money is being given back."""
     REJECTED = "rejected"
     CANCELLED = "cancelled"
     """Nothing was ever taken."""
@@ -94,6 +114,7 @@ class Undo(StrEnum):
     """Nobody knows whether money was taken: it is settled before the goods are let go of."""
     PAYMENT = "payment"
     STOCK = "stock"
+    RESTOCK = "restock"
 
 
 class OrderState(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +148,8 @@ Heard = (
     | ShipmentCreated
     | ShipmentRefused
     | ShipmentStatusChanged
+    | ReturnReceived
+    | InventoryRestocked
 )
 """What is heard about an order once it was created."""
 
@@ -136,6 +159,7 @@ Next = (
     | OrderClosed
     | ReserveInventory
     | ReleaseInventory
+    | RestockReturn
     | ChargePayment
     | VoidPayment
     | RefundPayment
@@ -150,8 +174,11 @@ Turn = tuple[OrderState, tuple[Next, ...]]
 def after(order: OrderState, heard: Heard) -> Turn:
     """Return the order as it stands then, and what is to be said; the same order for nothing new.
 
-    Raises `AmountDiffers` where something else was taken than the order comes to.
+    Raises `AmountDiffers` where something else was taken than the order comes to, and `NotShipped`
+    for goods that come back and were never sent.
     """
+    if isinstance(heard, ReturnReceived):
+        return _send_back(order)
     match order.status:
         case Status.CREATED:
             return _created(order, heard)
@@ -163,6 +190,8 @@ def after(order: OrderState, heard: Heard) -> Turn:
             return _shipping(order, heard)
         case Status.CANCELLING:
             return _cancelling(order, heard)
+        case Status.RETURNING:
+            return _returning(order, heard)
         case Status.CANCELLED | Status.REJECTED if isinstance(heard, PaymentProcessed):
             return _expected(order), ()
         case _:
@@ -255,6 +284,29 @@ def _cancelling(order: OrderState, heard: Heard) -> Turn:
             return order, ()
 
 
+def _send_back(order: OrderState) -> Turn:
+    if order.status is not Status.CLOSED:
+        message = f"something came back for {order.id}, which is {order.status}"
+        raise NotShipped(message)
+    undos = (Undo.PAYMENT, Undo.RESTOCK)
+    returning = replace(
+        order, status=Status.RETURNING, waits=frozenset(undos), reason="it was sent back"
+    )
+    return returning, tuple(_asked(order, undo) for undo in undos)
+
+
+def _returning(order: OrderState, heard: Heard) -> Turn:
+    match heard:
+        case PaymentRefunded(captured=captured, refunded=refunded):
+            waits = order.waits - {Undo.PAYMENT}
+            order = replace(order, captured=captured.minor, refunded=refunded.minor, waits=waits)
+        case InventoryRestocked():
+            order = replace(order, waits=order.waits - {Undo.RESTOCK})
+        case _:
+            return order, ()
+    return (order if order.waits else replace(order, status=Status.REFUNDED)), ()
+
+
 _MONEY = frozenset({Undo.CHARGE, Undo.PAYMENT})
 
 _MONEY_AND_GOODS = (Undo.PAYMENT, Undo.STOCK)
@@ -277,6 +329,8 @@ def _asked(order: OrderState, undo: Undo) -> Next:
             return RefundPayment(order_id=order.id, customer_id=order.customer)
         case Undo.STOCK:
             return ReleaseInventory(order_id=order.id)
+        case Undo.RESTOCK:
+            return RestockReturn(order_id=order.id)
 
 
 def _settled(order: OrderState) -> Turn:

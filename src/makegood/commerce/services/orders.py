@@ -19,6 +19,7 @@ from makegood.commerce.services.messages import (
     InventoryRefused,
     InventoryReleased,
     InventoryReserved,
+    InventoryRestocked,
     OrderCreated,
     OrderRejected,
     PaymentFailed,
@@ -29,6 +30,7 @@ from makegood.commerce.services.messages import (
     ProductCreated,
     ReservationExpired,
     ReserveInventory,
+    ReturnReceived,
     ShipmentCreated,
     ShipmentRefused,
     ShipmentStatusChanged,
@@ -66,7 +68,9 @@ async def follow(
     | PaymentRefunded
     | ShipmentCreated
     | ShipmentRefused
-    | ShipmentStatusChanged,
+    | ShipmentStatusChanged
+    | ReturnReceived
+    | InventoryRestocked,
     *,
     transaction: Transaction = injected,
     info: MessageInfo = injected,

@@ -20,11 +20,13 @@ from makegood.commerce.services.messages import (
     InventoryRefused,
     InventoryReleased,
     InventoryReserved,
+    InventoryRestocked,
     OrderClosed,
     ProductCreated,
     ReleaseInventory,
     ReservationExpired,
     ReserveInventory,
+    RestockReturn,
     Short,
     Wanted,
 )
@@ -68,11 +70,18 @@ class Stock:
 
     async def keep(
         self,
-        message: ReserveInventory | ReleaseInventory | EndHold | OrderClosed,
+        message: ReserveInventory | ReleaseInventory | EndHold | OrderClosed | RestockReturn,
         *,
         transaction: Transaction = injected,
         emit: Emit[EndHold] = injected,
-    ) -> InventoryReserved | InventoryRefused | InventoryReleased | ReservationExpired | None:
+    ) -> (
+        InventoryReserved
+        | InventoryRefused
+        | InventoryReleased
+        | InventoryRestocked
+        | ReservationExpired
+        | None
+    ):
         """Hold, let go, or give out what is held for an order."""
         order, before = message.order_id, await _status(message.order_id, transaction)
         status, holds = before or ("", 0)
@@ -91,9 +100,18 @@ class Stock:
                 await _set(order, "expired", holds, transaction)
                 return ReservationExpired(order_id=order)
             case OrderClosed():
+                if status == "released":
+                    # It was overtaken by what has come back already.
+                    return None
                 assert status == "firm", "what is shipped is held for good until then"
                 await _set(order, "shipped", holds, transaction)
                 return None
+            case RestockReturn():
+                assert status in {"firm", "shipped"}, "what comes back was held for good"
+                lines = await _lines(order, transaction)
+                await _add(lines, transaction)
+                await _set(order, "released", holds, transaction)
+                return InventoryRestocked(order_id=order, lines=tuple(lines))
 
 
 def stock(held_for: timedelta = HELD_FOR) -> Receptors:

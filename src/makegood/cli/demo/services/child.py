@@ -18,12 +18,12 @@ import msgspec
 
 from makegood import Config, Engine, MessageOperator, StoreBusy, TransportDown
 from makegood.cli.demo.life import Failed
-from makegood.cli.demo.services.day import products
+from makegood.cli.demo.services.day import SENDS_BACK, products
 from makegood.cli.demo.services.told import ALL, BUS, ServiceJob, Standing, Started, Told
 from makegood.cli.demo.services.unruly import UnrulyTransport
-from makegood.commerce import Mailer
+from makegood.commerce import Mailer, OrderId
 from makegood.commerce.services.carrier import Carrier
-from makegood.commerce.services.messages import OrderCreated
+from makegood.commerce.services.messages import OrderCreated, ReturnReceived
 from makegood.commerce.services.ordering import FINAL
 from makegood.commerce.services.outside import PaperCarrier, PaperMailer
 from makegood.commerce.services.town import in_one_process, services, topics_of
@@ -219,12 +219,22 @@ class _Customers:
         rows = await self._engine.read("SELECT status, count(*) FROM service_order GROUP BY status")
         standing = dict(cast("list[tuple[str, int]]", rows))
         self.placed = sum(standing.values())
-        self.final = sum(standing.get(status, 0) for status in FINAL)
+        self.final = sum(standing.get(status, 0) for status in FINAL) - await self._send_back()
         room = min(day.orders, self.final + self._unfinished_max)
         async with asyncio.TaskGroup() as group:
             for number in range(self._published, room):
                 group.create_task(self._place(number))
         self._published = max(self._published, room)
+
+    async def _send_back(self) -> int:
+        """Have sent back what is to come back; return how many orders that is to be heard of."""
+        rows = await self._engine.read(
+            "SELECT id FROM service_order WHERE status = 'closed' AND customer_id LIKE ?",
+            f"{SENDS_BACK}-%",
+        )
+        for (order,) in cast("list[tuple[OrderId]]", rows):
+            await self._engine.publish(ReturnReceived(order_id=order), id=f"return {order}")
+        return len(rows)
 
     async def _place(self, number: int) -> None:
         """Place an order, under an id of its own: whoever dies in between does it once more."""

@@ -19,7 +19,7 @@ from makegood.payments.gateways.sandbox import DECLINED_TOKEN
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["Day", "Placing", "Trouble", "products"]
+__all__ = ["SENDS_BACK", "Day", "Placing", "Trouble", "products"]
 
 ARTICLES = 40
 CUSTOMERS_PER_ORDER = 0.4
@@ -31,6 +31,9 @@ STOCK_HUNDREDTHS = 97
 
 SCARCE = Sku("cd-rare")
 """Wanted by those who are to find nothing."""
+
+SENDS_BACK = "fickle"
+"""Customers whose names begin with it send back whatever they get."""
 
 CANCELLED_WITHIN = timedelta(seconds=1.5)
 """How soon customers change their minds."""
@@ -46,6 +49,7 @@ class Trouble(StrEnum):
     CARRIER_REFUSES = "carrier refuses"
     CHANGE_OF_MIND = "change of mind"
     NO_MAIL = "takes no mail"
+    SENT_BACK = "sent back"
 
 
 _SHARES = {
@@ -55,6 +59,7 @@ _SHARES = {
     Trouble.CARRIER_REFUSES: 0.06,
     Trouble.CHANGE_OF_MIND: 0.10,
     Trouble.NO_MAIL: 0.03,
+    Trouble.SENT_BACK: 0.05,
 }
 
 
@@ -84,6 +89,8 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
                 cancelled_after = Chance(self.seed).fraction("mind", number) * CANCELLED_WITHIN
             case Trouble.NO_MAIL:
                 order = replace(order, customer_id=CustomerId(f"{REFUSED_CUSTOMER}-{number}"))
+            case Trouble.SENT_BACK:
+                order = replace(order, customer_id=CustomerId(f"{SENDS_BACK}-{number}"))
             case Trouble.NONE:
                 pass
         cancel = CancelOrder(order_id=order.order_id, reason="the customer has changed her mind")

@@ -128,8 +128,8 @@ def _reconciliation(report: Report) -> Table:
         ),
         ("copies still held for an order", "0", f"{accounts.stock_held:,}"),
         (
-            "parcels with the carrier = orders closed",
-            f"{accounts.closed:,}",
+            "parcels with the carrier = orders closed, or sent back",
+            f"{accounts.closed + accounts.returned:,}",
             f"{accounts.parcels:,}",
         ),
         ("stories that differ between two books", "0", f"{accounts.disputes:,}"),
