@@ -221,9 +221,11 @@ class _Customers:
         self.placed = sum(standing.values())
         self.final = sum(standing.get(status, 0) for status in FINAL) - await self._send_back()
         room = min(day.orders, self.final + self._unfinished_max)
-        async with asyncio.TaskGroup() as group:
-            for number in range(self._published, room):
-                group.create_task(self._place(number))
+        placing = (self._place(number) for number in range(self._published, room))
+        for outcome in await asyncio.gather(*placing, return_exceptions=True):
+            if outcome is not None:
+                # Those that were placed are known by their ids when all are placed again.
+                raise outcome
         self._published = max(self._published, room)
 
     async def _send_back(self) -> int:
