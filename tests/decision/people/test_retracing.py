@@ -10,7 +10,9 @@ from msgspec import Raw
 
 from makegood.decision import facts
 from makegood.decision.commands import Start, Undo
+from makegood.decision.evolve import fold
 from makegood.decision.facts import Cause, ControlAnswer, ParkReason
+from makegood.decision.moving.fitting import misfit_of
 from makegood.decision.state import Phase
 from makegood.values.instants import after
 from makegood.values.verdict import ItHappened, Kept, Undecided, UndoneByHand
@@ -55,6 +57,30 @@ def before_shipping() -> Run:
     run.pause()
     run.end("pay")
     return run
+
+
+def test_what_another_plan_has_put_in_between_waits_for_what_is_done_again() -> None:
+    run = before_shipping()
+    retry_from(run, "hold")
+    run.resume()
+    for _ in range(2):
+        run.end(run.work[0])
+    wrapping = plan_of(
+        query("look"),
+        step("hold", "look", undo=True),
+        step("note", "look", undo=True),
+        pure("sum", "hold"),
+        step("pay", "sum", undo=True),
+        step("wrap", "pay", "note", undo=True),
+        step("ship", "wrap", undo=True),
+    )
+    assert isinstance(run.recorded[-2], facts.Retraced)
+
+    state = fold(wrapping, run.recorded[:-1])
+
+    assert misfit_of(SHOP, wrapping, run.recorded) is None
+    assert [state.graph[index].path for index in state.ready] == ["hold"]
+    assert state.nodes[state.positions["wrap"]].unmet == 1
 
 
 def retrying() -> Run:

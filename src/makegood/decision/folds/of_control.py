@@ -19,6 +19,9 @@ __all__ = ["FOLDS"]
 _ENDED = frozenset({Phase.DONE, Phase.UNDONE, Phase.SKIPPED})
 """Phases of nodes that no longer count among those that have not ended."""
 
+_TO_COME = frozenset({Phase.IDLE, Phase.READY})
+"""Phases of nodes that have not begun."""
+
 
 def _requested(state: RunState, fact: Request) -> None:
     state.requests.append(fact)
@@ -59,6 +62,22 @@ def _retraced(state: RunState, _fact: facts.Retraced) -> None:
         state.results[index] = None
         if state.nodes[index].phase is Phase.READY:
             state.ready.append(index)
+    _await_again(state, retraced)
+
+
+def _await_again(state: RunState, retraced: Container[int]) -> None:
+    """Let nodes that have not begun wait for what is done again.
+
+    There are some where the run goes by another plan than the one by which it was asked to.
+    """
+    for index, node in enumerate(state.nodes):
+        if node.phase not in _TO_COME or index in retraced:
+            continue
+        needs = state.graph[index].needs
+        if any(each in retraced for each in needs):
+            leave(state, index, node)
+            node.phase, node.guarded = Phase.IDLE, False
+            node.unmet = sum(state.nodes[each].phase not in _ENDED for each in needs)
 
 
 def _afresh(state: RunState, index: int, retraced: Container[int]) -> NodeState:
