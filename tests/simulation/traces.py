@@ -15,6 +15,7 @@ from tests.simulation.flow import world as flow
 from tests.simulation.letters import world as letters
 from tests.simulation.lifecycles import world as lifecycles
 from tests.simulation.messages import world as messages
+from tests.simulation.moving import world as moving
 from tests.simulation.schedules import world as schedules
 from tests.simulation.world import play
 
@@ -31,6 +32,7 @@ KINDS: dict[str, Callable[[int], str]] = {
     "lifecycles": lambda seed: lifecycles.play(seed).trace,
     "messages": lambda seed: messages.play(seed).trace,
     "schedules": lambda seed: schedules.play(seed).trace,
+    "moving": lambda seed: moving.play(seed).trace,
 }
 """The kinds of world, each with what gives the digest of one."""
 

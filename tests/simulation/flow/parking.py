@@ -60,8 +60,9 @@ class Roll:
         self._holdings[run].append(holding)
 
     def give_back(self, run: RunId) -> None:
-        """See a run being given back as it was: that was no try."""
-        self._holdings[run].pop()
+        """See a run being given back as it was: that was no try, if it was claimed at all."""
+        if self._holdings[run]:
+            self._holdings[run].pop()
 
     def move(self, append: Append, history: Sequence[facts.Fact]) -> None:
         """See an append of whoever holds a run."""

@@ -9,9 +9,10 @@ from tests.simulation.campaign import seeds_of
 from tests.simulation.kinds.playing import play_all, tell
 from tests.simulation.lifecycles.campaign import LIFECYCLES
 from tests.simulation.messages.campaign import MESSAGES
+from tests.simulation.moving.campaign import MOVING
 from tests.simulation.schedules.campaign import SCHEDULES
 
-KINDS = {kind.name: kind for kind in (LIFECYCLES, MESSAGES, SCHEDULES)}
+KINDS = {kind.name: kind for kind in (LIFECYCLES, MESSAGES, SCHEDULES, MOVING)}
 
 
 def main(arguments: list[str]) -> int:

@@ -54,7 +54,9 @@ class Books:
         now: Callable[[], int],
         *,
         closed: Mapping[str, int] | None = None,
+        may_return: bool = False,
     ) -> None:
+        """Open the books; with `may_return` what was taken back may be done again."""
         self.entries: list[Entry] = []
         self.wrong: list[str] = []
         """What broke a rule at once."""
@@ -64,8 +66,10 @@ class Books:
         """Until when something cannot be done, in microseconds."""
         self._now = now
         self._by_key: dict[str, Deed] = {}
-        self._done: set[str] = set()
-        self._taken_back: set[str] = set()
+        self._may_return = may_return
+        self._there: dict[str, str] = {}
+        """What is done and not taken back, and for which run, or message."""
+        self._ever: set[str] = set()
 
     def ask(self, deed: Deed) -> None:
         """Do what is asked, unless it is done already; raise `Declined` where it never is."""
@@ -85,20 +89,17 @@ class Books:
             self.seen["closed"] += 1
             message = f"{deed.about} is closed"
             raise Unavailable(message)
-        elif deed.thing in self._done:
+        elif deed.thing in (self._there if self._may_return else self._ever):
             self.wrong.append(f"{deed.thing} was done twice")
         self._by_key[deed.key] = deed
         self.entries.append(Entry(self._now(), deed))
         if not deed.is_undo:
-            self._done.add(deed.thing)
+            self._there[deed.thing] = deed.of
+            self._ever.add(deed.thing)
 
     def net(self, of: str) -> set[str]:
         """Return what is done for a run, and not taken back."""
-        return {
-            entry.deed.thing
-            for entry in self.entries
-            if entry.deed.of == of and not entry.deed.is_undo
-        } - self._taken_back
+        return {thing for thing, whose in self._there.items() if whose == of}
 
     def taken_back(self, of: str) -> list[str]:
         """Return what was taken back for a run, in order."""
@@ -107,9 +108,8 @@ class Books:
         ]
 
     def _take_back(self, deed: Deed) -> None:
-        if deed.thing not in self._done or deed.thing in self._taken_back:
+        if self._there.pop(deed.thing, None) is None:
             self.wrong.append(f"{deed.thing} was taken back, and was not there")
-        self._taken_back.add(deed.thing)
 
 
 class Telephone:

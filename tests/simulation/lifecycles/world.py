@@ -12,14 +12,15 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from makegood import Config, ControlAnswer, Engine, KeyConflict, NotUndoable, Operator, PastPivot
+from makegood import Config, Engine, KeyConflict, NotUndoable, PastPivot
 from makegood.journal.memory import MemoryJournal
 from makegood.testing.simulation import START, Host, Line, SimulatedJournal, Simulation, Stalled
 from makegood.values.instants import Instant, as_datetime
 from tests.simulation.ablation import NOTHING
-from tests.simulation.flow.parking import Roll, Watched, unexplained
+from tests.simulation.flow.parking import Roll, Watched
 from tests.simulation.kinds.books import Books, Clerk, Telephone
 from tests.simulation.kinds.doors import Doors
+from tests.simulation.kinds.people import try_parked_again
 from tests.simulation.kinds.playing import Played
 from tests.simulation.kinds.weather import SECOND, Weather
 from tests.simulation.lifecycles.judging import Alone, judged, situations
@@ -28,7 +29,7 @@ from tests.simulation.lifecycles.shop import LIFECYCLES, pack
 from tests.simulation.world import listening
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from random import Random
 
     from makegood.journal.memory_store import Record
@@ -39,8 +40,6 @@ __all__ = ["play"]
 
 FAULTY_SECONDS = 60
 QUIET_SECONDS_MAX = 900
-PATIENCE = timedelta(minutes=1)
-"""How long a person waits for an answer."""
 SKEW_MAX = 8 * SECOND
 CONFIG = Config(
     poll_min=timedelta(milliseconds=500),
@@ -212,15 +211,13 @@ class World:
         for host in self.workers:
             host.clock.set_right()
         await self._come_to_rest()
-        # Each retry may show another doubt, of a handler that comes after.
-        for _ in range(RETRIES_MAX):
-            if not (parked := self._parked()):
-                break
-            self.parked_wrong += self._unexplained()
-            await self.simulation.loop.create_task(
-                self._try_again(parked), context=self.client.lane.context()
-            )
-            await self._come_to_rest()
+        self.parked_wrong += await try_parked_again(
+            self.simulation,
+            self.client,
+            self.reached,
+            come_to_rest=self._come_to_rest,
+            doubts_of="claim",
+        )
 
     def _happen(self, chance: Random) -> None:
         host = chance.choice(self.workers)
@@ -255,27 +252,6 @@ class World:
         records = self.simulation.store.records.values()
         return [record for record in records if record.status == "parked"]
 
-    def _unexplained(self) -> Iterator[str]:
-        """Say which runs are parked for nothing; a claim's doubts are left after three attempts."""
-        claims = {each.run for each in self._parked() if each.new.workflow == "claim"}
-        for told in unexplained(self.simulation.store):
-            is_doubt = "parked for in doubt" in told and told.partition(" ")[0] in claims
-            if not is_doubt:
-                yield told
-
-    async def _try_again(self, parked: Sequence[Record]) -> None:
-        assert self.client.engine is not None, "a calm process does not die"
-        operator = Operator(self.client.engine)
-        for record in parked:
-            self.reached[f"parked: {record.reason}"] += 1
-            if record.reason == "a child run is parked":
-                continue
-            answer = await operator.retry(
-                record.run, actor="bob", reason="it is calm now", wait=PATIENCE
-            )
-            if answer is not ControlAnswer.ACCEPTED:
-                self.parked_wrong.append(f"{record.run} is not tried again, but {answer}")
-
     # The end ------------------------------------------------------------------------------------
 
     def wrong(self) -> Iterator[str]:
@@ -301,10 +277,6 @@ class World:
             reached[f"{operation}: {fate}"] += count
         reached.update(situations(self.simulation.store))
         return reached
-
-
-RETRIES_MAX = 20
-"""How often a person tries again what is parked, before it counts as never coming to rest."""
 
 
 def play(seed: int, ablation: Ablation = NOTHING, *, tells: bool = False) -> Played:
