@@ -151,6 +151,7 @@ PUBLIC: dict[str, frozenset[str]] = {
             "TooDeep",
             "TracedDelivery",
             "TracedMessage",
+            "TracedRun",
             "Tracing",
             "Transaction",
             "Transport",

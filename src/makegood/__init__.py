@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     from makegood.runtime.asking.sticking import ParkedRun, Stuck
     from makegood.runtime.calling.threads import threaded
     from makegood.runtime.config import Config
+    from makegood.runtime.emitting.trace import TracedDelivery, TracedMessage, TracedRun
     from makegood.runtime.engine import Engine
     from makegood.runtime.moving.stranding import StrandedRun
     from makegood.runtime.observing.carrying import carried
@@ -112,8 +113,6 @@ if TYPE_CHECKING:
         DeadLetter,
         MessageOperator,
         ReceptorLag,
-        TracedDelivery,
-        TracedMessage,
     )
     from makegood.runtime.receiving.publishing import Receipt
     from makegood.runtime.report import NodeReport, RunReport, Settled
@@ -305,6 +304,7 @@ __all__ = [
     "TooDeep",
     "TracedDelivery",
     "TracedMessage",
+    "TracedRun",
     "Tracing",
     "Transaction",
     "Transport",
@@ -408,9 +408,8 @@ _ROOMS = {
     "makegood.runtime.projecting.operating": "ModelEdition ModelOperator",
     "makegood.runtime.projecting.reading": "ModelPage ReadModel",
     "makegood.runtime.protecting.policy": "Breaker Rate Service",
-    "makegood.runtime.receiving.operating": (
-        "DeadLetter MessageOperator ReceptorLag TracedDelivery TracedMessage"
-    ),
+    "makegood.runtime.emitting.trace": "TracedDelivery TracedMessage TracedRun",
+    "makegood.runtime.receiving.operating": "DeadLetter MessageOperator ReceptorLag",
     "makegood.runtime.receiving.publishing": "Receipt",
     "makegood.runtime.report": "NodeReport RunReport Settled",
     "makegood.runtime.run": "Run",

@@ -146,7 +146,7 @@ COMMANDS = (
     Offer(
         "trace",
         "makegood.cli.receiving.commands:trace",
-        "Show every message that came of one beginning.",
+        "Show every message and run that came of one beginning.",
     ),
     Offer(
         "receptors",

@@ -86,6 +86,7 @@ from makegood.decision.happening.of_people import (
     Unparked,
 )
 from makegood.decision.happening.of_run import (
+    Beginning,
     Claimed,
     DeadlinePassed,
     Erased,
@@ -116,6 +117,7 @@ from makegood.decision.words import (
 __all__ = [
     "PROGRESS",
     "AttemptsGranted",
+    "Beginning",
     "CancelRequested",
     "Cause",
     "ChildCancelled",

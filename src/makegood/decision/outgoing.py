@@ -100,6 +100,7 @@ def _start(state: RunState, run: RunId, fact: facts.ChildStarted) -> StartChild:
         depth=state.family.depth + 1,
         root=state.family.root or run,
         schema=fact.schema,
+        beginning=state.family.handed_on(run),
     )
     refused = facts.ChildRefused(node=fact.node, run=fact.run, at=fact.at)
     return StartChild(fact.run, started, fact.input_hash, refused, fact.is_lifecycle)

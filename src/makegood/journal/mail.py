@@ -51,6 +51,15 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whom the run is about, so that what it holds of them can be erased."""
     key_until_ended: bool = False
     """Whether the key is the run's only until it ends, and then free for another one."""
+    correlation: str | None = None
+    """What the run belongs to, where that is not known by its own id."""
+    causation: str | None = None
+    """What has started it, where that has an id."""
+
+    @property
+    def is_correlated(self) -> bool:
+        """Whether there is more to say of what it belongs to than its own id does."""
+        return self.correlation is not None or self.causation is not None
 
 
 class Post(msgspec.Struct, frozen=True, kw_only=True):

@@ -194,6 +194,8 @@ class Record:
             subject=self.subject,
             stage=self.stage,
             stage_since=self.stage_since,
+            correlation=new.correlation,
+            causation=new.causation,
         )
 
 
@@ -449,6 +451,7 @@ def shows(filter: Filter, record: Record) -> bool:
         and filter.stage in {None, record.stage}
         and filter.subject in {None, record.subject}
         and filter.key in {None, record.new.key}
+        and filter.correlation in {None, record.new.correlation}
         and (filter.created_before is None or record.new.created_at < filter.created_before)
         and (filter.created_after is None or record.new.created_at >= filter.created_after)
         and (filter.unfinished is None or filter.unfinished == (record.ended_at is None))

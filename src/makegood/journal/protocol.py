@@ -311,6 +311,10 @@ class Journal(KeepsHalts, KeepsLetters, KeepsSchedules, KeepsStages, Protocol):
         it. The append that ends the run frees it, in its transaction, and nothing gives it back:
         not even that the run goes on after its end. Such a run is pruned whole.
     32. `find` gives the run that has the key; where none has it any more, the newest that had it.
+
+    **Belonging together**
+    33. What makes a run says what it belongs to and what has started it, where there is more to say
+        than its own id does. Both are on its row, written with it; `list` finds runs by the first.
     """
 
     @property

@@ -60,6 +60,10 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where it stands in its lifecycle, or stood when it ended; None for what has no stages."""
     stage_since: Instant | None = None
     """Since when it has stood there."""
+    correlation: str | None = None
+    """What it belongs to; None where that is known by its own id."""
+    causation: str | None = None
+    """The message, the run or the slot that has started it; None: somebody from outside."""
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +87,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     subject: str | None = None
     key: str | None = None
     """Show the run that has this key, of each workflow, and those that had it until they ended."""
+    correlation: str | None = None
+    """Show only what belongs to this; the run whose own id that is has none."""
     created_before: Instant | None = None
     created_after: Instant | None = None
     """Runs that were created then are shown too."""
@@ -108,7 +114,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 RUN_COLUMNS = (
     "id, workflow, key, fingerprint, input_hash, status, cause, rollback, reason, seq, "
     "inbox_head, epoch, claims, owner, wake_at, created_at, ended_at, pruned_at, subject, "
-    "stage, stage_since"
+    "stage, stage_since, correlation, causation"
 )
 """The columns that `run_row` takes, in its order."""
 

@@ -15,7 +15,7 @@ from makegood.journal.protocol import Applied, Exists, Fenced, Filter, JoinsTran
 from makegood.runtime.asking.completing import complete, fail
 from makegood.runtime.asking.messages import SentMessage, send_message
 from makegood.runtime.asking.starting import (
-    first_record,
+    asked_record,
     require_joins,
     require_same_input,
     start_post,
@@ -34,7 +34,7 @@ from makegood.runtime.transporting.exchange import Exchange
 from makegood.runtime.transporting.route import Route
 from makegood.runtime.turning.turn import Turn
 from makegood.runtime.worker import Worker
-from makegood.values.ids import RunId, parse_engine, parse_run_id, parse_run_key, parse_subject
+from makegood.values.ids import RunId, parse_engine, parse_run_id
 from makegood.values.limits import PAGE_RUNS_MAX
 from makegood.values.messages import KEEP
 
@@ -264,6 +264,7 @@ class Engine:
         *,
         key: str | None = None,
         subject: str | None = None,
+        correlation: str | None = None,
         within: CallersConnection | None = None,
     ) -> Run[R]:
         """Start a run, durably, and return its handle.
@@ -271,8 +272,9 @@ class Engine:
         With a `key` there is one run per workflow and key for ever: the same input finds it
         again, running or ended; another input raises `KeyConflict` and nothing is written.
         A lifecycle has the key of its record unless one is given, and only until its run has ended.
-        `subject` is whom the run is about, by which `Operator.erase` finds it; that of the first
-        start stays.
+        `subject` is whom the run is about, by which `Operator.erase` finds it; `correlation` is
+        shared by all that comes of it, and is the run's id if you have none. Both stay as they were
+        at the first start.
 
         With `within`, a connection of your own to the journal's database, the run is a part of
         the transaction that is open there: it begins, within a second or so, when that commits,
@@ -280,16 +282,11 @@ class Engine:
         What your driver raises passes through; `InvalidInput` says what cannot be used.
         """
         self._check_open()
-        key = call.key if key is None else parse_run_key(key)
-        if subject is not None:
-            parse_subject(subject)
         require_joins(self._shell.journal, within)
         await self._keep(call.workflow)
         shell = self._shell
         run_id = shell.ids.run()
-        started, new = first_record(
-            call, shell.clock.now(), key=key, subject=subject, context=shell.carriers.capture()
-        )
+        started, new = asked_record(shell, call, key=key, subject=subject, correlation=correlation)
         served = self._served.get(new.fingerprint)
         turn = None
         verdict: Verdict = Fenced()

@@ -24,6 +24,7 @@ from makegood.decision.dispatch.scheduling import (
     taken,
     troubled,
 )
+from makegood.decision.facts import Beginning
 from makegood.definition.call import Call
 from makegood.errors import DefinitionError, InvalidInput, StoreError, UnknownRun
 from makegood.journal.beside.scheduling import ScheduleRow
@@ -209,7 +210,14 @@ class Scheduler:
         await self._keep(call.workflow)
         key = f"{schedule.name}@{as_datetime(slot).isoformat()}"
         run = slot_run(key, slot)
-        started, new = first_record(call, shell.clock.now(), key=key, subject=None, context={})
+        started, new = first_record(
+            call,
+            shell.clock.now(),
+            key=key,
+            subject=None,
+            context={},
+            beginning=Beginning(causation=key),
+        )
         answer = await shell.journal.post(start_post(run, started, new))
         shell.ring_worker()
         return answer.run if isinstance(answer, Exists) else run

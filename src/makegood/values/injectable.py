@@ -67,6 +67,8 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None
     path: str
     worker: str
+    correlation: str = ""
+    """What it shares with everything that came of one beginning."""
 
 
 class Record(Protocol[T]):

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from makegood import Declined, Engine, MessageOperator, Receptors
+from makegood import (
+    Call,
+    Declined,
+    Emit,
+    Engine,
+    Filter,
+    MessageOperator,
+    Receptors,
+    injected,
+    step,
+    workflow,
+)
 from makegood.cli.app import main
 from makegood.cli.status import DONE, FOUND, MISTAKE
 
@@ -39,6 +50,19 @@ async def refuse(event: Checked) -> None:
     raise Declined("no such card")
 
 
+async def ship(order_id: str, *, emit: Emit[Checked] = injected) -> None:
+    emit(Checked(order_id))
+
+
+@workflow
+def shipping(order_id: str) -> None:
+    step(ship, irreversible="a test")(order_id)
+
+
+async def start(event: Ordered) -> Call[None]:
+    return shipping(event.order_id)
+
+
 async def accept(event: Checked) -> None:
     """What `refuse` is once it was repaired."""
 
@@ -48,12 +72,14 @@ def address(store: Path) -> str:
 
 
 async def _work(store: Path, group: Receptors, *publish: str) -> None:
-    """Let an engine receive until nothing is left to be received."""
+    """Let an engine receive until nothing is left to be received, or to be carried out."""
     async with Engine(address(store)) as engine:
-        engine.serve(group)
+        engine.serve(group, shipping)
         for order in publish:
             await engine.publish(Ordered(order), id=f"evt-{order}", key=order)
         await _received(engine)
+        for row in (await engine.list(Filter(unfinished=True))).rows:
+            await engine.run(row.run).result()
 
 
 async def _received(engine: Engine) -> None:
@@ -139,7 +165,26 @@ def test_a_trace_shows_what_came_of_one_beginning(
     assert after.startswith("  shop.Checked ")
     assert refused == "    -> shop/refuse: dead (declined)"
     assert main(["trace", "nothing", "--store", str(store)]) == DONE
-    assert capsys.readouterr().out == "no message has the correlation nothing\n"
+    assert capsys.readouterr().out == "neither a message nor a run has the correlation nothing\n"
+
+
+def test_a_trace_shows_runs_among_the_messages(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "shop.journal"
+    asyncio.run(_work(store, Receptors("shop").on(start), "A-1"))
+    assert main(["trace", "evt-A-1", "--store", str(store)]) == DONE
+    ordered, started, run, sent = capsys.readouterr().out.splitlines()
+    assert (ordered, started) == ("shop.Ordered evt-A-1 key A-1", "  -> shop/start: done")
+    assert run.startswith("  run shipping ")
+    assert run.endswith(": completed")
+    assert sent.startswith("    shop.Checked ")
+    assert main(["trace", run.split()[2], "--store", str(store), "--json"]) == DONE
+    assert [each["kind"] for each in json.loads(capsys.readouterr().out)] == [
+        "message",
+        "run",
+        "message",
+    ]
 
 
 def test_receptors_say_how_far_they_are_behind(

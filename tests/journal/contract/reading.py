@@ -13,6 +13,7 @@ from makegood.journal.protocol import (
     Posted,
     StoredPlan,
     Summary,
+    ToStart,
 )
 from makegood.values.instants import Instant
 from tests.journal.promises import RUN, promise, stock
@@ -135,6 +136,51 @@ async def test_a_listing_shows_the_runs_that_are_about_somebody(journal: Journal
         (run_id(3), "customer-1"),
         (run_id(1), "customer-1"),
     ]
+
+
+@promise(33)
+async def test_a_listing_shows_the_runs_that_belong_together(journal: Journal) -> None:
+    belongs = {"correlation": "order-7", "causation": "message-1"}
+    await journal.append(first(run_id(1), **belongs))
+    await journal.append(first(run_id(2), correlation="order-8"))
+    await journal.post(post(run_id(3), create=new_run(**belongs)))
+    await journal.append(first(run_id(4), causation="nightly"))
+    await journal.append(first(run_id(5)))
+    create = new_run(**belongs, created_at=Instant(1))
+    await journal.append(
+        append(run_id(5), 2, outgoing=(ToStart(run=run_id(6), create=create, body=b"1"),))
+    )
+    await journal.deliver(limit=9, now=Instant(1))
+
+    page = await journal.list(Filter(correlation="order-7"))
+
+    assert [(row.run, row.correlation, row.causation) for row in page.rows] == [
+        (run_id(number), "order-7", "message-1") for number in (6, 3, 1)
+    ]
+    rows = {row.run: row for row in (await journal.list(Filter())).rows}
+    assert (rows[run_id(4)].correlation, rows[run_id(4)].causation) == (None, "nightly")
+    assert (rows[run_id(5)].correlation, rows[run_id(5)].causation) == (None, None)
+
+
+@promise(33)
+async def test_starts_that_wait_together_keep_apart_what_they_belong_to(journal: Journal) -> None:
+    begun = [
+        first(run_id(n), correlation=f"order-{n}") if n % 2 else first(run_id(n)) for n in range(9)
+    ]
+    posts = [post(run_id(20 + n), create=new_run(f"k{n}", causation=f"m{n}")) for n in range(5)]
+    taken = post(run_id(30), create=new_run("k1", correlation="never"))
+
+    await asyncio.gather(
+        *(journal.append(each) for each in begun), *(journal.post(each) for each in posts)
+    )
+    await asyncio.gather(journal.post(taken), journal.append(begun[1]))
+
+    rows = {row.run: row for row in (await journal.list(Filter())).rows}
+    assert [rows[run_id(n)].correlation for n in range(9)] == [
+        f"order-{n}" if n % 2 else None for n in range(9)
+    ]
+    assert [rows[run_id(20 + n)].causation for n in range(5)] == [f"m{n}" for n in range(5)]
+    assert (await journal.list(Filter(correlation="never"))).rows == ()
 
 
 @promise(19)

@@ -123,14 +123,14 @@ def dead_discard(
 
 def trace(
     correlation: Annotated[
-        str, Parameter(name="ID", help="The correlation of a receipt, or a message's id.")
+        str, Parameter(name="ID", help="The correlation of a receipt, or a run's id.")
     ],
     /,
     *,
     store: Store,
     json: Json = False,
 ) -> int:
-    """Show every message that came of one beginning."""
+    """Show every message and run that came of one beginning."""
     from makegood.cli.receiving import letters as room
 
     return room.traced(store, correlation, as_json=json)

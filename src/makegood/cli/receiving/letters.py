@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from makegood import InvalidInput, MessageOperator
+from makegood import InvalidInput, MessageOperator, TracedRun
 from makegood.cli.control import actor_of
 from makegood.cli.status import DONE, FOUND
 from makegood.cli.store import opened
@@ -102,12 +102,12 @@ def moved(
 
 
 def traced(store: str, correlation: str, *, as_json: bool) -> int:
-    """Write all messages of one correlation, each below what it came from."""
+    """Write all messages and runs of one correlation, each below what it came from."""
     found = asyncio.run(_traced(store, correlation))
     if as_json:
         write(json_of(found))
     elif not found:
-        write(f"no message has the correlation {visible(correlation)}")
+        write(f"neither a message nor a run has the correlation {visible(correlation)}")
     else:
         write("\n".join(_tree(found)))
     return DONE
@@ -128,19 +128,35 @@ def receptors(store: str, *, as_json: bool) -> int:
     return DONE
 
 
-def _tree(found: Sequence[TracedMessage]) -> list[str]:
-    """Return a line for each message and each of its deliveries, indented by what it came from."""
-    depths: dict[str, int] = {}
-    lines: list[str] = []
+def _tree(found: Sequence[TracedMessage | TracedRun]) -> list[str]:
+    """Return lines for each, below what it came from; what came first stands first."""
+    ids = {each.id for each in found}
+    below: dict[str, list[TracedMessage | TracedRun]] = {}
+    tops: list[TracedMessage | TracedRun] = []
     for each in found:
-        depth = depths[each.id] = depths.get(each.causation or "", -1) + 1
-        indent = "  " * depth
-        key = "" if each.key is None else f" key {visible(each.key)}"
-        lines.append(f"{indent}{visible(each.type)} {visible(each.id)}{key}")
-        for delivery in each.deliveries:
-            why = "" if delivery.reason is None else f" ({delivery.reason})"
-            state = f"{delivery.state}{why}"
-            lines.append(f"{indent}  -> {visible(delivery.receptor)}: {state}")
+        origin = each.causation
+        if origin is None or origin == each.id or origin not in ids:
+            tops.append(each)
+        else:
+            below.setdefault(origin, []).append(each)
+    lines: list[str] = []
+    waiting = [(each, 0) for each in reversed(tops)]
+    while waiting:
+        each, depth = waiting.pop()
+        lines += [f"{'  ' * depth}{line}" for line in _told(each, is_top=depth == 0)]
+        waiting += [(one, depth + 1) for one in reversed(below.pop(each.id, []))]
+    return lines
+
+
+def _told(each: TracedMessage | TracedRun, *, is_top: bool) -> list[str]:
+    key = "" if each.key is None else f" key {visible(each.key)}"
+    if isinstance(each, TracedRun):
+        origin = "" if not is_top or each.causation == each.id else f" by {visible(each.causation)}"
+        return [f"run {visible(each.workflow)} {each.id}{key}: {each.status}{origin}"]
+    lines = [f"{visible(each.type)} {visible(each.id)}{key}"]
+    for delivery in each.deliveries:
+        why = "" if delivery.reason is None else f" ({delivery.reason})"
+        lines.append(f"  -> {visible(delivery.receptor)}: {delivery.state}{why}")
     return lines
 
 
@@ -194,7 +210,7 @@ async def _move(
         )
 
 
-async def _traced(store: str, correlation: str) -> tuple[TracedMessage, ...]:
+async def _traced(store: str, correlation: str) -> tuple[TracedMessage | TracedRun, ...]:
     async with opened(store) as found:
         return await MessageOperator(found.engine).trace(correlation)
 

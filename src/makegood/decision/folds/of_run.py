@@ -48,6 +48,7 @@ def _run_started(state: RunState, fact: facts.RunStarted) -> None:
     state.family.parent = fact.parent
     state.family.depth = fact.depth
     state.family.root = fact.root
+    state.family.beginning = fact.beginning
     lifecycle = state.lifecycle
     if lifecycle is not None:
         (lifecycle.record,), lifecycle.schema = fact.inputs.values(), fact.schema

@@ -11,6 +11,7 @@ from makegood.values.instants import Instant
 from makegood.values.verdict import Failure
 
 __all__ = [
+    "Beginning",
     "Claimed",
     "DeadlinePassed",
     "Erased",
@@ -21,6 +22,19 @@ __all__ = [
     "RunEnded",
     "RunStarted",
 ]
+
+
+class Beginning(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """What a run came of, and what it belongs to, where the run itself is not all of that."""
+
+    correlation: str | None = None
+    """What it shares with everything that came of one beginning; None: the id of the run from
+    outside with which its tree began."""
+    causation: str | None = None
+    """The message, or the slot of a schedule, that has started it; None: the run that has called
+    it, or nothing that has a name here."""
+    tenant: str = ""
+    """Whose messages it sends."""
 
 
 class RunStarted(
@@ -51,6 +65,8 @@ class RunStarted(
     """The run from outside with which its whole tree began; None: itself."""
     schema: int = 1
     """Which form of the record of a lifecycle its input has."""
+    beginning: Beginning | None = None
+    """What it came of; None where it was started from outside, or called by such a run."""
 
 
 class Claimed(msgspec.Struct, frozen=True, tag="claimed", gc=False):

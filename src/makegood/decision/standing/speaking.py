@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from makegood.decision.happening.of_run import Beginning
+
 if TYPE_CHECKING:
     from makegood.decision.happening.of_children import Parent
     from makegood.decision.happening.of_mail import MessageSent
@@ -16,6 +18,7 @@ class Family:
     """What a run knows of the run that called it, and of those that it has called."""
 
     __slots__ = (
+        "beginning",
         "child_has_moved",
         "children",
         "depth",
@@ -31,6 +34,8 @@ class Family:
         self.parent: Parent | None = None
         self.root: RunId | None = None
         """The run with which its tree began; None: itself."""
+        self.beginning: Beginning | None = None
+        """What the run came of, where there is more to say than its parent and its root do."""
         self.depth: int = 0
         """In how many runs it stands."""
         self.children: list[int] = []
@@ -39,6 +44,21 @@ class Family:
         """A child has said something since this run was parked."""
         self.parents_posts: list[int] = []
         """Which of the requests are the parent's, by the numbers of their posts."""
+
+    def correlation_of(self, run: RunId) -> str:
+        """Return what the run shares with everything that came of one beginning."""
+        beginning = self.beginning
+        said = None if beginning is None else beginning.correlation
+        return said or self.root or run
+
+    def handed_on(self, run: RunId) -> Beginning | None:
+        """Return what is said of the beginning of a run that this one calls, or None."""
+        beginning = self.beginning
+        if beginning is None:
+            return None
+        return Beginning(
+            correlation=self.correlation_of(run), causation=run, tenant=beginning.tenant
+        )
 
 
 class Mailbox:

@@ -23,7 +23,7 @@ from makegood.journal.reply import Reply
 from makegood.values.ids import RunId
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from makegood.journal.postgres.connection import Connection
     from makegood.journal.protocol import Append, NewRun, Verdict
@@ -35,6 +35,7 @@ __all__ = [
     "TOKEN_BYTES",
     "AppendJob",
     "confirm",
+    "correlate",
     "has_more",
     "told_of_rest",
     "verdict_instead",
@@ -162,6 +163,9 @@ async def write(
     left = [making[position - 1] for position in refused]
     if len(written) < len(moving):
         left += [job for position, job in enumerate(moving, 1) if position not in written]
+    correlated = [job.append for job in making if _is_correlated(job.append) and job not in left]
+    if correlated:
+        await correlate(connection, schema, [(each.run, each.create) for each in correlated])
     if any(job.append.outgoing for job in jobs):
         await remember(connection, schema, [job.append for job in jobs if job not in left])
     return left
@@ -180,8 +184,32 @@ def _moves_of(jobs: Sequence[AppendJob]) -> list[tuple[object, ...]]:
 
 
 def has_more(jobs: Sequence[AppendJob]) -> bool:
-    """Say whether one of them has something for other runs, or for those who subscribe."""
-    return any(job.append.outgoing or job.append.messages for job in jobs)
+    """Say whether one of them has more to write than the one statement does."""
+    return any(
+        job.append.outgoing or job.append.messages or _is_correlated(job.append) for job in jobs
+    )
+
+
+async def correlate(
+    connection: Connection, schema: str, made: Iterable[tuple[RunId, NewRun | None]]
+) -> None:
+    """Say what runs belong to that were just made. Most have nothing that is to be said."""
+    told = [
+        (run, new.correlation, new.causation)
+        for run, new in made
+        if new is not None and new.is_correlated
+    ]
+    if told:
+        await connection.execute(
+            f"""
+            UPDATE "{schema}".run
+               SET correlation = given.correlation, causation = given.causation
+              FROM unnest($1::text[], $2::text[], $3::text[])
+                   AS given (id, correlation, causation)
+             WHERE run.id = given.id
+            """,
+            *zip(*told, strict=True),
+        )
 
 
 async def told_of_rest(
@@ -276,6 +304,10 @@ async def confirm(connection: Connection, schema: str, run: RunId) -> None:
         """,
         run,
     )
+
+
+def _is_correlated(append: Append) -> bool:
+    return append.create is not None and append.create.is_correlated
 
 
 def _order(job: AppendJob) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from makegood.errors import InvalidInput, MakegoodError, StoreFailed
-from makegood.journal.postgres.appending import TOKEN_BYTES, confirm
-from makegood.journal.postgres.connection import TROUBLE, Fault, fault_of
+from makegood.journal.postgres.appending import TOKEN_BYTES, confirm, correlate
+from makegood.journal.postgres.connection import TROUBLE, Fault, fault_of, in_transaction
 from makegood.journal.postgres.delivering import deliver_oldest, send_letter
 from makegood.journal.protocol import Exists
 from makegood.journal.rows import unknown
@@ -131,7 +131,7 @@ class Poster:
         """Put a batch into its inboxes; when it is refused, each post by itself."""
         jobs = sorted(batch, key=_order)
         try:
-            answers = await self._desk.ask(lambda connection: self._send(connection, jobs))
+            answers = await self._ask(jobs)
         except MakegoodError as error:
             if len(jobs) == 1 or not _is_in_the_way(error):
                 _fail(jobs, error)
@@ -152,6 +152,12 @@ class Poster:
         for job in jobs:
             await self._put((job,))
 
+    async def _ask(self, jobs: Sequence[_PostJob]) -> list[tuple[int | Exists | None, str | None]]:
+        send = partial(self._send, jobs=jobs)
+        if any(job.post.create is not None and job.post.create.is_correlated for job in jobs):
+            return await self._desk.ask(lambda each: in_transaction(each, send), bare=True)
+        return await self._desk.ask(send)
+
     async def _send(
         self, connection: Connection, jobs: Sequence[_PostJob]
     ) -> list[tuple[int | Exists | None, str | None]]:
@@ -160,6 +166,12 @@ class Poster:
         for answer, _holder in answers:
             if isinstance(answer, Exists):
                 await confirm(connection, self._schema, answer.run)
+        made = [
+            (job.post.run, job.post.create)
+            for job, (answer, _holder) in zip(jobs, answers, strict=True)
+            if isinstance(answer, int)
+        ]
+        await correlate(connection, self._schema, made)
         return answers
 
 

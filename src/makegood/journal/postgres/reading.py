@@ -151,6 +151,7 @@ def conditions_of(filter: Filter) -> tuple[list[str], list[object]]:
         ("workflow = ?", filter.workflow),
         ("stage = ?", filter.stage),
         ("subject = ?", filter.subject),
+        ("correlation = ?", filter.correlation),
         ("created_at < ?", filter.created_before),
         ("created_at >= ?", filter.created_after),
         ("id < ?", filter.after),

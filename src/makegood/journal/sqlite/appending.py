@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MOVED",
     "TOKEN_BYTES",
+    "correlate",
     "holder_of_key",
     "insert_facts",
     "pack",
@@ -108,6 +109,14 @@ def _creation(new: NewRun) -> tuple[str | int | None, ...]:
 def write(connection: Connection, packed: Sequence[bytes]) -> None:
     """Write all of these appends or none of them; raise `MOVED` when one does not fit."""
     connection.execute(_WRITE, (array_of(tuple(packed)),))
+
+
+def correlate(connection: Connection, run: RunId, new: NewRun) -> None:
+    """Say what a run belongs to that was just made. Most have nothing that is to be said."""
+    connection.execute(
+        "UPDATE makegood_run SET correlation = ?, causation = ? WHERE id = ?",
+        (new.correlation, new.causation, run),
+    )
 
 
 def insert_facts(connection: Connection, append: Append, facts: bytes) -> None:

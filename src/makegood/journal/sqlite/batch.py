@@ -25,7 +25,13 @@ from makegood.journal.application.tables import refusal_of
 from makegood.journal.lanes.dealing import require_sound_outcome
 from makegood.journal.messages import Settled
 from makegood.journal.protocol import Applied, Conflict, Fenced, Refused
-from makegood.journal.sqlite.appending import MOVED, insert_facts, verdict_instead, write
+from makegood.journal.sqlite.appending import (
+    MOVED,
+    correlate,
+    insert_facts,
+    verdict_instead,
+    write,
+)
 from makegood.journal.sqlite.jobs import AppendJob, Call
 from makegood.journal.sqlite.keeping.mail import remember
 from makegood.journal.sqlite.lanes.finishing import settled, write_finished, written_instead
@@ -236,6 +242,8 @@ def _outcome_with_step(connection: Connection, guard: Guard, job: AppendJob) -> 
         return job.decided
     write(connection, (job.packed,))
     remember(connection, append)
+    if append.create is not None and append.create.is_correlated:
+        correlate(connection, append.run, append.create)
     if job.messages:
         store(connection, job.messages)
     refused = _refused(connection, guard, job, append.writes)

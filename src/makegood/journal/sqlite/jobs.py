@@ -33,7 +33,12 @@ class AppendJob:
         self.messages: list[bytes] = (
             pack_messages(append.messages, append.at) if append.messages else []
         )
-        self.is_plain: bool = append.local is None and not append.writes and not append.outgoing
+        self.is_plain: bool = (
+            append.local is None
+            and not append.writes
+            and not append.outgoing
+            and (append.create is None or not append.create.is_correlated)
+        )
         self.decided: LocalOutcome | Refused | None = None
         """What the step's own part came to in a transaction that was lost with it: it is not
         run again when the batch is applied again."""

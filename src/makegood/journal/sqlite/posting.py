@@ -62,8 +62,9 @@ def _make_run(connection: Connection, post: Post, new: NewRun) -> Exists | None:
     connection.execute(
         """
         INSERT INTO makegood_run (id, workflow, key, fingerprint, input_hash, status, seq,
-               inbox_head, epoch, claims, wake_at, created_at, subject, key_hold)
-        VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?, ?, ?)
+               inbox_head, epoch, claims, wake_at, created_at, subject, key_hold, correlation,
+               causation)
+        VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?)
         """,
         (
             post.run,
@@ -76,6 +77,8 @@ def _make_run(connection: Connection, post: Post, new: NewRun) -> Exists | None:
             new.created_at,
             new.subject,
             int(new.key_until_ended),
+            new.correlation,
+            new.causation,
         ),
     )
     return None

@@ -213,6 +213,7 @@ def _conditions(filter: Filter) -> tuple[list[str], list[Sql]]:
         ("workflow = ?", filter.workflow),
         ("stage = ?", filter.stage),
         ("subject = ?", filter.subject),
+        ("correlation = ?", filter.correlation),
         ("created_at < ?", filter.created_before),
         ("created_at >= ?", filter.created_after),
         ("id < ?", filter.after),

@@ -4,20 +4,49 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from makegood.decision.facts import RunStarted
+from makegood.decision.facts import Beginning, RunStarted
 from makegood.errors import InvalidInput, KeyConflict
 from makegood.journal.protocol import JoinsTransactions, NewRun, Post
 from makegood.runtime.asking.post import StartPost, write_post
+from makegood.values.ids import parse_message_key, parse_run_key, parse_subject
 from makegood.values.instants import after
 
 if TYPE_CHECKING:
     from makegood.definition.workflow import Call
     from makegood.journal.protocol import Exists, Journal
     from makegood.runtime.ports import CallersConnection
+    from makegood.runtime.shell import Shell
     from makegood.values.ids import RunId
     from makegood.values.instants import Instant
 
-__all__ = ["first_record", "require_joins", "require_same_input", "start_post"]
+__all__ = ["asked_record", "first_record", "require_joins", "require_same_input", "start_post"]
+
+
+def asked_record(
+    shell: Shell,
+    call: Call[Any],  # Any: whatever it returns
+    *,
+    key: str | None,
+    subject: str | None,
+    correlation: str | None,
+) -> tuple[RunStarted, NewRun]:
+    """Return the first fact of a run that somebody outside has asked for, and what makes its row.
+
+    Raises `InvalidInput` for what is no key, no subject or no correlation.
+    """
+    if subject is not None:
+        parse_subject(subject)
+    beginning = None
+    if correlation is not None:
+        beginning = Beginning(correlation=parse_message_key(correlation))
+    return first_record(
+        call,
+        shell.clock.now(),
+        key=call.key if key is None else parse_run_key(key),
+        subject=subject,
+        context=shell.carriers.capture(),
+        beginning=beginning,
+    )
 
 
 def first_record(
@@ -27,8 +56,12 @@ def first_record(
     key: str | None,
     subject: str | None,
     context: dict[str, str],
+    beginning: Beginning | None = None,
 ) -> tuple[RunStarted, NewRun]:
-    """Return the first fact of a run, and what makes its row."""
+    """Return the first fact of a run, and what makes its row.
+
+    `beginning` is what it came of, where that was not somebody from outside.
+    """
     plan = call.workflow.plan
     machine = plan.machine
     started = RunStarted(
@@ -41,6 +74,7 @@ def first_record(
         context=context,
         subject=subject,
         schema=1 if machine is None else machine.schema,
+        beginning=beginning,
     )
     new = NewRun(
         workflow=plan.workflow,
@@ -50,6 +84,8 @@ def first_record(
         created_at=now,
         subject=subject,
         key_until_ended=machine is not None,
+        correlation=None if beginning is None else beginning.correlation,
+        causation=None if beginning is None else beginning.causation,
     )
     return started, new
 

@@ -344,6 +344,7 @@ class Job:
                 key=self._state.key,
                 path=self.path,
                 worker=self._makes.shell.worker,
+                correlation=self._state.family.correlation_of(self.run),
             )
         if wants is Writes:
             return self.writes

@@ -18,9 +18,10 @@ def origin_of(state: RunState, run: RunId) -> Origin:
     """Return what whatever a run sends has in common: its beginning, and what is carried along."""
     family = state.family
     origin = Origin(
-        correlation=family.root or run,
+        correlation=family.correlation_of(run),
         causation=run,
         key=state.key or run,
+        tenant="" if family.beginning is None else family.beginning.tenant,
         subject=family.subject,
     )
     return with_context(origin, state.context)

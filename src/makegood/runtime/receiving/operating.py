@@ -9,10 +9,10 @@ from makegood.errors import InvalidInput
 from makegood.journal.lanes.shown import (
     DeliveryFilter,
     DeliveryState,
-    MessageFilter,
     Order,
 )
 from makegood.journal.messages import DeliveryId
+from makegood.runtime.emitting.trace import traced
 from makegood.runtime.engine import parts_of
 from makegood.runtime.receiving.fault import read_fault
 from makegood.runtime.receiving.keeping import messages_of
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from makegood.journal.lanes.shown import Delivery, Kept, Moved
+    from makegood.journal.lanes.shown import Delivery, Moved
     from makegood.journal.messages import KeepsMessages
+    from makegood.runtime.emitting.trace import TracedMessage, TracedRun
     from makegood.runtime.engine import Engine
     from makegood.values.verdict import Failure
 
@@ -36,8 +37,6 @@ __all__ = [
     "DeadLetter",
     "MessageOperator",
     "ReceptorLag",
-    "TracedDelivery",
-    "TracedMessage",
     "require_text",
 ]
 
@@ -79,29 +78,6 @@ class ReceptorLag:
     """Since when the oldest of them waits."""
     dead: int
     """How many dead letters it has, counted likewise."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TracedDelivery:
-    """What became of a message at one recipient."""
-
-    receptor: str
-    state: str
-    attempts: int
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TracedMessage:
-    """A message of a trace, and what became of it."""
-
-    id: str
-    type: str
-    key: str | None
-    causation: str | None
-    """The message that it came from; its own id where it came from outside."""
-    stored_at: datetime
-    deliveries: tuple[TracedDelivery, ...]
 
 
 class MessageOperator:
@@ -201,18 +177,15 @@ class MessageOperator:
             for each in await self._messages().lag()
         )
 
-    async def trace(self, correlation: str) -> tuple[TracedMessage, ...]:
-        """Return every message with a correlation and what became of it, the oldest first."""
-        found: list[Kept] = []
-        after: int | None = None
-        while True:
-            page = await self._messages().messages(
-                MessageFilter(correlation=correlation, after=after, limit=PAGE_MESSAGES_MAX)
-            )
-            found += page.rows
-            if page.next is None or len(found) >= TRACED_MAX:
-                return tuple(_traced(each) for each in reversed(found[:TRACED_MAX]))
-            after = page.next
+    async def trace(self, correlation: str) -> tuple[TracedMessage | TracedRun, ...]:
+        """Return every message and every run with a correlation, the oldest first.
+
+        It is that of a receipt, which is a message's own id where it was not given another one, or
+        the id of a run, which stands for whatever that belongs to. At most 2,000 messages and as
+        many runs are returned, the newest of each.
+        """
+        shell, _codes = parts_of(self._engine)
+        return await traced(shell.journal, self._messages(), correlation)
 
     def _messages(self) -> KeepsMessages:
         shell, _codes = parts_of(self._engine)
@@ -223,10 +196,6 @@ class MessageOperator:
         require_text("reason", because, REASON_CHARACTERS_MAX)
         shell, _codes = parts_of(self._engine)
         return Order(actor=actor, reason=because, at=shell.clock.now())
-
-
-TRACED_MAX = 2_000
-"""The most messages of one trace that are shown."""
 
 
 def _chosen(
@@ -280,25 +249,6 @@ def _dead(delivery: Delivery) -> DeadLetter:
         failure=None if fault is None else fault.failure,
         fault=delivery.fault,
         definition=None if fault is None else fault.definition,
-    )
-
-
-def _traced(kept: Kept) -> TracedMessage:
-    return TracedMessage(
-        id=kept.message.id,
-        type=kept.message.type,
-        key=kept.message.key,
-        causation=kept.message.causation,
-        stored_at=as_datetime(kept.stored_at),
-        deliveries=tuple(
-            TracedDelivery(
-                receptor=each.id.recipient,
-                state=each.state.value,
-                attempts=each.attempts,
-                reason=each.reason,
-            )
-            for each in kept.deliveries
-        ),
     )
 
 

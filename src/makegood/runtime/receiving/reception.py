@@ -11,6 +11,7 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from makegood.decision.facts import Beginning
 from makegood.definition.receiving.projection import Projection
 from makegood.definition.receiving.receptors import Receptors, require_owned
 from makegood.errors import StoreBusy, StoreError, StoreFull
@@ -390,5 +391,10 @@ class Reception:
             key=key,
             subject=of.envelope.subject,
             context=of.captured or {},
+            beginning=Beginning(
+                correlation=of.envelope.correlation,
+                causation=of.envelope.id,
+                tenant=of.envelope.tenant,
+            ),
         )
         return start_post(child_run(key, now), started, new)

@@ -28,11 +28,11 @@ def outgoing_of(
     state: RunState, run: RunId, recorded: Sequence[Fact], now: Instant
 ) -> tuple[Outgoing, ...]:
     """Return what is to be delivered once these facts are durable."""
-    told = tuple(_carried(each, run) for each in said(state, run, recorded, now))
+    told = tuple(_carried(each, run, state) for each in said(state, run, recorded, now))
     return told + letters_of(state, run, recorded)
 
 
-def _carried(each: Said, run: RunId) -> Outgoing:
+def _carried(each: Said, run: RunId, state: RunState) -> Outgoing:
     match each:
         case StartChild(started=started):
             new = NewRun(
@@ -43,6 +43,8 @@ def _carried(each: Said, run: RunId) -> Outgoing:
                 created_at=started.at,
                 subject=started.subject,
                 key_until_ended=each.is_lifecycle,
+                correlation=state.family.correlation_of(run),
+                causation=run,
             )
             return ToStart(
                 run=each.run,
