@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from makegood.journal.beside.scheduling import ScheduleRow
     from makegood.journal.halting import Halt, HaltKind, Lifting
     from makegood.journal.mail import KeptLetter, Letter, Waiter
+    from makegood.journal.messages import KeepsMessages
     from makegood.journal.protocol import (
         Append,
         Delivered,
@@ -64,6 +65,10 @@ class Watched:
         """Whether the worker dies of a local body: its append is never answered."""
         self._in_flight: set[RunId] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def messages(self) -> KeepsMessages:
+        return self.within.messages
 
     @property
     def leads(self) -> bool:

@@ -1,8 +1,9 @@
 """Starting what schedules say, when they say it, for one engine.
 
-Every engine that serves a schedule looks after it, and what is started has an id and a key that
-follow from the slot. So two that take the same slot start the same run, and one that dies before
-it has recorded what it started does no harm: that it was about to is recorded before.
+Every engine that serves a schedule looks after it, and what is started, or published, has an id
+that follows from the slot. So two that take the same slot start the same run, or send the same
+message, and one that dies before it has recorded what it started does no harm: that it was about
+to is recorded before.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from makegood.runtime.asking.post import CancelPost, write_post
 from makegood.runtime.asking.starting import first_record, start_post
 from makegood.runtime.looking.lookout import Lookout
 from makegood.runtime.telemetry import log
-from makegood.values.ids import RunId, slot_run
-from makegood.values.instants import as_datetime
+from makegood.values.ids import RunId, slot_key, slot_run
+from makegood.values.schemas import misfit_schema
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -197,18 +198,17 @@ class Scheduler:
             return troubled(standing, f"{type(error).__name__}: {error}", now)
         return taken(schedule, standing, slot, run)
 
-    async def _start(self, schedule: Schedule, slot: Instant, made: object) -> RunId:
+    async def _start(self, schedule: Schedule, slot: Instant, made: object) -> RunId | None:
+        """Start the run that was made for a slot and return it, or publish the message."""
+        shell = self._shell
         if not isinstance(made, Call):
-            message = (
-                f"the schedule {schedule.name!r} made {made!r:.80}; return a call of a workflow, "
-                "such as settle(day)"
-            )
-            raise InvalidInput(message)
+            self._require_message(schedule, made)
+            await shell.publisher.publish_slot(made, schedule=schedule.name, slot=slot)
+            return None
         # Any: whatever its workflow returns.
         call: Call[Any] = made  # pyright: ignore[reportUnknownVariableType]
-        shell = self._shell
         await self._keep(call.workflow)
-        key = f"{schedule.name}@{as_datetime(slot).isoformat()}"
+        key = slot_key(schedule.name, slot)
         run = slot_run(key, slot)
         started, new = first_record(
             call,
@@ -221,3 +221,12 @@ class Scheduler:
         answer = await shell.journal.post(start_post(run, started, new))
         shell.ring_worker()
         return answer.run if isinstance(answer, Exists) else run
+
+    def _require_message(self, schedule: Schedule, made: object) -> None:
+        why = misfit_schema(type(made))
+        if why is not None:
+            message = (
+                f"the schedule {schedule.name!r} made {made!r:.80}; return a call of a workflow, "
+                f"such as settle(day), or a message: {why}"
+            )
+            raise InvalidInput(message)

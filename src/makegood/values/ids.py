@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, NewType
 from uuid import UUID
 
 from makegood.errors import InvalidInput
+from makegood.values.instants import as_datetime
 from makegood.values.limits import KEY_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "parse_subject",
     "receipt_key",
     "run_of_token",
+    "slot_key",
     "slot_run",
 ]
 
@@ -98,6 +100,11 @@ def child_run(key: str, now: Instant) -> RunId:
     Nothing is drawn, so that a turn which is decided anew at the same time calls the same run.
     """
     return _run_at(now, f"{key}\x1f{now}", b"makegood.child")
+
+
+def slot_key(schedule: str, slot: Instant) -> str:
+    """Return by what the slot of a schedule is known: the key of its run, the id of its message."""
+    return f"{schedule}@{as_datetime(slot).isoformat()}"
 
 
 def slot_run(key: str, slot: Instant) -> RunId:

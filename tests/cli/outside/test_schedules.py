@@ -69,7 +69,7 @@ def test_what_nobody_looks_after_is_told_and_can_be_forgotten(
     assert main(["schedules", "--store", str(store)]) == FOUND
     told = capsys.readouterr().out.splitlines()
     assert told[0].split() == [
-        *("schedule", "times", "next", "(UTC)", "last", "taken", "not", "taken", "run")
+        *("schedule", "times", "next", "(UTC)", "last", "taken", "not", "taken", "started")
     ]
     assert "every 0:01:00" in told[1]
     assert "2026-01-01 00:02:00" in told[1]

@@ -61,11 +61,11 @@ def _as_text(found: tuple[KeptSchedule, ...], look: Look) -> Iterator[str]:
             _moment(each.last_at),
             str(each.count),
             str(each.skipped),
-            each.last_run or "-",
+            _started(each),
         )
         for each in found
     ]
-    head = ("schedule", "times", "next (UTC)", "last", "taken", "not taken", "run")
+    head = ("schedule", "times", "next (UTC)", "last", "taken", "not taken", "started")
     yield from table(head, rows, look)
     for each in found:
         trouble = _trouble(each)
@@ -88,6 +88,12 @@ def _trouble(schedule: KeptSchedule) -> str | None:
     if schedule.is_overdue:
         return "is overdue: no engine that works on this store serves it; serve it, or --forget it"
     return None
+
+
+def _started(schedule: KeptSchedule) -> str:
+    if schedule.last_message is not None:
+        return f"message {visible(schedule.last_message)}"
+    return "-" if schedule.last_run is None else f"run {schedule.last_run}"
 
 
 def _moment(moment: datetime | None) -> str:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from makegood.errors import InvalidInput
 from makegood.journal.halting import HaltKind
 from makegood.runtime.scheduler import read_standing
+from makegood.values.ids import slot_key
 from makegood.values.instants import after, as_datetime
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from makegood.decision.dispatch.scheduling import Standing
     from makegood.journal.beside.scheduling import ScheduleRow
     from makegood.runtime.shell import Shell
     from makegood.values.instants import Instant
@@ -36,7 +38,9 @@ class KeptSchedule:
     last_at: datetime | None
     """The slot that was taken last."""
     last_run: str | None
-    """The run that it has started."""
+    """The run that it has started; None where it has published a message."""
+    last_message: str | None
+    """The id of the message that it has published."""
     count: int
     """How many slots were taken."""
     skipped: int
@@ -80,6 +84,7 @@ def _kept(row: ScheduleRow, now: Instant, *, is_halted: bool) -> KeptSchedule:
         next_at=_shown(standing.next),
         last_at=_shown(standing.last),
         last_run=standing.last_run,
+        last_message=_message_of(row.name, standing),
         count=standing.count,
         skipped=standing.skipped,
         waiting_at=_shown(standing.waiting),
@@ -89,6 +94,12 @@ def _kept(row: ScheduleRow, now: Instant, *, is_halted: bool) -> KeptSchedule:
         is_halted=is_halted,
         is_overdue=is_late and not is_halted and standing.waiting is None,
     )
+
+
+def _message_of(schedule: str, standing: Standing) -> str | None:
+    if standing.last is None or standing.last_run is not None:
+        return None
+    return slot_key(schedule, standing.last)
 
 
 def _shown(instant: Instant | None) -> datetime | None:

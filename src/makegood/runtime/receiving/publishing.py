@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 from makegood.errors import InvalidInput, StoreBusy, StoreFull, Unavailable, UnknownMessage
 from makegood.journal.beside.models import MODEL_PREFIX
-from makegood.journal.messages import Duplicate
+from makegood.journal.messages import Duplicate, Stored
 from makegood.runtime.receiving.context import with_context
 from makegood.values.envelope import Origin
-from makegood.values.ids import parse_message_key
+from makegood.values.ids import parse_message_key, slot_key
 from makegood.values.instants import after as instant_after
 from makegood.values.schemas import Schema, misfit_schema, seal
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from makegood.runtime.receiving.reception import Reception
     from makegood.runtime.shell import Shell
     from makegood.values.envelope import Envelope
+    from makegood.values.instants import Instant
 
 __all__ = ["Publisher", "Receipt"]
 
@@ -72,7 +73,7 @@ class Publisher:
         after: timedelta | None,
     ) -> Receipt:
         """Store a message; see `Engine.publish`."""
-        shell, reception = self._shell, self._reception
+        shell = self._shell
         schema = self._schema_of(type(message))
         now = shell.clock.now()
         named = str(shell.ids.run()) if id is None else parse_message_key(id)
@@ -92,22 +93,46 @@ class Publisher:
             key=key,
             not_before=None if after is None else instant_after(now, after),
         )
-        await reception.subscribe()
-        await self._require_owner(schema)
-        (stored,) = await shell.answer(reception.messages.publish([envelope], now=now))
-        is_known = isinstance(stored, Duplicate)
-        if not is_known:
-            reception.stored([envelope])
+        stored = await self._store(schema, envelope)
         return Receipt(
             id=envelope.id,
             correlation=envelope.correlation,
             causation=envelope.causation or envelope.id,
             key=envelope.key,
-            state="duplicate" if is_known else "stored",
+            state="duplicate" if isinstance(stored, Duplicate) else "stored",
             recipients=() if isinstance(stored, Duplicate) else stored.recipients,
             source=envelope.source,
             tenant=tenant,
         )
+
+    async def publish_slot(self, message: object, *, schedule: str, slot: Instant) -> None:
+        """Send the message of a schedule's slot, which is named by the two and so is sent once.
+
+        Raises `InvalidInput` for a value that is no message, or is too large, and `UnknownMessage`
+        for a command that no receptor owns.
+        """
+        schema = self._schema_of(type(message))
+        named = slot_key(schedule, slot)
+        envelope = seal(
+            schema,
+            message,
+            Origin(correlation=named, causation=named),
+            id=named,
+            source=f"schedule:{schedule}",
+            at=slot,
+        )
+        await self._store(schema, envelope)
+
+    async def _store(self, schema: Schema[object], envelope: Envelope) -> Stored | Duplicate:
+        shell, reception = self._shell, self._reception
+        await reception.subscribe()
+        if schema.kind == "command":
+            await self._require_owner(schema)
+        publishing = reception.messages.publish([envelope], now=shell.clock.now())
+        (stored,) = await shell.answer(publishing)
+        if isinstance(stored, Stored):
+            reception.stored([envelope])
+        return stored
 
     # What runs send -----------------------------------------------------------------------------
 
@@ -126,7 +151,8 @@ class Publisher:
         try:
             await self._reception.subscribe()
             for schema in sends.values():
-                await self._require_owner(schema)
+                if schema.kind == "command" and schema.name not in self._owned:
+                    await self._require_owner(schema)
         except (StoreBusy, StoreFull) as error:
             message = f"who receives what is sent cannot be known now: {error}"
             raise Unavailable(message) from error
@@ -150,8 +176,6 @@ class Publisher:
 
     async def _require_owner(self, schema: Schema[object]) -> None:
         """Refuse a command that nobody has subscribed to."""
-        if schema.kind != "command" or schema.name in self._owned:
-            return
         messages = self._reception.messages
         subscribed = await self._shell.answer(messages.subscriptions())
         # A read model is told of a command, and does nothing about it.
