@@ -79,7 +79,7 @@ COMMANDS = (
     Offer(
         "pause",
         "makegood.cli.asking.commands:pause",
-        "Have nothing more begun of a run, a workflow, an engine, a service or a schedule.",
+        "Have nothing more begun of a run, or of whatever else is named.",
     ),
     Offer("resume", "makegood.cli.asking.commands:resume", "Have what was paused or halted go on."),
     Offer("skip", "makegood.cli.asking.commands:skip", "Have a node of a run skipped."),
@@ -207,7 +207,7 @@ COMMANDS = (
     Offer(
         "prune",
         "makegood.cli.operations.commands:prune",
-        "Remove the history of runs that ended long ago.",
+        "Remove the history of runs, and messages, of long ago.",
     ),
     Offer(
         "erase",

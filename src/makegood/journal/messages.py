@@ -260,7 +260,8 @@ class KeepsMessages(Protocol):
     21. `lag` says of every recipient how much is due and since when, and how much is dead.
     22. `prune` forgets messages that were stored before a moment and that nobody is still to be
        given, with their deliveries; one with a dead letter only where that has failed before a
-       moment of its own and blocks no lane. What is forgotten is no duplicate any more.
+       moment of its own and blocks no lane. What is forgotten is no duplicate any more. With
+       `dry_run` it only says how many that would be.
     23. `erase` takes the bodies, headers and errors of everything about a subject, or of a key, out
        of the store; dead letters of these are discarded. What is still to be handled stays whole
        and is counted as waiting.
@@ -342,7 +343,13 @@ class KeepsMessages(Protocol):
         ...
 
     async def prune(
-        self, *, before: Instant, dead_before: Instant, limit: int, after: int | None = None
+        self,
+        *,
+        before: Instant,
+        dead_before: Instant,
+        limit: int,
+        after: int | None = None,
+        dry_run: bool = False,
     ) -> Pruned:
         """Forget old messages, looking at `limit` of them at most (22)."""
         ...

@@ -239,7 +239,8 @@ class Engine:
 
         Raises `ServiceError` when a service that they need is missing or ambiguous,
         `DefinitionError` for two definitions of one name and version, or two owners of a command,
-        and `StoreRefused` where the journal keeps no messages.
+        and `StoreRefused` where the journal keeps no messages. The engine stops with it where
+        another receptor on the store owns the command.
         """
         workflows = [each for each in declared if isinstance(each, Workflow)]
         services = self._shell.guards.services

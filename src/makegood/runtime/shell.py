@@ -17,7 +17,6 @@ from makegood.runtime.halting import Halts
 from makegood.runtime.looking.bell import Bell
 from makegood.runtime.observing.carrying import Carriers
 from makegood.runtime.protecting.guard import Guards
-from makegood.runtime.receiving.keeping import messages_of
 from makegood.runtime.telemetry import Telemetry, log
 from makegood.runtime.turning.raising import Raised
 from makegood.values.instants import after
@@ -246,7 +245,7 @@ class Shell:
             lane.abandon()
         if lanes and self.failure is None:
             try:
-                messages = messages_of(self.journal)
+                messages = self.journal.messages
                 await messages.release(self.worker, lanes, now=self.clock.now())
             except StoreError as error:
                 log.warning("%d lanes could not be handed back: %s", len(lanes), error)

@@ -41,6 +41,7 @@ def told_of(words: list[str], store: str, capsys: pytest.CaptureFixture[str]) ->
         (["--engine", "till-1"], "the engine till-1"),
         (["--engine", "*"], "every engine"),
         (["--service", "Gateway"], "the service Gateway"),
+        (["--receptor", "payments/charge"], "the receptor payments/charge"),
     ],
 )
 def test_what_is_halted_stays_so_until_it_is_resumed(

@@ -36,13 +36,13 @@ def test_what_ended_long_ago_is_pruned_and_its_keys_stay(
     old = ["--store", store, "--older-than", "90d"]
 
     assert main(["prune", *old, "--dry-run"]) == DONE
-    assert told(capsys) == "2 runs would be pruned\n"
+    assert told(capsys) == "2 runs and 0 messages would be pruned\n"
     assert main(["prune", *old, "--dry-run", "--json"]) == DONE
-    assert json.loads(told(capsys)) == {"prunable": 2}
+    assert json.loads(told(capsys)) == {"prunable": 2, "messages": 0}
     assert main(["prune", *old, "--batch", "1"]) == DONE
-    assert told(capsys) == "2 runs were pruned\n"
+    assert told(capsys) == "2 runs and 0 messages were pruned\n"
     assert main(["prune", *old, "--json"]) == DONE
-    assert json.loads(told(capsys)) == {"pruned": 0}
+    assert json.loads(told(capsys)) == {"pruned": 0, "messages": 0}
 
     assert main(["runs", "--store", store, "--status", "completed"]) == DONE
     assert "place_order/order-1" in told(capsys)
@@ -77,7 +77,7 @@ async def test_a_store_is_pruned_while_a_worker_leads_it(tmp_path: Path) -> None
             "prune", "--store", str(path), "--older-than", "0.001s"
         ) == (
             DONE,
-            "4 runs were pruned\n",
+            "4 runs and 0 messages were pruned\n",
         )
         again = await engine.start(sign_up("somebody else"), key="order-9")
         assert await again.result() == "welcome somebody else"

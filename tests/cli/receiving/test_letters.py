@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
@@ -23,6 +24,7 @@ from makegood import (
 )
 from makegood.cli.app import main
 from makegood.cli.status import DONE, FOUND, MISTAKE
+from makegood.testing import TurnableClock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -194,3 +196,41 @@ def test_receptors_say_how_far_they_are_behind(
     _head, check, refuse = capsys.readouterr().out.splitlines()
     assert check.split() == ["shop/check", "0", "-", "0"]
     assert refuse.split() == ["shop/refuse", "0", "-", "2"]
+
+
+def test_messages_are_pruned_after_their_own_time_and_dead_letters_only_when_asked_for(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def _age() -> None:
+        clock = TurnableClock(datetime(2020, 1, 1, tzinfo=UTC))
+        async with Engine(address(store), clock=clock) as engine:
+            engine.serve(Receptors("shop").on(check).on(refuse))
+            await engine.publish(Ordered("A-3"), id="evt-old", key="A-3")
+            await _received(engine)
+
+    asyncio.run(_age())
+    old = ["prune", "--store", str(store), "--older-than", "1d"]
+    assert main([*old, "--dry-run", "--json"]) == DONE
+    assert json.loads(capsys.readouterr().out) == {"prunable": 0, "messages": 1}
+    assert main(old) == DONE
+    assert capsys.readouterr().out == "0 runs and 1 message was pruned\n"
+    assert main([*old, "--messages-older-than", "90d"]) == DONE
+    assert "0 messages" in capsys.readouterr().out
+    assert main([*old, "--messages-older-than", "1h"]) == MISTAKE
+    assert "keep them for 1 day, 0:00:00 at least" in capsys.readouterr().err
+    main(["dead", "list", "--store", str(store), "--json"])
+    assert len(json.loads(capsys.readouterr().out)) == 3
+    assert main([*old, "--dead-older-than", "30d"]) == DONE
+    assert "1 message was pruned" in capsys.readouterr().out
+    main(["dead", "list", "--store", str(store), "--json"])
+    assert len(json.loads(capsys.readouterr().out)) == 2
+
+
+def test_a_receptor_that_nobody_serves_any_more_is_forgotten(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forget = ["receptors", "--store", str(store), "--forget", "shop/refuse"]
+    assert main(forget) == DONE
+    assert capsys.readouterr().out == "messages of 1 type are kept for shop/refuse no more\n"
+    assert main(forget) == MISTAKE
+    assert "no messages are kept for 'shop/refuse'" in capsys.readouterr().err

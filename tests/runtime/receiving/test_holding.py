@@ -19,7 +19,7 @@ from makegood import (
     Unavailable,
     injected,
 )
-from makegood.errors import StoreBusy, StoreFailed, StoreRefused
+from makegood.errors import StoreBusy, StoreFailed
 from makegood.journal.messages import DeliveryState, MessageFilter
 from makegood.runtime.config import Config
 from tests.runtime.outside import Gate, Outside
@@ -229,14 +229,6 @@ async def test_one_that_may_be_poison_is_received_with_nothing_beside_it(world: 
         await turn_of_the_loop()
     assert "beside" not in world.outside.calls
     assert len(engine._shell.lanes) == 1
-
-
-async def test_a_journal_that_keeps_no_messages_is_refused_when_receptors_are_served() -> None:
-    async with World() as world:
-        engine, _journal = await world.watched()
-        with pytest.raises(StoreRefused, match="a Watched keeps no messages"):
-            engine.serve(CHARGING)
-        assert engine.served == ()
 
 
 async def test_a_busy_store_is_asked_again_and_the_receptor_is_not_called_again() -> None:

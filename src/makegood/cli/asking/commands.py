@@ -27,6 +27,10 @@ Engine = Annotated[
     Parameter(metavar="NAME", help="Everything that engines of this name do; `*`: every engine."),
 ]
 Schedule = Annotated[str | None, Parameter(metavar="NAME", help="Every slot of this schedule.")]
+Receptor = Annotated[
+    str | None,
+    Parameter(metavar="NAME", help="All messages of this receptor, or of its whole group."),
+]
 Service = Annotated[
     str | None, Parameter(metavar="NAME", help="Every step that is given this service.")
 ]
@@ -47,6 +51,7 @@ def pause(
     engine: Engine = None,
     service: Service = None,
     schedule: Schedule = None,
+    receptor: Receptor = None,
     lasting: Annotated[
         Duration,
         Parameter(name="--for", help="For how long, where it is no run: 30m, 2h."),
@@ -56,12 +61,17 @@ def pause(
     wait: Wait = WAIT,
     json: Json = False,
 ) -> int:
-    """Have nothing more begun of a run, a workflow, an engine, a service or a schedule."""
+    """Have nothing more begun of a run, or of whatever else is named."""
     from makegood.cli.asking import holding as room
     from makegood.cli.control import Asking
 
     target = room.target_of(
-        run, workflow=workflow, engine=engine, service=service, schedule=schedule
+        run,
+        workflow=workflow,
+        engine=engine,
+        service=service,
+        schedule=schedule,
+        receptor=receptor,
     )
     why = _reason(reason, is_preview=preview)
     asking = Asking(store, run or "", actor=actor, reason=why, wait=wait, as_json=json)
@@ -78,6 +88,7 @@ def resume(
     engine: Engine = None,
     service: Service = None,
     schedule: Schedule = None,
+    receptor: Receptor = None,
     actor: Actor = None,
     preview: Preview = False,
     wait: Wait = WAIT,
@@ -88,7 +99,12 @@ def resume(
     from makegood.cli.control import Asking
 
     target = room.target_of(
-        run, workflow=workflow, engine=engine, service=service, schedule=schedule
+        run,
+        workflow=workflow,
+        engine=engine,
+        service=service,
+        schedule=schedule,
+        receptor=receptor,
     )
     why = _reason(reason, is_preview=preview)
     asking = Asking(store, run or "", actor=actor, reason=why, wait=wait, as_json=json)

@@ -52,6 +52,7 @@ def target_of(
     engine: str | None,
     service: str | None,
     schedule: str | None,
+    receptor: str | None,
 ) -> Target | None:
     """Return what the options name, or None where a run is named; exactly one must be."""
     named = [
@@ -61,12 +62,14 @@ def target_of(
             (HaltKind.ENGINE, engine),
             (HaltKind.SERVICE, service),
             (HaltKind.SCHEDULE, schedule),
+            (HaltKind.RECEPTOR, receptor),
         )
         if name is not None
     ]
     if len(named) + (run is not None) != 1:
         message = (
-            "name one thing: RUN, --workflow NAME, --engine NAME, --service NAME or --schedule NAME"
+            "name one thing: RUN, --workflow NAME, --engine NAME, --service NAME, --schedule NAME "
+            "or --receptor NAME"
         )
         raise InvalidInput(message)
     return named[0] if named else None
@@ -149,7 +152,7 @@ def _foresee_halt(asking: Asking, target: Target) -> int:
         since = f"{as_datetime(stands.at):%Y-%m-%d %H:%M:%S}"
         why = f"{visible(stands.actor)}: {visible(stands.reason)}"
         write(f"{target.shown} is halted since {since}{_until(stands)}, by {why}")
-    if target.kind is not HaltKind.SERVICE:
+    if target.kind not in {HaltKind.SERVICE, HaltKind.RECEPTOR}:
         noun = "run does" if preview.unfinished == 1 else "runs do"
         write(f"while it is, {preview.unfinished:,} unfinished {noun} not go on")
     return DONE

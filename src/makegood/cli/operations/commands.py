@@ -22,6 +22,11 @@ def _require_some(_type: object, duration: timedelta) -> None:
         raise ValueError(message)
 
 
+def _require_some_or_none(type_: object, duration: timedelta | None) -> None:
+    if duration is not None:
+        _require_some(type_, duration)
+
+
 Extensions = Annotated[
     tuple[str, ...],
     Parameter(
@@ -33,6 +38,9 @@ Extensions = Annotated[
     ),
 ]
 Age = Annotated[timedelta, Parameter(metavar="DURATION", validator=_require_some)]
+MaybeAge = Annotated[
+    timedelta | None, Parameter(metavar="DURATION", validator=_require_some_or_none)
+]
 
 
 def db_status(*, store: Store, extension: Extensions = (), json: Json = False) -> int:
@@ -71,11 +79,13 @@ def prune(
     *,
     store: Store,
     older_than: Age,
+    messages_older_than: MaybeAge = None,
+    dead_older_than: MaybeAge = None,
     batch: int = 100,
     dry_run: Flag = False,
     json: Json = False,
 ) -> int:
-    """Remove the history of runs that ended long ago.
+    """Remove the history of runs, and messages, of long ago.
 
     A run with a key keeps its row, so that its key stays taken.
 
@@ -83,6 +93,10 @@ def prune(
     ----------
     older_than
         How long ago a run ended, as 90d.
+    messages_older_than
+        How long ago a message was stored; as long as that, and 30 days at least, unless given.
+    dead_older_than
+        How long ago a dead letter was given up; they are kept unless it is given.
     batch
         How many runs one transaction takes; between two of them the workers have their turn.
     dry_run
@@ -90,7 +104,8 @@ def prune(
     """
     from makegood.cli.operations import retention as room
 
-    return room.prune(store, older_than, batch=batch, is_dry=dry_run, as_json=json)
+    ages = room.Ages(older_than, messages_older_than, dead_older_than)
+    return room.prune(store, ages, batch=batch, is_dry=dry_run, as_json=json)
 
 
 def erase(

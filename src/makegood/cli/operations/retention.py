@@ -1,14 +1,14 @@
-"""What is kept of runs that have ended, and for how long? `makegood prune` and `makegood erase`."""
+"""What is kept of runs and messages, and for how long? `makegood prune` and `makegood erase`."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from makegood import InvalidInput
+from makegood import InvalidInput, MessageOperator
 from makegood.cli.control import actor_of
 from makegood.cli.runs import Listed, listed, listing
 from makegood.cli.status import DONE, FOUND
@@ -18,6 +18,7 @@ from makegood.journal.address import open_upkeep
 from makegood.picture.marks import Style
 from makegood.picture.typeset import visible
 from makegood.runtime.clock import SystemClock
+from makegood.runtime.receiving.operating import DUPLICATES_KNOWN
 from makegood.values.instants import after
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from makegood.cli.writing import Look
     from makegood.values.instants import Instant
 
-__all__ = ["erase", "prune"]
+__all__ = ["Ages", "erase", "prune"]
 
 
 class Erased(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,21 +42,35 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
     """What the store still has of what was erased, and when that goes."""
 
 
-def prune(store: str, older_than: timedelta, *, batch: int, is_dry: bool, as_json: bool) -> int:
-    """Remove what ended longer ago than this, and write how many runs that were."""
+class Ages(NamedTuple):
+    """How old something is at least that is removed."""
+
+    runs: timedelta
+    messages: timedelta | None
+    dead: timedelta | None
+
+    @property
+    def of_messages(self) -> timedelta:
+        """Keep messages as long as runs, and for as long as they may be sent again."""
+        return max(self.runs, DUPLICATES_KNOWN) if self.messages is None else self.messages
+
+
+def prune(store: str, ages: Ages, *, batch: int, is_dry: bool, as_json: bool) -> int:
+    """Remove what is older than this, and write how much that was."""
     if batch < 1:
         message = f"--batch is {batch}; prune at least one run at a time"
         raise InvalidInput(message)
-    ended_before = after(SystemClock().now(), -older_than)
+    ended_before = after(SystemClock().now(), -ages.runs)
     if is_dry:
-        count = asyncio.run(_prunable(store, ended_before))
+        runs = asyncio.run(_prunable(store, ended_before))
     else:
-        count = asyncio.run(_pruned(store, ended_before, batch))
+        runs = asyncio.run(_pruned(store, ended_before, batch))
+    messages = asyncio.run(_messages(store, ages, is_dry=is_dry))
     if as_json:
-        write(json_of({"prunable" if is_dry else "pruned": count}))
+        write(json_of({"prunable" if is_dry else "pruned": runs, "messages": messages}))
     else:
-        would = "would be" if is_dry else "were" if count != 1 else "was"
-        write(f"{_runs(count)} {would} pruned")
+        would = "would be" if is_dry else "were" if runs + messages != 1 else "was"
+        write(f"{_runs(runs)} and {_counted(messages, 'message')} {would} pruned")
     return DONE
 
 
@@ -69,6 +84,14 @@ async def _prunable(store: str, ended_before: Instant) -> int:
 async def _pruned(store: str, ended_before: Instant, batch: int) -> int:
     async with opened(store) as its:
         return await its.operator.prune(ended_before=ended_before, batch=batch)
+
+
+async def _messages(store: str, ages: Ages, *, is_dry: bool) -> int:
+    async with opened(store) as its:
+        operator = MessageOperator(its.engine)
+        return await operator.prune(
+            older_than=ages.of_messages, dead_older_than=ages.dead, dry_run=is_dry
+        )
 
 
 def erase(store: str, subject: str, *, actor: str | None, reason: str, as_json: bool) -> int:
@@ -113,4 +136,8 @@ def _group(what: str, rows: Sequence[RunRow], look: Look) -> Iterator[str]:
 
 
 def _runs(count: int) -> str:
-    return f"{count:,} run" if count == 1 else f"{count:,} runs"
+    return _counted(count, "run")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

@@ -136,10 +136,20 @@ def trace(
     return room.traced(store, correlation, as_json=json)
 
 
-def receptors(*, store: Store, json: Json = False) -> int:
+def receptors(
+    *,
+    store: Store,
+    forget: Annotated[
+        str | None,
+        Parameter(metavar="NAME", help="Keep no more messages for this one, which nobody serves."),
+    ] = None,
+    json: Json = False,
+) -> int:
     """List receptors, and how far each is behind."""
     from makegood.cli.receiving import letters as room
 
+    if forget is not None:
+        return room.forgotten(store, forget)
     return room.receptors(store, as_json=json)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from makegood import DeadLetter, ReceptorLag, TracedMessage
 
-__all__ = ["Chosen", "listed", "moment", "moved", "receptors", "shown", "traced"]
+__all__ = ["Chosen", "forgotten", "listed", "moment", "moved", "receptors", "shown", "traced"]
 
 
 class Chosen(NamedTuple):
@@ -128,6 +128,14 @@ def receptors(store: str, *, as_json: bool) -> int:
     return DONE
 
 
+def forgotten(store: str, receptor: str) -> int:
+    """Have no more messages kept for a receptor."""
+    count = asyncio.run(_forget(store, receptor))
+    what = "type" if count == 1 else "types"
+    write(f"messages of {count} {what} are kept for {visible(receptor)} no more")
+    return DONE
+
+
 def _tree(found: Sequence[TracedMessage | TracedRun]) -> list[str]:
     """Return lines for each, below what it came from; what came first stands first."""
     ids = {each.id for each in found}
@@ -213,6 +221,11 @@ async def _move(
 async def _traced(store: str, correlation: str) -> tuple[TracedMessage | TracedRun, ...]:
     async with opened(store) as found:
         return await MessageOperator(found.engine).trace(correlation)
+
+
+async def _forget(store: str, receptor: str) -> int:
+    async with opened(store) as found:
+        return await MessageOperator(found.engine).forget(receptor)
 
 
 async def _lag(store: str) -> tuple[ReceptorLag, ...]:

@@ -231,14 +231,20 @@ class MemoryMessages:
         )
 
     async def prune(
-        self, *, before: Instant, dead_before: Instant, limit: int, after: int | None = None
+        self,
+        *,
+        before: Instant,
+        dead_before: Instant,
+        limit: int,
+        after: int | None = None,
+        dry_run: bool = False,
     ) -> Pruned:
         """Forget old messages."""
         office = self._office
         looked_at = [seq for seq in office.messages if after is None or seq > after][:limit]
         old = [office.messages[seq] for seq in looked_at if office.messages[seq].stored_at < before]
         over = [stored for stored in old if not _is_needed(stored, dead_before)]
-        for stored in over:
+        for stored in () if dry_run else over:
             office.forget(stored)
         goes_on = bool(old) and len(looked_at) == limit
         return Pruned(count=len(over), next=looked_at[-1] if goes_on else None)

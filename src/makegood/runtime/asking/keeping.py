@@ -12,7 +12,6 @@ from makegood.errors import UnknownRun
 from makegood.journal.protocol import Filter, RunRow
 from makegood.journal.upkeep import every_row
 from makegood.runtime.clock import pause
-from makegood.runtime.receiving.keeping import keeps_messages, messages_of
 from makegood.runtime.shell import UNREADABLE
 from makegood.values.instants import after
 from makegood.values.limits import PAGE_MESSAGES_MAX, PAGE_RUNS_MAX
@@ -85,10 +84,8 @@ async def erase(shell: Shell, subject: str, *, actor: str, reason: str) -> Erasu
 
 
 async def _erase_messages(shell: Shell, subject: str) -> tuple[int, int]:
-    """Erase the messages about a subject, where any are kept; say how many, and how many wait."""
-    if not keeps_messages(shell.journal):
-        return 0, 0
-    messages, count = messages_of(shell.journal), 0
+    """Erase the messages about a subject; say how many, and how many wait."""
+    messages, count = shell.journal.messages, 0
     while True:
         now = shell.clock.now()
         erased = await messages.erase(subject=subject, limit=PAGE_MESSAGES_MAX, now=now)

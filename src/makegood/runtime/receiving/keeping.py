@@ -1,4 +1,4 @@
-"""What is kept of messages beside receiving them: where, and which key belongs to which."""
+"""What is kept of messages beside receiving them: which key belongs to which."""
 
 from __future__ import annotations
 
@@ -6,34 +6,19 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from makegood.errors import StoreBusy, StoreFull, StoreRefused, Unavailable
+from makegood.errors import StoreBusy, StoreFull, Unavailable
 from makegood.journal.messages import Stored
 from makegood.values.envelope import Envelope
 from makegood.values.ids import parse_message_key
 
 if TYPE_CHECKING:
     from makegood.journal.messages import KeepsMessages
-    from makegood.journal.protocol import Journal
     from makegood.values.instants import Instant
 
-__all__ = ["ONCE", "keeps_messages", "messages_of", "once"]
+__all__ = ["ONCE", "once"]
 
 ONCE = "makegood.Once"
 """The type, and the source, of what a key is kept by that is taken once."""
-
-
-def keeps_messages(journal: Journal) -> bool:
-    """Say whether a journal keeps messages for receptors."""
-    return getattr(journal, "messages", None) is not None
-
-
-def messages_of(journal: Journal) -> KeepsMessages:
-    """Return what a journal keeps of messages; `StoreRefused` where it keeps none."""
-    found: KeepsMessages | None = getattr(journal, "messages", None)
-    if found is None:
-        message = f"a {type(journal).__name__} keeps no messages; use a journal that does"
-        raise StoreRefused(message)
-    return found
 
 
 async def once(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from makegood.errors import InvalidInput
@@ -12,11 +13,12 @@ from makegood.journal.lanes.shown import (
     Order,
 )
 from makegood.journal.messages import DeliveryId
+from makegood.runtime.clock import pause
 from makegood.runtime.emitting.trace import traced
 from makegood.runtime.engine import parts_of
 from makegood.runtime.receiving.fault import read_fault
-from makegood.runtime.receiving.keeping import messages_of
-from makegood.values.instants import as_datetime
+from makegood.values.instants import Instant, as_datetime
+from makegood.values.instants import after as instant_after
 from makegood.values.limits import (
     ACTOR_CHARACTERS_MAX,
     PAGE_MESSAGES_MAX,
@@ -39,6 +41,16 @@ __all__ = [
     "ReceptorLag",
     "require_text",
 ]
+
+
+DUPLICATES_KNOWN = timedelta(days=30)
+"""How long a message is known, so that the same one is dropped, unless somebody says otherwise."""
+
+AGE_MIN = timedelta(days=1)
+"""The least for which messages are kept: brokers and callers send again for hours."""
+
+REST_BETWEEN_BATCHES = timedelta(milliseconds=20)
+"""How long others have the store to themselves between two batches that are forgotten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +177,19 @@ class MessageOperator:
         shell.ring_reception()
         return _names(moved)
 
+    async def forget(self, receptor: str) -> int:
+        """Keep no more messages for a receptor that is served no more; return how many types.
+
+        What it was still to be given stays due, for whoever serves it again. Raises `InvalidInput`
+        for a receptor that nobody has ever served here.
+        """
+        messages = self._messages()
+        types = [each.type for each in await messages.subscriptions() if each.recipient == receptor]
+        if not types:
+            message = f"no messages are kept for {receptor[:80]!r}; `makegood receptors` lists all"
+            raise InvalidInput(message)
+        return await messages.unsubscribe(receptor, types)
+
     async def lag(self) -> tuple[ReceptorLag, ...]:
         """Return how far every receptor is behind that has ever subscribed, sorted by name."""
         return tuple(
@@ -187,9 +212,52 @@ class MessageOperator:
         shell, _codes = parts_of(self._engine)
         return await traced(shell.journal, self._messages(), correlation)
 
+    async def prune(
+        self,
+        *,
+        older_than: timedelta = DUPLICATES_KNOWN,
+        dead_older_than: timedelta | None = None,
+        batch: int = PAGE_MESSAGES_MAX,
+        dry_run: bool = False,
+    ) -> int:
+        """Forget messages that were stored longer ago than this; return how many.
+
+        What somebody is still to be given stays, and so do dead letters, unless `dead_older_than`
+        says how long those are kept since they were given up. A message that is forgotten is no
+        duplicate any more: keep them for longer than anybody may send one again. It goes `batch`
+        messages at a time, and `dry_run` only counts. Raises `InvalidInput` for less than a day.
+        """
+        shell, _codes = parts_of(self._engine)
+        for age in (older_than, dead_older_than):
+            if age is not None and age < AGE_MIN:
+                message = f"messages of {age} are to be forgotten; keep them for {AGE_MIN} at least"
+                raise InvalidInput(message)
+        if not 1 <= batch <= PAGE_MESSAGES_MAX:
+            message = f"a batch of {batch} messages; give 1 to {PAGE_MESSAGES_MAX}"
+            raise InvalidInput(message)
+        now = shell.clock.now()
+        dead_before = (
+            Instant(0) if dead_older_than is None else instant_after(now, -dead_older_than)
+        )
+        count, behind = 0, None
+        while True:
+            pruned = await self._messages().prune(
+                before=instant_after(now, -older_than),
+                dead_before=dead_before,
+                limit=batch,
+                after=behind,
+                dry_run=dry_run,
+            )
+            count += pruned.count
+            behind = pruned.next
+            if behind is None:
+                return count
+            # Whoever works on the store has it to himself between two batches.
+            await pause(shell.clock, instant_after(shell.clock.now(), REST_BETWEEN_BATCHES))
+
     def _messages(self) -> KeepsMessages:
         shell, _codes = parts_of(self._engine)
-        return messages_of(shell.journal)
+        return shell.journal.messages
 
     def _order(self, actor: str, because: str) -> Order:
         require_text("actor", actor, ACTOR_CHARACTERS_MAX)

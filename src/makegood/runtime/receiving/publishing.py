@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from makegood.errors import InvalidInput, StoreBusy, StoreFull, Unavailable, UnknownMessage
+from makegood.errors import InvalidInput, StoreError, Unavailable, UnknownMessage
 from makegood.journal.beside.models import MODEL_PREFIX
 from makegood.journal.messages import Duplicate, Stored
 from makegood.runtime.receiving.context import with_context
@@ -153,7 +153,8 @@ class Publisher:
             for schema in sends.values():
                 if schema.kind == "command" and schema.name not in self._owned:
                     await self._require_owner(schema)
-        except (StoreBusy, StoreFull) as error:
+        except StoreError as error:
+            # It is no failure of whoever is about to send: nothing was begun.
             message = f"who receives what is sent cannot be known now: {error}"
             raise Unavailable(message) from error
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from makegood.decision.facts import Beginning
 from makegood.definition.receiving.projection import Projection
 from makegood.definition.receiving.receptors import Receptors, require_owned
-from makegood.errors import StoreBusy, StoreError, StoreFull
+from makegood.errors import StoreBusy, StoreError, StoreFull, StoreRefused
 from makegood.journal.lanes.naming import lane_of
 from makegood.journal.messages import LaneId, Later, Subscription
 from makegood.runtime.asking.starting import first_record, start_post
@@ -24,7 +24,7 @@ from makegood.runtime.projecting.projecting import Projecting
 from makegood.runtime.receiving.answering import Answering
 from makegood.runtime.receiving.call import Surroundings
 from makegood.runtime.receiving.horizon import Horizon
-from makegood.runtime.receiving.keeping import messages_of, once
+from makegood.runtime.receiving.keeping import once
 from makegood.runtime.receiving.lane import HeldLane
 from makegood.runtime.receiving.receiver import receivers_of
 from makegood.values.ids import RunId, child_run
@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from makegood.values.instants import Instant
 
 __all__ = ["Reception"]
+
+ROUTED = "transport:"
+"""What the name of a recipient begins with that is no receptor, but a route to others."""
 
 _ROOM_WORTH = 4
 """The journal is asked for more once this part of all room is free."""
@@ -136,8 +139,6 @@ class Reception:
         new = {each.name: each for each in receptors}
         known = [each.receptor for name, each in self._receivers.items() if name not in new]
         require_owned((*known, *receptors))
-        if receptors:
-            messages_of(self._shell.journal)
         for receiver in receivers_of(receptors, self._shell.guards.services):
             self._receivers[receiver.name] = receiver
             self.keep_for(receiver.name, receiver.receptor.types)
@@ -165,8 +166,37 @@ class Reception:
             if not said:
                 # Who had the lock before has said it: thousands may wait here at the beginning.
                 return
+            await self._require_owned(said, is_said=False)
             await self.messages.subscribe(said, now=self.clock.now())
+            await self._require_owned(said, is_said=True)
             self._unsaid = [each for each in self._unsaid if each not in said]
+
+    async def _require_owned(self, said: Sequence[Subscription], *, is_said: bool) -> None:
+        """Refuse to be the second owner of a command: each would be given every one of them.
+
+        It is asked again once it `is_said`, for another process may have done so at that moment.
+        """
+        commands = {
+            schema.name
+            for receiver in self._receivers.values()
+            for schema in receiver.receptor.receives.values()
+            if schema.kind == "command"
+        }
+        own = {each.type: each.recipient for each in said if each.type in commands}
+        if not own:
+            return
+        for each in await self.messages.subscriptions():
+            mine = own.get(each.type)
+            if mine is None or mine == each.recipient or each.recipient.startswith(ROUTED):
+                continue
+            if is_said:
+                await self.messages.unsubscribe(mine, [each.type])
+            message = (
+                f"the command `{each.type}` is owned by the receptor `{each.recipient}` on this "
+                f"store, and so not by `{mine}`; if that is its new name: makegood receptors "
+                f"--forget {each.recipient}"
+            )
+            raise StoreRefused(message)
 
     # Taking --------------------------------------------------------------------------------------
 
@@ -240,7 +270,7 @@ class Reception:
     @property
     def messages(self) -> KeepsMessages:
         """What the journal keeps of messages."""
-        return messages_of(self._shell.journal)
+        return self._shell.journal.messages
 
     @property
     def clock(self) -> Clock:

@@ -17,7 +17,6 @@ from makegood.errors import StoreBusy, StoreError, StoreFull, TransportDown
 from makegood.journal.messages import Dead, Done, Finished, Outcome
 from makegood.journal.outage import Outage
 from makegood.runtime.looking.lookout import Lookout
-from makegood.runtime.receiving.keeping import messages_of
 from makegood.runtime.transporting.transport import Confirmed, Outbound
 from makegood.values.envelope import ARRIVED_BY, write_cloudevent
 from makegood.values.instants import Instant, after
@@ -81,7 +80,7 @@ class Sender:
         route, shell = self.route, self._shell
         if not route.topics:
             return False
-        messages = messages_of(shell.journal)
+        messages = shell.journal.messages
         await self._subscribe()
         await self._mark(messages)
         if shell.clock.now() < self._again_at:

@@ -19,7 +19,6 @@ from makegood.journal.messages import Duplicate, Malformed
 from makegood.journal.outage import Outage
 from makegood.runtime.clock import pause
 from makegood.runtime.looking.errand import Errand
-from makegood.runtime.receiving.keeping import messages_of
 from makegood.runtime.transporting.sender import wait_for_broker
 from makegood.values.codec import NotCarried
 from makegood.values.envelope import ARRIVED_BY, Envelope, read_cloudevent
@@ -118,7 +117,7 @@ class Taker:
         try:
             # What is stored before it is known who wants it would never be received.
             await self._subscribe()
-            receipts = await messages_of(self._shell.journal).publish(read, now=now)
+            receipts = await self._shell.journal.messages.publish(read, now=now)
         finally:
             self.is_asking = False
         self._outage.is_over()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from makegood.journal.protocol import Delivered
 from makegood.journal.reply import Reply
-from makegood.runtime.receiving.keeping import messages_of
 from makegood.testing.simulation.calls import Calls
 from makegood.testing.simulation.messages import SimulatedMessages
 
@@ -54,7 +53,7 @@ class SimulatedJournal:
         self._journal = journal
         self._host = host
         self._calls = Calls(simulation, host, fates)
-        self.messages = SimulatedMessages(messages_of(journal), self._calls)
+        self.messages = SimulatedMessages(journal.messages, self._calls)
 
     @property
     def leads(self) -> bool:

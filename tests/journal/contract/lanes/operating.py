@@ -286,9 +286,10 @@ async def test_old_messages_are_forgotten_once_nobody_is_to_be_given_them(
         if held.id.lane == "c":
             await die(post, held)
 
+    would = await _prune(post, dry_run=True)
     pruned = await _prune(post)
 
-    assert pruned == Pruned(count=2, next=None)
+    assert would == pruned == Pruned(count=2, next=None)
     assert await stored(post) == [waits.id, dying.id, young.id]
     assert await _prune(post, dead_before=11) == Pruned(count=1, next=None)
     assert await publish(post, handled, young) == (Stored(6, (CHARGE,)), Duplicate(5))
@@ -299,7 +300,9 @@ async def test_old_messages_are_looked_at_in_parts(post: KeepsMessages) -> None:
     await subscribe(post, CHARGE)
     await publish(post, message("waits"), *(message(f"{n}", type="Unheard") for n in range(4)))
 
+    would = await _prune(post, limit=2, dry_run=True)
     first = await _prune(post, limit=2)
+    assert would == first
     second = await _prune(post, limit=2, after=first.next)
     third = await _prune(post, limit=2, after=second.next)
 
@@ -389,8 +392,17 @@ async def test_what_was_malformed_is_discarded_like_any_dead_letter(post: KeepsM
 
 
 async def _prune(
-    post: KeepsMessages, *, dead_before: int = 5, limit: int = 99, after: int | None = None
+    post: KeepsMessages,
+    *,
+    dead_before: int = 5,
+    limit: int = 99,
+    after: int | None = None,
+    dry_run: bool = False,
 ) -> Pruned:
     return await post.prune(
-        before=Instant(5), dead_before=Instant(dead_before), limit=limit, after=after
+        before=Instant(5),
+        dead_before=Instant(dead_before),
+        limit=limit,
+        after=after,
+        dry_run=dry_run,
     )

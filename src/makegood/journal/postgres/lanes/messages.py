@@ -14,6 +14,7 @@ from makegood.journal.postgres.lanes.models import PostgresModels
 from makegood.journal.postgres.lanes.operating import (
     erase_messages,
     move_letters,
+    prunable_messages,
     prune_messages,
     subscribe_to,
     unsubscribe_from,
@@ -175,12 +176,18 @@ class PostgresMessages:
         return await self._ask(lag_of_all)
 
     async def prune(
-        self, *, before: Instant, dead_before: Instant, limit: int, after: int | None = None
+        self,
+        *,
+        before: Instant,
+        dead_before: Instant,
+        limit: int,
+        after: int | None = None,
+        dry_run: bool = False,
     ) -> Pruned:
         """Forget old messages."""
         return await self._ask(
             partial(
-                prune_messages,
+                prunable_messages if dry_run else prune_messages,
                 before=before,
                 dead_before=dead_before,
                 limit=limit,

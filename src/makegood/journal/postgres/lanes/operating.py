@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "erase_messages",
     "move_letters",
+    "prunable_messages",
     "prune_messages",
     "subscribe_to",
     "unsubscribe_from",
@@ -98,6 +99,34 @@ async def prune_messages(
         *(before, dead_before, limit, after),
     )
     assert row is not None, "a function gives one row"
+    return Pruned(count=row[0], next=row[1])
+
+
+async def prunable_messages(
+    connection: Connection,
+    schema: str,
+    *,
+    before: Instant,
+    dead_before: Instant,
+    limit: int,
+    after: int,
+) -> Pruned:
+    """Say what `prune_messages` would come to."""
+    row = await connection.fetchrow(
+        f"""
+        SELECT count(*) FILTER (WHERE is_old AND NOT is_needed),
+               CASE WHEN count(*) = $3 AND bool_or(is_old) THEN max(seq) END
+          FROM (SELECT seq, stored_at < $1 AS is_old,
+                       EXISTS (SELECT FROM "{schema}".delivery
+                                WHERE delivery.seq = message.seq
+                                  AND (state IN ('due', 'later')
+                                       OR state = 'dead' AND (blocks OR failed_at >= $2))
+                       ) AS is_needed
+                  FROM "{schema}".message WHERE seq > $4 ORDER BY seq LIMIT $3) AS each
+        """,
+        *(before, dead_before, limit, after),
+    )
+    assert row is not None, "an aggregate gives one row"
     return Pruned(count=row[0], next=row[1])
 
 

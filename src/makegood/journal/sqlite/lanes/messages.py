@@ -184,12 +184,23 @@ class SqliteMessages:
         return await self._ready().reader.read(lag_of_all)
 
     async def prune(
-        self, *, before: Instant, dead_before: Instant, limit: int, after: int | None = None
+        self,
+        *,
+        before: Instant,
+        dead_before: Instant,
+        limit: int,
+        after: int | None = None,
+        dry_run: bool = False,
     ) -> Pruned:
         """Forget old messages."""
         return await self._ready().writer.call(
             lambda connection: prune_messages(
-                connection, before=before, dead_before=dead_before, limit=limit, after=after or 0
+                connection,
+                before=before,
+                dead_before=dead_before,
+                limit=limit,
+                after=after or 0,
+                dry_run=dry_run,
             )
         )
 

@@ -88,7 +88,13 @@ def discard_letters(
 
 
 def prune_messages(
-    connection: Connection, *, before: Instant, dead_before: Instant, limit: int, after: int
+    connection: Connection,
+    *,
+    before: Instant,
+    dead_before: Instant,
+    limit: int,
+    after: int,
+    dry_run: bool,
 ) -> Pruned:
     """Forget old messages that nobody is to be given, among those behind a number."""
     looked_at = cast(
@@ -100,25 +106,25 @@ def prune_messages(
         ).fetchall(),
     )
     old = _numbers(seq for seq, is_old in looked_at if is_old)
-    forgotten = connection.execute(
+    found = connection.execute(
         """
-        DELETE FROM makegood_message
-         WHERE seq IN (SELECT value FROM json_each(?))
-           AND NOT EXISTS (SELECT 1 FROM makegood_delivery AS delivery
-                            WHERE delivery.seq = makegood_message.seq
+        SELECT value FROM json_each(?)
+         WHERE NOT EXISTS (SELECT 1 FROM makegood_delivery AS delivery
+                            WHERE delivery.seq = value
                               AND (state IN ('due', 'later')
                                    OR (recipient >= 'model:' AND recipient < 'model;')
                                    OR (state = 'dead' AND (blocks OR failed_at >= ?))))
-        RETURNING seq
         """,
         (old, dead_before),
     ).fetchall()
-    connection.execute(
-        "DELETE FROM makegood_delivery WHERE seq IN (SELECT value FROM json_each(?))",
-        (_numbers(cast("int", seq) for (seq,) in forgotten),),
-    )
+    over = [cast("int", seq) for (seq,) in found]
+    for table in () if dry_run else ("makegood_message", "makegood_delivery"):
+        connection.execute(
+            f"DELETE FROM {table} WHERE seq IN (SELECT value FROM json_each(?))",  # noqa: S608
+            (_numbers(over),),
+        )
     goes_on = len(looked_at) == limit and any(is_old for _, is_old in looked_at)
-    return Pruned(count=len(forgotten), next=looked_at[-1][0] if goes_on else None)
+    return Pruned(count=len(over), next=looked_at[-1][0] if goes_on else None)
 
 
 def erase_messages(connection: Connection, about: About, *, limit: int, order: Order) -> Erased:

@@ -1,0 +1,82 @@
+"""A command has one owner, on one engine and on one store."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from makegood import DefinitionError, MessageOperator, Receptors, StoreRefused
+from tests.runtime.receiving.shop import Charge, Paid, quiet
+from tests.runtime.world import World
+
+
+async def charge(command: Charge) -> None:
+    """Own the command."""
+
+
+async def bill(command: Charge) -> None:
+    """Own it, too."""
+
+
+async def note(event: Paid) -> None:
+    """Receive an event, which any number may."""
+
+
+TILL = Receptors("till").on(charge)
+BILLING = Receptors("billing").on(bill)
+
+
+async def test_two_owners_of_a_command_are_refused_where_they_are_served(world: World) -> None:
+    engine = await world.engine(TILL)
+    with pytest.raises(DefinitionError, match="`till/charge` and by `billing/bill`"):
+        engine.serve(BILLING)
+    assert engine.served == ("till/charge",)
+
+
+async def test_an_engine_stops_that_would_be_the_second_owner_on_its_store(world: World) -> None:
+    first = await world.engine(TILL)
+    await first.publish(Charge("A-1"))
+    await world.close(first)
+    second = await world.engine(BILLING)
+    with pytest.raises(StoreRefused, match=r"owned by the receptor `till/charge` on this store"):
+        await asyncio.wait_for(second.serve_forever(), 5)
+    third = await world.engine(TILL)
+    await quiet(third)
+    (mine,) = await third._reception.messages.subscriptions()
+    assert mine.recipient == "till/charge"
+
+
+async def test_a_receptor_that_was_renamed_owns_the_command_once_the_old_one_is_forgotten(
+    world: World,
+) -> None:
+    first = await world.engine(TILL)
+    await first.publish(Charge("A-1"))
+    assert await MessageOperator(first).forget("till/charge") == 1
+    await world.close(first)
+    second = await world.engine(BILLING)
+    receipt = await second.publish(Charge("A-2"))
+    assert receipt.recipients == ("billing/bill",)
+
+
+async def test_of_two_that_come_at_the_same_moment_none_shares_the_command() -> None:
+    async with World() as world:
+        one, other = world.make(), world.make()
+        one.serve(TILL)
+        other.serve(BILLING)
+        async with one, other:
+            published = await asyncio.gather(
+                one.publish(Charge("A-1")), other.publish(Charge("A-2")), return_exceptions=True
+            )
+            subscribed = await one._shell.journal.messages.subscriptions()
+        assert len(subscribed) <= 1
+        assert any(isinstance(each, StoreRefused) for each in published)
+
+
+async def test_events_have_any_number_of_receptors_on_a_store(world: World) -> None:
+    first = await world.engine(Receptors("one").on(note))
+    await first.publish(Paid("A-1"))
+    await world.close(first)
+    second = await world.engine(Receptors("two").on(note))
+    receipt = await second.publish(Paid("A-2"))
+    assert receipt.recipients == ("one/note", "two/note")
