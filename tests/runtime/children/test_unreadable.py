@@ -9,7 +9,7 @@ from makegood.journal.protocol import Post
 from tests.runtime.asking.parked import EVE
 from tests.runtime.children.shop import sell
 from tests.runtime.outside import Gate
-from tests.runtime.world import turn_of_the_loop
+from tests.runtime.world import LOOPS_MAX, turn_of_the_loop
 
 if TYPE_CHECKING:
     from makegood import Engine, Run
@@ -29,6 +29,7 @@ async def child_at_work(world: World, engine: Engine) -> tuple[Run[str], RunId]:
 
 
 async def outcome(world: World, engine: Engine, run: RunId) -> tuple[str, str | None, list[str]]:
+    await world.finish(engine, until_status(engine, run, "parked"))
     found = await world.finish(engine, engine.run(run).outcome())
     return found.status, found.reason, found.left
 
@@ -103,5 +104,9 @@ async def test_who_called_a_run_whose_first_fact_is_damaged_is_not_known(world: 
 
 
 async def until_status(engine: Engine, run: RunId, status: str) -> None:
-    while (await outcome_of_row(engine, run))[0] != status:
+    for _ in range(LOOPS_MAX):
+        if (await outcome_of_row(engine, run))[0] == status:
+            return
         await turn_of_the_loop()
+    message = f"run {run} does not become {status}"
+    raise AssertionError(message)
