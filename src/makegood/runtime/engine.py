@@ -237,10 +237,9 @@ class Engine:
         the journal, for any engine, and keep no other workflow from its turn. Serving a workflow
         again replaces its limit.
 
-        Raises `ServiceError` when a service that they need is missing or ambiguous,
-        `DefinitionError` for two definitions of one name and version, or two owners of a command,
-        and `StoreRefused` where the journal keeps no messages. The engine stops with it where
-        another receptor on the store owns the command.
+        Raises `ServiceError` when a service that they need is missing or ambiguous, and
+        `DefinitionError` for two definitions of one name and version, or two owners of a command.
+        The engine stops with `StoreRefused` where another receptor on the store owns the command.
         """
         workflows = [each for each in declared if isinstance(each, Workflow)]
         services = self._shell.guards.services

@@ -9,7 +9,6 @@ from makegood.errors import InvalidInput
 from makegood.journal.beside.models import EditionState, NewEdition
 from makegood.journal.lanes.shown import Order
 from makegood.runtime.engine import parts_of
-from makegood.runtime.receiving.keeping import messages_of
 from makegood.runtime.receiving.operating import require_text
 from makegood.values.instants import as_datetime
 from makegood.values.limits import ACTOR_CHARACTERS_MAX, REASON_CHARACTERS_MAX
@@ -114,7 +113,7 @@ class ModelOperator:
 
     def _messages(self) -> KeepsMessages:
         shell, _codes = parts_of(self._engine)
-        return messages_of(shell.journal)
+        return shell.journal.messages
 
     def _order(self, actor: str, because: str) -> Order:
         require_text("actor", actor, ACTOR_CHARACTERS_MAX)

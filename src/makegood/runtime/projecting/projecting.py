@@ -15,7 +15,6 @@ from makegood.journal.beside.models import MODEL_PREFIX, EditionState, NewEditio
 from makegood.journal.lanes.shown import Order
 from makegood.runtime.looking.lookout import Lookout
 from makegood.runtime.projecting.folding import Folder
-from makegood.runtime.receiving.keeping import messages_of
 from makegood.runtime.telemetry import log
 from makegood.values.instants import Instant, micros
 from makegood.values.limits import LANE_DELIVERIES_MAX
@@ -78,7 +77,6 @@ class Projecting:
     def serve(self, projections: Iterable[Projection[Any]]) -> None:
         """Fold these too; refuse another one of a name that is served."""
         for each in projections:
-            messages_of(self._shell.journal)
             before = self._folders.get(each.name)
             if before is not None and before.projection is not each:
                 message = (
@@ -100,7 +98,7 @@ class Projecting:
         if not self._folders:
             return False
         shell = self._shell
-        messages = messages_of(shell.journal)
+        messages = shell.journal.messages
         models = messages.models
         await self._release(messages)
         await shell.halts.look()

@@ -12,7 +12,6 @@ from makegood.journal.beside.models import EditionState, RowKey
 from makegood.journal.messages import DeliveryState, MessageFilter
 from makegood.runtime.clock import pause
 from makegood.runtime.engine import parts_of
-from makegood.runtime.receiving.keeping import messages_of
 from makegood.values.instants import after as instant_after
 from makegood.values.limits import PAGE_ROWS_MAX
 
@@ -111,7 +110,7 @@ class ReadModel(Generic[M]):
     async def _missing(self, receipt: Receipt) -> str | None:
         """Say why a message does not stand in the rows that are read; None: it does."""
         shell, _codes = parts_of(self._engine)
-        messages = messages_of(shell.journal)
+        messages = shell.journal.messages
         wanted = MessageFilter(id=receipt.id, source=receipt.source, tenant=receipt.tenant, limit=1)
         found = (await messages.messages(wanted)).rows
         if not found:
@@ -147,7 +146,7 @@ class ReadModel(Generic[M]):
 
     def _models(self) -> KeepsModels:
         shell, _codes = parts_of(self._engine)
-        return messages_of(shell.journal).models
+        return shell.journal.messages.models
 
     def _behind(self, why: str) -> ModelBehind:
         return ModelBehind(f"the read model `{self._projection.name}` {why}")
