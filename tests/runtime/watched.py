@@ -186,9 +186,18 @@ class Watched:
         )
 
     async def adopt(
-        self, run: RunId, *, plan: str, instead_of: str, seq: int, now: Instant
+        self,
+        run: RunId,
+        *,
+        plan: str,
+        instead_of: str,
+        seq: int,
+        now: Instant,
+        wakes: bool = False,
     ) -> bool:
-        return await self.within.adopt(run, plan=plan, instead_of=instead_of, seq=seq, now=now)
+        return await self.within.adopt(
+            run, plan=plan, instead_of=instead_of, seq=seq, now=now, wakes=wakes
+        )
 
     async def halt(self, halt: Halt) -> Halt:
         return await self.within.halt(halt)

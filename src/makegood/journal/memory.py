@@ -373,7 +373,14 @@ class MemoryJournal:
         return tuple(outgoing[number] for number in sorted(outgoing)[:limit])
 
     async def adopt(
-        self, run: RunId, *, plan: str, instead_of: str, seq: int, now: Instant
+        self,
+        run: RunId,
+        *,
+        plan: str,
+        instead_of: str,
+        seq: int,
+        now: Instant,
+        wakes: bool = False,
     ) -> bool:
         """Let a run go by another plan; say whether that was done."""
         self._require_open()
@@ -382,7 +389,7 @@ class MemoryJournal:
             return False
         if (record.new.fingerprint, record.seq) != (instead_of, seq):
             return False
-        return adopt(self._store, record, plan, now)
+        return adopt(self._store, record, plan, now, wakes=wakes)
 
     def _verdict(self, append: Append) -> Verdict:
         if not self._works:

@@ -396,7 +396,9 @@ def wake(store: MemoryStore, record: Record, at: Instant) -> None:
     store.wakeable.add(record.run)
 
 
-def adopt(store: MemoryStore, record: Record, plan: str, now: Instant) -> bool:
+def adopt(
+    store: MemoryStore, record: Record, plan: str, now: Instant, *, wakes: bool = False
+) -> bool:
     """Let a run that nobody holds go by another plan; say whether nobody does."""
     if record.owner is not None:
         if record.wake_at is None or record.wake_at > now:
@@ -404,6 +406,8 @@ def adopt(store: MemoryStore, record: Record, plan: str, now: Instant) -> bool:
         give_back(store, record, now)
     record.new = replace(record.new, fingerprint=plan)
     record.epoch += 1
+    if wakes:
+        wake(store, record, now)
     return True
 
 

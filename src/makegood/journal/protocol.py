@@ -304,7 +304,8 @@ class Journal(KeepsHalts, KeepsLetters, KeepsSchedules, KeepsStages, Protocol):
     **Moving on**
     30. `adopt` lets a run go by another plan, if nobody holds it and it still has the plan and the
         sequence given; a lease that has run out holds nothing. The epoch rises, so that nothing
-        of a holder before is written any more. Otherwise all is left as it is, and it says False.
+        of a holder before is written any more. Where it `wakes`, the run is due at once, and else
+        when it was. Otherwise all is left as it is, and it says False.
 
     **Keys that are free again**
     31. A key that a run has only until it ends is unique as in 4, 10 and 28 among those that have
@@ -443,7 +444,14 @@ class Journal(KeepsHalts, KeepsLetters, KeepsSchedules, KeepsStages, Protocol):
         ...
 
     async def adopt(
-        self, run: RunId, *, plan: str, instead_of: str, seq: int, now: Instant
+        self,
+        run: RunId,
+        *,
+        plan: str,
+        instead_of: str,
+        seq: int,
+        now: Instant,
+        wakes: bool = False,
     ) -> bool:
         """Let a run go by another plan, by fingerprint; say whether that was done (30)."""
         ...

@@ -57,6 +57,16 @@ async def test_a_run_that_nothing_wakes_is_not_woken(journal: Journal) -> None:
 
 
 @promise(30)
+@pytest.mark.parametrize("due", [None, Instant(20), Instant(90)])
+async def test_a_run_that_is_woken_is_due_at_once(journal: Journal, due: Instant | None) -> None:
+    await journal.append(first(RUN, release=True, wake_at=due))
+
+    assert await adopt(journal, wakes=True)
+
+    assert (await journal.read(RUN)).row.wake_at == (20 if due == 20 else NOW)
+
+
+@promise(30)
 async def test_a_run_that_was_only_posted_goes_by_another_plan(journal: Journal) -> None:
     await journal.post(post(RUN, create=first(RUN).create))
 

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 __all__ = [
     "DAY",
     "OLD",
+    "CalledOff",
     "Order",
     "Paid",
     "hearing_another",
     "with_a_check",
     "with_a_customer",
     "with_a_vetting",
+    "with_a_way_out",
     "without_paying",
 ]
 
@@ -49,6 +51,11 @@ class Paid:
     message_name = "moving.Paid"
 
     cents: int
+
+
+@dataclass(frozen=True)
+class CalledOff:
+    why: str
 
 
 async def price(
@@ -139,6 +146,31 @@ def with_a_vetting() -> Workflow[[Order], Order]:
         .on(Status.NEW, priced(Status.VETTING), to={Status.VETTING}, name="price", undo=unprice)
         .on(Status.VETTING, vet, to={Status.PAYING})
         .hear(Status.PAYING, Paid, settle, to={Status.SHIPPED})
+        .expire(Status.PAYING, dropped(Status.DROPPED), after=DAY, to={Status.DROPPED}, name="drop")
+        .workflow()
+    )
+
+
+def with_a_way_out() -> Workflow[[Order], Order]:
+    """Return what also hears, where an order is paid, that it is called off."""
+
+    class Status(Enum):
+        NEW = "new"
+        PAYING = "paying"
+        SHIPPED = "shipped"
+        DROPPED = "dropped"
+
+    async def settle(order: Order, paid: Paid) -> Goto[Literal[Status.SHIPPED], Order]:
+        return Goto(Status.SHIPPED)
+
+    async def call_off(order: Order, _off: CalledOff) -> Goto[Literal[Status.DROPPED], Order]:
+        return Goto(Status.DROPPED)
+
+    return (
+        Lifecycle("order", Order, Status, key=lambda order: order.id)
+        .on(Status.NEW, priced(Status.PAYING), to={Status.PAYING}, name="price", undo=unprice)
+        .hear(Status.PAYING, Paid, settle, to={Status.SHIPPED})
+        .hear(Status.PAYING, CalledOff, call_off, to={Status.DROPPED})
         .expire(Status.PAYING, dropped(Status.DROPPED), after=DAY, to={Status.DROPPED}, name="drop")
         .workflow()
     )

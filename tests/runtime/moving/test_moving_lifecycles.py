@@ -12,15 +12,18 @@ from makegood.cli.app import main
 from makegood.cli.status import DONE, ERROR
 from makegood.decision import facts
 from makegood.runtime.operator import Operator
+from makegood.testing import TurnableClock
 from tests.runtime.moving.lifecycles import (
     DAY,
     OLD,
+    CalledOff,
     Order,
     Paid,
     hearing_another,
     with_a_check,
     with_a_customer,
     with_a_vetting,
+    with_a_way_out,
     without_paying,
 )
 from tests.runtime.world import World
@@ -73,6 +76,18 @@ async def test_a_record_goes_on_where_it_stands_under_other_statuses(
         if isinstance(fact, facts.MovedOn)
     ]
     assert moved == [new.plan.fingerprint]
+
+
+async def test_a_message_that_is_heard_from_now_on_is_listened_for_at_once(stored: World) -> None:
+    run = await paying(stored)
+    engine = await stored.engine(with_a_way_out())
+
+    await engine.send(CalledOff("another one"), key="o-1")
+    await stored.finish(engine, engine.run(run).outcome())
+
+    (row,) = (await engine.list()).rows
+    assert (row.status, row.stage) == ("completed", "DROPPED")
+    assert stored.clock.now() < TurnableClock().now() + DAY.total_seconds() * 1_000_000
 
 
 async def test_a_timer_that_was_set_fires_at_its_time_under_the_new_definition(

@@ -240,10 +240,19 @@ class Told:
         return await self._ask("a read", self._journal.list(filter))
 
     async def adopt(
-        self, run: RunId, *, plan: str, instead_of: str, seq: int, now: Instant
+        self,
+        run: RunId,
+        *,
+        plan: str,
+        instead_of: str,
+        seq: int,
+        now: Instant,
+        wakes: bool = False,
     ) -> bool:
         """Let a run go by another plan."""
-        asked = self._journal.adopt(run, plan=plan, instead_of=instead_of, seq=seq, now=now)
+        asked = self._journal.adopt(
+            run, plan=plan, instead_of=instead_of, seq=seq, now=now, wakes=wakes
+        )
         return await self._ask("an adoption", asked)
 
     async def settled(self, runs: Collection[RunId]) -> frozenset[RunId]:

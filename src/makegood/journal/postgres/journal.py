@@ -264,7 +264,14 @@ class PostgresJournal:
         )
 
     async def adopt(
-        self, run: RunId, *, plan: str, instead_of: str, seq: int, now: Instant
+        self,
+        run: RunId,
+        *,
+        plan: str,
+        instead_of: str,
+        seq: int,
+        now: Instant,
+        wakes: bool = False,
     ) -> bool:
         """Let a run go by another plan; say whether that was done."""
         return await self._desk().ask(
@@ -276,6 +283,7 @@ class PostgresJournal:
                 instead_of=instead_of,
                 seq=seq,
                 now=now,
+                wakes=wakes,
             )
         )
 

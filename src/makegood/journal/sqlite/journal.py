@@ -266,12 +266,22 @@ class SqliteJournal:
         )
 
     async def adopt(
-        self, run: RunId, *, plan: str, instead_of: str, seq: int, now: Instant
+        self,
+        run: RunId,
+        *,
+        plan: str,
+        instead_of: str,
+        seq: int,
+        now: Instant,
+        wakes: bool = False,
     ) -> bool:
         """Let a run go by another plan; say whether that was done."""
-        del now  # A lease here ends with its process, and with no clock.
+        # A lease here ends with its process, and with no clock.
+        due = now if wakes else None
         return await self._ready().writer.call(
-            lambda connection: adopt_run(connection, run, plan=plan, instead_of=instead_of, seq=seq)
+            lambda connection: adopt_run(
+                connection, run, plan=plan, instead_of=instead_of, seq=seq, due=due
+            )
         )
 
     async def halt(self, halt: Halt) -> Halt:

@@ -128,11 +128,17 @@ class Adopter:
                 instead_of=row.fingerprint,
                 seq=row.seq,
                 now=self._shell.clock.now(),
+                wakes=_is_to_listen(row, served),
             )
         if len(self._stranded) < STRANDED_MAX:
             self._stranded[row.run] = (row.seq, plans)
         log.warning("run %s of `%s` is stranded: %s", row.run, row.workflow, why)
         return False
+
+
+def _is_to_listen(row: RunRow, served: Served) -> bool:
+    """Say whether a record stands and waits, which may be for something else from now on."""
+    return served.plan.machine is not None and row.status == "waiting"
 
 
 def _from(wanted: Filter, run: RunId | None) -> Filter:

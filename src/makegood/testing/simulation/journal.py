@@ -151,11 +151,24 @@ class SimulatedJournal:
         return await self._calls.ask("erase", run, erase)
 
     async def adopt(
-        self, run: RunId, *, plan: str, instead_of: str, seq: int, now: Instant
+        self,
+        run: RunId,
+        *,
+        plan: str,
+        instead_of: str,
+        seq: int,
+        now: Instant,
+        wakes: bool = False,
     ) -> bool:
         """Let a run go by another plan."""
         adopt = partial(
-            self._journal.adopt, run, plan=plan, instead_of=instead_of, seq=seq, now=now
+            self._journal.adopt,
+            run,
+            plan=plan,
+            instead_of=instead_of,
+            seq=seq,
+            now=now,
+            wakes=wakes,
         )
         return await self._calls.ask("adopt", run, adopt)
 

@@ -24,6 +24,7 @@ async def adopt_run(
     instead_of: str,
     seq: int,
     now: Instant,
+    wakes: bool,
 ) -> bool:
     """Let a run that nobody holds go by another plan; say whether that was done.
 
@@ -44,10 +45,12 @@ async def adopt_run(
         )
         UPDATE "{schema}".run AS run
            SET fingerprint = $2, epoch = run.epoch + 1, owner = NULL,
-               wake_at = CASE WHEN free.owner IS NULL THEN run.wake_at ELSE $5 END
+               wake_at = CASE WHEN free.owner IS NOT NULL THEN $5
+                              WHEN $6 THEN least(run.wake_at, $5)
+                              ELSE run.wake_at END
           FROM free WHERE run.id = free.id
         RETURNING run.id
         """,
-        *(run, plan, instead_of, seq, now),
+        *(run, plan, instead_of, seq, now, wakes),
     )
     return found is not None
