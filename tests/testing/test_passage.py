@@ -19,6 +19,8 @@ from makegood import (
     IdempotencyKey,
     InvalidInput,
     Lifecycle,
+    LifecycleEvent,
+    Occasion,
     PastPivot,
     PauseRun,
     Rearm,
@@ -323,6 +325,14 @@ async def test_what_handlers_and_undos_emit_is_seen_once_it_is_recorded() -> Non
         assert order.emitted == (Shipped("o-1"),)
         await order.undo()
         assert order.emitted == (Shipped("o-1"), Returned("o-1"))
+
+
+async def test_what_is_announced_is_seen_too() -> None:
+    announcing = orders.announce(LifecycleEvent, on=Occasion.ENTERED, status=Status.PAYING)
+    async with testing.lifecycle(announcing, Order("o-1"), services=at()) as order:
+        [event] = order.emitted
+        assert isinstance(event, LifecycleEvent)
+        assert (event.key, event.status, event.occasion) == ("o-1", "PAYING", Occasion.ENTERED)
 
 
 class Short(Enum):

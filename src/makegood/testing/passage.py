@@ -83,7 +83,8 @@ class Passage(Generic[T, S]):
     kept: tuple[type, ...]
     """The classes of the messages that were sent and not heard yet, the oldest first."""
     emitted: tuple[object, ...]
-    """The messages that handlers, undos and called workflows have emitted, the oldest first."""
+    """The messages that handlers, undos and called workflows have emitted, and the events that
+    were announced, the oldest first."""
     outcome: Outcome[T] | None
     """How the run has ended or was parked; None while it goes on."""
 
@@ -316,15 +317,15 @@ async def lifecycle(
 
 # Any: whatever the workflows take and return.
 def _emitted_by(workflows: Sequence[Workflow[..., Any]]) -> Mapping[str, Schema[Any]]:
-    """Return what may be emitted in these, by the names of the messages."""
-    return {
-        schema.name: schema
-        for workflow in workflows
-        for node in workflow.code.nodes.values()
-        for code in (node.body, node.undo, node.compensate)
-        if code is not None
-        for schema in code.sends.values()
-    }
+    """Return what may be emitted or announced in these, by the names of the messages."""
+    found: dict[str, Schema[Any]] = {}
+    for code in (workflow.code for workflow in workflows):
+        for node in code.nodes.values():
+            for its in (node.body, node.undo, node.compensate):
+                found |= {} if its is None else {each.name: each for each in its.sends.values()}
+        announced = () if code.lifecycle is None else code.lifecycle.announcements
+        found |= {each.schema.name: each.schema for each in announced}
+    return found
 
 
 # Any: as above.
