@@ -249,11 +249,14 @@ class Player:
     async def adopt(self) -> None:
         run, seq = self.random.choice(RUNS), self.random.randint(0, 2)
         plan, other = self.random.sample(PLANS, 2)
+        wakes = self.random.choice((False, True))
         adopted = [
-            await journal.adopt(run, plan=plan, instead_of=other, seq=seq, now=Instant(50))
+            await journal.adopt(
+                run, plan=plan, instead_of=other, seq=seq, now=Instant(50), wakes=wakes
+            )
             for journal in self.journals
         ]
-        assert_same(adopted, (run, seq, plan, other))
+        assert_same(adopted, (run, seq, plan, other, wakes))
 
     async def release(self) -> None:
         worker, runs = self.random.choice(WORKERS), self.random.sample(RUNS, 2)
