@@ -168,8 +168,11 @@ async def until_durable(engine: Engine, *, left: int) -> None:
     for _ in range(_LOOKS_MAX):
         if sum(lag.waiting for lag in await operator.lag()) <= left:
             return
+        # A store in memory answers at once, and nobody else would have a turn.
+        await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
     message = "what was answered does not become durable"
     raise AssertionError(message)
 
 
 _LOOKS_MAX = 10_000
+_SECONDS_BETWEEN_LOOKS = 0.002

@@ -151,7 +151,7 @@ class ReceptorCall:
     @property
     def has_effect(self) -> bool:
         """Whether it may have done something outside when it is cancelled in the middle."""
-        return not self.receiver.receptor.is_local
+        return not self.receiver.is_local
 
     def begin_within(self, transaction: Transaction) -> None:
         """Have the transaction that it is run in; what an earlier run has sent is forgotten."""

@@ -168,7 +168,7 @@ class HeldLane:
 
     def _is_time_to_write(self) -> bool:
         """Say whether what was handled is written before another message is begun."""
-        if self.receiver.bound.writes or self.is_suspect or self.receiver.receptor.is_local:
+        if self.receiver.bound.writes or self.is_suspect or self.receiver.is_local:
             return True
         return self._desk.clock.now() - self._since >= TOGETHER_MAX
 
@@ -178,7 +178,7 @@ class HeldLane:
         now = desk.clock.now()
         if self.claims > CLAIMS_MAX:
             return desk.answering.poisoned(receiver, due, self.claims, now)
-        schema = receiver.receptor.schema_of(due.message.type)
+        schema = receiver.schemas.get(due.message.type)
         if schema is None:
             message = f"`{receiver.name}` receives no `{due.message.type}`"
             error = MakegoodError(message)
@@ -200,7 +200,7 @@ class HeldLane:
             attempt=due.attempts + 1,
             until=after(now, receiver.receptor.timeout),
         )
-        if receiver.receptor.is_local:
+        if receiver.is_local:
             self._finish_locally(due, call)
         else:
             self._call = call

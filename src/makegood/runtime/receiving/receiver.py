@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from makegood.definition.reading.fit import type_name
 from makegood.errors import ServiceError
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from makegood.definition.receiving.receptor import Receptor
+    from makegood.values.schemas import Schema
 
 __all__ = ["Receiver", "receivers_of"]
 
@@ -20,10 +21,19 @@ __all__ = ["Receiver", "receivers_of"]
 class Receiver:
     """A receptor with the services that it is given."""
 
-    __slots__ = ("bound", "receptor", "services")
+    __slots__ = ("bound", "is_local", "name", "receptor", "schemas", "services")
 
     def __init__(self, receptor: Receptor, services: Mapping[type, object]) -> None:
         self.receptor = receptor
+        # Asked for every message, and the same for all of them.
+        self.name: str = receptor.name
+        """The receptor's whole name."""
+        self.is_local: bool = receptor.is_local
+        # Any: each schema has the class that the user declares.
+        self.schemas: dict[str, Schema[Any]] = {
+            schema.name: schema for schema in receptor.receives.values()
+        }
+        """How its messages are read, by the names of their types."""
         self.services = tuple(
             sorted({type_name(item.wants) for item in receptor.injections if item.is_service})
         )
@@ -31,11 +41,6 @@ class Receiver:
         wanted = {item.wants for item in receptor.injections if item.is_service}
         given = find_services(sorted(wanted, key=str), services, workflow=receptor.name)
         self.bound = Bound(receptor.function, receptor.injections, given, receptor.retry.classes)
-
-    @property
-    def name(self) -> str:
-        """The receptor's whole name."""
-        return self.receptor.name
 
 
 def receivers_of(receptors: Iterable[Receptor], services: Mapping[type, object]) -> list[Receiver]:
