@@ -30,6 +30,20 @@ RUN_KEY = "the-order"
 CALLED = {"send_gift": (ride_bike,), "repair": (bring_home,)}
 """What steps and handlers call that no plan names, by workflow."""
 
+ANNOUNCING = frozenset({"repair"})
+"""The lifecycles that announce what happens to their records."""
+
+_TOLD = (
+    facts.RunStarted,
+    facts.Moved,
+    facts.Paused,
+    facts.Resumed,
+    facts.Parked,
+    facts.Unparked,
+    facts.RunEnded,
+)
+"""What is announced, each time that it happens."""
+
 _GENERATIONS_MAX = 4
 _ROUNDS_MAX = 3
 _CALLS_MAX = 16
@@ -116,9 +130,23 @@ def broken(store: MemoryStore, workflow: Workflow[..., Any]) -> Iterator[str]:
         stored, plan = [*history(store, record.new.key)], plans[record.new.workflow]
         yield from _against_the_witness(stored, plan)
         yield from _out_of_order(stored, plan)
+        yield from _announced(store, record.run, stored, is_told=plan.workflow in ANNOUNCING)
         if record.owner is not None or record.wake_at is not None or record.inbox:
             left = record.owner or record.wake_at or record.inbox
             yield f"a run of {plan.workflow} has ended, and {left} is left"
+
+
+def _announced(store: MemoryStore, run: str, stored: list[Fact], *, is_told: bool) -> Iterator[str]:
+    """Yield what was not announced though it has happened, and what was though it has not."""
+    happened = [
+        f"{run}/{place}/0"
+        for place, fact in enumerate(stored, 1)
+        if is_told and isinstance(fact, _TOLD)
+    ]
+    kept = store.office.messages.values()
+    told = [each.message.id for each in kept if each.message.id.startswith(f"{run}/")]
+    if told != happened:
+        yield f"{happened} is to be told, and {told} was"
 
 
 def _all_called(workflow: Workflow[..., Any]) -> Iterator[Workflow[..., Any]]:

@@ -1,4 +1,4 @@
-"""A lifecycle that has what the sagas have not: statuses, messages from outside, and timers."""
+"""A lifecycle that has what the sagas have not: statuses, messages from outside, timers, events."""
 
 from __future__ import annotations
 
@@ -206,5 +206,6 @@ repairs = (
         irreversible="it is theirs again",
         retry=PATIENT,
     )
+    .announce()
     .workflow()
 )
