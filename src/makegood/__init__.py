@@ -371,17 +371,11 @@ _ROOMS = {
     "makegood.definition.workflow": "Call Workflow workflow",
     "makegood.errors": (
         "BadSignature ControlRefused Declined DefinitionError EngineClosed HoldTimedOut "
-        "InvalidInput KeyConflict MailboxFull MakegoodError NotAwaited NotPaused NotUndoable "
-        "OutcomeUnknown PastPivot PayloadTooLarge QuorumMissed RemoteError RunCancelled "
-        "RunEnded RunErased RunFailed RunParked ServiceError StepTimeout StoreBusy StoreError "
-        "StoreFailed StoreFull StoreRefused TooDeep TransportDown Unavailable UnknownMessage "
-        "UnknownRun UnknownToken UnreadableRun WaitTimedOut WritesRefused"
-        "ControlRefused Declined DefinitionError EngineClosed HoldTimedOut InvalidInput "
-        "KeyConflict MailboxFull MakegoodError ModelBehind NotAwaited NotPaused NotUndoable "
-        "OutcomeUnknown PastPivot PayloadTooLarge QuorumMissed RemoteError RunCancelled RunEnded "
-        "RunErased RunFailed RunParked ServiceError StepTimeout StoreBusy StoreError StoreFailed "
-        "StoreFull StoreRefused TooDeep TransportDown Unavailable UnknownMessage UnknownRun "
-        "UnknownToken UnreadableRun WaitTimedOut WritesRefused"
+        "InvalidInput KeyConflict MailboxFull MakegoodError ModelBehind NotAwaited NotPaused "
+        "NotUndoable OutcomeUnknown PastPivot PayloadTooLarge QuorumMissed RemoteError "
+        "RunCancelled RunEnded RunErased RunFailed RunParked ServiceError StepTimeout StoreBusy "
+        "StoreError StoreFailed StoreFull StoreRefused TooDeep TransportDown Unavailable "
+        "UnknownMessage UnknownRun UnknownToken UnreadableRun WaitTimedOut WritesRefused"
     ),
     "makegood.journal.staging": "Move MoveCount StageCount",
     "makegood.runtime.asking.census": "Census",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from makegood import (
     LifecycleEvent,
@@ -204,10 +204,10 @@ async def test_what_is_announced_is_about_the_subject_of_the_run_and_of_one_begi
     engine, run, inbox = await begun(stored)
     await stored.finish(engine, until_seen(inbox, 3))
 
-    traced: Any = await MessageOperator(engine).trace(run.id)
+    itself, *announced = await MessageOperator(engine).trace(run.id)
 
-    assert len(traced) == 3
-    assert {each.causation for each in traced} == {run.id}
+    assert (itself.id, len(announced)) == (run.id, 3)
+    assert {each.causation for each in announced} == {run.id}
     await stored.finish(engine, run.cancel())
     await stored.finish(engine, until_seen(inbox, 4))
     report = await Operator(engine).erase(subject="eve", actor="dpo", reason="asked")

@@ -15,6 +15,7 @@ from makegood.decision.facts import Beginning
 from makegood.definition.receiving.projection import Projection
 from makegood.definition.receiving.receptors import Receptors, require_owned
 from makegood.errors import StoreBusy, StoreError, StoreFull, StoreRefused
+from makegood.journal.beside.models import MODEL_PREFIX
 from makegood.journal.lanes.naming import lane_of
 from makegood.journal.messages import LaneId, Later, Subscription
 from makegood.runtime.asking.starting import first_record, start_post
@@ -187,7 +188,11 @@ class Reception:
             return
         for each in await self.messages.subscriptions():
             mine = own.get(each.type)
-            if mine is None or mine == each.recipient or each.recipient.startswith(ROUTED):
+            if (
+                mine is None
+                or mine == each.recipient
+                or each.recipient.startswith((ROUTED, MODEL_PREFIX))
+            ):
                 continue
             if is_said:
                 await self.messages.unsubscribe(mine, [each.type])
