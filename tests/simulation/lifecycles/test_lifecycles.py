@@ -9,7 +9,7 @@ from tests.simulation.lifecycles.ablations import MISSED
 from tests.simulation.lifecycles.campaign import LIFECYCLES
 from tests.simulation.lifecycles.world import play
 
-SEEDS = 60
+SEEDS = 50
 SEEDS_MAX = 400
 """In how many worlds the lack of a safeguard must show."""
 

@@ -8,7 +8,7 @@ from tests.simulation.kinds.playing import first_red, survey
 from tests.simulation.messages.ablations import MISSED
 from tests.simulation.messages.campaign import MESSAGES
 
-SEEDS = 50
+SEEDS = 40
 SEEDS_MAX = 300
 """In how many worlds the lack of a safeguard must show."""
 

@@ -9,7 +9,7 @@ from tests.simulation.moving.ablations import MISSED
 from tests.simulation.moving.campaign import MOVING
 from tests.simulation.moving.world import play
 
-SEEDS = 50
+SEEDS = 40
 SEEDS_MAX = 300
 """In how many worlds the lack of a safeguard must show."""
 

@@ -17,7 +17,7 @@ SCHEDULES = Kind(
         *(f"at any time: {what}" for what in ("kill", "pause", "stop", "all killed")),
         *(
             f"keep_schedule: {fate}"
-            for fate in ("killed before", "killed inside, not done", "refused", "full")
+            for fate in ("killed before", "killed inside, not done", "refused")
         ),
         "a slot was taken",
         "a slot was skipped",

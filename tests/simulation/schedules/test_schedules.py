@@ -9,7 +9,7 @@ from tests.simulation.schedules.ablations import MISSED
 from tests.simulation.schedules.campaign import SCHEDULES
 from tests.simulation.schedules.world import play
 
-SEEDS = 60
+SEEDS = 40
 SEEDS_MAX = 300
 """In how many worlds the lack of a safeguard must show."""
 
