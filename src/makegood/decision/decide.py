@@ -53,7 +53,7 @@ def decide(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
     if state.fingerprint != plan.fingerprint:
         # Whoever hands a run to another plan has looked whether it fits; see `moving`.
         return Decision((facts.MovedOn(plan.fingerprint, now),))
-    is_settled = state.is_settled
+    is_settled = state.ended is not None or state.parked is not None
     if is_settled and state.parked in _PARKED_FOR_CHILDREN and state.family.child_has_moved:
         return Decision((facts.Unparked(now),))
     if state.given:

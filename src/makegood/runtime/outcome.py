@@ -79,7 +79,8 @@ def build_outcome(
     status = state.status
     raised = [] if status == "completed" else _errors(state, errors)
     doubtful = {index for index in state.stuck if state.nodes[index].phase in _IN_DOUBT}
-    return Outcome(
+    # One value more by name would cost five times as much: see where a turn makes its append.
+    outcome: Outcome[Any] = Outcome(
         run=run,
         status=status,
         cause=_text(state.cause or state.rolling_back),
@@ -95,8 +96,10 @@ def build_outcome(
         skipped=_in_phase(state, Phase.SKIPPED),
         left=_paths(state, state.stuck),
         in_doubt=_paths(state, sorted(doubtful | set(state.skipped_in_doubt))),
-        settled=settled_in(state),
     )
+    if not state.settled:
+        return outcome
+    return msgspec.structs.replace(outcome, settled=settled_in(state))
 
 
 def raise_for(outcome: Outcome[Any], *, workflow: str) -> None:

@@ -67,30 +67,28 @@ _encode = msgspec.json.Encoder().encode
 def pack(append: Append) -> bytes:
     """Return an append as the comparing statement takes it."""
     summary = append.summary
-    head = _encode(
-        (
-            append.run,
-            append.worker,
-            append.epoch,
-            append.seq,
-            append.inbox_head,
-            append.inbox_taken,
-            append.at,
-            summary.status,
-            summary.cause,
-            summary.rollback,
-            summary.reason,
-            summary.ended_at,
-            append.progress,
-            append.release,
-            append.wake_at if append.release else HELD,
-            summary.stage,
-            summary.stage_since,
-            packed_moves(append.moves) if append.moves else None,
-            # Absent and not null, for SQLite reads a JSON null as the text "null".
-            *(() if append.create is None else (_creation(append.create),)),
-        )
+    fields = (
+        append.run,
+        append.worker,
+        append.epoch,
+        append.seq,
+        append.inbox_head,
+        append.inbox_taken,
+        append.at,
+        summary.status,
+        summary.cause,
+        summary.rollback,
+        summary.reason,
+        summary.ended_at,
+        append.progress,
+        append.release,
+        append.wake_at if append.release else HELD,
+        summary.stage,
+        summary.stage_since,
+        packed_moves(append.moves) if append.moves else None,
     )
+    # Absent and not null, for SQLite reads a JSON null as the text "null".
+    head = _encode(fields if append.create is None else (*fields, _creation(append.create)))
     return b"%b%06d%b%b" % (append.token, len(head), head, append.facts)
 
 

@@ -124,11 +124,17 @@ def _move_of(run: RunId, fact: facts.Moved) -> Move:
     )
 
 
+_RUNNING = Summary(status="running")
+
+
 def summary_of(state: RunState) -> Summary:
     """Return what the run row is to say."""
-    lifecycle = state.lifecycle
+    lifecycle, status = state.lifecycle, state.status
+    if status == "running" and lifecycle is None:
+        # Mostly it is: then it has no cause, no reason and no end.
+        return _RUNNING
     return Summary(
-        status=state.status,
+        status=status,
         cause=state.cause or state.rolling_back,
         rollback=state.rollback,
         reason=state.parked,
