@@ -73,6 +73,7 @@ def test_what_another_plan_has_put_in_between_waits_for_what_is_done_again() -> 
         step("pay", "sum", undo=True),
         step("wrap", "pay", "note", undo=True),
         step("ship", "wrap", undo=True),
+        step("tell", "wrap"),
     )
     assert isinstance(run.recorded[-2], facts.Retraced)
 
@@ -80,7 +81,8 @@ def test_what_another_plan_has_put_in_between_waits_for_what_is_done_again() -> 
 
     assert misfit_of(SHOP, wrapping, run.recorded) is None
     assert [state.graph[index].path for index in state.ready] == ["hold"]
-    assert state.nodes[state.positions["wrap"]].unmet == 1
+    unmet = {path: state.nodes[state.positions[path]].unmet for path in ("wrap", "tell")}
+    assert unmet == {"wrap": 1, "tell": 1}
 
 
 def retrying() -> Run:
