@@ -337,10 +337,16 @@ async def test_no_more_of_a_receptor_are_at_work_than_it_allows(world: World) ->
         nonlocal at_work, most, done
         at_work += 1
         most = max(most, at_work)
-        await turn_of_the_loop()
+        if at_work == 2:
+            two.set()
+        await asyncio.wait_for(two.wait(), 20)
+        # A third one would begin now.
+        for _ in range(5):
+            await turn_of_the_loop()
         at_work -= 1
         done += 1
 
+    two = asyncio.Event()
     engine = await world.engine(Receptors("books").on(slow, at_once=2))
     for number in range(9):
         await engine.publish(Paid(f"A-{number}"))

@@ -53,10 +53,14 @@ class Lookout:
         """Begin to look."""
         self._errand.begin(self._work())
 
-    async def stop(self) -> None:
-        """Look once more where it was rung, and then no further."""
+    def end_soon(self) -> None:
+        """Look once more where it was rung, without waiting for the end."""
         self.is_stopping = True
         self._wake()
+
+    async def stop(self) -> None:
+        """Look once more where it was rung, and then no further."""
+        self.end_soon()
         await self._errand.end()
 
     def ring(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from makegood.errors import DefinitionError
@@ -71,6 +70,14 @@ class Exchange:
     async def stop(self) -> None:
         """Take nothing more, send what is stored once more, and let the brokers go."""
         self._is_open = False
-        await asyncio.gather(*(taker.stop() for taker in self._takers))
-        await asyncio.gather(*(sender.lookout.stop() for sender in self._senders))
-        await asyncio.gather(*(route.transport.close() for route in self._routes.values()))
+        # All are told before one is waited for. Nothing new is begun: the loop may be ending, too.
+        for taker in self._takers:
+            taker.end_soon()
+        for taker in self._takers:
+            await taker.stop()
+        for sender in self._senders:
+            sender.lookout.end_soon()
+        for sender in self._senders:
+            await sender.lookout.stop()
+        for route in self._routes.values():
+            await route.transport.close()

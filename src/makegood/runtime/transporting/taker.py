@@ -69,12 +69,16 @@ class Taker:
         if self._route.hears:
             self._errand.begin(self._work())
 
-    async def stop(self) -> None:
-        """Listen no more; what is being stored is stored."""
+    def end_soon(self) -> None:
+        """Listen no more, without waiting for the end."""
         self._is_stopping = True
         if self._listening is not None:
             self._listening.cancel()
         self._errand.hasten()
+
+    async def stop(self) -> None:
+        """Listen no more; what is being stored is stored."""
+        self.end_soon()
         await self._errand.end()
 
     async def _work(self) -> None:
