@@ -22,6 +22,9 @@ LONG_ONE_IN = 24
 
 MAIL = {"deliver", "send"}
 
+LONG = {"send_gift", "guarded_travel"}
+"""These have so many calls that half as many second ones meet all that is looked for."""
+
 KINDS = {(call, fate) for call in ("append", "lease", "request") for fate in FATES_OF[call]}
 """What must be among the second deaths of every case."""
 
