@@ -11,18 +11,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from benchmarks.claim.measuring import measure_claims
-from benchmarks.cold import measure_cold
 from benchmarks.command import options_given
-from benchmarks.explored import measure_exploring
 from benchmarks.fill.filled import RUNS_MIN
-from benchmarks.flow.rounds import measure_rounds
-from benchmarks.flow.sizes import measure_sizes
-from benchmarks.growth.measuring import measure_growth
-from benchmarks.lifecycle.measuring import measure_transitions
 from benchmarks.measurement import Figures, disk_sync_ms
-from benchmarks.messaging.brokered import measure_brokered
-from benchmarks.messaging.receiving import measure_messages
 from benchmarks.peer import PeerUnavailable, install_peers
 from benchmarks.store import store_of
 from benchmarks.throughput.measuring import Beside, Peer, Workload, measure_throughput
@@ -74,10 +65,13 @@ def _circumstances(options: Options, folder: Path, store: Store) -> Figures:
 
 
 def _measure(options: Options, folder: Path, store: Store) -> Figures:
+    """Measure it, in a process that has only this workload's modules in memory."""
     match options.workload:
         case "cold":
             return _cold(options, store)
         case "growth":
+            from benchmarks.growth.measuring import measure_growth
+
             assert options.runs is not None, "it has a default"
             return measure_growth(
                 store,
@@ -87,6 +81,8 @@ def _measure(options: Options, folder: Path, store: Store) -> Figures:
                 repeat=options.repeat,
             )
         case "claim":
+            from benchmarks.claim.measuring import measure_claims
+
             return measure_claims(
                 store,
                 due=options.due,
@@ -95,12 +91,18 @@ def _measure(options: Options, folder: Path, store: Store) -> Figures:
                 repeat=options.repeat,
             )
         case "each":
+            from benchmarks.flow.rounds import measure_rounds
+
             with store_of("memory", folder) as memory:
                 stores = {"memory": memory, options.journal: store}
                 return measure_rounds(stores, items=options.items, repeat=options.repeat)
         case "messages" if options.nats:
+            from benchmarks.messaging.brokered import measure_brokered
+
             return measure_brokered(store, messages=options.messages, repeat=options.repeat)
         case "messages":
+            from benchmarks.messaging.receiving import measure_messages
+
             return measure_messages(
                 store,
                 messages=options.messages,
@@ -109,6 +111,8 @@ def _measure(options: Options, folder: Path, store: Store) -> Figures:
                 has_floor=options.floor,
             )
         case "lifecycle":
+            from benchmarks.lifecycle.measuring import measure_transitions
+
             return measure_transitions(
                 store,
                 concurrency=options.clients,
@@ -118,8 +122,12 @@ def _measure(options: Options, folder: Path, store: Store) -> Figures:
                 repeat=options.repeat,
             )
         case "explore":
+            from benchmarks.explored import measure_exploring
+
             return measure_exploring(repeat=options.repeat)
         case "plans":
+            from benchmarks.flow.sizes import measure_sizes
+
             return measure_sizes(options.sizes, steps=options.steps, repeat=options.repeat)
         case _:
             return _checkout(options, folder, store)
@@ -159,6 +167,8 @@ def _peer_asked_for(options: Options) -> Peer | None:
 
 
 def _cold(options: Options, store: Store) -> Figures:
+    from benchmarks.cold import measure_cold
+
     measured: list[tuple[float, float]] = []
     for _ in range(options.repeat):
         with store.fresh() as url:

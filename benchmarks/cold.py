@@ -69,14 +69,14 @@ def _first_line_of(arguments: tuple[str, ...], timeout_seconds: float) -> tuple[
 
 async def _first_workflow(url: str, *, dies: bool) -> None:
     # Imported here because this import is the larger part of what is measured.
-    from benchmarks.checkout import checkout5  # noqa: PLC0415
-    from makegood import Engine  # noqa: PLC0415
+    from benchmarks.checkout import checkout5
+    from makegood import Engine
 
     async with Engine(journal=url) as engine:
         engine.serve(checkout5)
         run = await engine.start(checkout5("order-1"))
         await run.result()
-        from benchmarks.memory import peak_rss_mb  # noqa: PLC0415 - after the measured part
+        from benchmarks.memory import peak_rss_mb
 
         print(peak_rss_mb(), flush=True)
         if dies:

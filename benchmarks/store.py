@@ -11,7 +11,6 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from benchmarks.database import connected
-from makegood.testing.servers import PostgresServer
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -83,6 +82,8 @@ def store_of(kind: str, folder: Path, *, server: str | None = None) -> Generator
     elif server is not None:
         yield _Server(server)
     else:
+        from makegood.testing.servers import PostgresServer
+
         with PostgresServer(settings=_SETTINGS) as started:
             yield _Server(started.url())
 

@@ -236,6 +236,6 @@ def _run(measurement: Coroutine[object, None, Sample], *, uses_uvloop: bool) -> 
 
 
 def _uvloop() -> Callable[[], asyncio.AbstractEventLoop]:
-    import uvloop  # noqa: PLC0415 - an optional extra
+    import uvloop
 
     return uvloop.new_event_loop
