@@ -11,6 +11,7 @@ from makegood import (
     Again,
     Awaited,
     CancelRun,
+    Engine,
     Failed,
     FailRun,
     Goto,
@@ -108,6 +109,10 @@ async def watched(run: Run[Order]) -> None:
     awaited = await run.await_status(Stage.SHIPPED, Stage.DROPPED, within=timedelta(days=1))
     assert_type(awaited, Awaited[Stage])
     assert_type(awaited.reached, Stage | None)
+
+
+async def found(engine: Engine) -> None:
+    assert_type(await engine.find(orders.workflow(), "o-1"), Run[Order])
 
 
 async def take_through() -> None:

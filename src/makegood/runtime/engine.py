@@ -11,14 +11,15 @@ from makegood.definition.schedule import Schedule
 from makegood.definition.workflow import Workflow
 from makegood.errors import EngineClosed, InvalidInput, StoreBusy
 from makegood.journal.address import open_journal
-from makegood.journal.protocol import Applied, Exists, Fenced, Filter, JoinsTransactions, NewRun
+from makegood.journal.protocol import Exists, Fenced, Filter
 from makegood.runtime.asking.completing import complete, fail
 from makegood.runtime.asking.messages import SentMessage, send_message
 from makegood.runtime.asking.starting import (
     asked_record,
+    find_run,
+    post_start,
     require_joins,
     require_same_input,
-    start_post,
 )
 from makegood.runtime.calling.served import Served, require_apart, serve_all
 from makegood.runtime.clock import RandomIds, SystemClock
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-    from makegood.decision.facts import ControlAnswer, RunStarted
+    from makegood.decision.facts import ControlAnswer
     from makegood.definition.code import Code
     from makegood.definition.receiving.projection import Projection
     from makegood.definition.receiving.receptors import Receptors
@@ -296,7 +297,9 @@ class Engine:
         if isinstance(verdict, Fenced):
             # It cannot be held here, or no longer: whoever leads the journal takes it up.
             turn = None
-            verdict = await self._post_start(run_id, started, new, within=within)
+            verdict = await post_start(shell, run_id, started, new, within=within)
+            if within is None:
+                self._worker.take_note_of(new.fingerprint)
         is_joined = within is not None
         if not isinstance(verdict, Exists):
             return Run(shell, run_id, codes=self._codes, turn=turn, is_joined=is_joined)
@@ -365,6 +368,20 @@ class Engine:
         """Return a handle on a run by its id; whether it exists shows when it is used."""
         self._check_open()
         return Run(self._shell, parse_run_id(run_id), codes=self._codes)
+
+    async def find(
+        self, workflow: Workflow[..., R], key: str, *, within: timedelta | None = None
+    ) -> Run[R]:
+        """Return a handle on the run of a workflow that has this key, whoever has started it.
+
+        Of a lifecycle, whose key is free again at the end, it is the run that has the key now, or
+        else the newest that had it. With `within` it waits so long for one to be started.
+
+        Raises `UnknownRun` where no run has the key or had it, as far as that is still known.
+        """
+        self._check_open()
+        run_id = await find_run(self._shell, workflow.plan.workflow, key, within=within)
+        return Run(self._shell, run_id, codes=self._codes)
 
     async def list(self, filter: Filter | None = None) -> Page:
         """Return one page of runs, the newest first; `Filter` says which, and where to begin."""
@@ -463,24 +480,6 @@ class Engine:
             return
         await self._shell.journal.keep_plan(stored(plan))
         self._shell.kept.add(plan.fingerprint)
-
-    async def _post_start(
-        self,
-        run_id: RunId,
-        started: RunStarted,
-        new: NewRun,
-        *,
-        within: CallersConnection | None,
-    ) -> Applied | Exists:
-        post = start_post(run_id, started, new)
-        journal = self._shell.journal
-        if within is None:
-            answer = await self._shell.answer(journal.post(post))
-            self._worker.take_note_of(new.fingerprint)
-        else:
-            assert isinstance(journal, JoinsTransactions), "it was looked at first"
-            answer = await journal.post_within(post, within)
-        return answer if isinstance(answer, Exists) else Applied()
 
 
 def parts_of(engine: Engine) -> tuple[Shell, dict[str, Code]]:
