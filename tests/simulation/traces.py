@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tests.simulation.campaign import KEEPS, seeds_of
+from tests.simulation.emitting import world as emitting
 from tests.simulation.flow import world as flow
 from tests.simulation.letters import world as letters
 from tests.simulation.lifecycles import world as lifecycles
@@ -32,6 +33,7 @@ KINDS: dict[str, Callable[[int], str]] = {
     "lifecycles": lambda seed: lifecycles.play(seed).trace,
     "messages": lambda seed: messages.play(seed).trace,
     "schedules": lambda seed: schedules.play(seed).trace,
+    "emitting": lambda seed: emitting.play(seed).trace,
     "moving": lambda seed: moving.play(seed).trace,
 }
 """The kinds of world, each with what gives the digest of one."""

@@ -44,6 +44,10 @@ class Clerk(Protocol):
         """Have something done."""
         ...
 
+    async def knows(self, key: str, *, bars: bool = False) -> bool:
+        """Say whether something was done under a key; see `Books.knows`."""
+        ...
+
 
 class Books:
     """All that happened outside, in order; the same deed under the same key happens once."""
@@ -66,6 +70,8 @@ class Books:
         """Until when something cannot be done, in microseconds."""
         self._now = now
         self._by_key: dict[str, Deed] = {}
+        self._barred: set[str] = set()
+        """The keys under which nothing is done any more."""
         self._may_return = may_return
         self._there: dict[str, str] = {}
         """What is done and not taken back, and for which run, or message."""
@@ -79,6 +85,10 @@ class Books:
             if known != deed:
                 self.wrong.append(f"one key for {known} and {deed}")
             return
+        if deed.key in self._barred:
+            self.seen["came after it was asked about"] += 1
+            message = f"{deed.thing} comes too late"
+            raise Declined(message)
         if deed.is_undo:
             self._take_back(deed)
         elif deed.about in self._declined:
@@ -96,6 +106,15 @@ class Books:
         if not deed.is_undo:
             self._there[deed.thing] = deed.of
             self._ever.add(deed.thing)
+
+    def knows(self, key: str, *, bars: bool = False) -> bool:
+        """Say whether something was done, or taken back, under a key.
+
+        With `bars` nothing is done under it later, if nothing was: a request may be on its way.
+        """
+        if bars and key not in self._by_key:
+            self._barred.add(key)
+        return key in self._by_key
 
     def net(self, of: str) -> set[str]:
         """Return what is done for a run, and not taken back."""
@@ -122,3 +141,7 @@ class Telephone:
     async def ask(self, deed: Deed) -> None:
         """Have something done outside."""
         await self._line.ask(deed.thing, lambda: self._books.ask(deed))
+
+    async def knows(self, key: str, *, bars: bool = False) -> bool:
+        """Ask outside whether something was done under a key."""
+        return await self._line.ask(key, lambda: self._books.knows(key, bars=bars))
