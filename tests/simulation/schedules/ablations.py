@@ -9,14 +9,20 @@ from msgspec.structs import replace
 
 from makegood.runtime.scheduler import read_standing
 from tests.simulation.ablation import Ablation, Around
+from tests.simulation.messages.without import AroundMessages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from makegood.journal.beside.scheduling import ScheduleRow
+    from makegood.journal.messages import Malformed, Receipt
     from makegood.journal.protocol import Exists, Journal, Post
+    from makegood.journal.reply import Pending
     from makegood.testing.simulation import Host
+    from makegood.testing.simulation.ids import SeededIds
+    from makegood.values.envelope import Envelope
     from makegood.values.ids import RunId
+    from makegood.values.instants import Instant
 
 __all__ = ["MISSED"]
 
@@ -35,6 +41,25 @@ class AnyRun(Around):
         run = self._ids.run()
         create = replace(post.create, key=f"{post.create.key} {run}")
         return await self.journal.post(replace(post, run=run, create=create))
+
+
+class AnyMessage(Around):
+    """What is published for a slot has an id like everything else."""
+
+    def __init__(self, journal: Journal, host: Host) -> None:
+        super().__init__(journal, host._simulation.store)
+        self.messages = _AnyMessage(journal.messages, None)
+        self.messages.ids = host._simulation.ids
+
+
+class _AnyMessage(AroundMessages):
+    ids: SeededIds
+
+    def publish(
+        self, messages: Sequence[Envelope | Malformed], *, now: Instant
+    ) -> Pending[tuple[Receipt, ...]]:
+        named = [replace(each, id=self.ids.run()) for each in messages]
+        return self.messages_inside.publish(named, now=now)
 
 
 class OverAnyVersion(Around):
@@ -71,25 +96,26 @@ class AllHaveEnded(Around):
         return frozenset(runs)
 
 
-def _of_any_run(journal: Journal, host: Host) -> Journal:
-    # Any: whatever the journal inside has, this has too.
-    around: Any = AnyRun(journal, host)
-    return around
-
-
 # Any: a wrapper of a journal, which has all that the journal has.
+def _before(name: str, removes: str, journal: Any) -> Callable[[], Ablation]:
+    return lambda: Ablation(name=name, removes=removes, journal=journal)
+
+
+# Any: as above.
 def _behind(name: str, removes: str, store: Any) -> Callable[[], Ablation]:
     return lambda: Ablation(name=name, removes=removes, store=store)
 
 
 MISSED: dict[str, tuple[Callable[[], Ablation], str]] = {
     "slot without its key": (
-        lambda: Ablation(
-            name="slot without its key",
-            removes="The id and the key of a run follow from its slot.",
-            journal=_of_any_run,
+        _before(
+            "slot without its key", "The id and the key of a run follow from its slot.", AnyRun
         ),
-        "runs were begun for the slot",
+        "were begun for the slot",
+    ),
+    "slot of any message": (
+        _before("slot of any message", "The id of a message follows from its slot.", AnyMessage),
+        "were begun for the slot",
     ),
     "over any version": (
         _behind("over any version", "A row is written over the version read.", OverAnyVersion),

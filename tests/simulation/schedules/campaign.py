@@ -27,11 +27,16 @@ SCHEDULES = Kind(
         "a slot could not be taken",
         "a schedule was over",
         "a slot was taken for one who had died",
+        *(f"a slot of messages was {what}" for what in ("taken", "skipped")),
+        "a slot of messages was taken for one who had died",
+        "a message: done",
     ),
     seldom=(
+        "a message was received anew",
+        "a slot of messages could not be taken",
         *(
             f"{operation}: {fate}"
-            for operation in ("keep_schedule", "post")
+            for operation in ("keep_schedule", "post", "publish")
             for fate in (
                 *("killed before", "killed inside, not done", "killed inside, done"),
                 *("killed after", "refused", "full", "unknown, not done", "unknown, done"),

@@ -5,22 +5,24 @@ It follows where each schedule stood, as it was written, and which runs were beg
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from makegood import Misfire, Overlap
+from makegood import Misfire
 from makegood.decision.facts import RunStarted
+from makegood.journal.messages import DeliveryState
 from makegood.journal.protocol import Applied
 from makegood.runtime.scheduler import read_standing
 from makegood.testing.simulation import START
 from makegood.values.instants import Instant, as_instant, micros
 from tests.simulation.ablation import Around
 from tests.simulation.flow.histories import history_of
-from tests.simulation.schedules.shop import GRACE, SECOND
+from tests.simulation.messages.without import AroundMessages
+from tests.simulation.schedules.shop import GRACE, SECOND, Notice, thing_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,9 +30,12 @@ if TYPE_CHECKING:
     from makegood.decision.dispatch.scheduling import Standing
     from makegood.journal.beside.scheduling import ScheduleRow
     from makegood.journal.memory import MemoryStore
+    from makegood.journal.messages import KeepsMessages, Malformed, Receipt
     from makegood.journal.protocol import Append, Exists, Journal, Post, Verdict
     from makegood.journal.reply import Pending
     from makegood.testing.simulation import Simulation
+    from makegood.values.envelope import Envelope
+    from tests.simulation.kinds.books import Books
     from tests.simulation.schedules.shop import Plan
 
 __all__ = ["Diary", "Watched", "judged", "situations"]
@@ -47,7 +52,7 @@ class Diary:
         self.standings: defaultdict[str, list[tuple[Instant, Standing]]] = defaultdict(list)
         """Where each schedule stood, and since when."""
         self.began: dict[str, Instant] = {}
-        """When each run was begun."""
+        """When each run was begun, and each message stored, by id."""
         self.ended: dict[str, Instant] = {}
         """When each run moved no more by itself: it had ended, or was parked."""
 
@@ -63,6 +68,7 @@ class Watched(Around):
     def __init__(self, journal: Journal, store: MemoryStore, diary: Diary) -> None:
         super().__init__(journal, store)
         self._diary = diary
+        self.messages = _Watched(journal.messages, store, diary)
 
     async def keep_schedule(self, row: ScheduleRow) -> bool:
         """Keep how a schedule stands."""
@@ -90,11 +96,30 @@ class Watched(Around):
         return reply
 
 
+class _Watched(AroundMessages):
+    """What keeps the messages of a store on which it is seen when they are stored."""
+
+    def __init__(self, messages: KeepsMessages, store: MemoryStore, diary: Diary) -> None:
+        super().__init__(messages, store)
+        self._diary = diary
+
+    def publish(
+        self, messages: Sequence[Envelope | Malformed], *, now: Instant
+    ) -> Pending[tuple[Receipt, ...]]:
+        """Store messages."""
+        reply = self.messages_inside.publish(messages, now=now)
+        if reply.exception() is None:
+            for message in messages:
+                self._diary.began.setdefault(message.id, self._diary.now)
+        return reply
+
+
 def judged(
-    store: MemoryStore, plans: Sequence[Plan], diary: Diary, *, skew_micros: int
+    store: MemoryStore, plans: Sequence[Plan], diary: Diary, books: Books, *, skew_micros: int
 ) -> Iterator[str]:
     """Yield what is wrong; clocks were wrong by so much at most."""
-    runs = _runs_by_slot(store)
+    runs = _begun_by_slot(store)
+    yield from _about_heeding(store, books, diary)
     for plan in plans:
         standings = diary.standings[plan.name]
         if not standings:
@@ -111,8 +136,8 @@ def judged(
         yield from (f"{plan.name}: {each}" for each in told)
 
 
-def _runs_by_slot(store: MemoryStore) -> dict[tuple[str, Instant], list[str]]:
-    """Return which runs were begun for each slot of each schedule."""
+def _begun_by_slot(store: MemoryStore) -> dict[tuple[str, Instant], list[str]]:
+    """Return which runs were begun, or messages stored, for each slot of each schedule."""
     runs: defaultdict[tuple[str, Instant], list[str]] = defaultdict(list)
     for record in store.records.values():
         # One that nobody has taken yet says it in the post that starts it.
@@ -127,7 +152,22 @@ def _runs_by_slot(store: MemoryStore) -> dict[tuple[str, Instant], list[str]]:
             }
         slot = msgspec.json.decode(inputs["slot"], type=datetime)
         runs[msgspec.json.decode(inputs["name"]), as_instant(slot)].append(record.run)
+    for stored in store.office.messages.values():
+        notice = msgspec.json.decode(stored.message.body, type=Notice)
+        at = as_instant(datetime.fromisoformat(notice.slot))
+        runs[notice.name, at].append(stored.message.id)
     return runs
+
+
+def _about_heeding(store: MemoryStore, books: Books, diary: Diary) -> Iterator[str]:
+    """Look whether each message was received, once; the newest may still be."""
+    done = Counter(entry.deed.thing for entry in books.entries)
+    for stored in store.office.messages.values():
+        states = [delivery.state for delivery in stored.deliveries.values()]
+        heeded = done[thing_of(stored.message.id)]
+        is_new = diary.now - diary.began[stored.message.id] < LATE_MICROSECONDS
+        if heeded > 1 or not (is_new or (states == [DeliveryState.DONE] and heeded)):
+            yield f"{stored.message.id} is {states}, and was heeded {heeded} times"
 
 
 def _about_slots(
@@ -136,7 +176,7 @@ def _about_slots(
     """Compare the runs with the slots that there are, and with those that were taken."""
     for slot, begun in runs.items():
         if len(begun) > 1:
-            yield f"{len(begun)} runs were begun for the slot {slot}"
+            yield f"{len(begun)} were begun for the slot {slot}"
         if slot not in plan.slots(slot, Instant(slot + 1)):
             yield f"{slot} is none of its slots"
         if plan.is_refused(slot):
@@ -192,14 +232,14 @@ def _about_times(
         if plan.misfire is Misfire.ONCE and late > plan.every * SECOND:
             yield f"the slot {slot} was missed, and taken though a later one was due"
     last = standings[-1][1]
-    takes_all = plan.misfire is Misfire.ALL and plan.overlap is Overlap.ALLOW
+    takes_all = plan.misfire is Misfire.ALL and not plan.waits
     if takes_all and plan.refuses is None and last.skipped:
         yield f"{last.skipped} slots were skipped, and each is to be taken"
 
 
 def _about_overlap(plan: Plan, runs: dict[Instant, list[str]], diary: Diary) -> Iterator[str]:
     """Look whether a run was begun while the one before had not ended."""
-    if plan.overlap is Overlap.ALLOW:
+    if not plan.waits:
         return
     begun = sorted((diary.began[runs[slot][0]], runs[slot][0]) for slot in runs)
     for (_, before), (at, run) in pairwise(begun):
@@ -209,7 +249,7 @@ def _about_overlap(plan: Plan, runs: dict[Instant, list[str]], diary: Diary) -> 
 
 def _about_lag(plan: Plan, last: Standing, diary: Diary) -> Iterator[str]:
     """Look whether it is behind, some time after all is well again."""
-    catches_up = plan.misfire is Misfire.ALL and plan.overlap is not Overlap.ALLOW
+    catches_up = plan.misfire is Misfire.ALL and plan.waits
     if last.next is None or catches_up:
         # Each waits for the one before, so what was missed is behind for a while.
         return
@@ -222,22 +262,28 @@ def situations(store: MemoryStore, plans: Sequence[Plan], diary: Diary) -> Itera
     """Name what came about."""
     for record in store.records.values():
         yield f"a run: {record.status}"
+    for stored in store.office.messages.values():
+        for delivery in stored.deliveries.values():
+            yield f"a message: {delivery.state}"
+            if delivery.attempts > 1:
+                yield "a message was received anew"
     for plan in plans:
+        of = "a slot of messages" if plan.tells else "a slot"
         yield f"misfire: {plan.misfire.value}"
         yield f"overlap: {plan.overlap.value}"
         for (since, before), (at, standing) in pairwise(diary.standings[plan.name]):
             if standing.count > before.count:
-                yield "a slot was taken"
+                yield f"{of} was taken"
             if standing.skipped > before.skipped:
                 many = standing.skipped - before.skipped
-                yield "a slot was skipped" if many == 1 else "several slots were skipped at once"
+                yield f"{of} was skipped" if many == 1 else "several slots were skipped at once"
             if standing.waiting is not None and before.waiting is None:
                 yield "a slot waited"
             if standing.is_cancelling:
                 yield "a run was cancelled for the next slot"
             if before.taking is not None and at - since > 5 * SECOND:
-                yield "a slot was taken for one who had died"
+                yield f"{of} was taken for one who had died"
             if standing.failures:
-                yield "a slot could not be taken"
+                yield f"{of} could not be taken"
             if standing.next is None:
                 yield "a schedule was over"

@@ -1,16 +1,22 @@
-"""What is started by itself in the worlds of schedules: rounds of a watchman, short and long."""
+"""What comes by itself in the worlds of schedules: rounds of a watchman, and notices.
+
+A round is a run, short or long; a notice is a message, which a receptor receives.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
 from makegood import (
     IdempotencyKey,
+    MessageInfo,
     Misfire,
     Overlap,
+    Receptors,
     Retry,
     RunInfo,
     Schedule,
@@ -29,7 +35,17 @@ if TYPE_CHECKING:
 
     from makegood import Call
 
-__all__ = ["GRACE", "Plan", "draw_plan", "scheduled", "walk"]
+__all__ = [
+    "GRACE",
+    "WATCHMAN",
+    "Notice",
+    "Plan",
+    "draw_notices",
+    "draw_plan",
+    "scheduled",
+    "thing_of",
+    "walk",
+]
 
 SECOND = 1_000_000
 GRACE = timedelta(seconds=4)
@@ -53,6 +69,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Every so manieth slot is refused by its condition."""
     fails_until: int
     """Until how many seconds after the start of the world nothing can be made for a slot."""
+    tells: bool = False
+    """Whether a notice is published for a slot; else a round begins."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether a slot may have to wait for what was begun for the one before: a run, that is."""
+        return self.overlap is not Overlap.ALLOW and not self.tells
 
     def slots(self, since: Instant, until: Instant) -> list[Instant]:
         """Return the slots from one moment to just before another one."""
@@ -84,6 +107,46 @@ def draw_plan(chance: Random, number: int) -> Plan:
     )
 
 
+def draw_notices(chance: Random, number: int) -> Plan:
+    """Draw a schedule of notices, which overlap with nothing, whatever its policy."""
+    return msgspec.structs.replace(
+        draw_plan(chance, number), name=f"notice-{number}", tells=True, work=0
+    )
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A watchman is due."""
+
+    message_name: ClassVar[str] = "simulated.Notice"
+
+    name: str
+    slot: str
+
+    @property
+    def message_key(self) -> str:
+        return self.name
+
+
+def thing_of(message: str) -> str:
+    """Return what is done about a notice: each message is its own thing."""
+    return f"heeded {message}"
+
+
+async def heed(
+    _notice: Notice,
+    *,
+    clerk: Clerk = injected,
+    key: IdempotencyKey = injected,
+    info: MessageInfo = injected,
+) -> None:
+    """Do what a notice is for."""
+    await clerk.ask(Deed(thing=thing_of(info.id), key=key, of=info.id))
+
+
+WATCHMAN = Receptors("watchman").on(heed, retry=AGAIN, timeout=timedelta(seconds=6))
+
+
 async def go_round(
     name: str,
     slot: str,
@@ -113,10 +176,13 @@ def walk(name: str, slot: str, work: timedelta) -> None:
 def scheduled(plan: Plan, now: Callable[[], int]) -> Schedule:
     """Return the schedule of a plan; `now` is the true time, in microseconds from the start."""
 
-    def make(slot: datetime) -> Call[Any]:  # Any: what the workflow returns.
+    # Any: what the workflow returns.
+    def make(slot: datetime) -> Call[Any] | Notice:
         if now() < plan.fails_until * SECOND:
             message = "there is nobody who could go"
             raise LookupError(message)
+        if plan.tells:
+            return Notice(plan.name, slot.isoformat())
         return walk(plan.name, slot.isoformat(), timedelta(seconds=plan.work))
 
     return Schedule(

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from makegood import Config, Engine
 from makegood.journal.memory import MemoryJournal
-from makegood.testing.simulation import Host, Line, SimulatedJournal, Simulation, Stalled
+from makegood.testing.simulation import Fate, Host, Line, SimulatedJournal, Simulation, Stalled
 from tests.simulation.ablation import NOTHING
 from tests.simulation.kinds.books import Books, Clerk, Telephone
 from tests.simulation.kinds.playing import Played
-from tests.simulation.kinds.weather import SECOND, Weather
+from tests.simulation.kinds.weather import ASKED, FATES, SECOND, Weather
 from tests.simulation.schedules.judging import Diary, Watched, judged, situations
-from tests.simulation.schedules.shop import draw_plan, scheduled, walk
+from tests.simulation.schedules.shop import WATCHMAN, draw_notices, draw_plan, scheduled, walk
 from tests.simulation.world import listening
 
 if TYPE_CHECKING:
@@ -33,6 +33,13 @@ FAULTY_SECONDS = 45
 CALM_SECONDS = 60
 """How long everything has until it must be as if nothing had been wrong."""
 SKEW_MAX = 6 * SECOND
+FATES_OF_SCHEDULES = {
+    **FATES,
+    "publish": (*ASKED, Fate.FULL, Fate.PAUSE),
+    "take": ASKED,
+    "finish": ASKED,
+    "subscribe": ASKED,
+}
 CONFIG = Config(
     poll_min=timedelta(milliseconds=500),
     poll_max=timedelta(seconds=2),
@@ -47,9 +54,15 @@ class World:
     def __init__(self, seed: int, ablation: Ablation) -> None:
         self.simulation = simulation = Simulation(seed)
         self.ablation = ablation
-        self.weather = Weather(simulation.chance("weather"), (0.0, 0.05, 0.1, 0.2))
+        self.weather = Weather(
+            simulation.chance("weather"), (0.0, 0.05, 0.1, 0.2), fates=FATES_OF_SCHEDULES
+        )
         self.chance = chance = simulation.chance("plot")
         self.plans = [draw_plan(chance, number) for number in range(chance.randint(1, 3))]
+        notices = simulation.chance("notices")
+        if notices.random() < 0.5:
+            self.plans += [draw_notices(notices, each) for each in range(notices.randint(1, 2))]
+        self.tells = any(plan.tells for plan in self.plans)
         self.schedules = [scheduled(plan, lambda: simulation.loop.micros) for plan in self.plans]
         self.books = Books((), lambda: simulation.loop.micros)
         self.diary = Diary(simulation)
@@ -82,11 +95,17 @@ class World:
         )
 
     def _serve(self, engine: Engine) -> None:
-        engine.serve(walk, *self.schedules)
+        engine.serve(walk, *self.schedules, *((WATCHMAN,) if self.tells else ()))
 
     async def plot(self) -> None:
         for host in self.workers:
             host.boot()
+        if self.tells:
+            # What is published for nobody is not kept for who comes later.
+            self.weather.is_calm = True
+            while not self.simulation.store.office.wanted:
+                await self.simulation.pause(SECOND)
+            self.weather.is_calm = False
         is_eventful = self.chance.random() < 0.7
         while self.simulation.loop.micros < FAULTY_SECONDS * SECOND:
             await self.simulation.pause(int(self.chance.random() * 12 * SECOND) + 1)
@@ -115,7 +134,9 @@ class World:
     def wrong(self) -> Iterator[str]:
         yield from (*self.heard, *self.simulation.errors, *self.books.wrong)
         skew = 2 * SKEW_MAX if self.is_clock_wrong else 0
-        yield from judged(self.simulation.store, self.plans, self.diary, skew_micros=skew)
+        yield from judged(
+            self.simulation.store, self.plans, self.diary, self.books, skew_micros=skew
+        )
 
     def seen(self) -> Counter[str]:
         """Return what was met in this world."""
