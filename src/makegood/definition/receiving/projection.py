@@ -205,7 +205,8 @@ def _fingerprint(version: int, row: object, receives: Schemas, *, has_key: bool)
     parts = [
         str(version),
         type_name(row),
-        "by a key of its own" if has_key else "by the messages' keys",
+        # "known": an edition that an earlier program has built cannot say what went to which row.
+        "by a key of its own, known" if has_key else "by the messages' keys",
         *sorted(f"{schema.name} {schema.version}" for schema in receives.values()),
     ]
     text = "\n".join(parts).encode()

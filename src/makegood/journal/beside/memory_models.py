@@ -12,6 +12,7 @@ from makegood.journal.beside.models import (
     RowKept,
     RowKey,
     Rows,
+    TornRow,
     Verdict,
 )
 from makegood.journal.messages import DeliveryState, Due, Subscription
@@ -105,6 +106,8 @@ class MemoryModels:
             office.settle(lane, finished, finished.outcome)
         for each in folded.rows:
             rows[each.at] = _kept(each)
+        sources = office.sources.setdefault(folded.recipient, {})
+        sources.update((each.seq, each.key) for each in folded.sources)
         return Verdict.WRITTEN
 
     async def rows(self, recipient: str, keys: Sequence[RowKey]) -> tuple[RowKept, ...]:
@@ -143,6 +146,17 @@ class MemoryModels:
             Due(seq=stored.seq, attempts=0, sending=0, message=stored.message)
             for stored in found[:limit]
         )
+
+    async def torn(self, recipients: Sequence[str], *, limit: int) -> tuple[TornRow, ...]:
+        """Return rows of editions that are to be folded again."""
+        rows = self._opened().rows
+        found = [
+            TornRow(recipient=recipient, row=row)
+            for recipient in sorted(recipients)
+            for _, row in sorted(rows.get(recipient, {}).items())
+            if row.is_torn
+        ]
+        return tuple(found[:limit])
 
     async def promote(self, model: str, number: int) -> bool:
         """Let an edition serve if it has caught up; say whether it serves."""

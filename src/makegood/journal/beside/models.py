@@ -32,8 +32,10 @@ __all__ = [
     "NewEdition",
     "RowKept",
     "RowKey",
+    "RowSource",
     "RowWrite",
     "Rows",
+    "TornRow",
     "Verdict",
     "recipient_of",
 ]
@@ -114,6 +116,8 @@ class RowKept(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The number of the last message that was folded into it: its cursor."""
     revision: int
     """How often it was written."""
+    is_torn: bool = False
+    """Something that went to it was erased: it is empty, until it is folded again from the rest."""
 
 
 class RowWrite(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -125,6 +129,14 @@ class RowWrite(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     revision: int
 
 
+class RowSource(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """That a message went to a row of its tenant whose key is not its own."""
+
+    seq: int
+    key: str
+    """The row's."""
+
+
 class Folded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What came of folding deliveries of some lanes of one edition: all is written, or nothing."""
 
@@ -133,6 +145,8 @@ class Folded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One a lane; none with statements, a local part, messages or starts."""
     rows: tuple[RowWrite, ...]
     """One a row."""
+    sources: tuple[RowSource, ...] = ()
+    """Of what goes to a row of another key, where it goes: by this it is found to be erased."""
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +154,13 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
 
     rows: tuple[RowKept, ...]
     next: str | None
+
+
+class TornRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A row that is to be folded again, and whose it is."""
+
+    recipient: str
+    row: RowKept
 
 
 class Verdict(StrEnum):
@@ -173,8 +194,11 @@ class KeepsModels(Protocol):
     7. `retire` ends an edition: it is given nothing more. `clear` removes what is left of retired
        ones, a bounded part at a time, and says whether there is more.
     8. `editions` gives all editions, sorted by model and number; `seen` says that they are served.
-    9. While an edition is not retired, no message that it was given is pruned. What is erased for a
-       key or a subject empties the rows of these keys, in every edition.
+    9. While an edition is not retired, no message that it was given is pruned.
+    10. What is erased, for a key or a subject, empties the rows that it went to, in the same
+        transaction and in every edition: those of its own key, and those that `fold` was told of as
+        its sources. They are torn from then on. `torn` gives such rows; one that is written, by
+        `fold` with lanes or without, is torn no more.
     """
 
     async def begin(self, new: NewEdition, *, anew: bool = False, now: Instant) -> Edition:
@@ -203,6 +227,10 @@ class KeepsModels(Protocol):
         self, recipient: str, *, key: RowKey | None, after: int, limit: int
     ) -> tuple[Due, ...]:
         """Return what was folded behind a number, `limit` of it at most (5)."""
+        ...
+
+    async def torn(self, recipients: Sequence[str], *, limit: int) -> tuple[TornRow, ...]:
+        """Return rows of editions that are to be folded again, `limit` of them at most (10)."""
         ...
 
     async def promote(self, model: str, number: int) -> bool:

@@ -177,6 +177,8 @@ class Office:
         """The editions of read models, by model and number."""
         self.rows: dict[str, dict[RowKey, RowKept]] = {}
         """The rows of each, by its recipient."""
+        self.sources: dict[str, dict[int, str]] = {}
+        """By recipient and number, to which row a message went that is not that of its key."""
         self._last = 0
         self._leases = 0
 
@@ -399,7 +401,7 @@ class Office:
 
     def erase(self, stored: StoredMessage, now: Instant) -> None:
         """Take out of a message what somebody wrote into it."""
-        self._empty_rows(stored.message)
+        self._tear_rows(stored)
         stored.message = replace(stored.message, body=b"", headers=(), subject=None)
         stored.erased_at = now
         for each in stored.deliveries.values():
@@ -407,14 +409,17 @@ class Office:
                 self.put_away(each, Order(actor="makegood", reason="erased", at=now))
             each.error = b""
 
-    def _empty_rows(self, message: Envelope) -> None:
-        """Take out of read models what stands in the rows of a message's key."""
-        if message.key is None:
-            return
-        at = RowKey(message.tenant, message.key)
-        for rows in self.rows.values():
-            if at in rows:
-                rows[at] = replace(rows[at], body=None, revision=rows[at].revision + 1)
+    def _tear_rows(self, stored: StoredMessage) -> None:
+        """Empty the rows of read models that a message went to."""
+        message = stored.message
+        for recipient, rows in self.rows.items():
+            for key in {message.key, self.sources.get(recipient, {}).get(stored.seq)}:
+                at = None if key is None else RowKey(message.tenant, key)
+                if at in rows:
+                    before = rows[at]
+                    rows[at] = replace(
+                        before, body=None, revision=before.revision + 1, is_torn=True
+                    )
 
     def take_from(self, recipient: str, count: int) -> bool:
         """Remove so much of what a recipient was given; say whether there is more."""
@@ -430,6 +435,7 @@ class Office:
             if lane.owner is not None:
                 self.held[lane.owner].discard(id)
         self.rows.pop(recipient, None)
+        self.sources.pop(recipient, None)
         return False
 
     def forget(self, stored: StoredMessage) -> None:

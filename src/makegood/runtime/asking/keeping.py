@@ -73,6 +73,9 @@ async def erase(shell: Shell, subject: str, *, actor: str, reason: str) -> Erasu
         group = unreadable if done is None else erased if done else under_way
         group.append(row)
     messages, waiting = await _erase_messages(shell, subject)
+    if messages:
+        # Rows of read models that they went to are folded again.
+        shell.ring_reception()
     messages += await shell.journal.erase_letters(subject=subject, now=shell.clock.now())
     return ErasureReport(
         erased=tuple(erased),

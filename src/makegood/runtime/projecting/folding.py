@@ -2,7 +2,8 @@
 
 Messages of one key are folded in the order in which they were stored. One that comes late, because
 a person has sent it again or because it had to wait for its time, belongs before what was folded
-already: its row is folded once more from the beginning. Nothing here writes.
+already: its row is folded once more from the beginning. So is a row of which something was erased.
+Nothing here writes.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from makegood.decision.messaging.giving_up import CLAIMS_MAX, DeadReason
 from makegood.errors import PayloadTooLarge, StoreError
-from makegood.journal.beside.models import Folded, RowKey, RowWrite
+from makegood.journal.beside.models import Folded, RowKey, RowSource, RowWrite
 from makegood.journal.messages import Dead, Done, Finished, Later, Outcome
 from makegood.runtime.receiving.receiver import Receiver
 from makegood.runtime.receiving.telling import tell
+from makegood.runtime.telemetry import log
 from makegood.values.codec import NotCarried
 from makegood.values.schemas import NewerSchema
 
@@ -78,7 +80,25 @@ class Folder(Generic[M]):
             )
             for lane in held
         )
-        return Folded(recipient=recipient, finished=finished, rows=rows.written())
+        return Folded(
+            recipient=recipient,
+            finished=finished,
+            rows=rows.written(),
+            sources=tuple(
+                RowSource(seq=each.due.seq, key=each.at.key)
+                for each in taken
+                if each.at is not None and each.at.key != each.due.message.key
+            ),
+        )
+
+    async def mended(
+        self, torn: Sequence[RowKept], *, models: KeepsModels, recipient: str
+    ) -> Folded:
+        """Return what comes of folding rows again, of which something was erased."""
+        rows = _Rows(self.projection, models, recipient, torn)
+        for each in torn:
+            await rows.mend(each.at)
+        return Folded(recipient=recipient, finished=(), rows=rows.written())
 
     def _taken(self, lane: Held, now: Instant) -> list[_Taken]:
         """Return what is folded of a lane now, read, or what becomes of it at once."""
@@ -144,10 +164,12 @@ class _Taken:
 class _Row:
     """A row while it is folded."""
 
-    __slots__ = ("body", "folded", "kept", "seq")
+    __slots__ = ("body", "folded", "is_mended", "kept", "seq")
 
     def __init__(self, kept: RowKept | None) -> None:
         self.kept = kept
+        self.is_mended = False
+        """Whether it was torn, and was folded again from what is left."""
         self.body: bytes | None = None if kept is None else kept.body
         self.seq: int = 0 if kept is None else kept.seq
         self.folded: list[tuple[int, object]] = []
@@ -173,6 +195,8 @@ class _Rows(Generic[M]):
         """Fold a message into its row; raises what comes of it, and then nothing has changed."""
         assert taken.at is not None, "it goes to a row"
         row = self._rows.setdefault(taken.at, _Row(None))
+        if row.kept is not None and row.kept.is_torn and not row.is_mended:
+            await self.mend(taken.at)
         seq = taken.due.seq
         if seq <= row.seq and _may_be_late(taken.due):
             body = await self._from_the_beginning(taken.at, row, (seq, taken.message))
@@ -182,8 +206,26 @@ class _Rows(Generic[M]):
         row.body, row.seq = body, max(row.seq, seq)
         row.folded.append((seq, taken.message))
 
+    async def mend(self, at: RowKey) -> None:
+        """Fold a torn row again, from what is left of what went to it.
+
+        Whatever cannot be folded without the rest is left out: it has no delivery any more that
+        could be given up.
+        """
+        row = self._rows[at]
+        body: bytes | None = None
+        async for seq, message in self._before(at):
+            try:
+                body = self._once(body, message)
+            except Exception as error:  # noqa: BLE001 - a user's function ends here
+                log.warning(
+                    "message %d is left out of a row of %s, of which another one was erased: %s",
+                    *(seq, self._recipient, type(error).__name__),
+                )
+        row.body, row.is_mended = body, True
+
     def written(self) -> tuple[RowWrite, ...]:
-        """Return the rows into which something was folded."""
+        """Return the rows that are not as they were."""
         return tuple(
             RowWrite(
                 at=at,
@@ -192,7 +234,7 @@ class _Rows(Generic[M]):
                 revision=0 if row.kept is None else row.kept.revision,
             )
             for at, row in sorted(self._rows.items())
-            if row.folded
+            if row.folded or row.is_mended
         )
 
     def _once(self, body: bytes | None, message: object) -> bytes | None:

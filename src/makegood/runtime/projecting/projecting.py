@@ -43,6 +43,9 @@ FILLED_AT_ONCE_MAX = 1_000
 CLEARED_AT_ONCE_MAX = 1_000
 """How much of what retired editions leave is removed at once."""
 
+MENDED_AT_ONCE_MAX = 20
+"""How many rows are folded again at once of which something was erased."""
+
 WRITTEN_AGAIN_MAX = 10
 """How often folding is begun again for rows that somebody else writes, before lanes go back."""
 
@@ -108,6 +111,7 @@ class Projecting:
             if self.lookout.is_stopping:
                 return False
             has_more = await self._fill(models, mine) or has_more
+        has_more = await self._mend(models, mine) or has_more
         has_more = await self._change_over(models, mine) or has_more
         if has_more and not self.lookout.is_stopping:
             self.lookout.ring()
@@ -199,6 +203,21 @@ class Projecting:
         if verdict is Verdict.WRITTEN:
             written = {each.id for each in held}
             self._unreleased = [each for each in self._unreleased if each not in written]
+
+    async def _mend(self, models: KeepsModels, mine: Sequence[Edition]) -> bool:
+        """Fold rows again of which something was erased, a part; say whether there are more."""
+        open_to = [each for each in mine if not self._is_halted(each)]
+        torn = await models.torn([each.recipient for each in open_to], limit=MENDED_AT_ONCE_MAX)
+        has_more = False
+        for each in open_to:
+            rows = [found.row for found in torn if found.recipient == each.recipient]
+            if rows:
+                folder = self._folders[each.model]
+                mended = await folder.mended(rows, models=models, recipient=each.recipient)
+                # Where somebody else has written one of them meanwhile, all are looked at again.
+                verdict = await models.fold(mended)
+                has_more = has_more or verdict is not Verdict.FENCED
+        return has_more
 
     async def _release(self, messages: KeepsMessages) -> None:
         """Give back what could not be written."""

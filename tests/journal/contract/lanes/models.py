@@ -12,6 +12,7 @@ from makegood.journal.beside.models import (
     Folded,
     NewEdition,
     RowKey,
+    RowSource,
     RowWrite,
     Verdict,
 )
@@ -75,11 +76,18 @@ def row(at: RowKey, body: bytes | None, *, seq: int = 1, revision: int = 0) -> R
 
 
 async def fold(
-    post: KeepsMessages, edition: Edition, *held: Held, rows: tuple[RowWrite, ...] = ()
+    post: KeepsMessages,
+    edition: Edition,
+    *held: Held,
+    rows: tuple[RowWrite, ...] = (),
+    sources: tuple[RowSource, ...] = (),
 ) -> Verdict:
     return await post.models.fold(
         Folded(
-            recipient=edition.recipient, finished=tuple(finished(each) for each in held), rows=rows
+            recipient=edition.recipient,
+            finished=tuple(finished(each) for each in held),
+            rows=rows,
+            sources=sources,
         )
     )
 
@@ -355,7 +363,7 @@ async def test_no_message_is_pruned_that_a_read_model_was_made_of(world: World) 
     assert await stored(post) == []
 
 
-@promise_of_models(9)
+@promise_of_models(10)
 async def test_what_is_erased_empties_the_rows_of_its_key(world: World) -> None:
     post = (await world.open()).messages
     edition = await filled(post)
@@ -367,8 +375,80 @@ async def test_what_is_erased_empties_the_rows_of_its_key(world: World) -> None:
 
     rows = {each.at: each for each in await post.models.rows(MODEL, [ONE, TWO])}
     assert (rows[ONE].body, rows[TWO].body) == (None, b"1")
+    assert (rows[ONE].is_torn, rows[TWO].is_torn) == (True, False)
     stale = await fold(post, edition, rows=(row(ONE, b"again", revision=1),))
     assert stale is Verdict.STALE
     assert [
         each.message.key for each in await post.models.history(MODEL, key=None, after=0, limit=9)
     ] == ["two"]
+
+
+@promise_of_models(10)
+async def test_what_is_erased_empties_the_row_of_another_key_that_it_went_to(world: World) -> None:
+    post = (await world.open()).messages
+    first = await filled(post)
+    second = await filled(post, anew=True)
+    await publish(
+        post,
+        message("one", subject="anna", tenant="a"),
+        message("two", subject="bert", tenant="a"),
+        message("one", subject="bert", tenant="b"),
+    )
+    row_a, row_b, other = RowKey("a", "sum"), RowKey("b", "sum"), RowKey("a", "other")
+    for edition in (first, second):
+        held = await held_of(post, edition)
+        sources = tuple(RowSource(seq=each.due[0].seq, key="sum") for each in held)
+        rows = (row(row_a, b"2", seq=9), row(row_b, b"2", seq=9), row(other, b"9", seq=9))
+        assert await fold(post, edition, *held, rows=rows, sources=sources)
+
+    await post.erase(subject="anna", limit=9, now=NOW)
+
+    for edition in (first, second):
+        found = {
+            each.at: each
+            for each in await post.models.rows(edition.recipient, [row_a, row_b, other])
+        }
+        assert (found[row_a].body, found[row_a].is_torn) == (None, True)
+        assert (found[row_b].body, found[other].body) == (b"2", b"9")
+
+
+@promise_of_models(10)
+async def test_a_torn_row_is_found_until_it_is_written(world: World) -> None:
+    post = (await world.open()).messages
+    edition = await filled(post)
+    await publish(post, message("one", subject="anna"), message("two", subject="anna"))
+    await fold_all(post, edition)
+    assert await post.models.torn([MODEL], limit=9) == ()
+    await post.erase(subject="anna", limit=9, now=NOW)
+
+    torn = await post.models.torn([MODEL, "model:another@1"], limit=9)
+    assert [(each.recipient, each.row.at, each.row.body) for each in torn] == [
+        (MODEL, ONE, None),
+        (MODEL, TWO, None),
+    ]
+    assert [each.row.at for each in await post.models.torn([MODEL], limit=1)] == [ONE]
+    assert await post.models.torn(["model:another@1"], limit=9) == ()
+    late = row(ONE, b"late", revision=torn[0].row.revision - 1)
+    assert await fold(post, edition, rows=(late,)) is Verdict.STALE
+    mended = row(ONE, None, revision=torn[0].row.revision)
+    assert await fold(post, edition, rows=(mended,)) is Verdict.WRITTEN
+    assert [each.row.at for each in await post.models.torn([MODEL], limit=9)] == [TWO]
+
+
+@promise_of_models(10)
+async def test_where_messages_went_is_forgotten_with_their_edition(world: World) -> None:
+    post = (await world.open()).messages
+    edition = await filled(post)
+    await publish(post, *(message(f"{each}") for each in range(5)))
+    held = await held_of(post, edition)
+    sources = tuple(RowSource(seq=each.due[0].seq, key="sum") for each in held)
+    await fold(post, edition, *held, rows=(row(RowKey("", "sum"), b"5"),), sources=sources)
+    await post.models.retire(SUMMARY, edition.number, order())
+    while await post.models.clear(limit=2):
+        pass
+    assert await post.models.editions() == ()
+    again = await filled(post)
+    assert again.recipient == MODEL
+    await fold_all(post, again)
+    await post.erase(key="1", limit=9, now=NOW)
+    assert [each.row.at.key for each in await post.models.torn([MODEL], limit=9)] == ["1"]

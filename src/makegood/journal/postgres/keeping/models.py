@@ -1,4 +1,4 @@
-"""How is a read model kept in the store? Knows two tables, and what an edition is given."""
+"""How is a read model kept in the store? Knows three tables, and what an edition is given."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from makegood.journal.beside.models import (
     RowKept,
     RowKey,
     Rows,
+    TornRow,
     recipient_of,
 )
 from makegood.journal.lanes.naming import lane_named
@@ -21,7 +22,7 @@ from makegood.journal.postgres.lanes.operating import subscribe_to, unsubscribe_
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from makegood.journal.beside.models import NewEdition, RowWrite
+    from makegood.journal.beside.models import NewEdition, RowSource, RowWrite
     from makegood.journal.lanes.shown import Order
     from makegood.journal.postgres.connection import Connection, Row
     from makegood.values.instants import Instant
@@ -40,13 +41,15 @@ __all__ = [
     "retire_edition",
     "rows_of_keys",
     "see_editions",
+    "torn_rows",
     "write_rows",
+    "write_sources",
 ]
 
 _EDITION = (
     "model, number, fingerprint, types, state, until, filled, begun_at, seen_at, actor, because"
 )
-_ROW = "tenant, key, body, seq, revision"
+_ROW = "tenant, key, body, seq, revision, torn"
 _OF_MODELS = f"delivery.recipient >= '{MODEL_PREFIX}' AND delivery.recipient < 'model;'"
 """What an index is made for, in its own words; otherwise it is not used."""
 
@@ -151,6 +154,22 @@ async def write_rows(
     return bool(written == len(rows))
 
 
+async def write_sources(
+    connection: Connection, schema: str, recipient: str, sources: Sequence[RowSource]
+) -> None:
+    """Say to which rows messages went whose own key is another."""
+    await connection.execute(
+        f"""
+        INSERT INTO "{schema}".model_source (recipient, seq, key)
+        SELECT $1, * FROM unnest($2::bigint[], $3::text[])
+            ON CONFLICT (recipient, seq) DO UPDATE SET key = excluded.key
+        """,
+        recipient,
+        [each.seq for each in sources],
+        [each.key for each in sources],
+    )
+
+
 async def rows_of_keys(
     connection: Connection, schema: str, *, recipient: str, keys: Sequence[RowKey]
 ) -> tuple[RowKept, ...]:
@@ -217,6 +236,20 @@ async def history_of_edition(
     )
 
 
+async def torn_rows(
+    connection: Connection, schema: str, *, recipients: Sequence[str], limit: int
+) -> tuple[TornRow, ...]:
+    """Return rows of editions that are to be folded again."""
+    found = await connection.fetch(
+        f"""
+        SELECT {_ROW}, recipient FROM "{schema}".model_row
+         WHERE torn AND recipient = ANY ($1::text[]) ORDER BY recipient, tenant, key LIMIT $2
+        """,
+        *(list(recipients), limit),
+    )
+    return tuple(TornRow(recipient=row["recipient"], row=_row(row)) for row in found)
+
+
 async def promote_edition(connection: Connection, schema: str, *, model: str, number: int) -> bool:
     """Let an edition serve if it has caught up, in a transaction that is open."""
     edition = await _locked(connection, schema, model, number)
@@ -270,6 +303,7 @@ async def clear_retired(connection: Connection, schema: str, *, limit: int) -> b
         for table, columns in (
             ("model_row", "recipient, tenant, key"),
             ("delivery", "seq, recipient"),
+            ("model_source", "recipient, seq"),
             ("lane", "recipient, lane"),
         ):
             index = f"AND {_OF_MODELS}" if table == "delivery" else ""
@@ -361,10 +395,11 @@ def _edition(row: Row) -> Edition:
 
 
 def _row(row: Row) -> RowKept:
-    tenant, key, body, seq, revision = row
+    tenant, key, body, seq, revision, torn = tuple(row)[:6]
     return RowKept(
         at=RowKey(tenant, key),
         body=None if body is None else bytes(body),
         seq=seq,
         revision=revision,
+        is_torn=torn,
     )

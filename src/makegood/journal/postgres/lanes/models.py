@@ -19,7 +19,9 @@ from makegood.journal.postgres.keeping.models import (
     retire_edition,
     rows_of_keys,
     see_editions,
+    torn_rows,
     write_rows,
+    write_sources,
 )
 from makegood.journal.postgres.lanes.writing import Finishing, work
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
         RowKept,
         RowKey,
         Rows,
+        TornRow,
     )
     from makegood.journal.lanes.shown import Order
     from makegood.journal.messages import Due
@@ -116,6 +119,10 @@ class PostgresModels:
             partial(history_of_edition, recipient=recipient, key=key, after=after, limit=limit)
         )
 
+    async def torn(self, recipients: Sequence[str], *, limit: int) -> tuple[TornRow, ...]:
+        """Return rows of editions that are to be folded again."""
+        return await self._ask(partial(torn_rows, recipients=recipients, limit=limit))
+
     async def promote(self, model: str, number: int) -> bool:
         """Let an edition serve if it has caught up; say whether it serves."""
         return await self._at_once(partial(promote_edition, model=model, number=number))
@@ -159,3 +166,5 @@ async def _fold(connection: Connection, schema: str, *, folded: Folded) -> None:
             raise _NotWritten(Verdict.FENCED)
     if folded.rows and not await write_rows(connection, schema, folded.recipient, folded.rows):
         raise _NotWritten(Verdict.STALE)
+    if folded.sources:
+        await write_sources(connection, schema, folded.recipient, folded.sources)

@@ -1,4 +1,4 @@
-"""How is a read model kept in the file? Knows two tables, and what an edition is given."""
+"""How is a read model kept in the file? Knows three tables, and what an edition is given."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from makegood.journal.beside.models import (
     RowKept,
     RowKey,
     Rows,
+    TornRow,
     Verdict,
     recipient_of,
 )
@@ -48,12 +49,13 @@ __all__ = [
     "retire_edition",
     "rows_of_keys",
     "see_editions",
+    "torn_rows",
 ]
 
 _EDITION = (
     "model, number, fingerprint, types, state, until, filled, begun_at, seen_at, actor, because"
 )
-_ROW = "tenant, key, body, seq, revision"
+_ROW = "tenant, key, body, seq, revision, torn"
 
 _OF_MODELS = f"delivery.recipient >= '{MODEL_PREFIX}' AND delivery.recipient < 'model;'"
 """What an index is made for, in its own words; otherwise it is not used."""
@@ -149,6 +151,12 @@ def fold_into(connection: Connection, folded: Folded) -> Verdict:
         return Verdict.FENCED
     for each in folded.rows:
         _write_row(connection, folded.recipient, each)
+    for source in folded.sources:
+        connection.execute(
+            """INSERT INTO makegood_model_source (recipient, seq, key) VALUES (?, ?, ?)
+                   ON CONFLICT DO UPDATE SET key = excluded.key""",
+            (folded.recipient, source.seq, source.key),
+        )
     return Verdict.WRITTEN
 
 
@@ -213,6 +221,21 @@ def history_of_edition(
     return tuple(
         Due(seq=cast("int", values[0]), attempts=0, sending=0, message=envelope_of(values[1:]))
         for values in found
+    )
+
+
+def torn_rows(connection: Connection, recipients: Sequence[str], limit: int) -> tuple[TornRow, ...]:
+    """Return rows of editions that are to be folded again."""
+    found = connection.execute(
+        f"""
+        SELECT recipient, {_ROW} FROM makegood_model_row INDEXED BY makegood_model_row_torn
+         WHERE torn AND recipient IN (SELECT value FROM json_each(?))
+         ORDER BY recipient, tenant, key LIMIT ?
+        """,
+        (_json(list(recipients)), limit),
+    ).fetchall()
+    return tuple(
+        TornRow(recipient=cast("str", recipient), row=_row(values)) for recipient, *values in found
     )
 
 
@@ -293,14 +316,14 @@ def see_editions(connection: Connection, editions: Sequence[Edition], now: Insta
 def _write_row(connection: Connection, recipient: str, row: RowWrite) -> None:
     if row.revision == 0:
         connection.execute(
-            f"""INSERT INTO makegood_model_row (recipient, {_ROW}) VALUES (?, ?, ?, ?, ?, 1)
+            f"""INSERT INTO makegood_model_row (recipient, {_ROW}) VALUES (?, ?, ?, ?, ?, 1, 0)
                     ON CONFLICT DO NOTHING""",
             (recipient, row.at.tenant, row.at.key, row.body, row.seq),
         )
     else:
         connection.execute(
             """
-            UPDATE makegood_model_row SET body = ?, seq = ?, revision = revision + 1
+            UPDATE makegood_model_row SET body = ?, seq = ?, revision = revision + 1, torn = 0
              WHERE recipient = ? AND tenant = ? AND key = ? AND revision = ?
             """,
             (row.body, row.seq, recipient, row.at.tenant, row.at.key, row.revision),
@@ -327,6 +350,8 @@ def _is_cleared(connection: Connection, recipient: str, limit: int) -> bool:
         f"""DELETE FROM makegood_delivery WHERE (seq, recipient) IN (
                SELECT delivery.seq, delivery.recipient FROM makegood_delivery AS delivery
                 WHERE delivery.recipient = ? AND {_OF_MODELS} LIMIT ?)""",
+        """DELETE FROM makegood_model_source WHERE (recipient, seq) IN (
+               SELECT recipient, seq FROM makegood_model_source WHERE recipient = ? LIMIT ?)""",
         """DELETE FROM makegood_lane WHERE (recipient, lane) IN (
                SELECT recipient, lane FROM makegood_lane WHERE recipient = ? LIMIT ?)""",
     ):
@@ -364,8 +389,10 @@ def _edition(values: Sequence[Any]) -> Edition:
 
 # Any: as above.
 def _row(values: Sequence[Any]) -> RowKept:
-    tenant, key, body, seq, revision = values
-    return RowKept(at=RowKey(tenant, key), body=body, seq=seq, revision=revision)
+    tenant, key, body, seq, revision, torn = values
+    return RowKept(
+        at=RowKey(tenant, key), body=body, seq=seq, revision=revision, is_torn=bool(torn)
+    )
 
 
 def _json(values: object) -> str:

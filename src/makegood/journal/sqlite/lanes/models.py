@@ -18,6 +18,7 @@ from makegood.journal.sqlite.keeping.models import (
     retire_edition,
     rows_of_keys,
     see_editions,
+    torn_rows,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         RowKept,
         RowKey,
         Rows,
+        TornRow,
     )
     from makegood.journal.lanes.shown import Order
     from makegood.journal.messages import Due
@@ -102,6 +104,12 @@ class SqliteModels:
             lambda connection: history_of_edition(
                 connection, recipient, key=key, after=after, limit=limit
             )
+        )
+
+    async def torn(self, recipients: Sequence[str], *, limit: int) -> tuple[TornRow, ...]:
+        """Return rows of editions that are to be folded again."""
+        return await self._ready().reader.read(
+            lambda connection: torn_rows(connection, recipients, limit)
         )
 
     async def promote(self, model: str, number: int) -> bool:

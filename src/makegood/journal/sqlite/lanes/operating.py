@@ -31,6 +31,19 @@ __all__ = [
 ]
 
 
+_WENT_TO = (
+    """SELECT rows.recipient, message.tenant, message.key FROM makegood_message AS message
+         JOIN makegood_model_row AS rows ON (rows.key, rows.tenant) = (message.key, message.tenant)
+        WHERE message.seq = ?""",
+    """SELECT source.recipient, message.tenant, source.key FROM makegood_message AS message
+        CROSS JOIN makegood_edition AS edition
+         JOIN makegood_model_source AS source
+           ON (source.recipient, source.seq) = (edition.recipient, message.seq)
+        WHERE message.seq = ?""",
+)
+"""To which rows of read models a message went: those of its key, and those said for it."""
+
+
 def subscribe_to(
     connection: Connection, subscriptions: Sequence[Subscription], now: Instant
 ) -> None:
@@ -134,15 +147,14 @@ def erase_messages(connection: Connection, about: About, *, limit: int, order: O
     sql, values = asking.unerasable(DIALECT, about, LAG_COUNTED_MAX)
     waiting: int = connection.execute(sql, values).get
     for (seq,) in found:
-        connection.execute(
-            """
-            UPDATE makegood_model_row SET body = NULL, revision = revision + 1
-              FROM makegood_message AS message
-             WHERE message.seq = ? AND makegood_model_row.key = message.key
-               AND makegood_model_row.tenant = message.tenant
-            """,
-            (seq,),
-        )
+        for went_to in _WENT_TO:
+            connection.execute(
+                f"""
+                UPDATE makegood_model_row SET body = NULL, revision = revision + 1, torn = 1
+                 WHERE (recipient, tenant, key) IN ({went_to})
+                """,  # noqa: S608 - the question is one of two
+                (seq,),
+            )
         connection.execute(
             """UPDATE makegood_message
                   SET body = x'', headers = NULL, subject = NULL, erased_at = ? WHERE seq = ?""",
