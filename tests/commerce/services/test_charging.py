@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from itertools import pairwise
-
 import pytest
 from msgspec.structs import replace
 
 from makegood.commerce.orders import CustomerId, OrderId
 from makegood.commerce.services.charging import (
-    LOOKS_MAX,
     AskGateway,
     Charge,
     ChargeStatus,
@@ -19,8 +15,8 @@ from makegood.commerce.services.charging import (
     LookAgain,
     after,
     begin,
-    wait_before,
 )
+from makegood.commerce.services.looking import LOOKS_MAX
 from makegood.commerce.services.messages import ChargePayment, RefundPayment, VoidPayment
 from makegood.payments import Money, PaymentDetails
 
@@ -98,14 +94,6 @@ def test_every_question_about_a_charge_has_its_one_key() -> None:
 def test_nothing_is_heard_of_a_charge_that_there_is_not() -> None:
     assert begin(CAPTURED, key="key") is None
     assert begin(LOOK, key="key") is None
-
-
-def test_a_look_waits_longer_than_the_one_before_it_up_to_a_minute() -> None:
-    waits = [wait_before(look) for look in range(1, LOOKS_MAX + 1)]
-
-    assert all(first <= second for first, second in pairwise(waits))
-    assert waits[0] < timedelta(seconds=1)
-    assert waits[-1] == timedelta(minutes=1)
 
 
 def test_the_last_look_may_raise_what_is_in_doubt_for_a_person_to_see() -> None:

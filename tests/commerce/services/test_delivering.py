@@ -7,7 +7,6 @@ from msgspec.structs import replace
 
 from makegood.commerce.orders import CustomerId, OrderId
 from makegood.commerce.services.delivering import (
-    LOOKS_MAX,
     AskCarrier,
     CarrierAnswered,
     Heard,
@@ -16,6 +15,7 @@ from makegood.commerce.services.delivering import (
     after,
     begin,
 )
+from makegood.commerce.services.looking import LOOKS_MAX
 from makegood.commerce.services.messages import (
     CancelShipment,
     CreateShipment,

@@ -7,33 +7,24 @@ gateway hears of it, and whatever the gateway has said is a message before anyth
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import cast
 
 import msgspec
 
-from makegood import Emit, IdempotencyKey, Receptors, Retry, Transaction, injected
+from makegood import Emit, IdempotencyKey, Receptors, Transaction, injected
 from makegood.commerce.orders import CustomerId, OrderId
 from makegood.commerce.services.charging import (
     AskGateway,
     Charge,
     ChargeStatus,
     GatewayAnswered,
+    Heard,
     LookAgain,
+    Next,
     after,
     begin,
-    wait_before,
 )
-from makegood.commerce.services.messages import (
-    ChargePayment,
-    PaymentFailed,
-    PaymentProcessed,
-    PaymentRefunded,
-    PaymentUnknown,
-    PaymentVoided,
-    RefundPayment,
-    VoidPayment,
-)
+from makegood.commerce.services.looking import persistent, put_off
 from makegood.payments import (
     Gateway,
     GatewayUnavailable,
@@ -47,30 +38,14 @@ from makegood.payments import (
 
 __all__ = ["ask", "payments"]
 
-PERSISTENT = Retry(
-    on=GatewayUnavailable,
-    attempts=20,
-    delay=timedelta(milliseconds=100),
-    delay_max=timedelta(seconds=10),
-)
-"""Nothing happened where the gateway was not reached: it is asked again, over minutes."""
-
 
 async def keep(
-    message: ChargePayment | VoidPayment | RefundPayment | GatewayAnswered | LookAgain,
+    message: Heard,
     *,
     transaction: Transaction = injected,
     emit: Emit[LookAgain] = injected,
     key: IdempotencyKey = injected,
-) -> tuple[
-    AskGateway
-    | PaymentProcessed
-    | PaymentFailed
-    | PaymentUnknown
-    | PaymentVoided
-    | PaymentRefunded,
-    ...,
-]:
+) -> tuple[Next, ...]:
     """Keep a charge, and say what has become of it."""
     before = await _read(message.order_id, transaction)
     turn = begin(message, key=key) if before is None else after(before, message)
@@ -80,10 +55,7 @@ async def keep(
     if charge is not before:
         await _write(charge, transaction)
         await _enter(before, charge, transaction)
-    for each in said:
-        if isinstance(each, LookAgain):
-            emit(each, after=wait_before(each.look))
-    return tuple(each for each in said if not isinstance(each, LookAgain))
+    return put_off(said, LookAgain, emit)
 
 
 async def ask(command: AskGateway, *, gateway: Gateway = injected) -> GatewayAnswered:
@@ -123,7 +95,7 @@ async def ask(command: AskGateway, *, gateway: Gateway = injected) -> GatewayAns
     )
 
 
-payments = Receptors("payments").on(keep).on(ask, retry=PERSISTENT)
+payments = Receptors("payments").on(keep).on(ask, retry=persistent(GatewayUnavailable))
 
 
 # The tables -----------------------------------------------------------------------------------

@@ -12,14 +12,15 @@ One that is void before it began never begins.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 import msgspec
 from msgspec.structs import replace
 
 from makegood.commerce.orders import CustomerId, OrderId
+from makegood.commerce.services.looking import LOOKS_MAX
 from makegood.commerce.services.messages import (
     ChargePayment,
     PaymentFailed,
@@ -33,7 +34,6 @@ from makegood.commerce.services.messages import (
 from makegood.payments import Money, PaymentDetails
 
 __all__ = [
-    "LOOKS_MAX",
     "AskGateway",
     "Charge",
     "ChargeStatus",
@@ -41,15 +41,9 @@ __all__ = [
     "LookAgain",
     "after",
     "begin",
-    "wait_before",
 ]
 
-LOOKS_MAX = 30
-"""How often a charge is looked up before a person is asked."""
-
-_FIRST_LOOK = timedelta(milliseconds=200)
-_LOOK_MAX = timedelta(minutes=1)
-_DOUBLINGS_MAX = 12
+Question = Literal["charge", "settle"]
 
 
 class ChargeStatus(StrEnum):
@@ -87,7 +81,7 @@ class AskGateway(msgspec.Struct, frozen=True, kw_only=True):
     message_kind: ClassVar[str] = "command"
 
     order_id: OrderId
-    what: Literal["charge", "settle"]
+    what: Question
     amount: Money
     payment: PaymentDetails
     key: str
@@ -102,7 +96,7 @@ class GatewayAnswered(msgspec.Struct, frozen=True, kw_only=True):
     message_name: ClassVar[str] = "commerce.payments.GatewayAnswered"
 
     order_id: OrderId
-    what: Literal["charge", "settle"]
+    what: Question
     outcome: Literal["captured", "declined", "settled", "unknown"]
     captured: int = 0
     """How much was taken, in all."""
@@ -127,6 +121,12 @@ Next = (
 )
 
 Turn = tuple[Charge, tuple[Next | LookAgain, ...]]
+
+_LOOKED_UP: Final[Mapping[ChargeStatus, Question]] = {
+    ChargeStatus.UNKNOWN: "charge",
+    ChargeStatus.SETTLING: "settle",
+}
+"""What is asked again where nobody knows the answer."""
 
 
 def begin(heard: Heard, *, key: str) -> Turn | None:
@@ -165,20 +165,10 @@ def after(charge: Charge, heard: Heard) -> Turn:
             return _settled(charge, heard)
         case VoidPayment() | RefundPayment():
             return _settle(charge)
-        case LookAgain(look=look) if look == charge.looks:
-            if charge.status is ChargeStatus.UNKNOWN:
-                return charge, (_asking(charge, "charge"),)
-            if charge.status is ChargeStatus.SETTLING:
-                return charge, (_asking(charge, "settle"),)
-            return charge, ()
+        case LookAgain(look=charge.looks) if charge.status in _LOOKED_UP:
+            return charge, (_asking(charge, _LOOKED_UP[charge.status]),)
         case _:
             return charge, ()
-
-
-def wait_before(look: int) -> timedelta:
-    """Return how long to wait before a look, longer each time."""
-    doublings: int = 2 ** min(look - 1, _DOUBLINGS_MAX)
-    return min(_FIRST_LOOK * doublings, _LOOK_MAX)
 
 
 def _charged(charge: Charge, answer: GatewayAnswered) -> Turn:
@@ -241,7 +231,7 @@ def _settled(charge: Charge, answer: GatewayAnswered) -> Turn:
     return settled, (refunded,)
 
 
-def _asking(charge: Charge, what: Literal["charge", "settle"]) -> AskGateway:
+def _asking(charge: Charge, what: Question) -> AskGateway:
     assert charge.amount is not None, "it was asked for with its amount"
     return AskGateway(
         order_id=charge.order,

@@ -12,14 +12,15 @@ as any; one that is not found is cancelled, so that it cannot come yet, and coun
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 import msgspec
 from msgspec.structs import replace
 
 from makegood.commerce.orders import CustomerId, OrderId
+from makegood.commerce.services.looking import LOOKS_MAX
 from makegood.commerce.services.messages import (
     CancelShipment,
     CreateShipment,
@@ -29,7 +30,6 @@ from makegood.commerce.services.messages import (
 )
 
 __all__ = [
-    "LOOKS_MAX",
     "AskCarrier",
     "CarrierAnswered",
     "LookAgain",
@@ -37,15 +37,7 @@ __all__ = [
     "ParcelStatus",
     "after",
     "begin",
-    "wait_before",
 ]
-
-LOOKS_MAX = 30
-"""How often a parcel is looked up before a person is asked."""
-
-_FIRST_LOOK = timedelta(milliseconds=200)
-_LOOK_MAX = timedelta(minutes=1)
-_DOUBLINGS_MAX = 12
 
 Question = Literal["book", "find", "cancel"]
 
@@ -117,6 +109,12 @@ Next = AskCarrier | ShipmentCreated | ShipmentRefused | ShipmentStatusChanged
 
 Turn = tuple[Parcel, tuple[Next | LookAgain, ...]]
 
+_LOOKED_UP: Final[Mapping[ParcelStatus, Question]] = {
+    ParcelStatus.UNKNOWN: "find",
+    ParcelStatus.CANCELLING: "cancel",
+}
+"""What is asked again where nobody knows the answer."""
+
 
 def begin(heard: Heard) -> Turn | None:
     """Return a parcel that is begun by what is heard, or None where there is none to speak of."""
@@ -150,20 +148,10 @@ def after(parcel: Parcel, heard: Heard) -> Turn:
             return _answered(parcel, heard)
         case CancelShipment():
             return _cancel(parcel)
-        case LookAgain(look=look) if look == parcel.looks:
-            if parcel.status is ParcelStatus.UNKNOWN:
-                return parcel, (_asking(parcel, "find"),)
-            if parcel.status is ParcelStatus.CANCELLING:
-                return parcel, (_asking(parcel, "cancel"),)
-            return parcel, ()
+        case LookAgain(look=parcel.looks) if parcel.status in _LOOKED_UP:
+            return parcel, (_asking(parcel, _LOOKED_UP[parcel.status]),)
         case _:
             return parcel, ()
-
-
-def wait_before(look: int) -> timedelta:
-    """Return how long to wait before a look, longer each time."""
-    doublings: int = 2 ** min(look - 1, _DOUBLINGS_MAX)
-    return min(_FIRST_LOOK * doublings, _LOOK_MAX)
 
 
 def _answered(parcel: Parcel, answer: CarrierAnswered) -> Turn:

@@ -14,29 +14,14 @@ import msgspec
 from makegood import MessageInfo, Receptors, Transaction, injected
 from makegood.commerce.orders import CustomerId, OrderId, Sku, UnknownOrder
 from makegood.commerce.services.messages import (
-    CancelOrder,
     CreateOrder,
-    InventoryRefused,
-    InventoryReleased,
-    InventoryReserved,
-    InventoryRestocked,
     OrderCreated,
     OrderRejected,
-    PaymentFailed,
-    PaymentProcessed,
-    PaymentRefunded,
-    PaymentUnknown,
-    PaymentVoided,
     ProductCreated,
-    ReservationExpired,
     ReserveInventory,
-    ReturnReceived,
-    ShipmentCreated,
-    ShipmentRefused,
-    ShipmentStatusChanged,
     Wanted,
 )
-from makegood.commerce.services.ordering import Next, OrderState, Status, Undo, after
+from makegood.commerce.services.ordering import Heard, Next, OrderState, Status, Undo, after
 from makegood.payments import Money, PaymentDetails
 
 __all__ = ["orders", "refusal"]
@@ -55,22 +40,7 @@ async def list_product(event: ProductCreated, *, transaction: Transaction = inje
 
 
 async def follow(
-    message: CreateOrder
-    | CancelOrder
-    | InventoryReserved
-    | InventoryRefused
-    | InventoryReleased
-    | ReservationExpired
-    | PaymentProcessed
-    | PaymentFailed
-    | PaymentUnknown
-    | PaymentVoided
-    | PaymentRefunded
-    | ShipmentCreated
-    | ShipmentRefused
-    | ShipmentStatusChanged
-    | ReturnReceived
-    | InventoryRestocked,
+    message: CreateOrder | Heard,
     *,
     transaction: Transaction = injected,
     info: MessageInfo = injected,

@@ -5,12 +5,10 @@ As in the payment service one receptor keeps what is known and the other asks ou
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import msgspec
 from msgspec.structs import replace
 
-from makegood import Emit, Receptors, Retry, Transaction, injected
+from makegood import Emit, Receptors, Transaction, injected
 from makegood.commerce.orders import CustomerId, OrderId
 from makegood.commerce.services.carrier import (
     Carrier,
@@ -21,37 +19,25 @@ from makegood.commerce.services.carrier import (
 from makegood.commerce.services.delivering import (
     AskCarrier,
     CarrierAnswered,
+    Heard,
     LookAgain,
+    Next,
     Parcel,
     ParcelStatus,
     after,
     begin,
-    wait_before,
 )
-from makegood.commerce.services.messages import (
-    CancelShipment,
-    CreateShipment,
-    ShipmentCreated,
-    ShipmentRefused,
-    ShipmentStatusChanged,
-)
+from makegood.commerce.services.looking import persistent, put_off
 
 __all__ = ["ask", "shipping"]
 
-PERSISTENT = Retry(
-    on=CarrierUnavailable,
-    attempts=20,
-    delay=timedelta(milliseconds=100),
-    delay_max=timedelta(seconds=10),
-)
-
 
 async def keep(
-    message: CreateShipment | CancelShipment | CarrierAnswered | LookAgain,
+    message: Heard,
     *,
     transaction: Transaction = injected,
     emit: Emit[LookAgain] = injected,
-) -> tuple[AskCarrier | ShipmentCreated | ShipmentRefused | ShipmentStatusChanged, ...]:
+) -> tuple[Next, ...]:
     """Keep a parcel, and say what has become of it."""
     before = await _read(message.order_id, transaction)
     turn = begin(message) if before is None else after(before, message)
@@ -60,10 +46,7 @@ async def keep(
     parcel, said = turn
     if parcel is not before:
         await _write(parcel, transaction)
-    for each in said:
-        if isinstance(each, LookAgain):
-            emit(each, after=wait_before(each.look))
-    return tuple(each for each in said if not isinstance(each, LookAgain))
+    return put_off(said, LookAgain, emit)
 
 
 async def ask(command: AskCarrier, *, carrier: Carrier = injected) -> CarrierAnswered:
@@ -107,7 +90,7 @@ async def _find(answered: CarrierAnswered, carrier: Carrier) -> CarrierAnswered:
     return replace(answered, outcome="booked", tracking=tracking)
 
 
-shipping = Receptors("shipping").on(keep).on(ask, retry=PERSISTENT)
+shipping = Receptors("shipping").on(keep).on(ask, retry=persistent(CarrierUnavailable))
 
 
 # The table ------------------------------------------------------------------------------------
