@@ -68,7 +68,6 @@ chaos: .venv/for-test ## kill real processes, break disks and connections: 30 mi
 prove: .venv/for-test ## play 100,000 simulated worlds and every crash, and keep the sealed record
 	$(BIN)/python -m tests.simulation --seeds 0:100000 --workers $(WORKERS) \
 		--result docs/explanation/proof.json $(ARGS)
-	$(BIN)/python -m tests.simulation.flow --seeds 0:2000
 	$(BIN)/python -m tests.simulation.kinds --seeds 0:2000
 	$(BIN)/python -m tests.simulation.crashing --workers $(WORKERS)
 

@@ -134,12 +134,14 @@ class World:
         self.client_weather = ClientWeather(simulation.chance("client weather"), rate)
         self._client = self._client_host()
         self._keeping = keep.made(self)
+        # Most ask the one that does no work.
+        doors = [*self._workers, *[self._client] * len(self._workers)]
         self._customers = [
             Customer(
                 simulation,
                 simulation.chance(f"customer {wish.order.id}"),
                 wish,
-                doors=self._doors,
+                doors=doors,
                 editions=1 + self._has_editions,
             )
             for wish in wishes
@@ -189,12 +191,6 @@ class World:
 
         clock = self.simulation.clock()
         return Host(self.simulation, "client", clock, make=make, serve=lambda _engine: None)
-
-    def _doors(self) -> list[Host]:
-        """Return the processes that a customer may ask; most ask the one that does no work."""
-        workers = [host for host in self._workers if host.is_up]
-        clients = [self._client] * len(self._workers) if self._client.is_up else []
-        return [*workers, *clients]
 
     # The plot -----------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,8 +21,9 @@ from makegood.decision.facts import (
 from makegood.journal.mail import ToRun
 from tests.simulation.ablation import Ablation, Around
 from tests.simulation.crashing.test_red import KEYS, ORDER
-from tests.simulation.flow.campaign import REQUIRED
+from tests.simulation.flow.campaign import FLOW
 from tests.simulation.flow.world import play
+from tests.simulation.kinds.playing import first_red, survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -155,20 +155,16 @@ MISSED = {
 
 @pytest.mark.timeout(300)
 def test_all_is_done_once_or_goes_back_in_order_whatever_goes_wrong() -> None:
-    reached: Counter[str] = Counter()
-    wrong = []
-    for seed in range(SEEDS):
-        played = play(seed)
-        reached += played.reached
-        wrong += [(seed, each) for each in played.wrong]
-    assert wrong == []
-    assert [situation for situation in REQUIRED if not reached[situation]] == []
+    seen = survey(FLOW, range(SEEDS))
+
+    assert (seen.wrong, seen.missing) == ([], [])
 
 
 @pytest.mark.parametrize("ablation", MISSED, ids=lambda each: each.name)
 def test_the_worlds_turn_red_without(ablation: Ablation) -> None:
-    found = (each for seed in range(SEEDS_MAX) for each in play(seed, ablation).wrong)
-    assert any(MISSED[ablation] in each for each in found), ablation.removes
+    found = first_red(FLOW, lambda: ablation, MISSED[ablation], seeds_max=SEEDS_MAX)
+
+    assert found is not None, ablation.removes
 
 
 def test_a_world_is_played_the_same_however_often() -> None:

@@ -11,21 +11,17 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from makegood import Config, ControlAnswer, Engine, NotUndoable, Operator
 from makegood.journal.memory import MemoryJournal
 from makegood.testing.simulation import (
     KILLS,
     START,
     Fate,
-    Fortune,
     Host,
     Line,
     SimulatedJournal,
     Simulation,
     Smooth,
-    Stalled,
 )
 from tests.simulation.ablation import NOTHING
 from tests.simulation.flow.books import Books
@@ -39,19 +35,26 @@ from tests.simulation.flow.histories import (
 from tests.simulation.flow.model import misfit, things_of
 from tests.simulation.flow.parking import Roll, Watched, unexplained
 from tests.simulation.flow.shop import WORKFLOWS, Clerk, Item, Request, Way, Wish, pack
-from tests.simulation.world import listening
+from tests.simulation.kinds.weather import AGAIN, SECOND, UNKNOWN, Weather
+from tests.simulation.kinds.worlds import (
+    are_still,
+    come_to_rest,
+    complaints,
+    met,
+    parked,
+    play_world,
+    unrest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from random import Random
 
     from makegood.journal.memory_store import Record
-    from makegood.testing.simulation import Call
     from tests.simulation.ablation import Ablation
+    from tests.simulation.kinds.playing import Played
 
-__all__ = ["Played", "play"]
+__all__ = ["play"]
 
-SECOND = 1_000_000
 FAULTY_SECONDS = 60
 QUIET_SECONDS_MAX = 600
 RECOVERY_SECONDS = 30
@@ -66,8 +69,6 @@ CONFIG = Config(
     shutdown_grace=timedelta(seconds=1),
     cancel_grace=timedelta(seconds=1),
 )
-UNKNOWN = (Fate.UNKNOWN_LOST, Fate.UNKNOWN_DONE)
-AGAIN = (Fate.AGAIN_LOST, Fate.AGAIN_DONE)
 FATES: dict[str, tuple[Fate, ...]] = {
     "append": (*KILLS, *UNKNOWN, *AGAIN, Fate.REFUSED, Fate.FULL, Fate.PAUSE),
     "deliver": (*KILLS, *UNKNOWN, Fate.REFUSED, Fate.FULL),
@@ -75,30 +76,6 @@ FATES: dict[str, tuple[Fate, ...]] = {
     "read": (*KILLS, Fate.REFUSED),
     "request": (*KILLS, *UNKNOWN, *UNKNOWN, *AGAIN, Fate.REFUSED, Fate.REFUSED, Fate.PAUSE),
 }
-
-
-class Played(msgspec.Struct, frozen=True):
-    """What was seen in one world."""
-
-    wrong: tuple[str, ...]
-    reached: Counter[str]
-    trace: str
-    """A digest of everything that happened: equal traces, equal worlds."""
-
-
-class Weather:
-    """What becomes of the workers' calls, until it is calm."""
-
-    def __init__(self, chance: Random) -> None:
-        self.is_calm = False
-        self._chance = chance
-        self.rate = chance.choice((0.0, 0.03, 0.08, 0.12, 0.3, 0.3))
-
-    def decide(self, call: Call) -> Fortune:
-        fates = FATES.get(call.operation)
-        is_faulty = not self.is_calm and self._chance.random() < self.rate
-        fate = self._chance.choice(fates) if fates and is_faulty else Fate.SMOOTH
-        return Fortune(fate, 200 + int(self._chance.random() * 200_000), 300)
 
 
 class Telephone:
@@ -119,7 +96,9 @@ class World:
     def __init__(self, seed: int, ablation: Ablation) -> None:
         self.simulation = simulation = Simulation(seed)
         self.ablation = ablation
-        self.weather = Weather(simulation.chance("weather"))
+        self.weather = Weather(
+            simulation.chance("weather"), (0.0, 0.03, 0.08, 0.12, 0.3, 0.3), fates=FATES
+        )
         self.chance = chance = simulation.chance("plot")
         self.wishes = [self._wish(f"order-{number}") for number in range(chance.randint(1, 3))]
         self.workflows = {
@@ -229,18 +208,15 @@ class World:
             self.quiet_from = self.simulation.loop.micros + RECOVERY_SECONDS * SECOND
         await self._come_to_rest()
         self.parked_wrong += unexplained(self.simulation.store)
-        if parked := self._parked():
+        if found := parked(self.simulation.store):
             self.quiet_from = self.simulation.loop.micros
             await self.simulation.loop.create_task(
-                self._try_again(parked), context=self.client.lane.context()
+                self._try_again(found), context=self.client.lane.context()
             )
             await self._come_to_rest()
 
     async def _come_to_rest(self) -> None:
-        for _ in range(QUIET_SECONDS_MAX // 10):
-            await self.simulation.pause(10 * SECOND)
-            if self.is_at_rest():
-                return
+        await come_to_rest(self.simulation, self.is_at_rest, seconds_max=QUIET_SECONDS_MAX)
 
     async def _try_again(self, parked: Sequence[Record]) -> None:
         """Let a person find that nothing is wrong with what was taken for poison."""
@@ -255,18 +231,9 @@ class World:
                 if answer is not ControlAnswer.ACCEPTED:
                     self.parked_wrong.append(f"{record.run} is not tried again, but {answer}")
 
-    def _parked(self) -> list[Record]:
-        records = self.simulation.store.records.values()
-        return [record for record in records if record.status == "parked"]
-
     def is_at_rest(self) -> bool:
-        store = self.simulation.store
         has_acted = bool(self.scripts) and all(script.done() for script in self.scripts)
-        is_still = all(
-            (record.ended_at is not None or record.status == "parked") and not record.inbox
-            for record in store.records.values()
-        )
-        return has_acted and is_still and not store.outgoing
+        return has_acted and are_still(self.simulation.store)
 
     # What is judged ---------------------------------------------------------------------------
 
@@ -274,12 +241,9 @@ class World:
         store = self.simulation.store
         yield from (*self.heard, *self.simulation.errors)
         yield from (*self.books.wrong, *self.roll.wrong, *self.parked_wrong)
-        for script in self.scripts:
-            if script.done() and (error := script.exception()) is not None:
-                yield f"the client could not act: {error!r}"
-        if not self.is_at_rest() or self._parked():
-            ends = [(record.status, record.reason) for record in store.records.values()]
-            yield f"it did not come to rest: {ends}"
+        yield from complaints(self.scripts, "the client")
+        if told := unrest(store, is_at_rest=self.is_at_rest()):
+            yield told
             return
         for record in store.records.values():
             history = history_of(record)
@@ -307,22 +271,14 @@ class World:
             yield f"{workflow}: {problem}"
         yield from wrong_about_order(store, record, self.books.taken_back(wish.order))
 
-    def reached(self) -> Counter[str]:
+    def seen(self) -> Counter[str]:
         """Return what was met in this world."""
-        reached = Counter(self.books.seen)
-        for (operation, fate), count in self.simulation.reached.items():
-            reached[f"{operation}: {fate}"] += count
+        reached = self.books.seen + met(self.simulation)
         for record in self.simulation.store.records.values():
             reached.update(situations(record))
         return reached
 
 
-def play(seed: int, ablation: Ablation = NOTHING) -> Played:
+def play(seed: int, ablation: Ablation = NOTHING, *, tells: bool = False) -> Played:
     """Play the world of a seed, and return what was wrong in it, and what was met."""
-    world = World(seed, ablation)
-    with listening(world.heard):
-        try:
-            world.simulation.run(world.plot())
-        except Stalled as error:
-            return Played((str(error),), world.reached(), world.simulation.trace)
-    return Played(tuple(world.wrong()), world.reached(), world.simulation.trace)
+    return play_world(World(seed, ablation), tells=tells)

@@ -7,13 +7,14 @@ import sys
 
 from tests.simulation.campaign import seeds_of
 from tests.simulation.emitting.campaign import EMITTING
+from tests.simulation.flow.campaign import FLOW
 from tests.simulation.kinds.playing import play_all, tell
 from tests.simulation.lifecycles.campaign import LIFECYCLES
 from tests.simulation.messages.campaign import MESSAGES
 from tests.simulation.moving.campaign import MOVING
 from tests.simulation.schedules.campaign import SCHEDULES
 
-KINDS = {kind.name: kind for kind in (LIFECYCLES, MESSAGES, SCHEDULES, MOVING, EMITTING)}
+KINDS = {kind.name: kind for kind in (FLOW, LIFECYCLES, MESSAGES, SCHEDULES, MOVING, EMITTING)}
 
 
 def main(arguments: list[str]) -> int:

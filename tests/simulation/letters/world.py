@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from makegood import Config, Engine, pure, send, sleep, wait, workflow
 from makegood.decision import facts
 from makegood.decision.facts import read_facts
@@ -20,35 +18,31 @@ from makegood.journal.memory import MemoryJournal
 from makegood.testing.simulation import (
     KILLS,
     Fate,
-    Fortune,
     Host,
     SimulatedJournal,
     Simulation,
     Smooth,
-    Stalled,
 )
 from tests.simulation.ablation import NOTHING
-from tests.simulation.world import listening
+from tests.simulation.kinds.weather import AGAIN, SECOND, UNKNOWN, Weather
+from tests.simulation.kinds.worlds import come_to_rest, complaints, met, play_world
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator
-    from random import Random
 
     from makegood.journal.memory_store import Record
-    from makegood.testing.simulation import Call
     from tests.simulation.ablation import Ablation
+    from tests.simulation.kinds.playing import Played
 
-SECOND = 1_000_000
 ORDERS = 5
 FAULTY_SECONDS = 60
-QUIET_SECONDS_MAX = 600
+QUIET_SECONDS_MAX = 6_000
 CONFIG = Config(
     poll_min=timedelta(milliseconds=500),
     poll_max=timedelta(seconds=4),
     shutdown_grace=timedelta(seconds=1),
 )
-UNKNOWN = (Fate.UNKNOWN_LOST, Fate.UNKNOWN_DONE)
-AGAIN = (Fate.AGAIN_LOST, Fate.AGAIN_DONE)
 FATES: dict[str, tuple[Fate, ...]] = {
     "append": (*KILLS, *UNKNOWN, *AGAIN, Fate.REFUSED, Fate.FULL),
     "deliver": (*KILLS, *UNKNOWN, Fate.REFUSED, Fate.FULL),
@@ -75,36 +69,15 @@ def ship(order: str, work: timedelta) -> None:
     send.after(packed)(pure(Parcel, name="parcel")(order), key=order)
 
 
-class Played(msgspec.Struct, frozen=True):
-    """What was seen in one world."""
-
-    wrong: tuple[str, ...]
-    trace: str
-    """A digest of everything that happened: equal traces, equal worlds."""
-
-
-class Weather:
-    """What becomes of the workers' calls, until it is calm."""
-
-    def __init__(self, chance: Random) -> None:
-        self.is_calm = False
-        self._chance = chance
-        self._rate = chance.choice((0.0, 0.02, 0.08))
-
-    def decide(self, call: Call) -> Fortune:
-        fates = FATES.get(call.operation)
-        is_faulty = not self.is_calm and self._chance.random() < self._rate
-        fate = self._chance.choice(fates) if fates and is_faulty else Fate.SMOOTH
-        return Fortune(fate, 200 + int(self._chance.random() * 5_000), 300)
-
-
 class World:
     """Two workers, and a client that starts, sends, sends again and cancels."""
 
     def __init__(self, seed: int, ablation: Ablation) -> None:
         self.simulation = Simulation(seed)
         self.ablation = ablation
-        self.weather = Weather(self.simulation.chance("weather"))
+        self.weather = Weather(
+            self.simulation.chance("weather"), (0.0, 0.02, 0.08), fates=FATES, slow_micros=5_000
+        )
         self.chance = self.simulation.chance("plot")
         self.workers = [self._host(f"worker {number}", works=True) for number in range(2)]
         self.client = self._host("client", works=False)
@@ -166,11 +139,7 @@ class World:
             host.boot()
         await self.simulation.pause(FAULTY_SECONDS * SECOND)
         self.weather.is_calm = True
-        for _ in range(QUIET_SECONDS_MAX):
-            await self.simulation.pause(10 * SECOND)
-            if self.is_at_rest():
-                return True
-        return False
+        return await come_to_rest(self.simulation, self.is_at_rest, seconds_max=QUIET_SECONDS_MAX)
 
     def is_at_rest(self) -> bool:
         store = self.simulation.store
@@ -184,8 +153,7 @@ class World:
         store = self.simulation.store
         yield from (*self.heard, *self.simulation.errors)
         assert self.script is not None, "the client has booted"
-        if self.script.done() and (error := self.script.exception()) is not None:
-            yield f"the client could not act: {error!r}"
+        yield from complaints([self.script], "the client")
         if not self.is_at_rest():
             yield "it did not come to rest"
             return
@@ -203,6 +171,10 @@ class World:
         if {letter.key for letter in store.letters.values()} != expected:
             yield f"there are messages for {[letter.key for letter in store.letters.values()]}"
 
+    def seen(self) -> Counter[str]:
+        """Return what was met in this world."""
+        return met(self.simulation)
+
     def _wrong_about(self, record: Record, given: dict[str, str]) -> Iterator[str]:
         history = [fact for append in record.appends for fact in read_facts(append)]
         came = [fact for fact in history if isinstance(fact, facts.MessageCame)]
@@ -217,12 +189,6 @@ class World:
             yield f"{record.new.key} is {record.status}"
 
 
-def play(seed: int, ablation: Ablation = NOTHING) -> Played:
-    """Play the world of a seed, and return what was wrong in it."""
-    world = World(seed, ablation)
-    with listening(world.heard):
-        try:
-            world.simulation.run(world.plot())
-        except Stalled as error:
-            return Played((str(error),), world.simulation.trace)
-    return Played(tuple(world.wrong()), world.simulation.trace)
+def play(seed: int, ablation: Ablation = NOTHING, *, tells: bool = False) -> Played:
+    """Play the world of a seed, and return what was wrong in it, and what was met."""
+    return play_world(World(seed, ablation), tells=tells)

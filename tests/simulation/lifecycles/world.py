@@ -14,27 +14,33 @@ from typing import TYPE_CHECKING
 
 from makegood import Config, Engine, KeyConflict, NotUndoable, PastPivot
 from makegood.journal.memory import MemoryJournal
-from makegood.testing.simulation import START, Host, Line, SimulatedJournal, Simulation, Stalled
+from makegood.testing.simulation import START, Host, Line, SimulatedJournal, Simulation
 from makegood.values.instants import Instant, as_datetime
 from tests.simulation.ablation import NOTHING
 from tests.simulation.flow.parking import Roll, Watched
 from tests.simulation.kinds.books import Books, Clerk, Telephone
 from tests.simulation.kinds.doors import Doors
 from tests.simulation.kinds.people import try_parked_again
-from tests.simulation.kinds.playing import Played
 from tests.simulation.kinds.weather import SECOND, Weather
+from tests.simulation.kinds.worlds import (
+    are_still,
+    come_to_rest,
+    complaints,
+    met,
+    play_world,
+    unrest,
+)
 from tests.simulation.lifecycles.judging import Alone, judged, situations
 from tests.simulation.lifecycles.rules import Changed, Order, Paid, Withdrawn
 from tests.simulation.lifecycles.shop import LIFECYCLES, pack
-from tests.simulation.world import listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
 
-    from makegood.journal.memory_store import Record
     from makegood.values.ids import RunId
     from tests.simulation.ablation import Ablation
+    from tests.simulation.kinds.playing import Played
 
 __all__ = ["play"]
 
@@ -234,23 +240,11 @@ class World:
                 host.clock.put(chance.randint(-SKEW_MAX, SKEW_MAX))
 
     async def _come_to_rest(self) -> None:
-        for _ in range(QUIET_SECONDS_MAX // 10):
-            await self.simulation.pause(10 * SECOND)
-            if self._is_at_rest():
-                return
+        await come_to_rest(self.simulation, self._is_at_rest, seconds_max=QUIET_SECONDS_MAX)
 
     def _is_at_rest(self) -> bool:
-        store = self.simulation.store
         have_acted = all(customer.done() for customer in self.customers)
-        is_still = all(
-            (record.ended_at is not None or record.status == "parked") and not record.inbox
-            for record in store.records.values()
-        )
-        return have_acted and is_still and not store.outgoing
-
-    def _parked(self) -> list[Record]:
-        records = self.simulation.store.records.values()
-        return [record for record in records if record.status == "parked"]
+        return have_acted and are_still(self.simulation.store)
 
     # The end ------------------------------------------------------------------------------------
 
@@ -261,32 +255,19 @@ class World:
         if not self.is_clock_wrong:
             # A clock that is ahead takes runs from those that live.
             yield from self.roll.wrong
-        for customer in self.customers:
-            if customer.done() and (error := customer.exception()) is not None:
-                yield f"a customer was told {error!r}"
-        if not self._is_at_rest() or self._parked():
-            ends = [(record.status, record.reason) for record in store.records.values()]
-            yield f"it did not come to rest: {ends}"
+        yield from complaints(self.customers, "a customer")
+        if told := unrest(store, is_at_rest=self._is_at_rest()):
+            yield told
             return
         yield from judged(store, self.books, turned=self.turned, sent=self.sent)
 
     def seen(self) -> Counter[str]:
         """Return what was met in this world."""
-        reached = self.reached + self.books.seen
-        for (operation, fate), count in self.simulation.reached.items():
-            reached[f"{operation}: {fate}"] += count
+        reached = self.reached + self.books.seen + met(self.simulation)
         reached.update(situations(self.simulation.store))
         return reached
 
 
 def play(seed: int, ablation: Ablation = NOTHING, *, tells: bool = False) -> Played:
     """Play the world of a seed, and return what was wrong in it, and what was met."""
-    world = World(seed, ablation)
-    with listening(world.heard):
-        try:
-            world.simulation.run(world.plot())
-            wrong = tuple(world.wrong())
-        except Stalled as error:
-            wrong = (str(error),)
-    story = tuple(world.simulation.story) if tells else ()
-    return Played(wrong, world.seen(), world.simulation.trace, story)
+    return play_world(World(seed, ablation), tells=tells)

@@ -22,12 +22,11 @@ from makegood.testing.simulation import (
     SimulatedBroker,
     SimulatedJournal,
     Simulation,
-    Stalled,
 )
 from tests.simulation.kinds.books import Books, Clerk, Telephone
 from tests.simulation.kinds.doors import Doors
-from tests.simulation.kinds.playing import Played
 from tests.simulation.kinds.weather import AGAIN, ASKED, FATES, SECOND, UNKNOWN, Weather
+from tests.simulation.kinds.worlds import come_to_rest, complaints, met, play_world
 from tests.simulation.messages.judging import Service, judged, situations
 from tests.simulation.messages.shop import (
     NOTEBOOK,
@@ -38,12 +37,12 @@ from tests.simulation.messages.shop import (
     thing_of,
 )
 from tests.simulation.messages.without import NOTHING
-from tests.simulation.world import listening
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from random import Random
 
+    from tests.simulation.kinds.playing import Played
     from tests.simulation.messages.without import Without
 
 __all__ = ["play"]
@@ -240,11 +239,9 @@ class World:
                 self.broker.is_down = False
 
     async def _come_to_rest(self) -> bool:
-        for _ in range(QUIET_SECONDS_MAX // 5):
-            await self.simulation.pause(5 * SECOND)
-            if self._is_at_rest():
-                return True
-        return False
+        return await come_to_rest(
+            self.simulation, self._is_at_rest, seconds_max=QUIET_SECONDS_MAX, every_seconds=5
+        )
 
     def _is_at_rest(self) -> bool:
         have_published = all(publisher.done() for publisher in self.publishers)
@@ -297,18 +294,14 @@ class World:
     def wrong(self) -> Iterator[str]:
         yield from (*self.heard, *self.simulation.errors)
         yield from (*self.books.wrong, *self.held_up, *self.judged_before)
-        for publisher in self.publishers:
-            if publisher.done() and (error := publisher.exception()) is not None:
-                yield f"a publisher was told {error!r}"
+        yield from complaints(self.publishers, "a publisher")
         if not self.has_come_to_rest:
             yield "it did not come to rest"
         yield from self._judged(declined=())
 
     def seen(self) -> Counter[str]:
         """Return what was met in this world."""
-        reached = self.reached + self.books.seen
-        for (operation, fate), count in self.simulation.reached.items():
-            reached[f"{operation}: {fate}"] += count
+        reached = self.reached + self.books.seen + met(self.simulation)
         reached.update(situations(self.services))
         reached["a sending that the broker knew"] += self.broker.dropped
         return reached
@@ -328,12 +321,4 @@ class Killer:
 
 def play(seed: int, without: Without = NOTHING, *, tells: bool = False) -> Played:
     """Play the world of a seed, and return what was wrong in it, and what was met."""
-    world = World(seed, without)
-    with listening(world.heard):
-        try:
-            world.simulation.run(world.plot())
-            wrong = tuple(dict.fromkeys(world.wrong()))
-        except Stalled as error:
-            wrong = (str(error),)
-    story = tuple(world.simulation.story) if tells else ()
-    return Played(wrong, world.seen(), world.simulation.trace, story)
+    return play_world(World(seed, without), tells=tells)

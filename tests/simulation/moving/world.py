@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING
 
 from makegood import Config, ControlRefused, Engine, NotUndoable, Operator, PastPivot
 from makegood.journal.memory import MemoryJournal
-from makegood.testing.simulation import Host, Line, SimulatedJournal, Simulation, Stalled
+from makegood.testing.simulation import Host, Line, SimulatedJournal, Simulation
 from tests.simulation.ablation import NOTHING
 from tests.simulation.flow.parking import Roll, Watched
 from tests.simulation.kinds.books import Books, Clerk, Telephone
 from tests.simulation.kinds.doors import Doors
 from tests.simulation.kinds.people import try_parked_again
-from tests.simulation.kinds.playing import Played
 from tests.simulation.kinds.weather import SECOND, Weather
+from tests.simulation.kinds.worlds import come_to_rest, complaints, met, play_world, unrest
 from tests.simulation.moving.judging import judged, situations
 from tests.simulation.moving.shop import EDITIONS, Order
-from tests.simulation.world import listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from makegood.journal.memory_store import Record
     from makegood.values.ids import RunId
     from tests.simulation.ablation import Ablation
+    from tests.simulation.kinds.playing import Played
 
 __all__ = ["play"]
 
@@ -182,10 +182,7 @@ class World:
                 host.pause()
 
     async def _come_to_rest(self) -> None:
-        for _ in range(QUIET_SECONDS_MAX // 10):
-            await self.simulation.pause(10 * SECOND)
-            if self._is_at_rest():
-                return
+        await come_to_rest(self.simulation, self._is_at_rest, seconds_max=QUIET_SECONDS_MAX)
 
     def _is_at_rest(self) -> bool:
         are_done = all(person.done() for person in self.people)
@@ -204,33 +201,19 @@ class World:
         store = self.simulation.store
         yield from (*self.heard, *self.simulation.errors)
         yield from (*self.books.wrong, *self.roll.wrong, *self.parked_wrong)
-        for person in self.people:
-            if person.done() and (error := person.exception()) is not None:
-                yield f"a person was told {error!r}"
-        are_parked = any(record.status == "parked" for record in store.records.values())
-        if not self._is_at_rest() or are_parked:
-            ends = [(record.status, record.reason) for record in store.records.values()]
-            yield f"it did not come to rest: {ends}"
+        yield from complaints(self.people, "a person")
+        if told := unrest(store, is_at_rest=self._is_at_rest()):
+            yield told
             return
         yield from judged(store, self.books, turned=self.turned)
 
     def seen(self) -> Counter[str]:
         """Return what was met in this world."""
-        reached = self.reached + self.books.seen
-        for (operation, fate), count in self.simulation.reached.items():
-            reached[f"{operation}: {fate}"] += count
+        reached = self.reached + self.books.seen + met(self.simulation)
         reached.update(situations(self.simulation.store))
         return reached
 
 
 def play(seed: int, ablation: Ablation = NOTHING, *, tells: bool = False) -> Played:
     """Play the world of a seed, and return what was wrong in it, and what was met."""
-    world = World(seed, ablation)
-    with listening(world.heard):
-        try:
-            world.simulation.run(world.plot())
-            wrong = tuple(world.wrong())
-        except Stalled as error:
-            wrong = (str(error),)
-    story = tuple(world.simulation.story) if tells else ()
-    return Played(wrong, world.seen(), world.simulation.trace, story)
+    return play_world(World(seed, ablation), tells=tells)

@@ -7,15 +7,16 @@ again with the same key; what they know survives the death of whoever told them.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from makegood.errors import EngineClosed, KeyConflict, NotUndoable, PastPivot, StoreError
+from makegood.errors import KeyConflict, NotUndoable, PastPivot
+from tests.simulation.kinds.doors import Doors
 from tests.simulation.workflows import deployed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Sequence
     from random import Random
     from typing import Any
 
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Customer"]
 
-T = TypeVar("T")
-
-PATIENCE_SECONDS = 25.0
-"""How long a customer waits for an answer before they ask again."""
-
 
 class Customer:
     """One customer and their order."""
@@ -42,7 +38,7 @@ class Customer:
         chance: Random,
         wish: Wish,
         *,
-        doors: Callable[[], list[Host]],
+        doors: Sequence[Host],
         editions: int,
     ) -> None:
         self.wish = wish
@@ -55,7 +51,7 @@ class Customer:
         """Every end that they were told."""
         self._simulation = simulation
         self._chance = chance
-        self._doors = doors
+        self._insist = Doors(simulation, chance, doors).insist
         self._editions = editions
 
     async def live(self) -> None:
@@ -128,40 +124,3 @@ class Customer:
         edition = self._chance.randrange(self._editions)
         workflows = deployed(0, edition=edition)
         return next(each for each in workflows if each.name == self.wish.workflow)(order)
-
-    # Any: what a coroutine yields is between it and the loop.
-    async def _insist(self, ask: Callable[[Engine], Coroutine[Any, Any, T]]) -> T:
-        """Ask until there is an answer, each time at another door."""
-        while True:
-            doors = self._doors()
-            if doors:
-                asked = self._ask_at(self._chance.choice(doors), ask)
-                await asyncio.wait({asked}, timeout=PATIENCE_SECONDS)
-                if _is_answered(asked):
-                    return asked.result()
-                asked.cancel()
-            await self._simulation.pause(1_000_000 + self._chance.randrange(1_000_000))
-
-    def _ask_at(
-        self, door: Host, ask: Callable[[Engine], Coroutine[Any, Any, T]]
-    ) -> asyncio.Task[T]:
-        """Have the door's own process do the asking: it may die of it."""
-        engine = door.engine
-        assert engine is not None
-        loop = self._simulation.loop
-        asked: asyncio.Task[T] = loop.create_task(ask(engine), context=door.lane.context())
-        asked.add_done_callback(_looked_at)
-        return asked
-
-
-# Any: whatever was asked for.
-def _is_answered(asked: asyncio.Task[Any]) -> bool:
-    if not asked.done() or asked.cancelled():
-        return False
-    return not isinstance(asked.exception(), StoreError | EngineClosed)
-
-
-def _looked_at(asked: asyncio.Task[T]) -> None:
-    """Take note of how it ended, also where nobody waits for that any more."""
-    if not asked.cancelled():
-        asked.exception()

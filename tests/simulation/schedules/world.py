@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING
 
 from makegood import Config, Engine
 from makegood.journal.memory import MemoryJournal
-from makegood.testing.simulation import Fate, Host, Line, SimulatedJournal, Simulation, Stalled
+from makegood.testing.simulation import Fate, Host, Line, SimulatedJournal, Simulation
 from tests.simulation.ablation import NOTHING
 from tests.simulation.kinds.books import Books, Clerk, Telephone
-from tests.simulation.kinds.playing import Played
 from tests.simulation.kinds.weather import ASKED, FATES, SECOND, Weather
+from tests.simulation.kinds.worlds import met, play_world
 from tests.simulation.schedules.judging import Diary, Watched, judged, situations
 from tests.simulation.schedules.shop import WATCHMAN, draw_notices, draw_plan, scheduled, walk
-from tests.simulation.world import listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
 
     from tests.simulation.ablation import Ablation
+    from tests.simulation.kinds.playing import Played
 
 __all__ = ["play"]
 
@@ -140,21 +140,11 @@ class World:
 
     def seen(self) -> Counter[str]:
         """Return what was met in this world."""
-        reached = self.reached + self.books.seen
-        for (operation, fate), count in self.simulation.reached.items():
-            reached[f"{operation}: {fate}"] += count
+        reached = self.reached + self.books.seen + met(self.simulation)
         reached.update(situations(self.simulation.store, self.plans, self.diary))
         return reached
 
 
 def play(seed: int, ablation: Ablation = NOTHING, *, tells: bool = False) -> Played:
     """Play the world of a seed, and return what was wrong in it, and what was met."""
-    world = World(seed, ablation)
-    with listening(world.heard):
-        try:
-            world.simulation.run(world.plot())
-            wrong = tuple(world.wrong())
-        except Stalled as error:
-            wrong = (str(error),)
-    story = tuple(world.simulation.story) if tells else ()
-    return Played(wrong, world.seen(), world.simulation.trace, story)
+    return play_world(World(seed, ablation), tells=tells)
