@@ -24,19 +24,16 @@ from makegood import (
     Stay,
     Succeeded,
     injected,
-    step,
     workflow,
 )
 from tests.simulation.kinds.books import Clerk, Deed
+from tests.simulation.kinds.steps import AGAIN, PATIENCE, stubborn
 from tests.simulation.lifecycles import rules
 from tests.simulation.lifecycles.rules import Changed, Order, Paid, Status, Withdrawn
 
 __all__ = ["KEPT", "LIFECYCLES", "Parcel", "pack"]
 
-AGAIN = Retry(attempts=40, delay=timedelta(seconds=1), delay_max=timedelta(seconds=4))
-"""So often that only what is declined fails."""
 HURRY = Retry(attempts=3, delay=timedelta(seconds=1))
-PATIENCE = timedelta(seconds=6)
 
 KEPT = ("remind",)
 """What has no undo: it is kept when the run goes back."""
@@ -169,7 +166,7 @@ class Parcel:
     number: int
 
 
-def doing(operation: str) -> Any:  # Any: as `step` takes it.
+def _step(operation: str) -> Any:  # Any: as a step is.
     async def do(
         parcel: Parcel,
         *,
@@ -182,29 +179,7 @@ def doing(operation: str) -> Any:  # Any: as `step` takes it.
         await clerk.ask(Deed(thing=thing, key=key, of=info.id, about=about))
         return thing
 
-    return do
-
-
-async def undo_thing(
-    thing: str,
-    *,
-    clerk: Clerk = injected,
-    key: IdempotencyKey = injected,
-    info: RunInfo = injected,
-) -> None:
-    await clerk.ask(Deed(thing=thing, key=key, of=info.id, is_undo=True))
-
-
-def _step(operation: str) -> Any:  # Any: as `step` returns.
-    return step(
-        doing(operation),
-        name=operation,
-        undo=undo_thing,
-        retry=AGAIN,
-        undo_retry=AGAIN,
-        timeout=PATIENCE,
-        undo_timeout=PATIENCE,
-    )
+    return stubborn(do, operation)
 
 
 box = _step("box")

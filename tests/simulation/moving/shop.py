@@ -11,18 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from makegood import IdempotencyKey, Retry, RunInfo, injected, sleep, step, workflow
+from makegood import IdempotencyKey, RunInfo, injected, sleep, workflow
 from tests.simulation.kinds.books import Clerk, Deed
+from tests.simulation.kinds.steps import stubborn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from makegood import Workflow
 
 __all__ = ["DOES", "EDITIONS", "RANKS", "Order"]
 
-AGAIN = Retry(attempts=40, delay=timedelta(seconds=1), delay_max=timedelta(seconds=4))
-PATIENCE = timedelta(seconds=6)
 REST = timedelta(seconds=20)
 """How long a run rests before its end: long enough to be handed over, or to be asked for more."""
 
@@ -36,7 +33,7 @@ class Order(msgspec.Struct, frozen=True):
     id: str
 
 
-def doing(operation: str) -> Callable[..., Any]:  # Any: as `step` takes it.
+def _step(operation: str) -> Any:  # Any: as a step is.
     async def do(
         order: Order,
         *,
@@ -48,29 +45,7 @@ def doing(operation: str) -> Callable[..., Any]:  # Any: as `step` takes it.
         await clerk.ask(Deed(thing=thing, key=key, of=info.id, about=thing))
         return thing
 
-    return do
-
-
-async def take_back(
-    thing: str,
-    *,
-    clerk: Clerk = injected,
-    key: IdempotencyKey = injected,
-    info: RunInfo = injected,
-) -> None:
-    await clerk.ask(Deed(thing=thing, key=key, of=info.id, is_undo=True))
-
-
-def _step(operation: str) -> Any:  # Any: as `step` returns.
-    return step(
-        doing(operation),
-        name=operation,
-        undo=take_back,
-        retry=AGAIN,
-        undo_retry=AGAIN,
-        timeout=PATIENCE,
-        undo_timeout=PATIENCE,
-    )
+    return stubborn(do, operation)
 
 
 reserve, charge, insure, ship, close, mail = map(_step, RANKS)
