@@ -1,7 +1,8 @@
 """Real servers for tests: started from wheels, on loopback only, in folders of their own.
 
 A server here is a child of the test process. It is stopped through that child and leaves nothing
-behind; `stop(immediate=True)` is the crash that a test asks for, and `start` the recovery.
+behind, also where the test process is killed; `stop(immediate=True)` is the crash that a test asks
+for, and `start` the recovery.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from types import TracebackType
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
 __all__ = ["NatsServer", "PostgresServer"]
 
@@ -44,6 +45,18 @@ _SETTINGS = {
 }
 
 
+_WATCHMAN = """
+read -r _ && exit
+kill -s "$1" "$2"
+looks=0
+while kill -0 "$2" && [ "$looks" -lt 100 ]; do looks=$((looks + 1)); sleep 0.1; done
+kill -0 "$2" && kill -s KILL "$2"
+rm -rf -- "$3"
+"""
+"""Waits for a word from this process. Where its pipe ends without one, this process has died: the
+server is ended then, by a signal and, if it must be, by force, and its folder removed."""
+
+
 class PostgresServer:
     """A PostgreSQL 18 of its own, on a free loopback port, with its data in a temporary folder.
 
@@ -57,32 +70,21 @@ class PostgresServer:
         self._settings = _SETTINGS | dict(settings or {})
         self.port: int = 0
         """The loopback port; the same after `stop` and `start`."""
-        self._folder: Path | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._log: IO[bytes] | None = None
+        self._child = _Child("PostgreSQL", ends_by=signal.SIGINT, dies_by=signal.SIGQUIT)
         self._programs = Path()
         # Whoever is root runs the server as somebody else, all others as themselves.
         self._user: str | None = _ORDINARY_USER if os.geteuid() == 0 else None
 
     def __enter__(self) -> Self:
         """Make the server's folder, start the server, and wait until it answers."""
-        self._folder = Path(tempfile.mkdtemp(prefix="makegood-postgres-"))
-        try:
-            self._prepare(self._folder)
+        with self._child.entered() as folder:
+            self._prepare(folder)
             self._start_on_a_free_port()
-        except BaseException:
-            self._remove()
-            raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Stop the server and remove its folder."""
-        self._remove()
+        self._child.remove()
 
     def url(self, database: str = "postgres") -> str:
         """Return the address of a database, which need not be there yet."""
@@ -90,43 +92,17 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start a server that was stopped, and wait until it answers; it recovers by itself."""
-        assert self._process is None, "a server that runs is not started again"
-        folder = self._made()
-        self._log = (folder / "log").open("ab")
-        command = [os.fspath(self._programs / "postgres"), "-D", os.fspath(folder / "data")]
+        data = self._child.folder / "data"
+        command = [os.fspath(self._programs / "postgres"), "-D", os.fspath(data)]
         command += ["-h", "127.0.0.1", "-p", str(self.port)]
         for name, value in self._settings.items():
             command += ["-c", f"{name}={value}"]
-        self._process = subprocess.Popen(  # noqa: S603 - a program of ours, without a shell
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            user=self._user,
-            # A key pressed to stop the tests is for the tests, which then stop the server.
-            start_new_session=True,
-        )
-        self._wait_until_ready()
+        state = data / "postmaster.pid"
+        self._child.start(command, lambda process: _says_ready(state, process), user=self._user)
 
     def stop(self, *, immediate: bool = False) -> None:
         """Stop the server: in good order, or `immediate`, as if the machine had lost its power."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(signal.SIGQUIT if immediate else signal.SIGINT)
-        try:
-            process.wait(timeout=_SECONDS_TO_STOP_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(timeout=_SECONDS_TO_STOP_MAX)
-        finally:
-            if self._log is not None:
-                self._log.close()
-
-    def _made(self) -> Path:
-        assert self._folder is not None, "a server is used inside its `with` block"
-        return self._folder
+        self._child.stop(immediate=immediate)
 
     def _prepare(self, folder: Path) -> None:
         """Put the programs where the server's user can run them, and make the data's folder."""
@@ -172,24 +148,6 @@ class PostgresServer:
             else:
                 return
 
-    def _wait_until_ready(self) -> None:
-        assert self._process is not None
-        state = self._made() / "data" / "postmaster.pid"
-        deadline = time.monotonic() + _SECONDS_TO_START_MAX
-        while not _says_ready(state, self._process.pid):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.stop(immediate=True)
-                said = (self._made() / "log").read_text(encoding="utf-8", errors="replace")
-                message = f"PostgreSQL did not start; it said: {said[-2_000:].strip()}"
-                raise RuntimeError(message)
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
-
-    def _remove(self) -> None:
-        self.stop(immediate=True)
-        folder, self._folder = self._folder, None
-        if folder is not None:
-            shutil.rmtree(folder)
-
 
 class NatsServer:
     """A NATS with JetStream of its own, on a free loopback port, its streams in a temporary folder.
@@ -204,29 +162,18 @@ class NatsServer:
         self._config = config
         self.port: int = 0
         """The loopback port; the same after `stop` and `start`."""
-        self._folder: Path | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._log: IO[bytes] | None = None
+        self._child = _Child("NATS", ends_by=signal.SIGTERM, dies_by=signal.SIGKILL)
 
     def __enter__(self) -> Self:
         """Make the server's folder, start the server, and wait until it answers."""
-        self._folder = Path(tempfile.mkdtemp(prefix="makegood-nats-"))
-        self.port = _free_port()
-        try:
+        with self._child.entered():
+            self.port = _free_port()
             self.start()
-        except BaseException:
-            self._remove()
-            raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Stop the server and remove its folder."""
-        self._remove()
+        self._child.remove()
 
     @property
     def url(self) -> str:
@@ -235,53 +182,109 @@ class NatsServer:
 
     def start(self) -> None:
         """Start a server that was stopped, and wait until it answers."""
-        assert self._process is None, "a server that runs is not started again"
-        assert self._folder is not None, "a server is used inside its `with` block"
-        self._log = (self._folder / "log").open("ab")
-        config = self._folder / "config"
+        folder = self._child.folder
+        config = folder / "config"
         config.write_text(self._config, encoding="utf-8")
-        self._process = subprocess.Popen(  # noqa: S603 - a program of ours, without a shell
-            [
-                _nats_program(),
-                *("-c", os.fspath(config)),
-                *("-js", "-sd", os.fspath(self._folder / "streams")),
-                *("-a", "127.0.0.1", "-p", str(self.port)),
-            ],
-            cwd=self._folder,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            start_new_session=True,
-        )
-        deadline = time.monotonic() + _SECONDS_TO_START_MAX
-        while not _answers(self.port):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.stop(immediate=True)
-                said = (self._folder / "log").read_text(encoding="utf-8", errors="replace")
-                message = f"NATS did not start; it said: {said[-2_000:].strip()}"
-                raise RuntimeError(message)
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        command = [_nats_program(), "-c", os.fspath(config)]
+        command += ["-js", "-sd", os.fspath(folder / "streams")]
+        command += ["-a", "127.0.0.1", "-p", str(self.port)]
+        self._child.start(command, lambda _process: _answers(self.port))
 
     def stop(self, *, immediate: bool = False) -> None:
         """Stop the server: in good order, or `immediate`, as if it was killed."""
+        self._child.stop(immediate=immediate)
+
+
+class _Child:
+    """A program that this process runs, in a folder of its own; neither of them outlives it."""
+
+    def __init__(self, name: str, *, ends_by: signal.Signals, dies_by: signal.Signals) -> None:
+        self._name = name
+        self._ends_by = ends_by
+        self._dies_by = dies_by
+        self._folder: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watchman: subprocess.Popen[bytes] | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the program runs."""
+        assert self._folder is not None, "a server is used inside its `with` block"
+        return self._folder
+
+    @contextmanager
+    def entered(self) -> Generator[Path]:
+        """Make the folder; remove it, and stop the program, where the block raises."""
+        self._folder = Path(tempfile.mkdtemp(prefix=f"makegood-{self._name.lower()}-"))
+        try:
+            yield self._folder
+        except BaseException:
+            self.remove()
+            raise
+
+    def start(
+        self, command: Sequence[str], is_ready: Callable[[int], bool], *, user: str | None = None
+    ) -> None:
+        """Start the program, and wait until it is ready, by its process id."""
+        assert self._process is None, "a server that runs is not started again"
+        log = self.folder / "log"
+        with log.open("ab") as told:
+            self._process = subprocess.Popen(  # noqa: S603 - a program of ours, without a shell
+                command,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=told,
+                stderr=told,
+                user=user,
+                # A key pressed to stop the tests is for the tests, which then stop the server.
+                start_new_session=True,
+            )
+        self._watch(self._process.pid)
+        deadline = time.monotonic() + _SECONDS_TO_START_MAX
+        while not is_ready(self._process.pid):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop(immediate=True)
+                said = log.read_text(encoding="utf-8", errors="replace")[-2_000:].strip()
+                message = f"{self._name} did not start; it said: {said}"
+                raise RuntimeError(message)
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+    def stop(self, *, immediate: bool) -> None:
+        """Stop the program, if it runs."""
         process, self._process = self._process, None
         if process is None:
             return
-        process.send_signal(signal.SIGKILL if immediate else signal.SIGTERM)
+        self._dismiss()
+        process.send_signal(self._dies_by if immediate else self._ends_by)
         try:
             process.wait(timeout=_SECONDS_TO_STOP_MAX)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(timeout=_SECONDS_TO_STOP_MAX)
-        finally:
-            if self._log is not None:
-                self._log.close()
 
-    def _remove(self) -> None:
+    def remove(self) -> None:
+        """Stop the program and remove its folder."""
         self.stop(immediate=True)
         folder, self._folder = self._folder, None
         if folder is not None:
             shutil.rmtree(folder)
+
+    def _watch(self, process: int) -> None:
+        """Have the program ended where this process dies without a word."""
+        how = self._dies_by.name.removeprefix("SIG")
+        self._watchman = subprocess.Popen(  # noqa: S603 - the script is our own
+            ["/bin/sh", "-c", _WATCHMAN, "watchman", how, str(process), os.fspath(self.folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def _dismiss(self) -> None:
+        """Let go of whoever watches, before the process that it watches is no more."""
+        watchman, self._watchman = self._watchman, None
+        assert watchman is not None, "what runs is watched"
+        watchman.communicate(b"\n", timeout=_SECONDS_TO_STOP_MAX)
 
 
 def _nats_program() -> str:
