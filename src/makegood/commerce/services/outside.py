@@ -7,7 +7,7 @@ What they answered is in their books first: to kill a process loses nothing that
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, cast
+from typing import Self, cast
 
 import apsw
 
@@ -23,9 +23,6 @@ from makegood.commerce.services.carrier import (
     ParcelRefused,
 )
 from makegood.payments.gateways.sandbox_faults import Fault, Faults
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 __all__ = ["REFUSED_ADDRESS", "REFUSED_CUSTOMER", "PaperCarrier", "PaperMailer"]
 
@@ -103,12 +100,7 @@ class PaperCarrier:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._paper.close()
 
     async def book(self, reference: str, address: str) -> str:
@@ -178,12 +170,7 @@ class PaperMailer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._paper.close()
 
     async def send(self, email: Email, *, key: str) -> None:

@@ -84,9 +84,15 @@ def message_flow(
         title=title,
         parties=tuple(_party(group, sends, hears) for group in found),
         exchanges=(
-            *_from_outside(names, sends, hears),
+            *(
+                Exchange(sender=None, receiver=name, messages=messages)
+                for name, messages in _unmatched(names, hears, sends)
+            ),
             *_between(names, sends, hears),
-            *_to_outside(names, sends, hears),
+            *(
+                Exchange(sender=name, receiver=None, messages=messages)
+                for name, messages in _unmatched(names, sends, hears)
+            ),
         ),
     )
 
@@ -135,26 +141,15 @@ def _between(
             yield Exchange(sender=sender, receiver=receiver, messages=messages)
 
 
-def _from_outside(
-    names: Sequence[str], sends: Mapping[str, Named], hears: Mapping[str, Named]
-) -> Iterator[Exchange]:
-    known = {name for each in sends.values() for name in each}
-    for receiver in names:
-        strange = hears[receiver].keys() - known
+def _unmatched(
+    names: Sequence[str], own: Mapping[str, Named], others: Mapping[str, Named]
+) -> Iterator[tuple[str, tuple[Said, ...]]]:
+    """Return for each group what it says that nobody hears, or hears that nobody says."""
+    known = {name for each in others.values() for name in each}
+    for group in names:
+        strange = own[group].keys() - known
         if strange:
-            messages = _sorted(hears[receiver], strange)
-            yield Exchange(sender=None, receiver=receiver, messages=messages)
-
-
-def _to_outside(
-    names: Sequence[str], sends: Mapping[str, Named], hears: Mapping[str, Named]
-) -> Iterator[Exchange]:
-    known = {name for each in hears.values() for name in each}
-    for sender in names:
-        unheard = sends[sender].keys() - known
-        if unheard:
-            messages = _sorted(sends[sender], unheard)
-            yield Exchange(sender=sender, receiver=None, messages=messages)
+            yield group, _sorted(own[group], strange)
 
 
 def _sorted(said: Named, names: Iterable[str]) -> tuple[Said, ...]:

@@ -26,7 +26,7 @@ from makegood.values.limits import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
     from datetime import datetime
 
     from makegood.journal.lanes.shown import Delivery, Moved
@@ -147,11 +147,8 @@ class MessageOperator:
         messages of their keys. One that was moved already is not moved again.
         """
         chosen = _chosen(ids, receptor=receptor, type=type, reason=reason, fault=fault, limit=limit)
-        order = self._order(actor, because)
-        moved = await self._messages().resend(chosen, order, dry_run=dry_run)
-        shell, _codes = parts_of(self._engine)
-        shell.ring_reception()
-        return _names(moved)
+        moving = self._messages().resend(chosen, self._order(actor, because), dry_run=dry_run)
+        return await self._moved(moving)
 
     async def discard(
         self,
@@ -171,11 +168,8 @@ class MessageOperator:
         Returns which; with `dry_run` which that would be.
         """
         chosen = _chosen(ids, receptor=receptor, type=type, reason=reason, fault=fault, limit=limit)
-        order = self._order(actor, because)
-        moved = await self._messages().discard(chosen, order, dry_run=dry_run)
-        shell, _codes = parts_of(self._engine)
-        shell.ring_reception()
-        return _names(moved)
+        moving = self._messages().discard(chosen, self._order(actor, because), dry_run=dry_run)
+        return await self._moved(moving)
 
     async def forget(self, receptor: str) -> int:
         """Keep no more messages for a receptor that is served no more; return how many types.
@@ -255,6 +249,13 @@ class MessageOperator:
             # Whoever works on the store has it to himself between two batches.
             await pause(shell.clock, instant_after(shell.clock.now(), REST_BETWEEN_BATCHES))
 
+    async def _moved(self, moving: Awaitable[Moved]) -> tuple[str, ...]:
+        """Return which letters were moved, once they are, and have somebody look at once."""
+        moved = await moving
+        shell, _codes = parts_of(self._engine)
+        shell.ring_reception()
+        return tuple(map(_name, moved.ids))
+
     def _messages(self) -> KeepsMessages:
         shell, _codes = parts_of(self._engine)
         return shell.journal.messages
@@ -322,10 +323,6 @@ def _dead(delivery: Delivery) -> DeadLetter:
 
 def _name(id: DeliveryId) -> str:
     return f"{id.seq}@{id.recipient}"
-
-
-def _names(moved: Moved) -> tuple[str, ...]:
-    return tuple(map(_name, moved.ids))
 
 
 def require_text(name: str, text: str, characters_max: int) -> None:

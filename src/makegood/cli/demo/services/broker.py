@@ -14,7 +14,6 @@ from makegood.testing.servers import NatsServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from types import TracebackType
     from typing import Self
 
 __all__ = ["Broker"]
@@ -44,13 +43,8 @@ class Broker:
         self._server.stop()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._server.__exit__(kind, error, traceback)
+    def __exit__(self, *error: object) -> None:
+        self._server.__exit__(*error)
 
     @property
     def url(self) -> str:
