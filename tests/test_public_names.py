@@ -255,10 +255,7 @@ PUBLIC: dict[str, frozenset[str]] = {
             "Keys",
             "RunView",
             "application",
-            "call_of",
             "made_key",
-            "started",
-            "view_of",
         }
     ),
     "makegood.testing": frozenset(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from makegood.http.application import application
 from makegood.http.keys import ApiKey, KeyFile, Keys, made_key
-from makegood.http.runs import RunView, call_of, started, view_of
+from makegood.http.runs import RunView
 
 __all__ = [
     "ApiKey",
@@ -12,8 +12,5 @@ __all__ = [
     "Keys",
     "RunView",
     "application",
-    "call_of",
     "made_key",
-    "started",
-    "view_of",
 ]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from makegood.runtime.operator import RunHistory
     from makegood.runtime.run import Run
 
-__all__ = ["RunView", "call_of", "run_routes", "view_of"]
+__all__ = ["RunView", "run_routes"]
 
 _PAGE = 50
 _WAIT_MAX_SECONDS = 30
@@ -107,8 +107,12 @@ def run_routes(workflows: Iterable[Workflow[..., Any]]) -> tuple[HttpRoute, ...]
         if workflow is None:
             message = f"no workflow {ask.path['workflow']!r} can be started here"
             raise UnknownRun(message)
-        run = await engine.start(call_of(workflow, ask.body), key=ask.key)
-        return await started(run, f"/runs/{run.id}")
+        run = await engine.start(_call_of(workflow, ask.body), key=ask.key)
+        return Answer(
+            value=await _view_of(run),
+            status=HTTPStatus.ACCEPTED,
+            headers={"location": f"/runs/{run.id}"},
+        )
 
     return (
         HttpRoute(
@@ -163,7 +167,7 @@ _CONTROLS = (
 )
 
 
-def call_of(workflow: Workflow[..., Any], body: bytes) -> Call[Any]:
+def _call_of(workflow: Workflow[..., Any], body: bytes) -> Call[Any]:
     """Return a call of a workflow with the inputs of a JSON object, by name.
 
     Raises `InvalidInput` for what is no object, and for inputs that do not fit.
@@ -181,16 +185,7 @@ def call_of(workflow: Workflow[..., Any], body: bytes) -> Call[Any]:
     return workflow(**inputs)
 
 
-async def started(run: Run[Any], place: str) -> Answer:
-    """Return the answer to who has started a run, or has found it by its key."""
-    return Answer(
-        value=await view_of(run),
-        status=HTTPStatus.ACCEPTED,
-        headers={"location": place},
-    )
-
-
-async def view_of(run: Run[Any], *, wait: float = 0) -> RunView:
+async def _view_of(run: Run[Any], *, wait: float = 0) -> RunView:
     """Return a run as HTTP shows it, once it has settled or after so many seconds."""
     if wait:
         try:
@@ -279,7 +274,7 @@ async def _show(engine: Engine, ask: Ask) -> Answer:
     if not _SECONDS.fullmatch(wait) or float(wait) > _WAIT_MAX_SECONDS:
         message = f"wait for 0 to {_WAIT_MAX_SECONDS} seconds, not {wait!r:.20}"
         raise InvalidInput(message)
-    return Answer(value=await view_of(engine.run(ask.path["run"]), wait=float(wait)))
+    return Answer(value=await _view_of(engine.run(ask.path["run"]), wait=float(wait)))
 
 
 async def _picture(engine: Engine, ask: Ask) -> Answer:
