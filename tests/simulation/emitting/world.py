@@ -13,16 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 from makegood import Config, Engine, KeyConflict, NotUndoable, PastPivot
 from makegood.journal.memory import MemoryJournal
-from makegood.testing.simulation import Host, Line, SimulatedJournal, Simulation, Stalled
+from makegood.testing.simulation import Host, Line, SimulatedJournal, Simulation
 from tests.simulation.ablation import NOTHING
 from tests.simulation.emitting.judging import Witness, judged, situations
 from tests.simulation.emitting.shop import LISTENER, TABLES, File, Haste, files, trips
 from tests.simulation.kinds.books import Books, Clerk, Telephone
 from tests.simulation.kinds.doors import Doors
 from tests.simulation.kinds.people import try_parked_again
-from tests.simulation.kinds.playing import Played
 from tests.simulation.kinds.weather import ASKED, FATES, SECOND, Weather
-from tests.simulation.world import listening
+from tests.simulation.kinds.worlds import (
+    are_still,
+    come_to_rest,
+    complaints,
+    met,
+    play_world,
+    unrest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +37,7 @@ if TYPE_CHECKING:
     from makegood import Call
     from makegood.values.ids import RunId
     from tests.simulation.ablation import Ablation
+    from tests.simulation.kinds.playing import Played
 
 __all__ = ["play"]
 
@@ -187,23 +194,13 @@ class World:
                 host.clock.put(chance.randint(-SKEW_MAX, SKEW_MAX))
 
     async def _come_to_rest(self) -> None:
-        for _ in range(QUIET_SECONDS_MAX // 10):
-            await self.simulation.pause(10 * SECOND)
-            if self._is_at_rest():
-                return
+        await come_to_rest(self.simulation, self._is_at_rest, seconds_max=QUIET_SECONDS_MAX)
 
     def _is_at_rest(self) -> bool:
         store = self.simulation.store
         have_acted = all(customer.done() for customer in self.customers)
-        is_still = all(
-            (record.ended_at is not None or record.status == "parked") and not record.inbox
-            for record in store.records.values()
-        )
-        return (
-            have_acted
-            and is_still
-            and not any(stored.is_waited_for for stored in store.office.messages.values())
-        )
+        are_awaited = any(stored.is_waited_for for stored in store.office.messages.values())
+        return have_acted and are_still(store) and not are_awaited
 
     # The end ------------------------------------------------------------------------------------
 
@@ -211,34 +208,19 @@ class World:
         store = self.simulation.store
         yield from (*self.heard, *self.simulation.errors)
         yield from (*self.books.wrong, *self.parked_wrong, *self.witness.wrong)
-        for customer in self.customers:
-            if customer.done() and (error := customer.exception()) is not None:
-                yield f"a customer was told {error!r}"
-        if not self._is_at_rest() or any(
-            record.status == "parked" for record in store.records.values()
-        ):
-            ends = [(record.status, record.reason) for record in store.records.values()]
-            yield f"it did not come to rest: {ends}"
+        yield from complaints(self.customers, "a customer")
+        if told := unrest(store, is_at_rest=self._is_at_rest()):
+            yield told
             return
         yield from judged(store, self.books)
 
     def seen(self) -> Counter[str]:
         """Return what was met in this world."""
-        reached = self.reached + self.books.seen
-        for (operation, fate), count in self.simulation.reached.items():
-            reached[f"{operation}: {fate}"] += count
+        reached = self.reached + self.books.seen + met(self.simulation)
         reached.update(situations(self.simulation.store))
         return reached
 
 
 def play(seed: int, ablation: Ablation = NOTHING, *, tells: bool = False) -> Played:
     """Play the world of a seed, and return what was wrong in it, and what was met."""
-    world = World(seed, ablation)
-    with listening(world.heard):
-        try:
-            world.simulation.run(world.plot())
-            wrong = tuple(dict.fromkeys(world.wrong()))
-        except Stalled as error:
-            wrong = (str(error),)
-    story = tuple(world.simulation.story) if tells else ()
-    return Played(wrong, world.seen(), world.simulation.trace, story)
+    return play_world(World(seed, ablation), tells=tells)
