@@ -53,7 +53,7 @@ def lay_out(
         raise ModuleNotFoundError(message, name="graphlay") from None
     graph = graphlay.Graph()
     for width, height in sizes:
-        graph.node(width=width, height=height)
+        graph.node(width=width, height=height + 2 * _CLEAR)
     for source, target in arrows:
         graph.edge(source, target)
     found = graphlay.layout(graph, options=_OPTIONS)
@@ -64,9 +64,13 @@ def lay_out(
             graph.edge(source, target)
         found = graphlay.reroute(graph, options=_OPTIONS)
     low, high = found.bounds["min"], found.bounds["max"]
-    lines = tuple(_line(edge, low) for edge in found.edges)
+    boxes = tuple(_box(node, low) for node in found.nodes)
+    lines = tuple(
+        _reaching(_line(edge, low), boxes[source], boxes[target])
+        for edge, (source, target) in zip(found.edges, [*arrows, *back], strict=True)
+    )
     return Layout(
-        boxes=tuple(_box(node, low) for node in found.nodes),
+        boxes=boxes,
         arrows=lines[: len(arrows)],
         back=lines[len(arrows) :],
         width=high["x"] - low["x"],
@@ -106,8 +110,11 @@ def leading_back(arrows: Sequence[tuple[int, int]], count: int, start: int) -> l
 
 _OPTIONS = {
     "direction": "topbottom",
-    "spacing": {"layer_gap": 44.0, "node_gap": 36.0, "isolated_max_columns": 4},
+    "spacing": {"layer_gap": 28.0, "node_gap": 36.0, "isolated_max_columns": 4},
 }
+
+_CLEAR = 8.0
+"""How far above and below a box no line turns, so that the head of an arrow has its room."""
 
 
 # Any: what graphlay returns is JSON.
@@ -115,9 +122,9 @@ def _box(node: dict[str, Any], low: dict[str, float]) -> Box:
     center, size = node["center"], node["size"]
     return Box(
         left=center["x"] - size["width"] / 2 - low["x"],
-        top=center["y"] - size["height"] / 2 - low["y"],
+        top=center["y"] - size["height"] / 2 - low["y"] + _CLEAR,
         width=size["width"],
-        height=size["height"],
+        height=size["height"] - 2 * _CLEAR,
     )
 
 
@@ -135,3 +142,22 @@ def _line(edge: dict[str, Any], low: dict[str, float]) -> tuple[Point, ...]:
 
 _SLANT_MAX = 1.0
 """By how much a line that is meant to be straight may be off, where lanes share a narrow gap."""
+
+
+def _reaching(line: tuple[Point, ...], source: Box, target: Box) -> tuple[Point, ...]:
+    """Return a line that goes on to the edges of its boxes, through the room that they keep."""
+    return _at_edge(tuple(reversed(_at_edge(tuple(reversed(line)), source))), target)
+
+
+def _at_edge(line: tuple[Point, ...], box: Box) -> tuple[Point, ...]:
+    """Return a line that ends at the edge of a box: above, below, or at its side."""
+    *others, (before_x, before_y), (x, y) = line
+    middle = box.top + box.height / 2
+    if before_y != y:
+        edge = box.top if y < middle else box.top + box.height
+        return (*others, (before_x, before_y), (x, edge))
+    if not others:
+        return line
+    # Lines to one side stand apart as before, but at the box and not at its room.
+    y = middle + (y - middle) * box.height / (box.height + 2 * _CLEAR)
+    return (*others, (before_x, y), (x, y))

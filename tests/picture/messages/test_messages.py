@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import dist
 from pathlib import Path
 from typing import ClassVar
 from xml.etree import ElementTree as ET
@@ -17,6 +18,8 @@ from makegood.picture import mermaid, message_flow, svg, text
 from makegood.picture.messages.figure import Exchange, Party, Said
 
 DRAWN = Path("docs/explanation/order-flow.svg")
+HEAD = 8.0
+"""How long the head of an arrow is."""
 TITLE = "The order flow of five services"
 APP = "makegood.commerce.services.town:RECEPTORS"
 
@@ -129,6 +132,16 @@ def test_the_svg_holds_every_message_and_says_in_words_what_it_shows() -> None:
     described = drawn.find("{http://www.w3.org/2000/svg}desc")
     assert described is not None
     assert "carrier to mail: Shipped" in (described.text or "")
+
+
+def test_no_arrow_turns_so_near_to_a_box_that_its_head_has_no_room() -> None:
+    drawn = ET.fromstring(svg(message_flow(RECEPTORS)))  # noqa: S314 - we wrote it
+
+    heads = [each.attrib["points"] for each in drawn.iter("{http://www.w3.org/2000/svg}polygon")]
+    assert heads != []
+    for tip, left, right in ([point.split(",") for point in head.split()] for head in heads):
+        neck = [(float(one) + float(other)) / 2 for one, other in zip(left, right, strict=True)]
+        assert dist(map(float, tip), neck) == pytest.approx(HEAD)
 
 
 def test_the_picture_in_the_docs_is_that_of_the_services() -> None:

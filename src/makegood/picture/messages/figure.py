@@ -109,9 +109,14 @@ def _words(groups: Sequence[Receptors]) -> Mapping[str, str]:
         for receptor in group.receptors
         for schema in (*receptor.receives.values(), *receptor.sends.values())
     }
-    last = {name: name.rpartition(".")[2] for name in whole}
-    alike = Counter(last.values())
-    return {name: short if alike[short] == 1 else name for name, short in last.items()}
+    ends = Counter(end for name in whole for end in _ends(name))
+    return {name: next((end for end in _ends(name) if ends[end] == 1), name) for name in whole}
+
+
+def _ends(name: str) -> Iterator[str]:
+    """Return the ends of a name from one of its points on, the shortest first."""
+    parts = name.split(".")
+    return (".".join(parts[first:]) for first in reversed(range(len(parts))))
 
 
 def _named(group: Receptors, words: Mapping[str, str], *, sent: bool) -> Named:

@@ -135,7 +135,7 @@ def _drawn(flow: MessageFlow, cards: Sequence[_Card], layout: Layout) -> str:
     for card, box in zip(cards, layout.boxes, strict=True):
         _draw(canvas, card, Box(box.left + left, box.top + top, box.width, box.height))
     bottom = top + layout.height + 34
-    said = "▸ a command, which one receives     • an event, for whoever wants it"
+    said = "▸ a command, which one receives\N{EM SPACE}\N{EM SPACE}• an event, for whoever wants it"
     canvas.text(MARGIN, bottom, said, _SMALL, FAINT)
     return canvas.document(
         title=flow.title,
