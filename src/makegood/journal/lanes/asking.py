@@ -32,6 +32,7 @@ __all__ = [
     "lanes",
     "message",
     "messages",
+    "subscriptions",
     "unerasable",
 ]
 
@@ -78,6 +79,17 @@ class _Conditions:
     @property
     def text(self) -> str:
         return " AND ".join(self._texts) or "true"
+
+
+def subscriptions(dialect: Dialect) -> Question:
+    """Return the question for who wants what, sorted, with the columns of a subscription."""
+    return Question(
+        f"""
+        SELECT recipient, type, since, seen_at FROM {dialect.prefix}subscription
+         ORDER BY recipient, type
+        """,
+        (),
+    )
 
 
 def deliveries(dialect: Dialect, filter: DeliveryFilter) -> Question:

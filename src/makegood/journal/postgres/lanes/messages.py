@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from makegood.errors import MakegoodError
 from makegood.journal.lanes.asking import About
 from makegood.journal.lanes.dealing import require_sound
+from makegood.journal.lanes.showing import (
+    deliveries_shown,
+    lag_of_all,
+    lanes_shown,
+    message_shown,
+    messages_shown,
+    subscriptions_kept,
+)
 from makegood.journal.messages import Order
 from makegood.journal.postgres.connection import in_transaction
 from makegood.journal.postgres.lanes.models import PostgresModels
@@ -19,20 +27,15 @@ from makegood.journal.postgres.lanes.operating import (
     subscribe_to,
     unsubscribe_from,
 )
-from makegood.journal.postgres.lanes.showing import (
-    deliveries_shown,
-    lag_of_all,
-    lanes_shown,
-    message_shown,
-    messages_shown,
-    subscriptions_kept,
-)
+from makegood.journal.postgres.lanes.showing import dialect_of, shown_on
 from makegood.journal.protocol import Fenced
 from makegood.journal.reply import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from makegood.journal.lanes.asking import Dialect
+    from makegood.journal.lanes.showing import Shown
     from makegood.journal.messages import (
         Deliveries,
         DeliveryFilter,
@@ -104,7 +107,7 @@ class PostgresMessages:
 
     async def subscriptions(self) -> tuple[Subscription, ...]:
         """Return who wants what."""
-        return await self._ask(subscriptions_kept)
+        return await self._shown(subscriptions_kept)
 
     def publish(
         self, messages: Sequence[Envelope | Malformed], *, now: Instant
@@ -155,25 +158,27 @@ class PostgresMessages:
 
     async def deliveries(self, filter: DeliveryFilter) -> Deliveries:
         """Return one page of deliveries."""
-        return await self._ask(partial(deliveries_shown, filter=filter))
+        return await self._shown(partial(deliveries_shown, filter=filter))
 
     async def messages(self, filter: MessageFilter) -> Messages:
         """Return one page of messages and what became of them."""
-        return await self._ask(partial(messages_shown, filter=filter))
+        return await self._shown(partial(messages_shown, filter=filter))
 
     async def message(self, seq: int) -> Kept | None:
         """Return a message as it was stored, with its body, or None."""
-        return await self._ask(partial(message_shown, seq=seq))
+        return await self._shown(partial(message_shown, seq=seq))
 
     async def lanes(
         self, recipient: str, *, after: LaneId | None = None, limit: int
     ) -> tuple[Lane, ...]:
         """Return lanes of a recipient, sorted by their names."""
-        return await self._ask(partial(lanes_shown, recipient=recipient, after=after, limit=limit))
+        return await self._shown(
+            partial(lanes_shown, recipient=recipient, after=after, limit=limit)
+        )
 
     async def lag(self) -> tuple[Lag, ...]:
         """Return how far every recipient is behind."""
-        return await self._ask(lag_of_all)
+        return await self._shown(lag_of_all)
 
     async def prune(
         self,
@@ -211,6 +216,12 @@ class PostgresMessages:
 
     async def _ask(self, question: Callable[[Connection, str], Awaitable[T]]) -> T:
         return await self._ready().desk.ask(partial(_asked, question=question, schema=self._schema))
+
+    async def _shown(self, shown: Callable[[Dialect], Shown[T]]) -> T:
+        async def answered(connection: Connection) -> T:
+            return await shown_on(connection, shown(dialect_of(self._schema)))
+
+        return await self._ready().desk.ask(answered)
 
     async def _at_once(self, question: Callable[[Connection, str], Awaitable[T]]) -> T:
         """Ask what takes several statements, in one transaction."""

@@ -7,6 +7,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from makegood.errors import MakegoodError
 from makegood.journal.lanes.asking import About
 from makegood.journal.lanes.dealing import require_sound
+from makegood.journal.lanes.showing import (
+    deliveries_shown,
+    lag_of_all,
+    lanes_shown,
+    message_shown,
+    messages_shown,
+    subscriptions_kept,
+)
 from makegood.journal.messages import Order
 from makegood.journal.protocol import Fenced
 from makegood.journal.reply import Reply
@@ -19,19 +27,13 @@ from makegood.journal.sqlite.lanes.operating import (
     subscribe_to,
     unsubscribe_from,
 )
-from makegood.journal.sqlite.lanes.showing import (
-    deliveries_shown,
-    lag_of_all,
-    lanes_shown,
-    message_shown,
-    messages_shown,
-    subscriptions_kept,
-)
+from makegood.journal.sqlite.lanes.showing import DIALECT, shown_in
 from makegood.journal.sqlite.lanes.taking import give_lanes_back, take_lanes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from makegood.journal.lanes.showing import Shown
     from makegood.journal.messages import (
         Deliveries,
         DeliveryFilter,
@@ -101,7 +103,7 @@ class SqliteMessages:
 
     async def subscriptions(self) -> tuple[Subscription, ...]:
         """Return who wants what."""
-        return await self._ready().reader.read(subscriptions_kept)
+        return await self._shown(subscriptions_kept(DIALECT))
 
     def publish(
         self, messages: Sequence[Envelope | Malformed], *, now: Instant
@@ -157,31 +159,25 @@ class SqliteMessages:
 
     async def deliveries(self, filter: DeliveryFilter) -> Deliveries:
         """Return one page of deliveries."""
-        return await self._ready().reader.read(
-            lambda connection: deliveries_shown(connection, filter)
-        )
+        return await self._shown(deliveries_shown(DIALECT, filter))
 
     async def messages(self, filter: MessageFilter) -> Messages:
         """Return one page of messages and what became of them."""
-        return await self._ready().reader.read(
-            lambda connection: messages_shown(connection, filter)
-        )
+        return await self._shown(messages_shown(DIALECT, filter))
 
     async def message(self, seq: int) -> Kept | None:
         """Return a message as it was stored, with its body, or None."""
-        return await self._ready().reader.read(lambda connection: message_shown(connection, seq))
+        return await self._shown(message_shown(DIALECT, seq))
 
     async def lanes(
         self, recipient: str, *, after: LaneId | None = None, limit: int
     ) -> tuple[Lane, ...]:
         """Return lanes of a recipient, sorted by their names."""
-        return await self._ready().reader.read(
-            lambda connection: lanes_shown(connection, recipient, after=after, limit=limit)
-        )
+        return await self._shown(lanes_shown(DIALECT, recipient, after=after, limit=limit))
 
     async def lag(self) -> tuple[Lag, ...]:
         """Return how far every recipient is behind."""
-        return await self._ready().reader.read(lag_of_all)
+        return await self._shown(lag_of_all(DIALECT))
 
     async def prune(
         self,
@@ -219,6 +215,9 @@ class SqliteMessages:
         return await self._ready().writer.call(
             lambda connection: erase_messages(connection, about, limit=limit, order=order)
         )
+
+    async def _shown(self, shown: Shown[T]) -> T:
+        return await self._ready().reader.read(lambda connection: shown_in(connection, shown))
 
 
 def _given(outcome: T | BaseException) -> Reply[T]:
