@@ -265,6 +265,11 @@ class KeepsMessages(Protocol):
     23. `erase` takes the bodies, headers and errors of everything about a subject, or of a key, out
        of the store; dead letters of these are discarded. What is still to be handled stays whole
        and is counted as waiting.
+
+    **Listening**
+    24. `claim_listening` says whether this worker is the one that listens under a name: it was, or
+       nobody was, or whoever was is dead. While it lives no other one is told so, until it has said
+       `release_listening`.
     """
 
     @property
@@ -308,6 +313,14 @@ class KeepsMessages(Protocol):
 
     async def release(self, worker: WorkerId, lanes: Sequence[LaneId], *, now: Instant) -> None:
         """Give lanes back that were not worked on (12)."""
+        ...
+
+    async def claim_listening(self, name: str, worker: WorkerId, *, now: Instant) -> bool:
+        """Become the one that listens under a name, or stay it; say whether that was done (24)."""
+        ...
+
+    async def release_listening(self, name: str, worker: WorkerId, *, now: Instant) -> None:
+        """Let others listen under a name, if it is this worker that does (24)."""
         ...
 
     async def resend(self, chosen: DeliveryFilter, order: Order, *, dry_run: bool = False) -> Moved:

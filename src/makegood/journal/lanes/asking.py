@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from makegood.journal.lanes.naming import LISTENING
 from makegood.journal.lanes.rows import DELIVERY, ENVELOPE, LANE, page_size
 from makegood.journal.messages import DeliveryState
 from makegood.values.limits import LAG_COUNTED_MAX
@@ -231,7 +232,7 @@ def lag(dialect: Dialect) -> Question:
               FROM of_dead WHERE name IS NOT NULL
         ), named (name) AS (
             SELECT recipient FROM {prefix}subscription
-             UNION SELECT name FROM of_lanes WHERE name IS NOT NULL
+             UNION SELECT name FROM of_lanes WHERE substr(name, 1, 1) <> '{LISTENING}'
              UNION SELECT name FROM of_dead WHERE name IS NOT NULL
         )
         SELECT name,

@@ -159,6 +159,24 @@ class MemoryMessages:
                 lane.claims = max(0, lane.claims - 1)
                 office.give_back(lane, now)
 
+    async def claim_listening(self, name: str, worker: WorkerId, *, now: Instant) -> bool:
+        """Become the one that listens under a name, or stay it; say whether that was done."""
+        listeners = self._office.listeners
+        if not self._works():
+            return False
+        listener, until = listeners.get(name, (worker, now))
+        if listener != worker and now < until:
+            return False
+        listeners[name] = (worker, Instant(now + self._store.lease_micros))
+        return True
+
+    async def release_listening(self, name: str, worker: WorkerId, *, now: Instant) -> None:
+        """Let others listen under a name."""
+        del now
+        listener, _ = self._office.listeners.get(name, (None, None))
+        if listener == worker:
+            del self._office.listeners[name]
+
     async def resend(self, chosen: DeliveryFilter, order: Order, *, dry_run: bool = False) -> Moved:
         """Make dead letters due again."""
         return self._moved(chosen, order, None if dry_run else self._office.send_again)

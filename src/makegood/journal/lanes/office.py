@@ -173,6 +173,8 @@ class Office:
         self.later: list[tuple[Instant, DeliveryId]] = []
         """What has no place in its lane before its time, sorted."""
         self.held: dict[WorkerId, set[LaneId]] = {}
+        self.listeners: dict[str, tuple[WorkerId, Instant]] = {}
+        """By the names under which they listen, and until when the name is theirs."""
         self.editions: dict[tuple[str, int], Edition] = {}
         """The editions of read models, by model and number."""
         self.rows: dict[str, dict[RowKey, RowKept]] = {}
@@ -291,6 +293,9 @@ class Office:
         """Let everything that a worker holds be its own until then."""
         for id in self.held.get(worker, ()):
             self._move(self.lanes[id], until)
+        for name, (listener, _) in self.listeners.items():
+            if listener == worker:
+                self.listeners[name] = (worker, until)
 
     def handed(self, lane: LaneRecord, due: list[StoredDelivery]) -> Held:
         """Return a held lane with these deliveries, as its worker is given it."""

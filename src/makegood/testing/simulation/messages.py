@@ -91,6 +91,16 @@ class SimulatedMessages:
         work = partial(self._messages.release, worker, lanes, now=now)
         await self._calls.ask("give_back", "", work)
 
+    async def claim_listening(self, name: str, worker: WorkerId, *, now: Instant) -> bool:
+        """Become the one that listens under a name, or stay it; say whether that was done."""
+        work = partial(self._messages.claim_listening, name, worker, now=now)
+        return await self._calls.ask("claim_listening", name, work)
+
+    async def release_listening(self, name: str, worker: WorkerId, *, now: Instant) -> None:
+        """Let others listen under a name."""
+        work = partial(self._messages.release_listening, name, worker, now=now)
+        await self._calls.ask("release_listening", name, work)
+
     async def resend(self, chosen: DeliveryFilter, order: Order, *, dry_run: bool = False) -> Moved:
         """Make dead letters due again, at once."""
         return await self._messages.resend(chosen, order, dry_run=dry_run)

@@ -9,6 +9,7 @@ The number at a test is that of the promise in `KeepsMessages`' docstring.
 from __future__ import annotations
 
 from tests.journal.contract.lanes.finishing import *
+from tests.journal.contract.lanes.listening import *
 from tests.journal.contract.lanes.models import *
 from tests.journal.contract.lanes.operating import *
 from tests.journal.contract.lanes.storing import *

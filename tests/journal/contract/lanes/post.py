@@ -124,6 +124,13 @@ async def finish(
     )
 
 
+async def listens(
+    post: KeepsMessages, worker: WorkerId = ALICE, *, name: str = "bus", now: int = 10
+) -> bool:
+    """Say whether a worker is told that it is the one that listens."""
+    return await post.claim_listening(name, worker, now=Instant(now))
+
+
 def done(held: Held) -> list[Done]:
     return [Done(each.seq) for each in held.due]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from makegood.errors import MakegoodError
 from makegood.journal.lanes.asking import About
 from makegood.journal.lanes.dealing import require_sound
+from makegood.journal.lanes.naming import listening_as
 from makegood.journal.lanes.showing import (
     deliveries_shown,
     lag_of_all,
@@ -140,6 +141,17 @@ class PostgresMessages:
     async def release(self, worker: WorkerId, lanes: Sequence[LaneId], *, now: Instant) -> None:
         """Give lanes back that were not worked on."""
         await self._ready().lanes.release(worker, lanes, now=now)
+
+    async def claim_listening(self, name: str, worker: WorkerId, *, now: Instant) -> bool:
+        """Become the one that listens under a name, unless leases cannot be renewed."""
+        opened = self._ready()
+        if opened.work is None or not opened.work.heartbeat.is_heard:
+            return False
+        return await opened.lanes.claim_listening(name, worker, now=now)
+
+    async def release_listening(self, name: str, worker: WorkerId, *, now: Instant) -> None:
+        """Let others listen under a name."""
+        await self._ready().lanes.release(worker, [listening_as(name)], now=now)
 
     async def resend(self, chosen: DeliveryFilter, order: Order, *, dry_run: bool = False) -> Moved:
         """Make dead letters due again, and have somebody rung for them."""

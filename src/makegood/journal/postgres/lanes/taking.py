@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from makegood.journal.lanes.dealing import handed_out
+from makegood.journal.lanes.naming import listening_as
 from makegood.journal.lanes.rows import envelope_of
 from makegood.journal.messages import Due, Held, LaneId
 from makegood.journal.protocol import Fenced
@@ -80,6 +81,35 @@ class LanesHeld:
         if empty:
             await self.release(worker, empty, now=now)
         return tuple(held)
+
+    async def claim_listening(self, name: str, worker: WorkerId, *, now: Instant) -> bool:
+        """Lease the lane that stands for listening under a name; say whether it is held now."""
+        schema, id = self._place.schema, listening_as(name)
+        asked_at = self._leaseholds.now()
+
+        async def ask(connection: Connection) -> list[Row]:
+            # What is held is renewed as every lane is; by the server's clock it is somebody's else.
+            return await connection.fetch(
+                f"""
+                INSERT INTO "{schema}".lane AS there (recipient, lane, owner, epoch, due_at)
+                VALUES ($1, $2, $3, nextval('"{schema}".lane_epoch'),
+                        "{schema}".server_now() + $4)
+                    ON CONFLICT (recipient, lane) DO UPDATE
+                   SET owner = excluded.owner, epoch = excluded.epoch, due_at = excluded.due_at
+                 WHERE there.owner IS NULL OR there.owner = excluded.owner
+                    OR there.due_at <= "{schema}".server_now()
+                RETURNING epoch
+                """,
+                *(id.recipient, id.lane, worker, self._place.lease_micros),
+            )
+
+        del now
+        is_held = bool(await self._desk.ask(ask))
+        if is_held:
+            self._leaseholds.hold(id, worker, at=asked_at)
+        else:
+            self._leaseholds.forget(id, worker)
+        return is_held
 
     async def release(self, worker: WorkerId, lanes: Sequence[LaneId], *, now: Instant) -> None:
         """Give lanes back that were not worked on."""

@@ -86,6 +86,9 @@ class SqliteMessages:
     ) -> None:
         self._ready = ready
         self._leading = leading
+        self._listeners: dict[str, WorkerId] = {}
+        """Who listens, by name. The process that leads the file is the only one that may, so that
+        nothing of it need be kept there."""
         self.models = SqliteModels(ready)
         """What it keeps of read models."""
 
@@ -142,6 +145,19 @@ class SqliteMessages:
         await self._ready().writer.call(
             lambda connection: give_lanes_back(connection, worker, lanes, now)
         )
+
+    async def claim_listening(self, name: str, worker: WorkerId, *, now: Instant) -> bool:
+        """Become the one that listens under a name, where this process leads the file."""
+        del now
+        leads = await self._leading() is not None
+        return leads and self._listeners.setdefault(name, worker) == worker
+
+    async def release_listening(self, name: str, worker: WorkerId, *, now: Instant) -> None:
+        """Let others listen under a name."""
+        del now
+        self._ready()
+        if self._listeners.get(name) == worker:
+            del self._listeners[name]
 
     async def resend(self, chosen: DeliveryFilter, order: Order, *, dry_run: bool = False) -> Moved:
         """Make dead letters due again."""
