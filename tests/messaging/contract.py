@@ -91,6 +91,29 @@ class Listener:
                 await self._came.wait()
 
 
+class Hung(Listener):
+    """Stands still with the first batch until it is told to go on."""
+
+    def __init__(self, *, refusals: int = 0) -> None:
+        super().__init__(refusals=refusals)
+        self._hangs, self._goes_on = asyncio.Event(), asyncio.Event()
+
+    async def take(self, batch: Sequence[Arrived]) -> None:
+        self._hangs.set()
+        await self._goes_on.wait()
+        await super().take(batch)
+
+    def go_on(self) -> None:
+        self._goes_on.set()
+
+    async def until_it_hangs(self) -> None:
+        await asyncio.wait_for(self._hangs.wait(), DEADLINE_SECONDS)
+
+
+def bodies(*numbers: int) -> list[bytes]:
+    return [b'{"n":%d}' % number for number in numbers]
+
+
 async def a_moment() -> None:
     """Leave a broker that comes up alone for a while."""
     with contextlib.suppress(TimeoutError):
@@ -167,38 +190,103 @@ async def test_a_batch_that_was_not_taken_comes_again_in_order(broker: Broker) -
     async with listening(transport, refusing, group="g") as listens:
         with pytest.raises(ValueError, match="not now"):
             await asyncio.wait_for(asyncio.shield(listens), DEADLINE_SECONDS)
+    await transport.send(outbound(4))
     async with listening(transport, refusing, group="g"):
-        await refusing.until(3)
+        await refusing.until(4)
     await transport.close()
 
-    assert sorted(set(refusing.bodies)) == [b'{"n":1}', b'{"n":2}', b'{"n":3}']
+    assert refusing.bodies == bodies(1, 2, 3, 4)
 
 
 @promise(4)
 async def test_what_nobody_acknowledged_comes_to_whoever_listens_next(broker: Broker) -> None:
     dying, heir = broker.transport(), broker.transport()
-    await dying.send(outbound(1))
-    reached = asyncio.Event()
-
-    async def hang(batch: Sequence[Arrived]) -> None:
-        del batch
-        reached.set()
-        await asyncio.Event().wait()
-
-    hangs = asyncio.ensure_future(dying.listen(["orders"], group="g", batch=BATCH, take=hang))
-    await asyncio.wait_for(reached.wait(), DEADLINE_SECONDS)
-    hangs.cancel()
-    await asyncio.wait([hangs])
+    for number in (1, 2):
+        await dying.send(outbound(number))
+    hung = Hung()
+    async with listening(dying, hung, group="g"):
+        await hung.until_it_hangs()
     await dying.close()
+    await heir.send(outbound(3))
     listener = Listener()
     async with listening(heir, listener, group="g"):
-        await listener.until(1)
+        await listener.until(3)
     await heir.close()
 
-    assert listener.bodies == [b'{"n":1}']
+    assert listener.bodies == bodies(1, 2, 3)
 
 
 @promise(4)
+async def test_nothing_overtakes_what_a_listener_stands_still_with(broker: Broker) -> None:
+    slow, heir = broker.transport(), broker.transport()
+    hung, listener = Hung(refusals=1), Listener()
+    for number in (1, 2):
+        await slow.send(outbound(number))
+    async with listening(slow, hung, group="g") as hangs:
+        await hung.until_it_hangs()
+        await heir.send(outbound(3))
+
+        async with listening(heir, listener, group="g"):
+            await listener.until(3)
+            # What it could not take at last is not given to the other one once more.
+            hung.go_on()
+            await asyncio.wait([hangs], timeout=DEADLINE_SECONDS)
+            await heir.send(outbound(4))
+            await listener.until(4)
+    await slow.close()
+    await heir.close()
+
+    assert listener.bodies == bodies(1, 2, 3, 4)
+
+
+@promise(4)
+async def test_what_one_that_stood_still_has_taken_at_last_may_come_twice_but_in_order(
+    broker: Broker,
+) -> None:
+    slow, heir = broker.transport(), broker.transport()
+    hung, listener = Hung(), Listener()
+    for number in (1, 2):
+        await slow.send(outbound(number))
+    async with listening(slow, hung, group="g", batch=1) as hangs:
+        await hung.until_it_hangs()
+        async with listening(heir, listener, group="g"):
+            await listener.until(2)
+            hung.go_on()
+            with pytest.raises(TransportDown):
+                await asyncio.wait_for(asyncio.shield(hangs), DEADLINE_SECONDS)
+            await heir.send(outbound(3))
+            await listener.until(3)
+    await slow.close()
+    await heir.close()
+
+    assert (hung.bodies, listener.bodies) == (bodies(1), bodies(1, 2, 3))
+
+
+@promise(5)
+async def test_whoever_listened_before_is_handed_no_more_and_learns_it(broker: Broker) -> None:
+    one, other = broker.transport(), broker.transport()
+    first, second = Listener(), Listener()
+    await one.send(outbound(1))
+    async with listening(one, first, group="g") as listens:
+        await first.until(1)
+
+        async with listening(other, second, group="g"):
+            with pytest.raises(TransportDown):
+                await asyncio.wait_for(asyncio.shield(listens), DEADLINE_SECONDS)
+            await one.send(outbound(2))
+            await second.until(1)
+            # What was acknowledged before is done with, unless the word of it is still on its way.
+            assert second.bodies[-1:] == bodies(2)
+            async with listening(one, first, group="g"):
+                await one.send(outbound(3))
+                await first.until(2)
+    await one.close()
+    await other.close()
+
+    assert (first.bodies[0], first.bodies[-1]) == (b'{"n":1}', b'{"n":3}')
+
+
+@promise(5)
 async def test_every_group_is_given_everything(broker: Broker) -> None:
     sender, other = broker.transport(), broker.transport()
     first, second = Listener(), Listener()
@@ -217,7 +305,7 @@ async def test_every_group_is_given_everything(broker: Broker) -> None:
     assert b'{"n":1}' in second.bodies
 
 
-@promise(5)
+@promise(6)
 async def test_what_is_sent_while_nobody_listens_is_kept(broker: Broker) -> None:
     sender = broker.transport()
     await sender.send(outbound(1))
@@ -245,7 +333,7 @@ async def test_the_same_sending_twice_is_dropped_and_another_one_is_not(broker: 
     assert listener.bodies == [b'{"n":1}', b'{"n":1}', b'{"n":2}']
 
 
-@promise(6)
+@promise(7)
 async def test_a_broker_that_is_away_is_told_and_found_again(broker: Broker) -> None:
     transport, listener = broker.transport(), Listener()
     await transport.send(outbound(1))
@@ -270,7 +358,7 @@ async def test_a_broker_that_is_away_is_told_and_found_again(broker: Broker) -> 
     assert listener.bodies == [b'{"n":1}', b'{"n":2}']
 
 
-@promise(7)
+@promise(8)
 async def test_nothing_is_sent_or_heard_once_it_is_closed(broker: Broker) -> None:
     transport = broker.transport()
     await transport.send(outbound(1))

@@ -96,15 +96,13 @@ class InProcessTransport:
         """Hand over what arrives."""
         self._require_open()
         mine = self._broker.group(group, topics)
+        turn = mine.begin()
         while True:
-            come = await mine.next_batch(batch)
-            try:
-                self._require_open()
-                self._broker.require_up()
-                await take([Arrived(topic=each.topic, body=each.body) for each in come])
-            except BaseException:
-                mine.put_back(come)
-                raise
+            come = await mine.next_batch(batch, turn)
+            self._require_open()
+            self._broker.require_up()
+            await take([Arrived(topic=each.topic, body=each.body) for each in come])
+            mine.acknowledge(turn)
 
     async def close(self) -> None:
         """Send and hand over nothing more."""
@@ -117,28 +115,42 @@ class InProcessTransport:
 
 
 class _Group:
-    """What waits for those who listen under one name, in the order in which it was sent."""
+    """What waits for whoever listens under one name, in the order in which it was sent."""
 
     def __init__(self) -> None:
         self._waiting: deque[Outbound] = deque()
-        self._came = asyncio.Event()
+        self._handed: list[Outbound] = []
+        """What whoever listens now has and has not acknowledged."""
+        self._turn = 0
+        """How often somebody began to listen; the last one is handed what comes."""
+        self._changed = asyncio.Event()
 
     def add(self, message: Outbound) -> None:
         self._waiting.append(message)
-        self._came.set()
+        self._changed.set()
 
-    async def next_batch(self, most: int) -> list[Outbound]:
-        """Return what waits, so many at most, once there is something."""
+    def begin(self) -> int:
+        """Take over from whoever listens, with what that one has not acknowledged."""
+        self._waiting.extendleft(reversed(self._handed))
+        self._handed = []
+        self._turn += 1
+        self._changed.set()
+        return self._turn
+
+    async def next_batch(self, most: int, turn: int) -> list[Outbound]:
+        """Return what waits, so many at most, once there is something, while it is one's turn."""
         while True:
-            await self._came.wait()
-            count = min(len(self._waiting), most)
-            batch = [self._waiting.popleft() for _ in range(count)]
-            if not self._waiting:
-                self._came.clear()
-            if batch:
-                return batch
+            if turn != self._turn:
+                message = "another one listens under the same group now"
+                raise TransportDown(message)
+            if self._waiting:
+                count = min(len(self._waiting), most)
+                self._handed = [self._waiting.popleft() for _ in range(count)]
+                return self._handed
+            self._changed.clear()
+            await self._changed.wait()
 
-    def put_back(self, batch: Sequence[Outbound]) -> None:
-        """Let it wait in its old place: it was not acknowledged."""
-        self._waiting.extendleft(reversed(batch))
-        self._came.set()
+    def acknowledge(self, turn: int) -> None:
+        """Forget what was handed over, unless another one has taken it over."""
+        if turn == self._turn:
+            self._handed = []

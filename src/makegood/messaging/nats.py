@@ -21,7 +21,7 @@ try:
     import nats.errors
     import nats.js.errors
     from nats.aio.client import Client
-    from nats.js.api import AckPolicy, ConsumerConfig, StreamConfig
+    from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamConfig
 except ImportError as error:  # pragma: no cover - what is shown where the extra is missing
     message = 'NATS needs its extra: pip install "makegood[nats]"'
     raise ImportError(message) from error
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from nats.aio.msg import Msg
     from nats.js import JetStreamContext
+    from nats.js.api import ConsumerInfo
 
     from makegood.runtime.transporting.transport import Outbound, Take
 
@@ -107,22 +108,17 @@ class NatsTransport:
         return Confirmed()
 
     async def listen(self, topics: Sequence[str], *, group: str, batch: int, take: Take) -> None:
-        """Fetch from one durable consumer, and acknowledge what was taken."""
+        """Fetch from a consumer of one's own, and acknowledge what was taken."""
         context = await self._connected()
-        config = ConsumerConfig(
-            durable_name=group,
-            ack_policy=AckPolicy.EXPLICIT,
-            filter_subjects=[*topics],
-            # One batch at a time, so that what is redelivered does not fall behind what follows.
-            max_ack_pending=batch,
-            ack_wait=self._timeout * 2,
-        )
         try:
-            await context.add_consumer(self._stream, config)
-            subscription = await context.pull_subscribe_bind(group, self._stream)
+            name = await self._take_over(context, group, topics, batch)
+            subscription = await context.pull_subscribe_bind(name, self._stream)
             try:
+                number = 0
                 while not self._is_closed:
-                    await self._hand_over(await self._fetched(subscription, batch), take)
+                    come = await self._fetched(subscription, batch)
+                    number = self._gapless(come, number)
+                    await _hand_over(come, take)
             finally:
                 with contextlib.suppress(*_DOWN):
                     await subscription.unsubscribe()
@@ -157,18 +153,62 @@ class NatsTransport:
             self._require_connected()
             return []
 
-    async def _hand_over(self, batch: list[Msg], take: Take) -> None:
-        if not batch:
-            return
-        try:
-            await take([Arrived(topic=each.subject, body=each.data) for each in batch])
-        except BaseException:
-            with contextlib.suppress(*_DOWN):
-                for each in batch:
-                    await each.nak()
-            raise
-        for each in batch:
-            await each.ack()
+    async def _take_over(
+        self, context: JetStreamContext, group: str, topics: Sequence[str], batch: int
+    ) -> str:
+        """Make a consumer that goes on where the group's last one was acknowledged, alone.
+
+        JetStream gives one consumer's messages to all who fetch from it, and what one of them has
+        not acknowledged comes to another one only after a while, behind what follows. So each who
+        listens has a consumer that no other one fetches from, and that begins with the oldest
+        message that is not acknowledged. Two may do this at once: either goes on from where all
+        before it is acknowledged, and one of them is told that its consumer is gone.
+        """
+        before = await self._consumers_of(context, group)
+        floor = max((each.ack_floor.stream_seq for each in before if each.ack_floor), default=0)
+        assert self._client is not None, "there is a connection"
+        name = group + _OF_LISTENER + self._client.new_inbox().rpartition(".")[2]
+        config = ConsumerConfig(
+            name=name,
+            durable_name=name,
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=floor + 1,
+            ack_policy=AckPolicy.EXPLICIT,
+            filter_subjects=[*topics],
+            max_ack_pending=batch,
+            ack_wait=self._timeout * 2,
+        )
+        await context.add_consumer(self._stream, config)
+        for each in before:
+            with contextlib.suppress(nats.js.errors.NotFoundError):
+                await context.delete_consumer(self._stream, each.name)
+        return name
+
+    async def _consumers_of(self, context: JetStreamContext, group: str) -> list[ConsumerInfo]:
+        """Return what is there of the group's consumers: of one that listens, or a few that did."""
+        found: list[ConsumerInfo] = []
+        while page := await context.consumers_info(self._stream, offset=len(found)):
+            found += page
+        there = (await context.stream_info(self._stream)).state.consumer_count
+        if len(found) < there:
+            # Some server of a cluster does not answer. To begin anew would be to hear all again.
+            message = f"{self!r} shows {len(found)} of {there} consumers at the moment"
+            raise TransportDown(message)
+        names = (group, group + _OF_LISTENER)
+        return [each for each in found if each.name == names[0] or each.name.startswith(names[1])]
+
+    def _gapless(self, come: Sequence[Msg], number: int) -> int:
+        """Return the number of the last of these, which follow a number; refuse a gap among them.
+
+        What the client has lost, for want of room or with a part of the connection, would come
+        again only behind what follows it.
+        """
+        for each in come:
+            number += 1
+            if each.metadata.sequence.consumer != number:
+                message = f"{self!r}: message {number} was lost on its way, and is asked for again"
+                raise TransportDown(message)
+        return number
 
     async def _connected(self) -> JetStreamContext:
         """Return the connection's JetStream, which is opened when it is first needed."""
@@ -211,7 +251,18 @@ class NatsTransport:
         return TransportDown(f"{self!r}: {type(error).__name__} {error}")
 
 
+_OF_LISTENER = "@"
+"""What stands between the name of a group and that of one of its listeners."""
+
 _SERVER_ERROR = 500
+
+
+async def _hand_over(batch: Sequence[Msg], take: Take) -> None:
+    """Have a batch taken, and acknowledge it then."""
+    if batch:
+        await take([Arrived(topic=each.subject, body=each.data) for each in batch])
+    for each in batch:
+        await each.ack()
 
 
 async def _say_nothing(_error: Exception) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from makegood.journal.messages import DeliveryState, Done, Settled, Stored
 from makegood.journal.reply import Reply
+from makegood.testing.simulation import SimulatedBroker
 from tests.simulation.messages.without import AroundMessages, Without, around
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from makegood.values.ids import WorkerId
     from makegood.values.instants import Instant
 
-__all__ = ["MISSED"]
+__all__ = ["EVERYBODY_LISTENS", "MISSED"]
 
 Sending = tuple[str, str]
 """The source and the id of a message."""
@@ -249,6 +251,25 @@ class AcknowledgedFirst:
         await self._transport.close()
 
 
+# The broker -------------------------------------------------------------------------------------
+
+
+class Everybody(AroundMessages):
+    """Whoever asks is told to listen."""
+
+    async def claim_listening(self, name: str, worker: WorkerId, *, now: Instant) -> bool:
+        """Say yes."""
+        return True
+
+
+EVERYBODY_LISTENS = Without(
+    name="everybody listens",
+    removes="One process of a service listens at a time.",
+    journal=lambda journal: around(journal, None, Everybody),
+)
+"""What must not matter: no order rests on a lease, nor on a clock."""
+
+
 # Each of them -----------------------------------------------------------------------------------
 
 LOOKED_UP_BEFORE = 1_000_000
@@ -316,6 +337,14 @@ MISSED: dict[str, tuple[Callable[[], Without], str]] = {
             transport=AcknowledgedFirst,
         ),
         "and not both",
+    ),
+    "broker shares out": (
+        lambda: Without(
+            name="broker shares out",
+            removes="What a listener has not acknowledged comes before all that follows it.",
+            broker=partial(SimulatedBroker, shares_out=True),
+        ),
+        "were sent in this order, and came as",
     ),
 }
 """How each safeguard is taken away, and what shows its lack."""

@@ -23,10 +23,12 @@ MESSAGES = Kind(
         "given up: poison",
         "sent again by a person",
         "a sending that the broker knew",
+        "what another one had was taken over",
         "asked again under its key",
         "closed",
         "fetch: killed after",
         *(f"take: {fate}" for fate in IN_ANY_WAY),
+        "claim_listening: paused",
         *(f"at any time: {what}" for what in ("kill", "pause", "stop", "broker down")),
     ),
     seldom=(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.kinds.playing import first_red, survey
-from tests.simulation.messages.ablations import MISSED
+from tests.simulation.messages.ablations import EVERYBODY_LISTENS, MISSED
 from tests.simulation.messages.campaign import MESSAGES
 
 SEEDS = 40
@@ -18,6 +18,17 @@ def test_each_message_is_received_once_in_its_order_and_everything_is_met() -> N
     seen = survey(MESSAGES, range(SEEDS))
 
     assert (seen.wrong, seen.missing) == ([], [])
+
+
+@pytest.mark.timeout(300)
+def test_no_order_rests_on_the_lease_by_which_one_process_listens() -> None:
+    wrong = [
+        (seed, each)
+        for seed in range(SEEDS)
+        for each in MESSAGES.play(seed, EVERYBODY_LISTENS).wrong
+    ]
+
+    assert wrong == []
 
 
 @pytest.mark.parametrize("name", MISSED)

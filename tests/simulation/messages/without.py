@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from makegood.testing.simulation import SimulatedBroker
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from makegood.journal.memory import MemoryStore
     from makegood.journal.messages import KeepsMessages
     from makegood.journal.protocol import Journal
+    from makegood.testing.simulation import Simulation
 
 __all__ = ["NOTHING", "AroundMessages", "Without", "around"]
 
@@ -73,6 +76,8 @@ class Without:
     """Wraps the journal in the engine's hands, before the wire."""
     transport: Callable[[Transport], Transport] = _same_transport
     """Wraps the way to the broker."""
+    broker: Callable[[Simulation], SimulatedBroker] = SimulatedBroker
+    """Makes the broker."""
 
 
 NOTHING = Without(name="nothing", removes="Nothing: the product as it is.")

@@ -19,7 +19,6 @@ from makegood.testing.simulation import (
     Fate,
     Host,
     Line,
-    SimulatedBroker,
     SimulatedJournal,
     Simulation,
 )
@@ -63,6 +62,8 @@ FATES_OF_MESSAGES = {
     "finish": (*ASKED, *AGAIN, Fate.FULL, Fate.PAUSE),
     "give_back": ASKED,
     "subscribe": ASKED,
+    "claim_listening": (*ASKED, Fate.PAUSE),
+    "release_listening": ASKED,
     "carry": (*ON_THE_WAY, Fate.DOUBLED),
     "fetch": ON_THE_WAY,
     "acknowledge": ON_THE_WAY,
@@ -70,7 +71,7 @@ FATES_OF_MESSAGES = {
 
 
 class World:
-    """A shop and a yard, one or two processes each, and whoever publishes."""
+    """A shop and a yard, one to three processes each, and whoever publishes."""
 
     def __init__(self, seed: int, without: Without) -> None:
         self.simulation = simulation = Simulation(seed)
@@ -83,7 +84,7 @@ class World:
             "shop": Service("shop", simulation.store),
             "yard": Service("yard", MemoryStore()),
         }
-        self.broker = SimulatedBroker(simulation)
+        self.broker = without.broker(simulation)
         self.is_clock_wrong = chance.random() < 0.3
         self.events = [*self._drawn()]
         self.deadly = {name for name, event in self.events if event.is_deadly}
@@ -101,7 +102,7 @@ class World:
         self.hosts = [
             self._host(service, f"{service}{number}", works=True)
             for service in self.services
-            for number in range(chance.randint(1, 2))
+            for number in range(chance.randint(1, 3))
         ]
         self.client = self._host("shop", "client", works=False)
         doors = [host for host in self.hosts if host.name.startswith("shop")]
@@ -304,6 +305,7 @@ class World:
         reached = self.reached + self.books.seen + met(self.simulation)
         reached.update(situations(self.services))
         reached["a sending that the broker knew"] += self.broker.dropped
+        reached["what another one had was taken over"] += self.broker.taken_over
         return reached
 
 

@@ -66,14 +66,17 @@ class Transport(Protocol):
     2. Messages that are sent one after the other's confirmation arrive in that order.
     3. `listen` hands over what arrives on these topics, in the order of arrival and `batch` of it
        at most at a time, until it is cancelled. A batch is acknowledged only after `take` has
-       returned; where that raises, nothing of it is, it comes again, and `listen` raises the same.
-    4. What was not acknowledged when a process ended comes again, to whoever listens in its place
-       under the same `group`; of several that listen under one group one is given each message, and
-       every group is given all of them.
-    5. What is sent while nobody of a group listens is kept for it, as long as the broker keeps
+       returned; where that raises, nothing of it is, and `listen` raises the same.
+    4. Every `listen` begins with the oldest message that its `group` has not acknowledged, and from
+       there on leaves none out, whatever anybody who listened before was handed and has not
+       acknowledged: dead, standing still or too slow, nothing overtakes what they have. What they
+       have stored in the meantime may so come twice.
+    5. Whoever begins to listen under a group takes its messages over from whoever listens under it,
+       who is handed no more and whose `listen` raises `TransportDown`. Every group is given all.
+    6. What is sent while nobody of a group listens is kept for it, as long as the broker keeps
        anything, be it that the group has never listened before.
-    6. `listen` raises `TransportDown` where the broker cannot be reached; it may be called again.
-    7. `close` may be called at any time and more than once; nothing is sent or handed over after.
+    7. `listen` raises `TransportDown` where the broker cannot be reached; it may be called again.
+    8. `close` may be called at any time and more than once; nothing is sent or handed over after.
     """
 
     async def send(self, message: Outbound) -> Confirmed | Refused:
@@ -81,9 +84,9 @@ class Transport(Protocol):
         ...
 
     async def listen(self, topics: Sequence[str], *, group: str, batch: int, take: Take) -> None:
-        """Hand over what arrives (3-6)."""
+        """Hand over what arrives (3-7)."""
         ...
 
     async def close(self) -> None:
-        """Let go of the broker (7)."""
+        """Let go of the broker (8)."""
         ...

@@ -2,7 +2,9 @@
 
 It promises what the Protocol of transports does, and no more: what it has confirmed it keeps, and
 hands over until that is acknowledged, so that messages come twice; what was on its way to it may be
-lost. A second sending of one name is dropped as long as it remembers the first.
+lost. A second sending of one name is dropped as long as it remembers the first. Whoever begins to
+listen begins with the oldest message that is not acknowledged, and the one before is told so when it
+asks again.
 """
 
 from __future__ import annotations
@@ -36,17 +38,19 @@ LOOKED_AGAIN_AFTER_MICROSECONDS = 1_000_000
 
 
 class Handed(NamedTuple):
-    """What was handed over, and by what it is acknowledged."""
+    """What was handed over, and where it stands in all that is kept."""
 
-    number: int
+    places: tuple[int, ...]
     messages: tuple[Outbound, ...]
 
 
 class SimulatedBroker:
     """What is at the other end.
 
-    What is not acknowledged within `patience_micros` comes again; of one group one listener has a
-    batch at a time. A sending is known for `memory_micros`.
+    What is not acknowledged within `patience_micros` comes again. A sending is known for
+    `memory_micros`. With `shares_out` it breaks a promise, as a broker does from whose one queue all
+    listeners of a group are handed what is next: what one of them stands still with, or has died
+    with, is overtaken by what follows.
     """
 
     def __init__(
@@ -55,10 +59,14 @@ class SimulatedBroker:
         *,
         patience_micros: int = 10_000_000,
         memory_micros: int = 30_000_000,
+        shares_out: bool = False,
     ) -> None:
         self.is_down = False
         self.dropped = 0
         """How many sendings it has known already."""
+        self.taken_over = 0
+        """How often somebody began to listen who was handed what another one had."""
+        self._shares_out = shares_out
         self._simulation = simulation
         self._patience_micros = patience_micros
         self._memory_micros = memory_micros
@@ -71,7 +79,7 @@ class SimulatedBroker:
     def is_idle(self) -> bool:
         """Whether every group has all, and each topic has somebody who listens to it."""
         heard = {topic for _name, topics in self._groups for topic in topics}
-        waiting = any(group.waiting or group.unacknowledged for group in self._groups.values())
+        waiting = any(group.is_waited_for for group in self._groups.values())
         return not waiting and all(message.topic in heard for message in self._kept)
 
     def transport(self, host: Host, fates: Fates) -> SimulatedTransport:
@@ -95,37 +103,38 @@ class SimulatedBroker:
         self._kept.append(message)
         for (_name, topics), group in self._groups.items():
             if message.topic in topics:
-                group.waiting.append(len(self._kept) - 1)
+                insort(group.waiting, len(self._kept) - 1)
         return Confirmed()
 
-    def hand(self, name: str, topics: Sequence[str], batch: int) -> Handed | None:
-        """Hand over what waits for a group, unless another listener of it has something."""
+    def begin(self, name: str, topics: Sequence[str]) -> int:
+        """Let somebody listen for a group, and nobody else; return whose turn that is."""
         self._require_up()
         group = self._group(name, tuple(topics))
-        now = self._simulation.loop.micros
-        for number, (until, _places) in [*group.unacknowledged.items()]:
-            if until <= now:
-                self._put_back(group, number)
-        if group.unacknowledged or not group.waiting:
-            return None
-        places, group.waiting = group.waiting[:batch], group.waiting[batch:]
-        group.handed += 1
-        group.unacknowledged[group.handed] = (now + self._patience_micros, places)
-        return Handed(group.handed, tuple(self._kept[place] for place in places))
+        group.turn += 1
+        if not self._shares_out:
+            self.taken_over += bool(group.handed)
+            group.put_back([*group.handed])
+        return group.turn
 
-    def acknowledge(self, name: str, topics: Sequence[str], number: int) -> None:
-        """Let what was handed over be done with, unless it has been handed over again since."""
+    def hand(self, name: str, topics: Sequence[str], batch: int, turn: int) -> Handed | None:
+        """Hand over what comes next for a group, to the one whose turn it is."""
         self._require_up()
-        self._group(name, tuple(topics)).unacknowledged.pop(number, None)
+        group = self._group(name, tuple(topics))
+        if turn != group.turn and not self._shares_out:
+            message = "another one listens under the same group now"
+            raise TransportDown(message)
+        now = self._simulation.loop.micros
+        group.put_back([place for place, until in group.handed.items() if until <= now])
+        places, group.waiting = group.waiting[:batch], group.waiting[batch:]
+        group.handed |= dict.fromkeys(places, now + self._patience_micros)
+        if not places:
+            return None
+        return Handed(tuple(places), tuple(self._kept[place] for place in places))
 
-    def put_back(self, name: str, topics: Sequence[str], number: int) -> None:
-        """Let what was handed over come again."""
-        self._put_back(self._group(name, tuple(topics)), number)
-
-    def _put_back(self, group: _Group, number: int) -> None:
-        _until, places = group.unacknowledged.pop(number, (0, []))
-        for place in places:
-            insort(group.waiting, place)
+    def acknowledge(self, name: str, topics: Sequence[str], places: Sequence[int]) -> None:
+        """Let what was handed over be done with, whoever has it now."""
+        self._require_up()
+        self._group(name, tuple(topics)).forget(places)
 
     def _group(self, name: str, topics: tuple[str, ...]) -> _Group:
         group = self._groups.get((name, topics))
@@ -142,13 +151,31 @@ class SimulatedBroker:
 
 
 class _Group:
-    """What is to be handed to those who listen under one name: places in what is kept, sorted."""
+    """What is to be handed to whoever listens under one name: places in what is kept."""
 
     def __init__(self) -> None:
         self.waiting: list[int] = []
-        self.unacknowledged: dict[int, tuple[int, list[int]]] = {}
-        """Until when each batch is waited for, and what is in it."""
-        self.handed = 0
+        """Sorted."""
+        self.handed: dict[int, int] = {}
+        """What was handed over, and until when an answer is waited for."""
+        self.turn = 0
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether something is not acknowledged."""
+        return bool(self.waiting or self.handed)
+
+    def put_back(self, places: Sequence[int]) -> None:
+        """Let what was handed over come again, where it stands."""
+        for place in places:
+            del self.handed[place]
+            insort(self.waiting, place)
+
+    def forget(self, places: Sequence[int]) -> None:
+        """Let nobody be handed this any more."""
+        for place in places:
+            self.handed.pop(place, None)
+        self.waiting = [each for each in self.waiting if each not in places]
 
 
 class SimulatedTransport:
@@ -170,17 +197,15 @@ class SimulatedTransport:
     async def listen(self, topics: Sequence[str], *, group: str, batch: int, take: Take) -> None:
         """Hand over what arrives."""
         broker = self._broker
+        turn = await self._ask("fetch", group, partial(broker.begin, group, topics))
         while True:
-            handed = await self._ask("fetch", group, partial(broker.hand, group, topics, batch))
+            hand = partial(broker.hand, group, topics, batch, turn)
+            handed = await self._ask("fetch", group, hand)
             if handed is None:
                 await self._simulation.pause(LOOKED_AGAIN_AFTER_MICROSECONDS)
                 continue
-            try:
-                await take([Arrived(topic=each.topic, body=each.body) for each in handed.messages])
-            except BaseException:
-                broker.put_back(group, topics, handed.number)
-                raise
-            done = partial(broker.acknowledge, group, topics, handed.number)
+            await take([Arrived(topic=each.topic, body=each.body) for each in handed.messages])
+            done = partial(broker.acknowledge, group, topics, handed.places)
             await self._ask("acknowledge", group, done)
 
     async def close(self) -> None:
