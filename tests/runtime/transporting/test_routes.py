@@ -427,6 +427,24 @@ async def test_what_was_sent_while_the_store_was_full_is_marked_later_and_not_se
         assert len(broker.sent) == 1
 
 
+async def test_what_was_taken_while_nothing_could_be_marked_is_sent_later() -> None:
+    async with World() as world:
+        journal, broker = Moody(), InProcessBroker()
+        route = Route("bus", broker.transport(), sends={Paid: "payments"}, batch=1)
+        engine = await world.engine(route, journal=journal)  # type: ignore[arg-type]
+        journal.errors = [StoreBusy("a lock")]
+        for name in ("order-1", "order-2", "order-3"):
+            await engine.publish(Paid(name), key=name)
+        await quiet(engine)
+
+        for _ in range(3):
+            world.clock.turn(timedelta(seconds=1))
+            await quiet(engine)
+
+        assert [each.state for each in await deliveries(engine)] == [DeliveryState.DONE] * 3
+        assert len(broker.sent) == 3
+
+
 def test_a_route_that_makes_no_sense_is_refused() -> None:
     transport = InProcessBroker().transport()
 

@@ -94,7 +94,12 @@ class Sender:
             self._take_note(errors)
             # What is taken next shares the commit by which this is marked.
             held = await self._take(messages)
-            await self._mark(messages)
+            try:
+                await self._mark(messages)
+            except StoreError:
+                # Nobody else can take them while they are held here.
+                self._unsent += [lane.id for lane in held]
+                raise
         return False
 
     async def _take(self, messages: KeepsMessages) -> tuple[Held, ...]:
