@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from bisect import insort
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from makegood.errors import TransportDown
@@ -35,6 +36,13 @@ ANSWERED_WITHIN_SECONDS = 5.0
 """How long an answer of the broker may take."""
 LOOKED_AGAIN_AFTER_MICROSECONDS = 1_000_000
 """How soon a listener asks again that was given nothing."""
+
+
+class Request(NamedTuple):
+    """What a listener asks with, so that what it asks twice is answered as it was the first time."""
+
+    turn: int
+    number: int
 
 
 class Handed(NamedTuple):
@@ -116,13 +124,20 @@ class SimulatedBroker:
             group.put_back([*group.handed])
         return group.turn
 
-    def hand(self, name: str, topics: Sequence[str], batch: int, turn: int) -> Handed | None:
+    def hand(
+        self, name: str, topics: Sequence[str], batch: int, request: Request
+    ) -> Handed | None:
         """Hand over what comes next for a group, to the one whose turn it is."""
         self._require_up()
         group = self._group(name, tuple(topics))
-        if turn != group.turn and not self._shares_out:
+        if request.turn != group.turn and not self._shares_out:
             message = "another one listens under the same group now"
             raise TransportDown(message)
+        if request != group.request:
+            group.request, group.answer = request, self._next_of(group, batch)
+        return group.answer
+
+    def _next_of(self, group: _Group, batch: int) -> Handed | None:
         now = self._simulation.loop.micros
         group.put_back([place for place, until in group.handed.items() if until <= now])
         places, group.waiting = group.waiting[:batch], group.waiting[batch:]
@@ -159,6 +174,9 @@ class _Group:
         self.handed: dict[int, int] = {}
         """What was handed over, and until when an answer is waited for."""
         self.turn = 0
+        self.request: Request | None = None
+        """What was asked last."""
+        self.answer: Handed | None = None
 
     @property
     def is_waited_for(self) -> bool:
@@ -198,8 +216,8 @@ class SimulatedTransport:
         """Hand over what arrives."""
         broker = self._broker
         turn = await self._ask("fetch", group, partial(broker.begin, group, topics))
-        while True:
-            hand = partial(broker.hand, group, topics, batch, turn)
+        for number in count():
+            hand = partial(broker.hand, group, topics, batch, Request(turn, number))
             handed = await self._ask("fetch", group, hand)
             if handed is None:
                 await self._simulation.pause(LOOKED_AGAIN_AFTER_MICROSECONDS)
