@@ -213,7 +213,8 @@ class KeepsMessages(Protocol):
        that subscribes to its type: all of it is durable before a receipt is returned, or nothing
        is written. Calls that wait at the same moment share one commit.
     2. A message whose id is known from its source and tenant is `Duplicate`: nothing is stored, and
-       nobody is given it again. It may be published again when an answer was lost.
+       nobody is given it again. It may be published again when an answer was lost, and by others
+       at the same moment: what two publish in one order stands in that order in its lanes.
     3. What nobody subscribes to is stored too, and shown as unheard.
     4. What an append, a local step or an outcome brings as `messages` is stored so in its
        transaction, once.

@@ -1,7 +1,7 @@
 """A process of a bank that hears what is reserved: `child.py JOURNAL NATS HOW`.
 
-Where `HOW` is `still` it stands still with the first batch that it is handed, until it is told to go
-on by a line, or is killed.
+Where `HOW` is `still` it stands still with the first batch that it is handed, until it is told to
+go on by a line, or is killed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Of several processes of a service one listens, and nothing overtakes what one stands still with."""
+"""Of several processes of a service one listens; nothing overtakes what one stands still with."""
 
 from __future__ import annotations
 

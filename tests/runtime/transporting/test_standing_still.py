@@ -1,4 +1,4 @@
-"""Two processes of one service on PostgreSQL and NATS: one stands still with a batch, or is killed."""
+"""Processes of one service on PostgreSQL and NATS: one stands still with a batch, or is killed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.runtime.transporting.child import STREAM, TOPIC
 from tests.source import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
     from tests.journal.postgres.served import PostgresWorld, Served
 
@@ -81,7 +81,7 @@ class Process:
 @asynccontextmanager
 async def process(
     world: PostgresWorld, server: NatsServer, how: str = "well"
-) -> AsyncIterator[Process]:
+) -> AsyncGenerator[Process]:
     """Start a process that serves by the time this begins, and kill it in the end."""
     started = Process(world, server, how)
     try:

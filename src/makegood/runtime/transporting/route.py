@@ -31,7 +31,8 @@ class Route:
     `sends` says by class to which topic a message goes; `hears` names the topics from which
     messages are taken into the store, where the receptors that are served get them. `group` names
     those who share what arrives, which is one service with all its processes; it is the route's
-    name unless it is given. What came by a route does not go out by it again.
+    name unless it is given. One of them listens at a time, and another one when that has ended; all
+    receive what it stores. What came by a route does not go out by it again.
 
     `batch` is how many messages that arrive are stored together, and of how many keys messages are
     sent at once. `poll` is how soon at the latest it is looked whether something is to be sent,

@@ -3,8 +3,8 @@
 It promises what the Protocol of transports does, and no more: what it has confirmed it keeps, and
 hands over until that is acknowledged, so that messages come twice; what was on its way to it may be
 lost. A second sending of one name is dropped as long as it remembers the first. Whoever begins to
-listen begins with the oldest message that is not acknowledged, and the one before is told so when it
-asks again.
+listen begins with the oldest message that is not acknowledged, and the one before is told so when
+it asks again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LOOKED_AGAIN_AFTER_MICROSECONDS = 1_000_000
 
 
 class Request(NamedTuple):
-    """What a listener asks with, so that what it asks twice is answered as it was the first time."""
+    """What a listener asks with: what it asks twice is answered as it was the first time."""
 
     turn: int
     number: int
@@ -56,9 +56,9 @@ class SimulatedBroker:
     """What is at the other end.
 
     What is not acknowledged within `patience_micros` comes again. A sending is known for
-    `memory_micros`. With `shares_out` it breaks a promise, as a broker does from whose one queue all
-    listeners of a group are handed what is next: what one of them stands still with, or has died
-    with, is overtaken by what follows.
+    `memory_micros`. With `shares_out` it breaks a promise, as a broker does from whose one queue
+    all listeners of a group are handed what is next: what one of them stands still with, or has
+    died with, is overtaken by what follows.
     """
 
     def __init__(
@@ -124,9 +124,7 @@ class SimulatedBroker:
             group.put_back([*group.handed])
         return group.turn
 
-    def hand(
-        self, name: str, topics: Sequence[str], batch: int, request: Request
-    ) -> Handed | None:
+    def hand(self, name: str, topics: Sequence[str], batch: int, request: Request) -> Handed | None:
         """Hand over what comes next for a group, to the one whose turn it is."""
         self._require_up()
         group = self._group(name, tuple(topics))

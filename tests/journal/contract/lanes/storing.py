@@ -148,6 +148,24 @@ async def test_a_message_that_two_publish_at_once_is_stored_once(world: World) -
 
 
 @promise_of_messages(2)
+async def test_what_two_publish_at_once_stands_in_the_order_of_both(world: World) -> None:
+    """One of them is further on; so it is when one listener has taken over from another one."""
+    one, two = (await world.open()).messages, (await world.open()).messages
+    await subscribe(one, CHARGE)
+    sent = [message("one key for all") for _ in range(60)]
+    batches = [
+        (post, sent[start : start + length])
+        for start in range(0, 60, 5)
+        for post, length in ((one, 5), (two, 9))
+    ]
+
+    for place in range(0, len(batches), 2):
+        await asyncio.gather(*(publish(post, *batch) for post, batch in batches[place : place + 2]))
+
+    assert ids([await only(one, per_lane=99)]) == [[each.id for each in sent]]
+
+
+@promise_of_messages(2)
 async def test_other_sources_and_tenants_have_ids_of_their_own(post: KeepsMessages) -> None:
     sent = message(id="1")
 

@@ -14,6 +14,7 @@ from makegood import Config, Engine, IdempotencyKey, injected, step, workflow
 from makegood.journal.postgres.journal import PostgresJournal
 from makegood.journal.protocol import Applied
 from makegood.values.instants import Instant
+from tests.journal.contract.lanes.post import listens, promise_of_messages
 from tests.journal.postgres.proxy import Fate, Proxy
 from tests.journal.postgres.served import eventually
 from tests.journal.promises import NONE_LEASED, OTHER, RUN, lease, promise
@@ -59,6 +60,36 @@ async def test_everything_that_is_held_is_renewed_by_itself(world: PostgresWorld
 
     assert await journal.append(append(runs[0], 2)) == Applied()
     assert await journal.append(append(runs[-1], 2)) == Applied()
+
+
+@promise_of_messages(24)
+async def test_whoever_listens_does_so_for_longer_than_a_lease(world: PostgresWorld) -> None:
+    """Nobody says so again."""
+    journal, other = await world.open(), await world.open()
+    assert await listens(journal.messages, ALICE)
+    end = await world.now() + 2_500_000
+
+    async def is_past() -> bool:
+        assert not await listens(other.messages, BOB)
+        return await world.now() > end
+
+    await eventually(is_past)
+    assert await listens(journal.messages, ALICE)
+
+
+@promise_of_messages(24)
+async def test_who_cannot_renew_its_leases_does_not_begin_to_listen(served: Served) -> None:
+    world = await served.world(lease_seconds=0.5)
+    journal = await world.open()
+    await world.sql("ALTER FUNCTION renew RENAME TO renewed")
+
+    async def leads_no_more() -> bool:
+        return not journal.leads
+
+    await eventually(leads_no_more)
+
+    assert not await listens(journal.messages, ALICE)
+    await world.close()
 
 
 @promise(14)
