@@ -164,6 +164,7 @@ PUBLIC: dict[str, frozenset[str]] = {
             "UnknownRun",
             "UnknownToken",
             "Unneeded",
+            "UnreadPost",
             "UnreadableRun",
             "Verdict",
             "WaitTimedOut",

@@ -90,8 +90,10 @@ if TYPE_CHECKING:
     from makegood.runtime.asking.halting import HaltPreview
     from makegood.runtime.asking.keeping import ErasureReport
     from makegood.runtime.asking.messages import KeptMessage, Messages, SentMessage, WaitingRun
+    from makegood.runtime.asking.reading import RunHistory
     from makegood.runtime.asking.schedules import KeptSchedule
     from makegood.runtime.asking.sticking import ParkedRun, Stuck
+    from makegood.runtime.asking.unread import UnreadPost
     from makegood.runtime.calling.threads import threaded
     from makegood.runtime.config import Config
     from makegood.runtime.emitting.trace import TracedDelivery, TracedMessage, TracedRun
@@ -103,7 +105,7 @@ if TYPE_CHECKING:
     from makegood.runtime.observing.progress import Progress
     from makegood.runtime.observing.standing import Awaited, Standing
     from makegood.runtime.observing.tracing import Tracing
-    from makegood.runtime.operator import Operator, RunHistory
+    from makegood.runtime.operator import Operator
     from makegood.runtime.outcome import Outcome
     from makegood.runtime.ports import Carrier, Event, Executor, Interceptor, Invocation, Observer
     from makegood.runtime.projecting.operating import ModelEdition, ModelOperator
@@ -317,6 +319,7 @@ __all__ = [
     "UnknownRun",
     "UnknownToken",
     "Unneeded",
+    "UnreadPost",
     "UnreadableRun",
     "Verdict",
     "WaitTimedOut",
@@ -395,7 +398,9 @@ _ROOMS = {
     "makegood.runtime.observing.tracing": "Tracing",
     "makegood.runtime.asking.schedules": "KeptSchedule",
     "makegood.runtime.asking.sticking": "ParkedRun Stuck",
-    "makegood.runtime.operator": "Operator RunHistory",
+    "makegood.runtime.asking.reading": "RunHistory",
+    "makegood.runtime.asking.unread": "UnreadPost",
+    "makegood.runtime.operator": "Operator",
     "makegood.runtime.moving.stranding": "StrandedRun",
     "makegood.runtime.outcome": "Outcome",
     "makegood.runtime.ports": "Carrier Event Executor Interceptor Invocation Observer",

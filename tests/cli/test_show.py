@@ -11,12 +11,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from makegood import UnreadPost
 from makegood.cli.app import main
 from makegood.cli.show import as_text, told
 from makegood.cli.status import DONE, ERROR, MISTAKE, UNANSWERED
 from makegood.cli.store import opened
 from makegood.cli.writing import Look
+from makegood.journal.protocol import Post
 from makegood.picture import Timeline
+from makegood.runtime.engine import parts_of
+from makegood.values.ids import RunId
+from makegood.values.instants import Instant
 from tests.cli.shop import run_id
 from tests.decision.people.parked import child_parked
 from tests.picture.told import told as told_by_hand
@@ -98,6 +103,50 @@ def test_what_was_asked_of_a_node_that_is_not_there_is_shown_too(
     assert "ada asked to settle it, it stays as it is (it flew): not answered yet" in " ".join(
         capsys.readouterr().out.split()
     )
+
+
+async def post_to(store: str, run: str, body: bytes) -> None:
+    async with opened(store) as its:
+        shell, _codes = parts_of(its.operator._engine)
+        await shell.journal.post(Post(run=RunId(run), body=body, at=Instant(0)))
+
+
+def test_what_was_posted_and_cannot_be_read_is_named_with_what_to_do(
+    store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(post_to(store, run_id(5), b'{"type":"sing\x1b"}'))
+    asked = ["retry", run_id(5), "--leave-out", "1", "--reason", "never", "--actor", "ada"]
+    assert main([*asked, "--store", store, "--wait", "0s"]) == UNANSWERED
+    capsys.readouterr()
+
+    assert main(["show", run_id(5), "--store", store]) == DONE
+
+    story, _, to_do = capsys.readouterr().out.partition("\nWhat was posted")
+    assert "ada asked to try it again without what could not be read (post 1)" in " ".join(
+        story.split()
+    )
+    problem, *rest = to_do.splitlines()[2:]
+    assert "DecodeError" in problem
+    assert to_do.splitlines()[1] == "  post 1 of 1970-01-01 00:00:00 UTC:"
+    assert rest == [
+        "  when a worker is up of the version that wrote it, or of a later one:",
+        "    makegood retry place_order/order-5 --reason …",
+        "  when nobody will ever read it, and the run is to go on as if it were not there:",
+        "    makegood retry place_order/order-5 --leave-out 1 --reason …",
+    ]
+    assert main(["show", run_id(5), "--store", store, "--json"]) == DONE
+    (unread,) = msgspec.json.decode(capsys.readouterr().out)["unread"]
+    assert (unread["number"], unread["is_start"]) == (1, False)
+
+
+def test_of_a_start_that_cannot_be_read_nobody_is_told_to_leave_it_out() -> None:
+    unread = UnreadPost(number=1, at=Instant(0), problem="?", is_start=True)
+
+    shown = as_text(told_by_hand(child_parked()), Look(width=100), unread=(unread,))
+
+    assert "  post 1 of 1970-01-01 00:00:00 UTC, with which the run begins:\n" in shown
+    assert "--leave-out" not in shown
+    assert "settle" not in shown.partition("What was posted")[2]
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])

@@ -292,6 +292,11 @@ GOLDEN: list[tuple[Fact, str]] = [
         '"reason":"it is up again","at":1700000000000000}',
     ),
     (
+        facts.RetryRequested(4, None, "eve", "it is up again", AT, (2, 3)),
+        '{"type":"retry_requested","post":4,"node":null,"actor":"eve",'
+        '"reason":"it is up again","at":1700000000000000,"left_out":[2,3]}',
+    ),
+    (
         facts.ControlAnswered(2, facts.ControlAnswer.PAST_PIVOT),
         '{"type":"control_answered","post":2,"answer":"past the pivot"}',
     ),

@@ -16,7 +16,6 @@ from makegood import (
 )
 from makegood.decision import facts
 from makegood.decision.people.preview import ForeseenUndo, UndoPreview
-from makegood.journal.protocol import Post
 from makegood.runtime.operator import Operator
 from makegood.values.limits import (
     ACTOR_CHARACTERS_MAX,
@@ -182,15 +181,6 @@ async def test_a_run_that_cannot_be_read_says_so_in_one_sentence(world: World) -
             await world.finish(first, asked)
 
     assert record.inbox == []
-
-
-async def test_what_was_posted_and_cannot_be_read_says_so_too(world: World) -> None:
-    client = await world.engine(work=False)
-    run = await client.start(book("Oslo"))
-    await client._shell.journal.post(Post(run=run.id, body=b"?", at=world.clock.now()))
-
-    with pytest.raises(UnreadableRun, match="cannot be read, because another version"):
-        await Operator(client).history(run.id)
 
 
 async def test_facts_that_do_not_fit_the_plan_cannot_be_read_either(world: World) -> None:

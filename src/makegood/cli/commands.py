@@ -318,6 +318,7 @@ def retry(
     actor: Actor = None,
     wait: Wait = WAIT,
     json: Json = False,
+    leave_out: Annotated[tuple[int, ...], SEVERAL] = (),
 ) -> int:
     """Have a parked run try again.
 
@@ -325,11 +326,14 @@ def retry(
     ----------
     node
         The path of the step to try again; the default is everything that the run waits for.
+    leave_out
+        The number of a post that cannot be read, as `makegood show` names it: the run goes on
+        without it. It is lost then. Give it once for each such post.
     """
     from makegood.cli import control as room
 
     asking = room.Asking(store, run, actor=actor, reason=reason, wait=wait, as_json=json)
-    return room.retry(asking, node)
+    return room.retry(asking, node, leave_out=leave_out)
 
 
 def worker(

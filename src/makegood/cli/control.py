@@ -20,7 +20,7 @@ from makegood.picture.words import lasted
 from makegood.values.verdict import ItDidNotHappen, ItHappened, Kept, UndoneByHand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import timedelta
 
     from makegood import Operator
@@ -109,11 +109,13 @@ def settle(asking: Asking, node: str, settlement: Settlement) -> int:
     return tell(asking, "settle", ask, accepted=f"goes on: `{visible(node)}` is settled")
 
 
-def retry(asking: Asking, node: str | None) -> int:
+def retry(asking: Asking, node: str | None, *, leave_out: Sequence[int] = ()) -> int:
     """Ask for what the parked run waits for to be tried again."""
 
     async def ask(operator: Operator, run: RunId, actor: str) -> ControlAnswer | None:
-        return await operator.retry(run, node, actor=actor, reason=asking.reason, wait=asking.wait)
+        return await operator.retry(
+            run, node, actor=actor, reason=asking.reason, wait=asking.wait, leave_out=leave_out
+        )
 
     what = "what gave up" if node is None else f"`{visible(node)}`"
     return tell(asking, "retry", ask, accepted=f"goes on: {what} is tried again")

@@ -7,6 +7,8 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
+from msgspec.structs import asdict
+
 from makegood.cli.status import DONE
 from makegood.cli.store import opened
 from makegood.cli.writing import json_of, look_of, write
@@ -14,11 +16,12 @@ from makegood.decision.facts import ParkReason
 from makegood.picture import Standing, text, timeline
 from makegood.picture.marks import Style
 from makegood.picture.typeset import visible
+from makegood.values.instants import as_datetime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from makegood import RunHistory
+    from makegood import RunHistory, UnreadPost
     from makegood.cli.writing import Look
     from makegood.picture import Timeline
 
@@ -27,8 +30,12 @@ __all__ = ["as_text", "show", "told"]
 
 def show(store: str, run: str, *, as_json: bool) -> int:
     """Write what became of a run."""
-    story = told(asyncio.run(_history(store, run)))
-    write(json_of(story) if as_json else as_text(story, look_of(sys.stdout)))
+    history = asyncio.run(_history(store, run))
+    story = told(history)
+    if as_json:
+        write(json_of({**asdict(story), "unread": history.unread}))
+    else:
+        write(as_text(story, look_of(sys.stdout), unread=history.unread))
     return DONE
 
 
@@ -42,16 +49,33 @@ def told(history: RunHistory) -> Timeline:
     return timeline(history.row, history.plan, [*history.facts, *history.inbox])
 
 
-def as_text(story: Timeline, look: Look) -> str:
+def as_text(story: Timeline, look: Look, *, unread: Sequence[UnreadPost] = ()) -> str:
     """Return the story for a terminal, and what may be done about a run that waits for a person."""
     drawn = text(story, color=look.is_coloured, width=look.width)
-    return drawn + "".join(f"{line}\n" for line in _to_do(story, look))
+    run = shlex.quote(f"{story.workflow}/{story.key}" if story.key else story.run)
+    to_do = _about_unread(unread, run, look) if unread else _to_do(story, run, look)
+    return drawn + "".join(f"{line}\n" for line in to_do)
 
 
-def _to_do(story: Timeline, look: Look) -> Iterator[str]:
+def _about_unread(unread: Sequence[UnreadPost], run: str, look: Look) -> Iterator[str]:
+    """Tell what was posted and cannot be read: until it is, nothing else of the run can be done."""
+    yield ""
+    yield look.ink("What was posted to it and this program cannot read is kept:", Style.STRONG)
+    for post in unread:
+        begins = ", with which the run begins" if post.is_start else ""
+        yield f"  post {post.number} of {as_datetime(post.at):%Y-%m-%d %H:%M:%S} UTC{begins}:"
+        yield f"    {visible(post.problem)}"
+    yield "  when a worker is up of the version that wrote it, or of a later one:"
+    yield f"    makegood retry {run} --reason …"
+    if not any(post.is_start for post in unread):
+        left_out = " ".join(f"--leave-out {post.number}" for post in unread)
+        yield "  when nobody will ever read it, and the run is to go on as if it were not there:"
+        yield f"    makegood retry {run} {left_out} --reason …"
+
+
+def _to_do(story: Timeline, run: str, look: Look) -> Iterator[str]:
     if story.status != "parked":
         return
-    run = shlex.quote(f"{story.workflow}/{story.key}" if story.key else story.run)
     nodes = {node.path: node for node in story.nodes}
     yield ""
     yield look.ink("When it is known how things stand outside:", Style.STRONG)

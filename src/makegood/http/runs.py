@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from makegood.definition.call import Call, Workflow
     from makegood.journal.protocol import RunRow
+    from makegood.runtime.asking.reading import RunHistory
     from makegood.runtime.engine import Engine
-    from makegood.runtime.operator import RunHistory
     from makegood.runtime.run import Run
 
 __all__ = ["RunView", "run_routes"]

@@ -250,6 +250,7 @@ class Journal(KeepsHalts, KeepsLetters, KeepsSchedules, KeepsStages, Protocol):
     **Posting**
     9. `post` adds to the run's inbox under the next number, without gaps, and lets the holder or
        the next worker find it: `wake_at` becomes the post's time where nobody holds the run.
+       What an append does not take stays, in its order, and wakes nobody a second time.
     10. With `create` the row is made unleased and due at once; the key is unique as in 4, and the
         answer is `Exists` where it is taken. Otherwise the post's number is returned.
     11. Posting to a run that is not there raises `UnknownRun`. A run may be posted to whatever

@@ -147,12 +147,17 @@ class Upkeep(Protocol):
         ...
 
 
+_KEPT_UNREAD = ("parked", "poison")
+"""The status of a run, and the reason for it, whose inbox may wait for a person."""
+
+
 async def forgotten(journal: Journal) -> tuple[RunRow, ...]:
     """Return the runs that nothing will wake, the newest first: there should never be one.
 
     Nobody holds them and they have no wake time, though they have not ended and no person is
     waited for, or though something was posted to them. What is on its way wakes a run, and
-    so does a message, for which it may wait for ever.
+    so does a message, for which it may wait for ever. To one that is parked as poison something
+    may have been posted that cannot be read: that waits for a person with it.
     """
     unfinished = Filter(unfinished=True, wakeless=True, limit=PAGE_RUNS_MAX)
     posted = Filter(posted=True, wakeless=True, limit=PAGE_RUNS_MAX)
@@ -162,7 +167,7 @@ async def forgotten(journal: Journal) -> tuple[RunRow, ...]:
         if row.status not in {"parked", "paused"} and row.owner is None
     }
     async for row in every_row(journal, posted):
-        if row.owner is None:
+        if row.owner is None and (row.status, row.reason) != _KEPT_UNREAD:
             found[row.run] = row
     if found:
         for run in await _awaited(journal):

@@ -319,7 +319,7 @@ def wanted(request: Request) -> tuple[Happening, str]:
             found = settlement(request.settlement)
             return Happening.SETTLE_REQUESTED, f"settle it, {found}"
         case facts.RetryRequested():
-            return Happening.RETRY_REQUESTED, "try it again"
+            return Happening.RETRY_REQUESTED, f"try it again{_without(request.left_out)}"
         case facts.PauseRequested():
             return Happening.PAUSE_REQUESTED, "pause it"
         case facts.ResumeRequested():
@@ -332,6 +332,10 @@ def wanted(request: Request) -> tuple[Happening, str]:
             return Happening.RETRY_FROM_REQUESTED, "do it again, and all that comes after it"
         case _:
             assert_never(request)
+
+
+def _without(posts: tuple[int, ...]) -> str:
+    return f" without what could not be read (post {', '.join(map(str, posts))})" if posts else ""
 
 
 def cause(why: Cause) -> str:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from makegood.decision.facts import Fact, Request
+from makegood.decision.facts import Request
 from makegood.decision.people.foresight import ControlPreview, preview_request
 from makegood.decision.people.preview import UndoPreview, preview_cancel, preview_undo
-from makegood.definition.plan import Plan
 from makegood.errors import InvalidInput, UnknownRun
-from makegood.journal.protocol import Posted, RunRow
+from makegood.journal.protocol import Posted
 from makegood.runtime.asking.census import take_census
 from makegood.runtime.asking.halting import halt, lift, preview_halt, standing
 from makegood.runtime.asking.keeping import erase, prune
@@ -32,10 +31,10 @@ from makegood.runtime.asking.post import (
     write_post,
 )
 from makegood.runtime.asking.reading import (
+    RunHistory,
     ask,
     facts_of,
     history_of,
-    inbox_of,
     plan_of,
     required_plan,
     state_of,
@@ -43,6 +42,7 @@ from makegood.runtime.asking.reading import (
 from makegood.runtime.asking.refusals import unless_refused
 from makegood.runtime.asking.schedules import KeptSchedule, forget_schedule, kept_schedules
 from makegood.runtime.asking.sticking import Stuck, stuck_runs
+from makegood.runtime.asking.unread import has_begun, read_posts
 from makegood.runtime.engine import parts_of
 from makegood.runtime.moving.stranding import StrandedRun, stranded_by
 from makegood.runtime.observing.holds import HeldKey, holds_in
@@ -57,7 +57,7 @@ from makegood.values.limits import (
 from makegood.values.verdict import ItHappened
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from makegood.decision.facts import ControlAnswer
     from makegood.journal.halting import Halt, HaltKind
@@ -78,22 +78,6 @@ PRUNED_AT_ONCE = 100
 
 REST_BETWEEN_BATCHES = timedelta(milliseconds=50)
 """How long whoever works on the store has it to himself, between two batches."""
-
-
-class RunHistory(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is remembered of a run."""
-
-    row: RunRow
-    plan: Plan
-    appends: tuple[tuple[Fact, ...], ...]
-    """What was recorded, one tuple for each append."""
-    inbox: tuple[Fact, ...]
-    """What was asked of the run and has not been taken by a worker."""
-
-    @property
-    def facts(self) -> tuple[Fact, ...]:
-        """Everything that was recorded, in order."""
-        return tuple(fact for append in self.appends for fact in append)
 
 
 class Operator:
@@ -145,11 +129,14 @@ class Operator:
         appends = facts_of(history)
         # Whoever is given the facts may fold them: that they fit the plan is found out here.
         state_of(history, plan, appends)
+        code = codes.get(plan.fingerprint)
+        inbox, unread = read_posts(history.inbox, plan, code, has_begun=has_begun(appends))
         return RunHistory(
             row=history.row,
             plan=plan,
             appends=appends,
-            inbox=inbox_of(history, plan, codes.get(plan.fingerprint)),
+            inbox=inbox,
+            unread=unread,
         )
 
     async def preview_undo(self, run: str) -> UndoPreview:
@@ -389,14 +376,19 @@ class Operator:
         actor: str,
         reason: str,
         wait: timedelta,
+        leave_out: Sequence[int] = (),
     ) -> ControlAnswer | None:
         """Ask for what the parked run waits for to be tried again; without a node, all of it.
 
         What is in doubt is asked about again, or run again under the same key while that is
         known; an undo that gave up is undone again; what gave up past the pivot is run again;
         a poisoned run is claimed again. Each has its whole policy again.
+
+        What was posted and cannot be read is read again, and is lost only where its number is
+        among `leave_out`: the run then goes on as if it had never been posted. Raises
+        `InvalidInput` for a post that does not wait, and for what the run begins with.
         """
-        return await self._ask(run, RetryPost(node, actor, reason), wait)
+        return await self._ask(run, RetryPost(node, actor, reason, tuple(leave_out)), wait)
 
     async def pause(
         self, run: str, *, actor: str, reason: str, wait: timedelta

@@ -18,6 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from makegood.errors import StoreBusy, StoreError, StoreFull
+from makegood.journal.protocol import Conflict
 from makegood.runtime.clock import pause
 from makegood.runtime.looking.errand import Errand
 from makegood.runtime.shell import UNREADABLE, stored
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from makegood.runtime.calling.served import Served
     from makegood.runtime.ports import Timer
     from makegood.runtime.shell import Shell
+    from makegood.values.ids import RunId
 
 __all__ = ["Worker"]
 
@@ -264,9 +266,16 @@ class Worker:
             if leased.run in by_run and not self._resume(leased, by_run[leased.run])
         ]
         for append in unreadable:
-            await self._until_answered(partial(journal.append, append))
-            if append.outgoing:
+            verdict = await self._until_answered(partial(journal.append, append))
+            if isinstance(verdict, Conflict):
+                # Something was posted since it was read, be it how to go on without the rest.
+                await self._until_answered(partial(self._give_back, append.run))
+            elif append.outgoing:
                 self._shell.ring_relay()
+
+    async def _give_back(self, run: RunId) -> None:
+        shell = self._shell
+        await shell.journal.release(shell.worker, [run], now=shell.clock.now())
 
     async def _keep_plans(self, histories: Iterable[History]) -> None:
         """Store the plan of a run that another one has called, before it does anything.

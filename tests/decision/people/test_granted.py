@@ -8,7 +8,7 @@ import pytest
 from msgspec import Raw
 
 from makegood.decision import facts
-from makegood.decision.facts import ControlAnswer, EndStatus, ParkReason
+from makegood.decision.facts import Cause, ControlAnswer, EndStatus, ParkReason
 from makegood.values.instants import after
 from makegood.values.verdict import (
     Abort,
@@ -412,6 +412,27 @@ def test_a_poisoned_run_is_claimed_as_often_again() -> None:
     assert run.state.parked is None
     assert run.at_work == ["pay"]
     assert run.play().state.ended is EndStatus.COMPLETED
+
+
+def test_what_was_asked_and_could_not_be_read_finds_the_run_as_it_was() -> None:
+    """It stood before the retry in the inbox: the run was parked because of it alone."""
+    run = poisoned()
+    cancel = facts.CancelRequested(1, "ada", "too far", run.now)
+    retries = [
+        facts.RetryRequested(post, None, "eve", "repaired", run.now, (1,)) for post in (2, 3)
+    ]
+
+    run.turn(cancel, *retries)
+
+    assert run.state.answers == dict.fromkeys((1, 2, 3), ControlAnswer.ACCEPTED)
+    assert run.state.rolling_back is Cause.CANCELLED
+
+
+def test_a_node_of_a_poisoned_run_cannot_be_tried_again_by_itself() -> None:
+    run = poisoned()
+
+    assert run.retry("pay") is ControlAnswer.NOT_WAITED_FOR
+    assert run.state.parked is ParkReason.POISON
 
 
 def test_a_run_that_is_not_parked_has_nothing_to_be_tried_again() -> None:

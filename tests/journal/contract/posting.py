@@ -13,6 +13,7 @@ from makegood.journal.protocol import (
     Exists,
     Leased,
     Posted,
+    Summary,
 )
 from makegood.values.instants import Instant
 from tests.journal.promises import OTHER, RUN, lease, promise
@@ -82,6 +83,31 @@ async def test_a_post_may_start_a_run_that_anyone_may_take(journal: Journal) -> 
     claimed = (await lease(journal)).claimed
     assert claimed == (Leased(run=RUN, epoch=1, fingerprint="plan-1", claims=1),)
     taken = append(RUN, 1, inbox_head=1, inbox_taken=1)
+    assert await journal.append(taken) == Applied()
+    assert (await journal.read(RUN)).inbox == ()
+
+
+@promise(9)
+async def test_what_is_not_taken_stays_in_its_order_and_wakes_nobody_again(
+    journal: Journal,
+) -> None:
+    parked = Summary(status="parked", reason="poison")
+    await journal.post(post(RUN, b'"start"', 4, create=first(RUN).create))
+    await journal.post(post(RUN, b'"later"', 5))
+    await lease(journal)
+    left = append(RUN, 1, inbox_head=2, inbox_taken=0, summary=parked, release=True)
+
+    assert await journal.append(left) == Applied()
+
+    assert (await journal.read(RUN)).row.wake_at is None
+    assert (await lease(journal)).claimed == ()
+    assert await journal.settled([RUN]) == {RUN}
+    await journal.post(post(RUN, b'"again"', 9))
+    history = await journal.read(RUN)
+    assert [each.body for each in history.inbox] == [b'"start"', b'"later"', b'"again"']
+    assert (history.row.wake_at, history.row.inbox_head) == (9, 3)
+    assert [each.epoch for each in (await lease(journal)).claimed] == [2]
+    taken = append(RUN, 2, epoch=2, inbox_head=3, inbox_taken=3)
     assert await journal.append(taken) == Applied()
     assert (await journal.read(RUN)).inbox == ()
 

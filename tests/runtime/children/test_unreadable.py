@@ -56,7 +56,8 @@ async def test_a_child_that_can_be_read_again_takes_its_parent_along(stored: Wor
     engine = await stored.engine(sell)
     assert await outcome(stored, engine, run.id) == ("parked", "a child run is parked", ["pack"])
 
-    await stored.finish(engine, Operator(engine).retry(child, **EVE))
+    [unread] = (await Operator(engine).history(child)).unread
+    await stored.finish(engine, Operator(engine).retry(child, leave_out=[unread.number], **EVE))
 
     await stored.finish(engine, until_status(engine, run.id, "completed"))
 
@@ -85,6 +86,45 @@ async def test_a_child_whose_start_stands_beside_what_cannot_be_read_names_its_p
     [row] = [row for row in (await engine.list()).rows if row.workflow == "pack_order"]
     await engine._shell.journal.post(Post(run=row.run, body=b"?", at=world.clock.now()))
     await operator.lift(HaltKind.WORKFLOW, "pack_order", actor="eve", reason="seen")
+
+    assert await outcome(world, engine, run.id) == ("parked", "a child run is parked", ["pack"])
+
+
+async def test_a_parent_is_told_once_however_often_its_child_cannot_be_read(world: World) -> None:
+    run, child = await child_at_work(world, await world.engine(sell))
+    world._store.records[child].appends.append(b'[{"type":"sung"}]')
+    engine, journal = await world.watched(sell)
+    await outcome(world, engine, run.id)
+
+    await journal.post(Post(run=child, body=b"?", at=world.clock.now()))
+    engine._shell.ring(child)
+    while len([each for each in journal.appends if each.run == child]) < 2:
+        await turn_of_the_loop()
+
+    told = [each.outgoing for each in journal.appends if each.run == child]
+    assert [len(each) for each in told] == [1, 0]
+
+
+async def test_a_child_that_was_never_begun_names_its_parent_once_it_can_be_read(
+    world: World,
+) -> None:
+    """What it begins with stands behind its having been parked."""
+    engine = await world.engine(sell)
+    operator = Operator(engine)
+    await operator.halt(HaltKind.WORKFLOW, "pack_order", actor="eve", reason="look first")
+    run = await engine.start(sell("o"))
+    await world.finish(engine, until_started(engine))
+    [row] = [row for row in (await engine.list()).rows if row.workflow == "pack_order"]
+    await engine._shell.journal.post(Post(run=row.run, body=b"?", at=world.clock.now()))
+    await operator.lift(HaltKind.WORKFLOW, "pack_order", actor="eve", reason="seen")
+    await outcome(world, engine, run.id)
+    world.outside.planned["pick o"] = [gate := Gate()]
+    asked = operator.retry(row.run, leave_out=[2], **EVE)
+    await world.finish(engine, asked)
+    await world.finish(engine, gate.reached.wait())
+
+    await engine._shell.journal.post(Post(run=row.run, body=b"?", at=world.clock.now()))
+    engine._shell.ring(row.run)
 
     assert await outcome(world, engine, run.id) == ("parked", "a child run is parked", ["pack"])
 

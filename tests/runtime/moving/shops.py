@@ -8,7 +8,7 @@ from typing import Any
 from makegood import IdempotencyKey, Workflow, injected, query, step, workflow
 from tests.runtime.outside import Outside
 
-__all__ = ["OLD", "UNFITTING", "UNREADABLE", "WITH_WRAP"]
+__all__ = ["COUNTED", "OLD", "UNFITTING", "UNREADABLE", "WITH_WRAP"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,12 @@ class Hold:
 async def hold(sku: str, *, outside: Outside = injected, key: IdempotencyKey = injected) -> Hold:
     await outside.do("hold", key)
     return Hold(sku)
+
+
+async def hold_counted(
+    sku: int, *, outside: Outside = injected, key: IdempotencyKey = injected
+) -> Hold:
+    return await hold(str(sku), outside=outside, key=key)
 
 
 async def release(
@@ -103,10 +109,20 @@ def _unreadable() -> Workflow[..., Any]:
     return sell
 
 
+def _counted() -> Workflow[..., Any]:
+    @workflow
+    def sell(sku: int) -> str:
+        return paid(step(hold_counted, name="hold", undo=release)(sku))
+
+    return sell
+
+
 OLD = _old()
 WITH_WRAP = _with_wrap()
 """It fits whatever has not been paid."""
 UNFITTING = _unfitting()
 """It fits nothing that is held."""
+COUNTED = _counted()
+"""Its things have numbers for names."""
 UNREADABLE = _unreadable()
 """It has the plan of `OLD`, with the same names of types, but what a `Hold` holds has changed."""

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from makegood import StrandedRun
+from makegood.decision import facts
+from makegood.decision.facts import write_facts
+from makegood.runtime.moving.exporting import ExportedRun, exported
 from makegood.runtime.operator import Operator
-from tests.runtime.moving.shops import OLD, UNFITTING, UNREADABLE, WITH_WRAP
+from makegood.values.instants import Instant
+from tests.runtime.moving.shops import COUNTED, OLD, UNFITTING, UNREADABLE, WITH_WRAP
 from tests.runtime.outside import Gate
 
 if TYPE_CHECKING:
@@ -75,3 +81,22 @@ async def test_facts_that_cannot_be_read_at_all_strand_a_run(world: World) -> No
     (stranded,) = await operator.stranded(OLD)
 
     assert stranded.difference.startswith("what is recorded cannot be read: Invalid value")
+
+
+async def test_what_a_run_begins_with_counts_though_it_was_parked_before_it_was_begun(
+    world: World,
+) -> None:
+    """Something else that was posted to it could not be read; both wait in its inbox."""
+    client = await world.engine(work=False)
+    run = await client.start(OLD("tea"))
+    record = world._store.records[run.id]
+    record.appends.append(write_facts((facts.Parked(facts.ParkReason.POISON, Instant(0)),)))
+    record.seq = 1
+    operator = Operator(client)
+
+    (stranded,) = await operator.stranded(COUNTED)
+
+    assert stranded.difference == "the input `sku` was str, and is int now"
+    (_plan, line) = exported([await operator.history(run.id)])
+    begun = msgspec.json.decode(line, type=ExportedRun).facts
+    assert [type(fact) for fact in begun] == [facts.Parked, facts.RunStarted]

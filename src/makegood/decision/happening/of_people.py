@@ -55,7 +55,9 @@ class SettleRequested(msgspec.Struct, frozen=True, tag="settle_requested", omit_
     """Why the result given is none of the node's, as whoever took the request found."""
 
 
-class RetryRequested(msgspec.Struct, frozen=True, tag="retry_requested", gc=False):
+class RetryRequested(
+    msgspec.Struct, frozen=True, tag="retry_requested", gc=False, omit_defaults=True
+):
     """Somebody wants what the run waits for tried again: a node, or None for all of it."""
 
     post: int
@@ -63,6 +65,8 @@ class RetryRequested(msgspec.Struct, frozen=True, tag="retry_requested", gc=Fals
     actor: str
     reason: str
     at: Instant
+    left_out: tuple[int, ...] = ()
+    """The posts that were left out for it, because they could not be read."""
 
 
 class ControlAnswered(msgspec.Struct, frozen=True, tag="control_answered", gc=False):

@@ -55,7 +55,13 @@ _Answer = tuple[ControlAnswer, tuple["Fact", ...]]
 
 
 def answer(plan: Plan, state: RunState, now: Instant) -> Decision:
-    """Answer the first request that can be answered."""
+    """Answer the first request that can be answered.
+
+    What is poison may be so because something that was asked could not be read. Now it stands
+    among the requests, and is to find the run as it was, so the retry comes first.
+    """
+    if state.parked is ParkReason.POISON and (again := _claimed_again(state, now)):
+        return Decision(again)
     for request in state.requests:
         match request:
             case facts.CancelRequested():
@@ -199,9 +205,19 @@ def _answer_to_retry(
     return _again_together([_again(state, index, now)], state, now)
 
 
+def _claimed_again(state: RunState, now: Instant) -> tuple[Fact, ...]:
+    """Let a poisoned run go on; whoever has asked for that in vain before is answered too."""
+    accepted = tuple(
+        facts.ControlAnswered(request.post, ControlAnswer.ACCEPTED)
+        for request in state.requests
+        if isinstance(request, facts.RetryRequested) and request.node is None
+    )
+    return (*accepted, facts.Unparked(now)) if accepted else ()
+
+
 def _all_again(plan: Plan, state: RunState, now: Instant) -> _Answer | None:
     """Try everything again that can be; refuse only where nothing can."""
-    if state.parked is ParkReason.POISON or state.parked in _TOO_OFTEN:
+    if state.parked in _TOO_OFTEN:
         return _accepted(*_unparked(state, now))
     answers = [_again(state, index, now) for index in waited_for(plan, state)]
     if state.parked is ParkReason.FORWARD_USED_UP and isinstance(state.returned, Failure):

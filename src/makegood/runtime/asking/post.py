@@ -96,12 +96,14 @@ class ToldPost(msgspec.Struct, frozen=True, tag="told"):
     told: ChildEnded | ChildMoved | ChildRefused
 
 
-class RetryPost(msgspec.Struct, frozen=True, tag="retry"):
+class RetryPost(msgspec.Struct, frozen=True, tag="retry", omit_defaults=True):
     """Try again what the run waits for: a node, or all of it."""
 
     node: str | None
     actor: str
     reason: str
+    left_out: tuple[int, ...] = ()
+    """The numbers of posts without which it may go on, if they cannot be read."""
 
 
 class CompletionPost(msgspec.Struct, frozen=True, kw_only=True, tag="completion"):
@@ -225,7 +227,9 @@ def as_fact(posted: Posted, plan: Plan, code: Code | None) -> Fact:
                 misfit=misfit,
             )
         case RetryPost():
-            return RetryRequested(posted.n, post.node, post.actor, post.reason, posted.at)
+            return RetryRequested(
+                posted.n, post.node, post.actor, post.reason, posted.at, post.left_out
+            )
         case CompletionPost():
             is_result = post.failure is None
             return CompletionGiven(

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from makegood.decision.evolve import fold
-from makegood.decision.facts import ControlAnswered, read_facts
+from makegood.decision.facts import ControlAnswered, Fact, read_facts
 from makegood.definition.plan import Plan
 from makegood.errors import UnknownRun, UnreadableRun
-from makegood.journal.protocol import Exists, Post
-from makegood.runtime.asking.post import as_fact, write_post
+from makegood.journal.protocol import Exists, Post, RunRow
+from makegood.runtime.asking.post import RetryPost, as_fact, write_post
+from makegood.runtime.asking.unread import UnreadPost, refuse_to_leave_out
 from makegood.runtime.clock import pause
 from makegood.runtime.shell import UNREADABLE
 from makegood.values.instants import after as later
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import timedelta
 
-    from makegood.decision.facts import ControlAnswer, Fact
+    from makegood.decision.facts import ControlAnswer
     from makegood.decision.state import RunState
     from makegood.definition.code import Code
     from makegood.journal.protocol import History
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from makegood.values.instants import Instant
 
 __all__ = [
+    "RunHistory",
     "ask",
     "facts_of",
     "history_of",
@@ -39,6 +41,25 @@ __all__ = [
     "required_plan",
     "state_of",
 ]
+
+
+class RunHistory(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is remembered of a run."""
+
+    row: RunRow
+    plan: Plan
+    appends: tuple[tuple[Fact, ...], ...]
+    """What was recorded, one tuple for each append."""
+    inbox: tuple[Fact, ...]
+    """What was asked of the run and has not been taken by a worker."""
+    unread: tuple[UnreadPost, ...] = ()
+    """What was asked as well, and cannot be read by this program: nothing of the inbox is taken
+    before it can be, or before it is left out by `Operator.retry`."""
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """Everything that was recorded, in order."""
+        return tuple(fact for append in self.appends for fact in append)
 
 
 async def ask(
@@ -52,10 +73,12 @@ async def ask(
     """Post a request and wait for its answer, which is a fact of the run.
 
     Returns None when nobody has answered until the instant given; the request stands. A run whose
-    facts cannot be read is asked nothing.
+    facts cannot be read is asked nothing. Raises `InvalidInput` for what cannot be left out.
     """
     before = await history_of(shell, run, is_joined=is_joined)
-    facts_of(before)
+    recorded = facts_of(before)
+    if isinstance(control, RetryPost):
+        refuse_to_leave_out(control.left_out, before, recorded)
     posted = Post(run=run, body=write_post(control), at=shell.clock.now())
     number = await shell.answer(shell.journal.post(posted))
     assert not isinstance(number, Exists), "only the post that starts a run can find another"

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, assert_never
 
 import msgspec
 
-from makegood.decision.facts import Fact
+from makegood.decision.facts import Fact, RunStarted
 from makegood.definition.plan import Plan
 from makegood.errors import InvalidInput
+from makegood.runtime.asking.unread import has_begun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from makegood.runtime.operator import RunHistory
+    from makegood.runtime.asking.reading import RunHistory
 
 __all__ = ["ExportedRun", "Exports", "exported", "imported"]
 
@@ -64,11 +65,18 @@ def exported(histories: Sequence[RunHistory]) -> list[str]:
             workflow=each.row.workflow,
             key=each.row.key,
             fingerprint=each.row.fingerprint,
-            facts=each.facts or each.inbox[:1],
+            facts=_since_the_start(each),
         )
         for each in histories
     ]
     return [msgspec.json.encode(each).decode() for each in (*plans.values(), *runs)]
+
+
+def _since_the_start(history: RunHistory) -> tuple[Fact, ...]:
+    """Return the facts of a run; what it begins with may still wait in its inbox."""
+    if has_begun(history.appends):
+        return history.facts
+    return history.facts + tuple(fact for fact in history.inbox if isinstance(fact, RunStarted))
 
 
 def imported(lines: Iterable[str], name: str) -> Exports:

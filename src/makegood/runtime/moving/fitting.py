@@ -18,6 +18,7 @@ from makegood.decision.moving.fitting import Misfit, misfit_of, named
 from makegood.decision.state import RunState
 from makegood.definition.lifecycle.carrying import OutcomeCodec
 from makegood.runtime.asking.post import as_fact
+from makegood.runtime.asking.unread import has_begun
 from makegood.runtime.shell import UNREADABLE
 
 if TYPE_CHECKING:
@@ -60,9 +61,9 @@ def misfit_of_history(history: History, old: Plan, declared: Declared) -> Misfit
     """Return why a run cannot go on as a workflow is declared now; None: it can."""
     try:
         recorded = [fact for append in history.appends for fact in read_facts(append)]
-        if not recorded:
+        if not has_begun([recorded]):
             # It was posted, and nobody has begun it.
-            recorded = [as_fact(posted, old, None) for posted in history.inbox[:1]]
+            recorded += [as_fact(posted, old, None) for posted in history.inbox[:1]]
         return misfit_of_facts(recorded, old, declared)
     except UNREADABLE as error:
         return Misfit(sentence=f"what is recorded cannot be read: {error}", position=0, fact="")

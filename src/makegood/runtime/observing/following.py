@@ -131,9 +131,13 @@ def _is_over(shell: Shell, until: Instant | None) -> bool:
 
 
 def has_settled(history: History) -> bool:
-    """Say whether a run moves no more by itself, and nothing was asked of it."""
+    """Say whether a run moves no more by itself, and nothing was asked of it.
+
+    What waits in its inbox though nobody holds it, and nothing wakes it, cannot be read.
+    """
     row = history.row
-    return (row.ended_at is not None or row.status == "parked") and not history.inbox
+    is_asked = bool(history.inbox) and not (row.owner is None and row.wake_at is None)
+    return (row.ended_at is not None or row.status == "parked") and not is_asked
 
 
 async def _wait(shell: Shell, feed: Feed, wait: timedelta) -> None:

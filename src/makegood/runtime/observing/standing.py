@@ -17,6 +17,7 @@ from makegood.decision import facts
 from makegood.decision.evolve import fold
 from makegood.errors import InvalidInput, RunErased, StoreBusy
 from makegood.runtime.asking.reading import facts_of, history_of, inbox_of, read_again
+from makegood.runtime.asking.unread import has_begun
 from makegood.runtime.observing.following import follow, has_settled
 from makegood.values.instants import after as later
 from makegood.values.instants import as_datetime
@@ -90,7 +91,7 @@ def standing_of(history: History, plan: Plan, code: Code | None) -> Standing[Any
     """
     machine_of(plan)
     recorded = [fact for append in facts_of(history) for fact in append]
-    if not recorded:
+    if not has_begun([recorded]):
         # Nobody has taken it yet: what it begins with waits in its inbox.
         begun = inbox_of(history, plan, code)
         recorded = [fact for fact in begun if isinstance(fact, facts.RunStarted)]

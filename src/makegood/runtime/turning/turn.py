@@ -36,7 +36,7 @@ from makegood.journal.protocol import (
     Fenced,
     Refused,
 )
-from makegood.runtime.asking.post import as_fact
+from makegood.runtime.asking.unread import taken
 from makegood.runtime.calling.local import LocalBody
 from makegood.runtime.telemetry import log
 from makegood.runtime.turning.bodies import Bodies
@@ -266,7 +266,7 @@ class Turn:
 
     def _take_posts(self, posts: Sequence[Posted]) -> list[Fact]:
         """Fold what was posted to the run, and return it as facts."""
-        asked = [as_fact(posted, self.served.plan, self.served.code) for posted in posts]
+        asked = taken(posts, self.served.plan, self.served.code)
         self._shell.raised.hand_over(asked, self.errors)
         for fact in asked:
             evolve(self.state, fact)

@@ -1,8 +1,9 @@
 """What is written of a run that cannot be read: that it is parked, and its parent is told so.
 
-Nothing of the run is folded, so only what its first fact says of its parent is looked at, whatever
-else stands there. A parent that is told lists its child as parked, in its place and with the
-reason; one that was told nothing would wait for ever.
+Nothing of the run is folded, and nothing of its inbox is taken: a later version may read all of it,
+in its order. Only what the run begins with is looked at, for what it says of its parent. A parent
+that is told lists its child as parked, in its place and with the reason; one that was told nothing
+would wait for ever.
 """
 
 from __future__ import annotations
@@ -26,9 +27,14 @@ if TYPE_CHECKING:
 __all__ = ["parked_unread"]
 
 
-class _Begun(msgspec.Struct):
-    """What is read of the first fact of a run, be it of a later version."""
+_BEFORE_THE_START = frozenset({"parked", "claimed"})
+"""What may be recorded of a run before what it begins with, by the tags of these facts."""
 
+
+class _Begun(msgspec.Struct):
+    """What is read of the fact that a run begins with, be it of a later version."""
+
+    type: str = ""
     parent: Parent | None = None
 
 
@@ -39,21 +45,26 @@ class _Start(msgspec.Struct):
 
 
 def parked_unread(shell: Shell, history: History, leased: Leased) -> Append:
-    """Return the append that parks a run whose facts cannot be read, and tells its parent."""
+    """Return the append that parks a run that cannot be read, and tells its parent.
+
+    Where it is parked for that already its parent knows.
+    """
     now = shell.clock.now()
+    row = history.row
+    is_known = row.status == "parked" and row.reason == ParkReason.POISON
     return Append(
         run=leased.run,
         worker=shell.worker,
         epoch=leased.epoch,
-        seq=history.row.seq + 1,
-        inbox_head=history.row.inbox_head,
-        inbox_taken=history.row.inbox_head,
+        seq=row.seq + 1,
+        inbox_head=row.inbox_head,
+        inbox_taken=row.inbox_head - len(history.inbox),
         token=shell.ids.token(),
         facts=write_facts((facts.Parked(ParkReason.POISON, now),)),
         at=now,
         summary=Summary(status="parked", reason=ParkReason.POISON),
         release=True,
-        outgoing=_to_parent(history, now),
+        outgoing=() if is_known else _to_parent(history, now),
     )
 
 
@@ -72,9 +83,10 @@ def _to_parent(history: History, now: Instant) -> tuple[ToRun, ...]:
 
 
 def _parent_of(history: History) -> Parent | None:
-    if history.appends:
-        recorded = msgspec.json.decode(history.appends[0], type=list[msgspec.Raw])
-        return msgspec.json.decode(recorded[0], type=_Begun).parent if recorded else None
+    for append in history.appends:
+        for fact in msgspec.json.decode(append, type=list[_Begun]):
+            if fact.type not in _BEFORE_THE_START:
+                return fact.parent
     if history.inbox:
         return msgspec.json.decode(history.inbox[0].body, type=_Start).started.parent
     return None
