@@ -15,7 +15,7 @@ from makegood.values.ids import RunId, WorkerId
 from makegood.values.instants import Instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from makegood.values.injectable import Sql
 
@@ -25,9 +25,11 @@ __all__ = [
     "History",
     "Page",
     "RunRow",
+    "plain_conditions",
     "refuse_unknown",
     "run_row",
     "unknown",
+    "wanted_of",
 ]
 
 
@@ -124,6 +126,49 @@ _FIELDS = ("run", *RUN_COLUMNS.split(", ")[1:])
 def run_row(values: Iterable[Sql]) -> RunRow:
     """Return the row that a statement over `RUN_COLUMNS` gave."""
     return msgspec.convert(dict(zip(_FIELDS, values, strict=True)), RunRow)
+
+
+def wanted_of(filter: Filter) -> Iterator[tuple[str, list[str]]]:
+    """Give the columns of which a listing wants one of several values, and those."""
+    for column, wanted in (
+        ("status", filter.statuses),
+        ("cause", filter.causes),
+        ("reason", filter.reasons),
+    ):
+        if wanted:
+            yield column, sorted(wanted)
+
+
+def plain_conditions(filter: Filter) -> Iterator[tuple[str] | tuple[str, Sql]]:
+    """Give the conditions of a listing that are the same everywhere, each with its value, if any.
+
+    A value stands as `?`.
+    """
+    if filter.statuses and filter.statuses <= {"parked", "failed"}:
+        # The partial index serves only who repeats its condition.
+        yield ("status IN ('parked', 'failed')",)
+    elif filter.statuses and filter.statuses <= _NEVER_FINAL:
+        # The same; without it a page of running runs is looked for among all that ever ended.
+        yield ("ended_at IS NULL",)
+    for condition, value in (
+        ("workflow = ?", filter.workflow),
+        ("stage = ?", filter.stage),
+        ("subject = ?", filter.subject),
+        ("correlation = ?", filter.correlation),
+        ("created_at < ?", filter.created_before),
+        ("created_at >= ?", filter.created_after),
+        ("id < ?", filter.after),
+    ):
+        if value is not None:
+            yield condition, value
+    if filter.unfinished is not None:
+        yield ("ended_at IS NULL" if filter.unfinished else "ended_at IS NOT NULL",)
+    if filter.wakeless:
+        yield ("wake_at IS NULL",)
+
+
+_NEVER_FINAL = frozenset({"running", "waiting", "paused", "undoing", "parked"})
+"""The statuses of runs that have not ended."""
 
 
 def refuse_unknown(run: RunId) -> NoReturn:

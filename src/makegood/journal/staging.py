@@ -15,9 +15,20 @@ from makegood.values.ids import RunId
 from makegood.values.instants import Instant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["KeepsStages", "Move", "MoveCount", "StageCount", "bare_of", "packed_moves"]
+    from makegood.values.injectable import Sql
+
+__all__ = [
+    "MOVE_COLUMNS",
+    "KeepsStages",
+    "Move",
+    "MoveCount",
+    "StageCount",
+    "bare_of",
+    "move_of",
+    "packed_moves",
+]
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -36,6 +47,17 @@ class Move(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     actor: str | None = None
     """Who wanted it, where that was a person; None also once the run was erased."""
     at: Instant
+
+
+MOVE_COLUMNS = "version, workflow, origin, destination, cause, actor, at"
+"""The columns that `move_of` takes, in its order."""
+
+_FIELDS = MOVE_COLUMNS.split(", ")
+
+
+def move_of(run: RunId, values: Iterable[Sql]) -> Move:
+    """Return the move of a run that a statement over `MOVE_COLUMNS` gave."""
+    return msgspec.convert({"run": run, **dict(zip(_FIELDS, values, strict=True))}, Move)
 
 
 class StageCount(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,9 +36,6 @@ __all__ = [
 CATALOGUE_TITLES = 100
 """How many titles the shop sells; no row of the data set has more CDs than that."""
 
-CENTS_MAX = 10**9
-"""The most that one row may come to, in cents."""
-
 HEADER_LINES = 1
 
 _ROW = re.compile(

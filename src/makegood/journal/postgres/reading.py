@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from makegood.journal.protocol import Filter, History, Page, Posted, StoredPlan
-from makegood.journal.rows import RUN_COLUMNS, refuse_unknown, run_row
+from makegood.journal.rows import RUN_COLUMNS, plain_conditions, refuse_unknown, run_row, wanted_of
 from makegood.values.ids import RunId
 from makegood.values.limits import PAGE_RUNS_MAX
 
@@ -29,9 +29,6 @@ __all__ = [
 # ruff: noqa: S608
 
 _COLUMNS = len(RUN_COLUMNS.split(", "))
-
-_NEVER_FINAL = frozenset({"running", "waiting", "paused", "undoing", "parked"})
-"""The statuses of runs that have not ended."""
 
 
 async def history_of(connection: Connection, schema: str, run: RunId) -> History:
@@ -130,44 +127,20 @@ def conditions_of(filter: Filter) -> tuple[list[str], list[object]]:
     conditions: list[str] = ["TRUE"]
     parameters: list[object] = []
 
-    def add(condition: str, value: object) -> None:
-        parameters.append(value)
+    def add(condition: str, *value: object) -> None:
+        parameters.extend(value)
         conditions.append(condition.replace("?", f"${len(parameters)}"))
 
-    for column, wanted in (
-        ("status", filter.statuses),
-        ("cause", filter.causes),
-        ("reason", filter.reasons),
-    ):
-        if wanted:
-            add(f"{column} = ANY (?)", sorted(wanted))
-    if filter.statuses and filter.statuses <= {"parked", "failed"}:
-        # The partial index serves only who repeats its condition.
-        conditions.append("status IN ('parked', 'failed')")
-    elif filter.statuses and filter.statuses <= _NEVER_FINAL:
-        # The same; without it a page of running runs is looked for among all that ever ended.
-        conditions.append("ended_at IS NULL")
-    for condition, value in (
-        ("workflow = ?", filter.workflow),
-        ("stage = ?", filter.stage),
-        ("subject = ?", filter.subject),
-        ("correlation = ?", filter.correlation),
-        ("created_at < ?", filter.created_before),
-        ("created_at >= ?", filter.created_after),
-        ("id < ?", filter.after),
-    ):
-        if value is not None:
-            add(condition, value)
+    for column, wanted in wanted_of(filter):
+        add(f"{column} = ANY (?)", wanted)
+    for condition, *value in plain_conditions(filter):
+        add(condition, *value)
     if filter.key is not None:
         # Each half has an index of its own, which serves only who repeats its condition.
         add("key = ?", filter.key)
         conditions.append("(key_hold < 2 OR key_hold = 2)")
-    if filter.unfinished is not None:
-        conditions.append("ended_at IS NULL" if filter.unfinished else "ended_at IS NOT NULL")
     if filter.not_of:
         add("fingerprint <> ALL (?)", sorted(filter.not_of))
-    if filter.wakeless:
-        conditions.append("wake_at IS NULL")
     if filter.posted:
         conditions.append("inbox_taken < inbox_head")
     return conditions, parameters

@@ -16,7 +16,7 @@ import msgspec
 from makegood.errors import StoreBusy, StoreFailed
 from makegood.journal.application.tables import rows_of
 from makegood.journal.protocol import Filter, History, Page, Posted, StoredPlan
-from makegood.journal.rows import RUN_COLUMNS, refuse_unknown, run_row
+from makegood.journal.rows import RUN_COLUMNS, plain_conditions, refuse_unknown, run_row, wanted_of
 from makegood.journal.sqlite.opening import open_reader
 from makegood.values.limits import PAGE_RUNS_MAX
 
@@ -47,9 +47,6 @@ READS_WAITING_MAX = 1_024
 """The most reads that wait for the one connection; later callers wait for their turn."""
 
 _STEPS_BETWEEN_LOOKS_AT_THE_CLOCK = 10_000
-
-_NEVER_FINAL = frozenset({"running", "waiting", "paused", "undoing", "parked"})
-"""The statuses of runs that have not ended."""
 
 T = TypeVar("T")
 
@@ -195,43 +192,19 @@ def _conditions(filter: Filter) -> tuple[list[str], list[Sql]]:
     """Return the conditions of a listing, and the values that they bind."""
     conditions: list[str] = ["TRUE"]
     parameters: list[Sql] = []
-    for column, wanted in (
-        ("status", filter.statuses),
-        ("cause", filter.causes),
-        ("reason", filter.reasons),
-    ):
-        if wanted:
-            conditions.append(f"{column} IN ({', '.join('?' * len(wanted))})")
-            parameters.extend(sorted(wanted))
-    if filter.statuses and filter.statuses <= {"parked", "failed"}:
-        # The partial index serves only who repeats its condition.
-        conditions.append("status IN ('parked', 'failed')")
-    elif filter.statuses and filter.statuses <= _NEVER_FINAL:
-        # The same; without it a page of running runs is looked for among all that ever ended.
-        conditions.append("ended_at IS NULL")
-    for condition, value in (
-        ("workflow = ?", filter.workflow),
-        ("stage = ?", filter.stage),
-        ("subject = ?", filter.subject),
-        ("correlation = ?", filter.correlation),
-        ("created_at < ?", filter.created_before),
-        ("created_at >= ?", filter.created_after),
-        ("id < ?", filter.after),
-    ):
-        if value is not None:
-            conditions.append(condition)
-            parameters.append(value)
+    for column, wanted in wanted_of(filter):
+        conditions.append(f"{column} IN ({', '.join('?' * len(wanted))})")
+        parameters.extend(wanted)
+    for condition, *value in plain_conditions(filter):
+        conditions.append(condition)
+        parameters.extend(value)
     if filter.key is not None:
         # Each half has an index of its own, which serves only who repeats its condition.
         conditions.append("(key = ? AND key_hold < 2 OR key = ? AND key_hold = 2)")
         parameters.extend((filter.key, filter.key))
-    if filter.unfinished is not None:
-        conditions.append("ended_at IS NULL" if filter.unfinished else "ended_at IS NOT NULL")
     if filter.not_of:
         conditions.append(f"fingerprint NOT IN ({', '.join('?' * len(filter.not_of))})")
         parameters.extend(sorted(filter.not_of))
-    if filter.wakeless:
-        conditions.append("wake_at IS NULL")
     if filter.posted:
         conditions.append("id IN (SELECT run FROM makegood_inbox)")
     return conditions, parameters

@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING
 
 from makegood.errors import InvalidInput
 from makegood.journal.beside.models import EditionState, NewEdition
-from makegood.journal.lanes.shown import Order
 from makegood.runtime.engine import parts_of
-from makegood.runtime.receiving.operating import require_text
+from makegood.runtime.receiving.operating import messages_of, ordered_now
 from makegood.values.instants import as_datetime
-from makegood.values.limits import ACTOR_CHARACTERS_MAX, REASON_CHARACTERS_MAX
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from makegood.journal.beside.models import Edition
-    from makegood.journal.messages import KeepsMessages, Lag
+    from makegood.journal.messages import Lag
     from makegood.runtime.engine import Engine
 
 __all__ = ["ModelEdition", "ModelOperator"]
@@ -62,7 +60,7 @@ class ModelOperator:
 
     async def editions(self) -> tuple[ModelEdition, ...]:
         """Return all editions of all read models, sorted by model and number."""
-        messages = self._messages()
+        messages = messages_of(self._engine)
         lags = {each.recipient: each for each in await messages.lag()}
         there = await messages.models.editions()
         return tuple(_shown(each, lags.get(each.recipient)) for each in there)
@@ -73,9 +71,9 @@ class ModelOperator:
         The one that serves goes on until the new one has caught up. What cannot be folded becomes
         dead letters of the new edition, and keeps it from nothing.
         """
-        self._order(actor, because)
+        ordered_now(self._engine, actor, because)
         shell, _codes = parts_of(self._engine)
-        models = self._messages().models
+        models = messages_of(self._engine).models
         live = [each for each in await models.editions(model) if _is_live(each)]
         if not live:
             raise InvalidInput(_unknown(model))
@@ -96,8 +94,8 @@ class ModelOperator:
         What is left of it is removed by whoever serves the read model, and by `clear`. While it is
         served as it is declared, another one is begun.
         """
-        order = self._order(actor, because)
-        models = self._messages().models
+        order = ordered_now(self._engine, actor, because)
+        models = messages_of(self._engine).models
         if not any(each.number == number for each in await models.editions(model)):
             raise InvalidInput(_unknown(f"{model}@{number}"))
         done = await models.retire(model, number, order)
@@ -107,19 +105,9 @@ class ModelOperator:
 
     async def clear(self) -> None:
         """Remove what is left of editions that were ended: rows, marks and dead letters."""
-        models = self._messages().models
+        models = messages_of(self._engine).models
         while await models.clear(limit=CLEARED_AT_ONCE_MAX):
             pass
-
-    def _messages(self) -> KeepsMessages:
-        shell, _codes = parts_of(self._engine)
-        return shell.journal.messages
-
-    def _order(self, actor: str, because: str) -> Order:
-        require_text("actor", actor, ACTOR_CHARACTERS_MAX)
-        require_text("reason", because, REASON_CHARACTERS_MAX)
-        shell, _codes = parts_of(self._engine)
-        return Order(actor=actor, reason=because, at=shell.clock.now())
 
 
 CLEARED_AT_ONCE_MAX = 1_000

@@ -39,7 +39,8 @@ __all__ = [
     "DeadLetter",
     "MessageOperator",
     "ReceptorLag",
-    "require_text",
+    "messages_of",
+    "ordered_now",
 ]
 
 
@@ -147,7 +148,9 @@ class MessageOperator:
         messages of their keys. One that was moved already is not moved again.
         """
         chosen = _chosen(ids, receptor=receptor, type=type, reason=reason, fault=fault, limit=limit)
-        moving = self._messages().resend(chosen, self._order(actor, because), dry_run=dry_run)
+        moving = self._messages().resend(
+            chosen, ordered_now(self._engine, actor, because), dry_run=dry_run
+        )
         return await self._moved(moving)
 
     async def discard(
@@ -168,7 +171,9 @@ class MessageOperator:
         Returns which; with `dry_run` which that would be.
         """
         chosen = _chosen(ids, receptor=receptor, type=type, reason=reason, fault=fault, limit=limit)
-        moving = self._messages().discard(chosen, self._order(actor, because), dry_run=dry_run)
+        moving = self._messages().discard(
+            chosen, ordered_now(self._engine, actor, because), dry_run=dry_run
+        )
         return await self._moved(moving)
 
     async def forget(self, receptor: str) -> int:
@@ -257,14 +262,21 @@ class MessageOperator:
         return tuple(map(_name, moved.ids))
 
     def _messages(self) -> KeepsMessages:
-        shell, _codes = parts_of(self._engine)
-        return shell.journal.messages
+        return messages_of(self._engine)
 
-    def _order(self, actor: str, because: str) -> Order:
-        require_text("actor", actor, ACTOR_CHARACTERS_MAX)
-        require_text("reason", because, REASON_CHARACTERS_MAX)
-        shell, _codes = parts_of(self._engine)
-        return Order(actor=actor, reason=because, at=shell.clock.now())
+
+def messages_of(engine: Engine) -> KeepsMessages:
+    """Return what the store of an engine keeps of messages."""
+    shell, _codes = parts_of(engine)
+    return shell.journal.messages
+
+
+def ordered_now(engine: Engine, actor: str, because: str) -> Order:
+    """Return the order of a person; raise `InvalidInput` for no name, or no reason."""
+    _require_text("actor", actor, ACTOR_CHARACTERS_MAX)
+    _require_text("reason", because, REASON_CHARACTERS_MAX)
+    shell, _codes = parts_of(engine)
+    return Order(actor=actor, reason=because, at=shell.clock.now())
 
 
 def _chosen(
@@ -325,7 +337,7 @@ def _name(id: DeliveryId) -> str:
     return f"{id.seq}@{id.recipient}"
 
 
-def require_text(name: str, text: str, characters_max: int) -> None:
+def _require_text(name: str, text: str, characters_max: int) -> None:
     """Raise `InvalidInput` for what is no name of who asks, or no reason why."""
     if not text.strip() or len(text) > characters_max or not text.isprintable():
         message = f"the {name} is {text[:40]!r}; give a text of 1 to {characters_max:,} characters"

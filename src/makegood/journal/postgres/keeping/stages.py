@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from makegood.journal.staging import Move, MoveCount, StageCount
+from makegood.journal.staging import MOVE_COLUMNS, Move, MoveCount, StageCount, move_of
 from makegood.values.ids import RunId
 
 if TYPE_CHECKING:
@@ -23,24 +23,12 @@ async def moves_of(
     """Return the moves of a run behind a version, the oldest first."""
     rows = await connection.fetch(
         f"""
-        SELECT version, workflow, origin, destination, cause, actor, at FROM "{schema}".move
+        SELECT {MOVE_COLUMNS} FROM "{schema}".move
          WHERE run = $1 AND version > $2 ORDER BY version LIMIT $3
         """,
         *(run, after, limit),
     )
-    return tuple(
-        Move(
-            run=run,
-            version=version,
-            workflow=workflow,
-            origin=origin,
-            destination=destination,
-            cause=cause,
-            actor=actor,
-            at=at,
-        )
-        for version, workflow, origin, destination, cause, actor, at in rows
-    )
+    return tuple(move_of(run, values) for values in rows)
 
 
 async def stages_counted(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from makegood.journal.staging import Move, MoveCount, StageCount
+from makegood.journal.staging import MOVE_COLUMNS, Move, MoveCount, StageCount, move_of
 
 if TYPE_CHECKING:
     from makegood.journal.application.connection import Connection
@@ -17,27 +17,11 @@ __all__ = ["moves_counted", "moves_of", "stages_counted"]
 def moves_of(connection: Connection, run: RunId, *, after: int, limit: int) -> tuple[Move, ...]:
     """Return the moves of a run behind a version, the oldest first."""
     found = connection.execute(
-        """
-        SELECT version, workflow, origin, destination, cause, actor, at FROM makegood_move
-         WHERE run = ? AND version > ? ORDER BY version LIMIT ?
-        """,
+        f"SELECT {MOVE_COLUMNS} FROM makegood_move"  # noqa: S608 - columns of ours, values bound
+        " WHERE run = ? AND version > ? ORDER BY version LIMIT ?",
         (run, after, limit),
     ).fetchall()
-    return tuple(
-        Move(
-            run=run,
-            version=version,
-            workflow=workflow,
-            origin=origin,
-            destination=destination,
-            cause=cause,
-            actor=actor,
-            at=at,
-        )
-        for version, workflow, origin, destination, cause, actor, at in cast(
-            "list[tuple[int, str, str | None, str, str | None, str | None, Instant]]", found
-        )
-    )
+    return tuple(move_of(run, values) for values in found)
 
 
 def stages_counted(connection: Connection, workflow: str | None) -> tuple[StageCount, ...]:
