@@ -4,13 +4,17 @@ They are imported by the command that is called, because help is told without th
 annotations here are read when the module runs, so they are not put off.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from makegood.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from makegood.cli.control import Asking
 
 __all__ = ["cancel", "diagram", "lifecycles", "retry", "runs", "settle", "show", "stuck", "undo"]
 
@@ -220,21 +224,38 @@ def diagram(
     return room.diagram(drawn, store=store, app=app, form=form, output=output, census=census)
 
 
-def cancel(
-    run: RunName,
-    /,
-    *,
-    store: Store,
-    reason: Reason,
-    actor: Actor = None,
-    wait: Wait = WAIT,
-    json: Json = False,
-) -> int:
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """Who asks and why, and how the answer is told."""
+
+    store: Store
+    reason: Reason
+    actor: Actor = None
+    wait: Wait = WAIT
+    json: Json = False
+
+    def about(self, run: str) -> "Asking":
+        """Return what is asked of a run."""
+        from makegood.cli.control import Asking
+
+        return Asking(
+            self.store,
+            run,
+            actor=self.actor,
+            reason=self.reason,
+            wait=self.wait,
+            as_json=self.json,
+        )
+
+
+Asked = Annotated[_Asked, Parameter(name="*")]
+
+
+def cancel(run: RunName, /, *, asked: Asked) -> int:
     """Have a run given up, and what it did undone."""
     from makegood.cli import control as room
 
-    asking = room.Asking(store, run, actor=actor, reason=reason, wait=wait, as_json=json)
-    return room.cancel(asking)
+    return room.cancel(asked.about(run))
 
 
 def undo(
@@ -274,15 +295,11 @@ def settle(
     node: str,
     /,
     *,
-    store: Store,
-    reason: Reason,
+    asked: Asked,
     happened: Annotated[str | None, Parameter(metavar="JSON")] = None,
     did_not_happen: Flag = False,
     undone: Flag = False,
     kept: Flag = False,
-    actor: Actor = None,
-    wait: Wait = WAIT,
-    json: Json = False,
 ) -> int:
     """Say what a parked run cannot find out.
 
@@ -301,11 +318,10 @@ def settle(
     """
     from makegood.cli import control as room
 
-    asking = room.Asking(store, run, actor=actor, reason=reason, wait=wait, as_json=json)
     settlement = room.settlement(
         happened=happened, did_not_happen=did_not_happen, undone=undone, kept=kept
     )
-    return room.settle(asking, node, settlement)
+    return room.settle(asked.about(run), node, settlement)
 
 
 def retry(
@@ -313,11 +329,7 @@ def retry(
     node: str | None = None,
     /,
     *,
-    store: Store,
-    reason: Reason,
-    actor: Actor = None,
-    wait: Wait = WAIT,
-    json: Json = False,
+    asked: Asked,
     leave_out: Annotated[tuple[int, ...], SEVERAL] = (),
 ) -> int:
     """Have a parked run try again.
@@ -332,8 +344,7 @@ def retry(
     """
     from makegood.cli import control as room
 
-    asking = room.Asking(store, run, actor=actor, reason=reason, wait=wait, as_json=json)
-    return room.retry(asking, node, leave_out=leave_out)
+    return room.retry(asked.about(run), node, leave_out=leave_out)
 
 
 def worker(

@@ -3,13 +3,14 @@
 The annotations here are read when the module runs, so they are not put off.
 """
 # Help is told without the engine; what several commands take is described once, with its type.
-# ruff: noqa: D417, PLC0415
+# ruff: noqa: PLC0415
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from makegood.cli.commands import Actor, Flag, Json, Store
+from makegood.cli.commands import Actor, Json, Store
 
 __all__ = [
     "dead_discard",
@@ -32,6 +33,7 @@ Of = Annotated[
 Why = Annotated[str | None, Parameter(metavar="REASON", help="Those given up for this reason.")]
 Fault = Annotated[str | None, Parameter(metavar="FAULT", help="Those that failed alike.")]
 Because = Annotated[str, Parameter(metavar="TEXT", help="Why; it is kept with them.")]
+Yes = Annotated[bool, Parameter(show_default=False, help="Do it; otherwise it is only shown.")]
 
 
 def dead_list(
@@ -61,64 +63,51 @@ def dead_show(
     return room.shown(store, id, as_json=json)
 
 
-def dead_resend(
-    ids: Ids = (),
-    /,
-    *,
-    store: Store,
-    because: Because,
-    receptor: Of = None,
-    why: Why = None,
-    fault: Fault = None,
-    actor: Actor = None,
-    yes: Flag = False,
-    json: Json = False,
-) -> int:
+@dataclass(frozen=True, kw_only=True)
+class _Moving:
+    """Which letters are moved, by whom and why: what both ways to move them take."""
+
+    store: Store
+    because: Because
+    receptor: Of = None
+    why: Why = None
+    fault: Fault = None
+    actor: Actor = None
+    yes: Yes = False
+    json: Json = False
+
+    def done(self, what: Literal["resend", "discard"], ids: tuple[str, ...]) -> int:
+        """Move them, or say which they are."""
+        from makegood.cli.receiving import letters as room
+
+        return room.moved(
+            self.store,
+            what,
+            room.Chosen(ids, self.receptor, self.why, self.fault),
+            actor=self.actor,
+            because=self.because,
+            is_agreed=self.yes,
+            as_json=self.json,
+        )
+
+
+Moving = Annotated[_Moving, Parameter(name="*")]
+
+
+def dead_resend(ids: Ids = (), /, *, moving: Moving) -> int:
     """Have messages that were given up received again.
 
     Without --yes it only says which.
-
-    Parameters
-    ----------
-    yes
-        Do it; otherwise it is only shown.
     """
-    from makegood.cli.receiving import letters as room
-
-    chosen = room.Chosen(ids, receptor, why, fault)
-    return room.moved(
-        store, "resend", chosen, actor=actor, because=because, is_agreed=yes, as_json=json
-    )
+    return moving.done("resend", ids)
 
 
-def dead_discard(
-    ids: Ids = (),
-    /,
-    *,
-    store: Store,
-    because: Because,
-    receptor: Of = None,
-    why: Why = None,
-    fault: Fault = None,
-    actor: Actor = None,
-    yes: Flag = False,
-    json: Json = False,
-) -> int:
+def dead_discard(ids: Ids = (), /, *, moving: Moving) -> int:
     """Put messages away that nobody shall receive any more.
 
     Without --yes it only says which.
-
-    Parameters
-    ----------
-    yes
-        Do it; otherwise it is only shown.
     """
-    from makegood.cli.receiving import letters as room
-
-    chosen = room.Chosen(ids, receptor, why, fault)
-    return room.moved(
-        store, "discard", chosen, actor=actor, because=because, is_agreed=yes, as_json=json
-    )
+    return moving.done("discard", ids)
 
 
 def trace(
