@@ -15,7 +15,7 @@ from makegood.values.ids import RunId
 from makegood.values.instants import Instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from makegood.values.injectable import Sql
 
@@ -27,14 +27,15 @@ __all__ = [
     "StageCount",
     "bare_of",
     "move_of",
-    "packed_moves",
 ]
 
 
-class Move(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A run has come from one stage to another."""
+class Move(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
+    """A run has come from one stage to another.
 
-    run: RunId
+    As JSON it is an array in this order, which a store's statements know by number.
+    """
+
     version: int
     """The version of the run's record that it came with: no two moves of a run have the same."""
     workflow: str
@@ -47,17 +48,16 @@ class Move(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     actor: str | None = None
     """Who wanted it, where that was a person; None also once the run was erased."""
     at: Instant
+    run: RunId
 
 
 MOVE_COLUMNS = "version, workflow, origin, destination, cause, actor, at"
-"""The columns that `move_of` takes, in its order."""
-
-_FIELDS = MOVE_COLUMNS.split(", ")
+"""The columns that `move_of` takes: what a move has before its run, in its order."""
 
 
 def move_of(run: RunId, values: Iterable[Sql]) -> Move:
     """Return the move of a run that a statement over `MOVE_COLUMNS` gave."""
-    return msgspec.convert({"run": run, **dict(zip(_FIELDS, values, strict=True))}, Move)
+    return msgspec.convert((*values, run), Move)
 
 
 class StageCount(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,18 +118,3 @@ class KeepsStages(Protocol):
 def bare_of(move: Move) -> Move:
     """Return what may be kept of a move whose run is erased."""
     return msgspec.structs.replace(move, cause=None, actor=None)
-
-
-def packed_moves(moves: Sequence[Move]) -> str:
-    """Return the moves of an append as JSON, without the run."""
-    rows = [
-        (
-            *(move.version, move.workflow, move.origin, move.destination),
-            *(move.cause, move.actor, move.at),
-        )
-        for move in moves
-    ]
-    return _encode(rows).decode()
-
-
-_encode = msgspec.json.Encoder().encode

@@ -19,7 +19,6 @@ import msgspec
 from makegood.journal.application.connection import array_of
 from makegood.journal.protocol import Applied, Conflict, Exists, Fenced
 from makegood.journal.sqlite.rows import HELD
-from makegood.journal.staging import packed_moves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +84,7 @@ def pack(append: Append) -> bytes:
         append.wake_at if append.release else HELD,
         summary.stage,
         summary.stage_since,
-        packed_moves(append.moves) if append.moves else None,
+        append.moves or None,
     )
     # Absent and not null, for SQLite reads a JSON null as the text "null".
     head = _encode(fields if append.create is None else (*fields, _creation(append.create)))
