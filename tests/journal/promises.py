@@ -26,6 +26,7 @@ PROMISE_OF_HALTS = "promise_of_halts"
 PROMISE_OF_STAGES = "promise_of_stages"
 PROMISE_OF_SCHEDULES = "promise_of_schedules"
 PROMISE_OF_MODELS = "promise_of_models"
+PROMISE_OF_PERIODS = "promise_of_periods"
 
 
 def promise(number: int) -> Callable[[Test], Test]:
@@ -73,6 +74,16 @@ def promise_of_models(number: int) -> Callable[[Test], Test]:
 
     def mark(test: Test) -> Test:
         setattr(test, PROMISE_OF_MODELS, number)
+        return test
+
+    return mark
+
+
+def promise_of_periods(number: int) -> Callable[[Test], Test]:
+    """Name the promise of `KeepsPeriods` that a test is about."""
+
+    def mark(test: Test) -> Test:
+        setattr(test, PROMISE_OF_PERIODS, number)
         return test
 
     return mark

@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 
 from makegood.journal.beside.models import KeepsModels
+from makegood.journal.beside.retaining import KeepsPeriods
 from makegood.journal.beside.scheduling import KeepsSchedules
 from makegood.journal.halting import KeepsHalts
 from makegood.journal.messages import KeepsMessages
@@ -21,6 +22,7 @@ from tests.journal.promises import (
     PROMISE,
     PROMISE_OF_HALTS,
     PROMISE_OF_MODELS,
+    PROMISE_OF_PERIODS,
     PROMISE_OF_SCHEDULES,
     PROMISE_OF_STAGES,
 )
@@ -50,6 +52,10 @@ def test_every_promise_of_the_protocol_has_a_test_in_the_suite() -> None:
 
 def test_every_promise_about_halts_has_a_test_in_the_suite() -> None:
     assert numbers_tested(contract, PROMISE_OF_HALTS) == numbers_promised(KeepsHalts)
+
+
+def test_every_promise_about_periods_has_a_test_in_the_suite() -> None:
+    assert numbers_tested(contract, PROMISE_OF_PERIODS) == numbers_promised(KeepsPeriods)
 
 
 def test_every_promise_about_stages_has_a_test_in_the_suite() -> None:

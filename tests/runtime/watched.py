@@ -12,6 +12,7 @@ from makegood.journal.protocol import Applied, Fenced, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import timedelta
 
     from makegood.decision.facts import Fact
     from makegood.journal.beside.scheduling import ScheduleRow
@@ -57,7 +58,8 @@ class Watched:
         self.lease_errors: deque[Exception] = deque()
         self.read_errors: deque[Exception] = deque()
         self.release_errors: deque[Exception] = deque()
-        """What the next leases, reads and releases raise."""
+        self.period_errors: deque[Exception] = deque()
+        """What the next leases, reads, releases and periods raise."""
         self.flows = asyncio.Event()
         """Clear it and the store takes its time: appends wait until it is set."""
         self.flows.set()
@@ -198,6 +200,14 @@ class Watched:
         return await self.within.adopt(
             run, plan=plan, instead_of=instead_of, seq=seq, now=now, wakes=wakes
         )
+
+    async def retain(self, workflow: str, period: timedelta | None) -> None:
+        if self.period_errors:
+            raise self.period_errors.popleft()
+        await self.within.retain(workflow, period)
+
+    async def retained(self) -> Mapping[str, timedelta]:
+        return await self.within.retained()
 
     async def halt(self, halt: Halt) -> Halt:
         return await self.within.halt(halt)

@@ -100,8 +100,8 @@ class World:
     async def kill(self, engine: Engine) -> None:
         """End an engine as a dying process does: nothing more is written and nothing given back."""
         shell = engine._shell
-        lookouts = (engine._scheduler.lookout, *engine._reception.lookouts)
-        for part in (engine._worker, engine._relay, engine._adopting, *lookouts):
+        lookouts = engine._lookouts
+        for part in (engine._worker, engine._relay, *lookouts):
             errand = part._errand
             if errand._task is not None:
                 errand._task.cancel()

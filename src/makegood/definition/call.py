@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from hashlib import blake2b
 from typing import (
     TYPE_CHECKING,
@@ -30,7 +31,7 @@ from makegood.definition.reading.place import caller
 from makegood.errors import DefinitionError, InvalidInput, PayloadTooLarge
 from makegood.values.codec import Codec, writes_json
 from makegood.values.ids import parse_run_key
-from makegood.values.limits import PAYLOAD_BYTES_MAX
+from makegood.values.limits import KEPT_MAX, PAYLOAD_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -74,6 +75,8 @@ class Workflow(Generic[P, R]):
     """Declares it once more with these in its hooks; None for a chain, which has none."""
     key: Callable[P, str] | None = None
     """Says by which key the run of a lifecycle is known."""
+    period: timedelta | None = None
+    """For how long its runs are kept once they have ended; see `kept_for`."""
 
     @property
     def name(self) -> str:
@@ -100,7 +103,7 @@ class Workflow(Generic[P, R]):
         if self.rebound is None:
             message = f"{caller()}: `{self.name}` is a chain, which has no hooks; add a link to it"
             raise DefinitionError(message)
-        return self.rebound(handlers)
+        return replace(self.rebound(handlers), period=self.period)
 
     # Any: each takes and returns whatever it declares.
     def children(self) -> tuple[Workflow[..., Any], ...]:
@@ -129,6 +132,25 @@ class Workflow(Generic[P, R]):
         plan = msgspec.structs.replace(self.plan, version=label)
         plan = msgspec.structs.replace(plan, fingerprint=fingerprint_of(plan))
         return replace(self, plan=plan)
+
+    def kept_for(self, period: timedelta) -> Workflow[P, R]:
+        """Return the same workflow, whose runs are kept for so long once they have ended.
+
+        `makegood prune` takes them when that is over, and never before, whatever the age is that
+        it is given for all others. The key of a run stays taken all the same; that of a lifecycle
+        is free from its end on. It has no part in the definition: it may be changed at any time,
+        and is from then on that of all runs that have ended. What is served last counts.
+
+        Raises `DefinitionError` for what is no duration above zero, or more than a century.
+        """
+        given = cast("object", period)  # It is met at run time, whatever the annotation says.
+        if not (isinstance(given, timedelta) and timedelta(0) < given <= KEPT_MAX):
+            message = (
+                f"{caller()}: the runs of `{self.name}` are to be kept for {period!r:.80}; give a "
+                f"duration above zero and of at most {KEPT_MAX.days:,} days"
+            )
+            raise DefinitionError(message)
+        return replace(self, period=period)
 
     def __repr__(self) -> str:
         version = "" if self.plan.version is None else f" {self.plan.version}"

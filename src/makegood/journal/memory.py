@@ -28,12 +28,12 @@ from makegood.journal.memory_store import (
     due_by_plan,
     give,
     give_back,
-    has_undelivered,
     hold,
     is_settled,
     may_be_erased,
     newest_first,
     oldest_letters,
+    prunable,
     prune,
     put,
     refusal_of,
@@ -67,6 +67,7 @@ from makegood.values.limits import PAGE_RUNS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import timedelta
 
     from makegood.journal.beside.scheduling import ScheduleRow
     from makegood.journal.halting import Halt, HaltKind, Lifting
@@ -213,16 +214,7 @@ class MemoryJournal:
     async def prune(self, *, ended_before: Instant, limit: int, now: Instant) -> int:
         """Remove the history of runs that ended before a moment; return how many."""
         self._require_open()
-        ended = [
-            record
-            for record in self._store.records.values()
-            if record.ended_at is not None
-            and record.ended_at < ended_before
-            and record.pruned_at is None
-            and record.wake_at is None
-            and not has_undelivered(self._store, record.run)
-        ]
-        ended.sort(key=lambda record: (record.ended_at, record.run))
+        ended = prunable(self._store, ended_before=ended_before, now=now)
         for record in ended[:limit]:
             prune(self._store, record, now)
         letters = self._store.letters
@@ -255,6 +247,18 @@ class MemoryJournal:
         moves = self._store.moves.get(run, {})
         moves.update((version, bare_of(move)) for version, move in list(moves.items()))
         return True
+
+    async def retain(self, workflow: str, period: timedelta | None) -> None:
+        """Keep how long the ended runs of a workflow are kept, or take that back."""
+        self._require_open()
+        self._store.periods.pop(workflow, None)
+        if period is not None:
+            self._store.periods[workflow] = period
+
+    async def retained(self) -> Mapping[str, timedelta]:
+        """Return the period of each workflow that has one."""
+        self._require_open()
+        return dict(self._store.periods)
 
     async def halt(self, halt: Halt) -> Halt:
         """Keep a halt, and return the one that stands now."""

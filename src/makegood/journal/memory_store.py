@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
+from makegood.journal.beside.retaining import ended_before_of
 from makegood.journal.delivering import (
     Change,
     ChangeClaims,
@@ -36,6 +37,7 @@ from makegood.journal.protocol import (
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterator
+    from datetime import timedelta
 
     from makegood.journal.application.scratch import Scratch
     from makegood.journal.beside.scheduling import ScheduleRow
@@ -62,6 +64,7 @@ __all__ = [
     "may_be_erased",
     "newest_first",
     "oldest_letters",
+    "prunable",
     "prune",
     "put",
     "refusal_of",
@@ -107,6 +110,8 @@ class MemoryStore:
         self.office = Office()
         """What was published, and who is to be given it."""
         self.schedules: dict[str, ScheduleRow] = {}
+        self.periods: dict[str, timedelta] = {}
+        """How long the ended runs of a workflow are kept."""
         self._scratch: Scratch | None = None
 
     def scratch(self) -> Scratch:
@@ -421,6 +426,20 @@ def may_be_erased(store: MemoryStore, record: Record) -> bool:
     is_at_rest = record.owner is None and record.wake_at is None
     has_ended = record.ended_at is not None and record.pruned_at is None
     return is_at_rest and has_ended and not has_undelivered(store, record.run)
+
+
+def prunable(store: MemoryStore, *, ended_before: Instant, now: Instant) -> list[Record]:
+    """Return the ended runs whose time is over, the oldest of each workflow first."""
+    found: list[tuple[str, Instant, Record]] = []
+    for record in store.records.values():
+        period, ended_at = store.periods.get(record.new.workflow), record.ended_at
+        before = ended_before_of(period, ended_before=ended_before, now=now)
+        if ended_at is None or ended_at >= before or record.pruned_at is not None:
+            continue
+        if record.wake_at is None and not has_undelivered(store, record.run):
+            found.append((record.new.workflow, ended_at, record))
+    found.sort(key=lambda each: (each[0], each[1], each[2].run))
+    return [record for _workflow, _ended_at, record in found]
 
 
 def prune(store: MemoryStore, record: Record, pruned_at: Instant) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from makegood.journal.beside.retaining import KeepsPeriods
 from makegood.journal.beside.scheduling import KeepsSchedules
 from makegood.journal.halting import KeepsHalts
 from makegood.journal.mail import (
@@ -222,7 +223,7 @@ class Migration(msgspec.Struct, frozen=True, kw_only=True):
     sql: str
 
 
-class Journal(KeepsHalts, KeepsLetters, KeepsSchedules, KeepsStages, Protocol):
+class Journal(KeepsHalts, KeepsLetters, KeepsPeriods, KeepsSchedules, KeepsStages, Protocol):
     """Where facts are remembered, in order, per run, and beside them what is halted.
 
     **Writing**
@@ -279,8 +280,9 @@ class Journal(KeepsHalts, KeepsLetters, KeepsSchedules, KeepsStages, Protocol):
         anything: a run that another one starts has its plan stored by whoever takes it first.
 
     **Keeping**
-    21. `prune` removes the facts of at most `limit` runs that ended before the moment given.
-        A run that has a key keeps its row, so that the key stays taken; another goes whole.
+    21. `prune` removes the facts of at most `limit` runs that ended before the moment given, or
+        whose period is over (`KeepsPeriods`), the oldest of each workflow first. A run that has a
+        key keeps its row, so that the key stays taken; another goes whole.
     22. `erase` puts the appends given in the place of those of a run that has ended, adds one
         more, and takes the subject off its row, whose status becomes `erased`; the inbox is
         emptied. Nothing else ever changes stored facts. A run that is not there, is held, is due or

@@ -138,8 +138,8 @@ class Upkeep(Protocol):
         """
         ...
 
-    async def prunable(self, *, ended_before: Instant) -> int:
-        """Return how many runs a prune would take."""
+    async def prunable(self, *, ended_before: Instant, now: Instant) -> int:
+        """Return how many runs a prune would take now."""
         ...
 
     async def sweep(self) -> str | None:

@@ -25,6 +25,7 @@ from makegood.runtime.calling.served import Served, require_apart, serve_all
 from makegood.runtime.clock import RandomIds, SystemClock
 from makegood.runtime.config import Config
 from makegood.runtime.looking.relay import relay_of
+from makegood.runtime.looking.retaining import Retainer
 from makegood.runtime.moving.adopting import Adopter
 from makegood.runtime.receiving.publishing import Publisher
 from makegood.runtime.receiving.reception import Reception
@@ -130,11 +131,13 @@ class Engine:
         ring = self._worker.ring
         self._adopting = Adopter(self._shell, self._served, keep=self._keep, ring=ring).lookout
         self._scheduler = Scheduler(self._shell, keep=self._keep)
+        self._retainer = Retainer(self._shell)
         self._relay = relay_of(self._shell)
         self._shell.on_mail(self._relay.ring)
         self._reception = Reception(self._shell, take_note=self._worker.take_note_of)
         self._shell.on_reception(self._reception.ring)
-        self._lookouts = (self._adopting, self._scheduler.lookout, *self._reception.lookouts)
+        lookouts = (self._adopting, self._scheduler.lookout, self._retainer.lookout)
+        self._lookouts = (*lookouts, *self._reception.lookouts)
         self._exchange = Exchange(self._shell, self._reception)
         self._reception.on_stored(self._exchange.ring)
         self._shell.publisher = Publisher(self._shell, self._reception)
@@ -194,7 +197,7 @@ class Engine:
         self._is_open = False
         shell = self._shell
         try:
-            for part in (self._exchange, self._scheduler, self._adopting):
+            for part in (self._exchange, self._scheduler, self._adopting, self._retainer):
                 await part.stop()
             await self._worker.stop()
             await self._reception.stop()
@@ -248,6 +251,7 @@ class Engine:
         require_apart(item.plan for item in (*self._served.values(), *served))
         self._reception.serve(declared)
         self._scheduler.serve(each for each in declared if isinstance(each, Schedule))
+        self._retainer.serve(served)
         self._exchange.serve(each for each in declared if isinstance(each, Route))
         for item in served:
             fingerprint = item.plan.fingerprint

@@ -254,14 +254,16 @@ class Operator:
     async def prune(
         self,
         *,
-        ended_before: Instant,
+        ended_before: Instant | None = None,
         batch: int = PRUNED_AT_ONCE,
         rest: timedelta = REST_BETWEEN_BATCHES,
     ) -> int:
         """Remove what is recorded of the runs that ended before a moment; return how many.
 
-        A run with a key keeps its row, so that the key stays taken; nothing else is left. It goes
-        `batch` runs at a time, with a `rest` between, so that it takes long and slows down nobody.
+        Those of a workflow that says how long they are kept (`Workflow.kept_for`) go when that is
+        over, and not before; without a moment no others go. A run with a key keeps its row, so that
+        the key stays taken; nothing else is left. It goes `batch` runs at a time, with a `rest`
+        between, so that it takes long and slows down nobody.
         """
         shell, _codes = parts_of(self._engine)
         if batch < 1:

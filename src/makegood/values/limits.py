@@ -134,6 +134,9 @@ LETTERS_KEPT_MAX = 1_000
 KEEP_MAX = timedelta(days=366)
 """The longest time that a message is kept for somebody who does not wait for it yet."""
 
+KEPT_MAX = timedelta(days=36_525)
+"""The longest time that a workflow may want its ended runs to be kept."""
+
 SLEEP_MAX = timedelta(days=3_660)
 """The longest time that a run may sleep."""
 

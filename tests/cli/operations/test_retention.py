@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,11 +39,11 @@ def test_what_ended_long_ago_is_pruned_and_its_keys_stay(
     assert main(["prune", *old, "--dry-run"]) == DONE
     assert told(capsys) == "2 runs and 0 messages would be pruned\n"
     assert main(["prune", *old, "--dry-run", "--json"]) == DONE
-    assert json.loads(told(capsys)) == {"prunable": 2, "messages": 0}
+    assert json.loads(told(capsys)) == {"prunable": 2, "messages": 0, "kept_seconds": {}}
     assert main(["prune", *old, "--batch", "1"]) == DONE
     assert told(capsys) == "2 runs and 0 messages were pruned\n"
     assert main(["prune", *old, "--json"]) == DONE
-    assert json.loads(told(capsys)) == {"pruned": 0, "messages": 0}
+    assert json.loads(told(capsys)) == {"pruned": 0, "messages": 0, "kept_seconds": {}}
 
     assert main(["runs", "--store", store, "--status", "completed"]) == DONE
     assert "place_order/order-1" in told(capsys)
@@ -55,7 +56,7 @@ def test_what_ended_long_ago_is_pruned_and_its_keys_stay(
         (["--older-than", "0s"], "Give a duration of more than 0s"),
         (["--older-than=-1d"], "Give a duration of more than 0s"),
         (["--older-than", "1d", "--batch", "0"], "--batch is 0; prune at least one run"),
-        ([], "--older-than"),
+        ([], "no workflow says how long its runs are kept; say it here by --older-than"),
     ],
 )
 def test_an_age_that_everything_has_is_a_mistake(
@@ -63,6 +64,25 @@ def test_an_age_that_everything_has_is_a_mistake(
 ) -> None:
     assert main(["prune", "--store", store, *words]) == MISTAKE
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.real
+async def test_what_a_workflow_says_of_its_runs_counts_whatever_the_age(tmp_path: Path) -> None:
+    path = tmp_path / "shop.journal"
+    for period in (timedelta(days=3_653), timedelta(microseconds=1)):
+        async with Engine(SqliteJournal(path)) as engine:
+            engine.serve(sign_up.kept_for(period))
+            await (await engine.start(sign_up(CANARY), key="order-1")).result()
+        counts = [
+            await in_another_process("prune", "--store", str(path), *words)
+            for words in (["--older-than", "0.001s"], [])
+        ]
+        if period > timedelta(days=1):
+            left = "runs of sign_up are kept for 3653 d after their end\n"
+            assert counts == [(DONE, f"0 runs and 0 messages were pruned\n{left}")] * 2
+        else:
+            told_first = counts[0][1].splitlines()[0]
+            assert told_first == "1 run and 0 messages was pruned"
 
 
 @pytest.mark.real

@@ -211,7 +211,7 @@ def test_messages_are_pruned_after_their_own_time_and_dead_letters_only_when_ask
     asyncio.run(_age())
     old = ["prune", "--store", str(store), "--older-than", "1d"]
     assert main([*old, "--dry-run", "--json"]) == DONE
-    assert json.loads(capsys.readouterr().out) == {"prunable": 0, "messages": 1}
+    assert json.loads(capsys.readouterr().out) == {"prunable": 0, "messages": 1, "kept_seconds": {}}
     assert main(old) == DONE
     assert capsys.readouterr().out == "0 runs and 1 message was pruned\n"
     assert main([*old, "--messages-older-than", "90d"]) == DONE

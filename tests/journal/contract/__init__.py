@@ -9,6 +9,7 @@ module imports everything from here and brings a fixture `world`.
 
 from __future__ import annotations
 
+from tests.journal.beside.periods import *
 from tests.journal.beside.schedules import *
 from tests.journal.contract.adopting import *
 from tests.journal.contract.appending import *

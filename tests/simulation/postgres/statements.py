@@ -41,7 +41,7 @@ __all__ = ["SCHEMA", "Statement", "understood"]
 SCHEMA = "makegood"
 """The engine's schema."""
 
-_SCHEMA_NUMBER = 13
+_SCHEMA_NUMBER = 15
 """The number of the schema whose functions are played in `functions`: those of runs, that is."""
 
 
@@ -300,6 +300,8 @@ _LOOKING = {
     # Nobody halts anything here.
     "SELECT kind, name, actor, reason, at, until, lifted_by, lifted_because, lifted_at "
     'FROM "makegood".halt ORDER BY kind, name': Statement("read", _answering().carry_out),
+    # No workflow here says how long its runs are kept.
+    'SELECT workflow, micros FROM "makegood".period': Statement("read", _answering().carry_out),
     'SELECT body FROM "makegood".facts WHERE run = $1 AND seq = $2': Statement("verdict", _facts),
     'SELECT id, input_hash FROM "makegood".run WHERE workflow = $1 AND key = $2 '
     "AND key_hold < 2": Statement("verdict", _holder_of_key),

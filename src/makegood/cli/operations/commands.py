@@ -78,7 +78,7 @@ def db_sql(
 def prune(
     *,
     store: Store,
-    older_than: Age,
+    older_than: MaybeAge = None,
     messages_older_than: MaybeAge = None,
     dead_older_than: MaybeAge = None,
     batch: int = 100,
@@ -87,12 +87,13 @@ def prune(
 ) -> int:
     """Remove the history of runs, and messages, of long ago.
 
-    A run with a key keeps its row, so that its key stays taken.
+    Runs of a workflow that says how long they are kept go when that is over, and not before. A run
+    with a key keeps its row, so that its key stays taken.
 
     Parameters
     ----------
     older_than
-        How long ago a run ended, as 90d.
+        How long ago a run ended, as 90d; without it only runs go whose workflow says how long.
     messages_older_than
         How long ago a message was stored; as long as that, and 30 days at least, unless given.
     dead_older_than

@@ -17,6 +17,8 @@ from makegood.cli.writing import json_of, look_of, write
 from makegood.journal.address import open_upkeep
 from makegood.picture.marks import Style
 from makegood.picture.typeset import visible
+from makegood.picture.words import allowed
+from makegood.runtime.asking.keeping import NEVER
 from makegood.runtime.clock import SystemClock
 from makegood.runtime.receiving.operating import DUPLICATES_KNOWN
 from makegood.values.instants import after
@@ -45,14 +47,17 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
 class Ages(NamedTuple):
     """How old something is at least that is removed."""
 
-    runs: timedelta
+    runs: timedelta | None
+    """None: none go but those of workflows that say how long theirs are kept."""
     messages: timedelta | None
     dead: timedelta | None
 
     @property
-    def of_messages(self) -> timedelta:
+    def of_messages(self) -> timedelta | None:
         """Keep messages as long as runs, and for as long as they may be sent again."""
-        return max(self.runs, DUPLICATES_KNOWN) if self.messages is None else self.messages
+        if self.messages is not None or self.runs is None:
+            return self.messages
+        return max(self.runs, DUPLICATES_KNOWN)
 
 
 def prune(store: str, ages: Ages, *, batch: int, is_dry: bool, as_json: bool) -> int:
@@ -60,25 +65,37 @@ def prune(store: str, ages: Ages, *, batch: int, is_dry: bool, as_json: bool) ->
     if batch < 1:
         message = f"--batch is {batch}; prune at least one run at a time"
         raise InvalidInput(message)
-    ended_before = after(SystemClock().now(), -ages.runs)
+    now = SystemClock().now()
+    ended_before = NEVER if ages.runs is None else after(now, -ages.runs)
+    periods = asyncio.run(_periods(store))
+    if not periods and ages == Ages(None, None, None):
+        message = "no workflow says how long its runs are kept; say it here by --older-than"
+        raise InvalidInput(message)
     if is_dry:
-        runs = asyncio.run(_prunable(store, ended_before))
+        upkeep = open_upkeep(address_of(store))
+        runs = asyncio.run(upkeep.prunable(ended_before=ended_before, now=now))
     else:
         runs = asyncio.run(_pruned(store, ended_before, batch))
     messages = asyncio.run(_messages(store, ages, is_dry=is_dry))
     if as_json:
-        write(json_of({"prunable" if is_dry else "pruned": runs, "messages": messages}))
+        seconds = {name: period.total_seconds() for name, period in periods.items()}
+        counts = {"prunable" if is_dry else "pruned": runs, "messages": messages}
+        write(json_of({**counts, "kept_seconds": seconds}))
     else:
         would = "would be" if is_dry else "were" if runs + messages != 1 else "was"
-        write(f"{_runs(runs)} and {_counted(messages, 'message')} {would} pruned")
+        lines = [f"{_runs(runs)} and {_counted(messages, 'message')} {would} pruned"]
+        lines += [
+            f"runs of {visible(name)} are kept for {allowed(period)} after their end"
+            for name, period in periods.items()
+        ]
+        write("\n".join(lines))
     return DONE
 
 
-async def _prunable(store: str, ended_before: Instant) -> int:
-    # Opening says whether the store is there, and of which schema.
-    async with opened(store):
-        pass
-    return await open_upkeep(address_of(store)).prunable(ended_before=ended_before)
+async def _periods(store: str) -> dict[str, timedelta]:
+    """Return for how long the workflows that say so want their ended runs to be kept."""
+    async with opened(store) as its:
+        return dict(sorted((await its.journal.retained()).items()))
 
 
 async def _pruned(store: str, ended_before: Instant, batch: int) -> int:
@@ -87,6 +104,8 @@ async def _pruned(store: str, ended_before: Instant, batch: int) -> int:
 
 
 async def _messages(store: str, ages: Ages, *, is_dry: bool) -> int:
+    if ages.of_messages is None:
+        return 0
     async with opened(store) as its:
         operator = MessageOperator(its.engine)
         return await operator.prune(

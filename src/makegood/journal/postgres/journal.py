@@ -25,6 +25,7 @@ from makegood.journal.postgres.keeping.letters import (
     letters_of,
     waiters_of,
 )
+from makegood.journal.postgres.keeping.retaining import keep_period, periods_kept
 from makegood.journal.postgres.keeping.scheduling import (
     forget_schedule_named,
     keep_schedule_row,
@@ -73,6 +74,7 @@ from makegood.journal.reply import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import timedelta
 
     from makegood.journal.beside.scheduling import ScheduleRow
     from makegood.journal.halting import Halt, HaltKind, Lifting
@@ -286,6 +288,17 @@ class PostgresJournal:
                 wakes=wakes,
             )
         )
+
+    async def retain(self, workflow: str, period: timedelta | None) -> None:
+        """Keep how long the ended runs of a workflow are kept, or take that back."""
+        schema = self._place.schema
+        await self._desk().ask(
+            partial(keep_period, schema=schema, workflow=workflow, period=period)
+        )
+
+    async def retained(self) -> Mapping[str, timedelta]:
+        """Return the period of each workflow that has one."""
+        return await self._desk().ask(partial(periods_kept, schema=self._place.schema))
 
     async def halt(self, halt: Halt) -> Halt:
         """Keep a halt, and return the one that stands now."""

@@ -57,6 +57,7 @@ from makegood.journal.sqlite.keeping.mail import (
     undelivered_of,
     waiters_of,
 )
+from makegood.journal.sqlite.keeping.retaining import keep_period, periods_kept, prune_ended
 from makegood.journal.sqlite.keeping.scheduling import (
     forget_schedule_named,
     keep_schedule_row,
@@ -70,7 +71,7 @@ from makegood.journal.sqlite.leading import (
     crashes_recorded,
     end_to_lead,
 )
-from makegood.journal.sqlite.leasing import claim_due, give_back, prune_ended
+from makegood.journal.sqlite.leasing import claim_due, give_back
 from makegood.journal.sqlite.mounts import MOUNT_TABLE
 from makegood.journal.sqlite.opening import Place, open_file
 from makegood.journal.sqlite.posting import post_to_run
@@ -88,6 +89,7 @@ from makegood.journal.sqlite.writer import Writer, checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import timedelta
 
     from makegood.journal.application.connection import Connection
     from makegood.journal.beside.scheduling import ScheduleRow
@@ -283,6 +285,15 @@ class SqliteJournal:
                 connection, run, plan=plan, instead_of=instead_of, seq=seq, due=due
             )
         )
+
+    async def retain(self, workflow: str, period: timedelta | None) -> None:
+        """Keep how long the ended runs of a workflow are kept, or take that back."""
+        writer = self._ready().writer
+        await writer.call(lambda connection: keep_period(connection, workflow, period))
+
+    async def retained(self) -> Mapping[str, timedelta]:
+        """Return the period of each workflow that has one."""
+        return await self._ready().reader.read(periods_kept)
 
     async def halt(self, halt: Halt) -> Halt:
         """Keep a halt, and return the one that stands now."""

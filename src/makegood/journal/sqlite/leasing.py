@@ -1,4 +1,4 @@
-"""Who holds which run? Knows leases, wake times and retention; nothing of what a run does."""
+"""Who holds which run? Knows leases and wake times; nothing of what a run does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from makegood.values.ids import RunId, WorkerId
     from makegood.values.instants import Instant
 
-__all__ = ["claim_due", "free_held", "give_back", "prune_ended"]
+__all__ = ["claim_due", "free_held", "give_back"]
 
 
 def claim_due(
@@ -89,29 +89,3 @@ def free_held(connection: Connection) -> None:
     connection.execute(
         "UPDATE makegood_run SET owner = NULL, wake_at = ? WHERE wake_at = ?", (DUE_AT_ONCE, HELD)
     )
-
-
-def prune_ended(connection: Connection, *, ended_before: Instant, limit: int, now: Instant) -> int:
-    """Remove the history of ended runs that nobody holds and nothing wakes; return how many."""
-    marked = connection.execute(
-        """
-        UPDATE makegood_run SET pruned_at = ?3, subject = NULL
-         WHERE id IN (SELECT id FROM makegood_run
-                       WHERE ended_at IS NOT NULL AND pruned_at IS NULL
-                         AND ended_at < ?1 AND wake_at IS NULL
-                         AND id NOT IN (SELECT sender FROM makegood_outgoing)
-                       ORDER BY ended_at, id LIMIT ?2)
-        RETURNING id
-        """,
-        (ended_before, limit, now),
-    ).fetchall()
-    runs = (msgspec.json.encode([run for (run,) in marked]).decode(),)
-    for statement in (
-        "DELETE FROM makegood_facts WHERE run IN (SELECT value FROM json_each(?))",
-        "DELETE FROM makegood_inbox WHERE run IN (SELECT value FROM json_each(?))",
-        "DELETE FROM makegood_move WHERE run IN (SELECT value FROM json_each(?))",
-        """DELETE FROM makegood_run
-            WHERE (key IS NULL OR key_hold = 2) AND id IN (SELECT value FROM json_each(?))""",
-    ):
-        connection.execute(statement, runs)
-    return len(marked)

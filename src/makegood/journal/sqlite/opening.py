@@ -49,7 +49,7 @@ __all__ = [
 APPLICATION_ID = 0x6D676F64
 """The letters "mgod" in SQLite's header: this file is a journal of makegood."""
 
-SCHEMA_NUMBER = 12
+SCHEMA_NUMBER = 14
 """The newest schema that this code knows; SQLite's `user_version` holds the file's."""
 
 SQLITE_VERSION_MIN = (3, 51, 3)

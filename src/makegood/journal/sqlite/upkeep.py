@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -13,6 +14,7 @@ import apsw
 
 from makegood.errors import StoreBusy, StoreRefused
 from makegood.journal.application.numbering import ENGINE, name_of, to_apply
+from makegood.journal.sqlite.keeping.retaining import prunable_of
 from makegood.journal.sqlite.leading import SidecarLock
 from makegood.journal.sqlite.mounts import MOUNT_TABLE
 from makegood.journal.sqlite.opening import (
@@ -98,20 +100,9 @@ class SqliteUpkeep:
         """Look at the file, its settings, its log, its disk, and whoever leads it."""
         return await asyncio.to_thread(self._examine, now(), thorough=thorough)
 
-    async def prunable(self, *, ended_before: Instant) -> int:
+    async def prunable(self, *, ended_before: Instant, now: Instant) -> int:
         """Return how many runs a prune would take."""
-
-        def count(connection: Connection) -> int:
-            found = connection.execute(
-                """
-                SELECT count(*) FROM makegood_run
-                 WHERE ended_at IS NOT NULL AND pruned_at IS NULL AND ended_at < ?
-                   AND wake_at IS NULL AND id NOT IN (SELECT sender FROM makegood_outgoing)
-                """,
-                (ended_before,),
-            ).get
-            return cast("int", found)
-
+        count = partial(prunable_of, ended_before=ended_before, now=now)
         return await asyncio.to_thread(self._read, count)
 
     async def sweep(self) -> str | None:

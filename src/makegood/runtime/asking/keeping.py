@@ -13,16 +13,18 @@ from makegood.journal.protocol import Filter, RunRow
 from makegood.journal.upkeep import every_row
 from makegood.runtime.clock import pause
 from makegood.runtime.shell import UNREADABLE
-from makegood.values.instants import after
+from makegood.values.instants import Instant, after
 from makegood.values.limits import PAGE_MESSAGES_MAX, PAGE_RUNS_MAX
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from makegood.runtime.shell import Shell
-    from makegood.values.instants import Instant
 
-__all__ = ["ErasureReport", "erase", "prune"]
+__all__ = ["NEVER", "ErasureReport", "erase", "prune"]
+
+NEVER = Instant(0)
+"""A moment before which no run has ended."""
 
 _TIMES_TRIED_MAX = 3
 """How often a run is read again that moved while it was being erased."""
@@ -48,12 +50,15 @@ class ErasureReport(msgspec.Struct, frozen=True, kw_only=True):
         return not (self.under_way or self.unreadable or self.messages_waiting)
 
 
-async def prune(shell: Shell, *, ended_before: Instant, batch: int, rest: timedelta) -> int:
-    """Remove the history of runs that ended before a moment, batch by batch; return how many."""
-    removed = 0
+async def prune(shell: Shell, *, ended_before: Instant | None, batch: int, rest: timedelta) -> int:
+    """Remove the history of runs that ended before a moment, batch by batch; return how many.
+
+    Without a moment only those go whose workflow says how long they are kept.
+    """
+    removed, before = 0, NEVER if ended_before is None else ended_before
     while True:
         now = shell.clock.now()
-        count = await shell.journal.prune(ended_before=ended_before, limit=batch, now=now)
+        count = await shell.journal.prune(ended_before=before, limit=batch, now=now)
         removed += count
         if count < batch:
             return removed

@@ -91,6 +91,7 @@ class Served:
         "compensates",
         "door",
         "name",
+        "period",
         "plan",
         "runs_active_max",
         "speaks",
@@ -107,6 +108,8 @@ class Served:
         self.name = workflow.name
         self.runs_active_max = runs_active_max
         """How many of its runs are held at once; None: as many as there is room for."""
+        self.period = workflow.period
+        """How long its ended runs are kept; None: until somebody prunes them by their age."""
         self.plan = workflow.plan
         self.speaks = workflow.plan.speaks
         self.code = workflow.code

@@ -12,6 +12,7 @@ from makegood.testing.simulation.messages import SimulatedMessages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import timedelta
 
     from makegood.journal.beside.scheduling import ScheduleRow
     from makegood.journal.halting import Halt, HaltKind, Lifting
@@ -171,6 +172,14 @@ class SimulatedJournal:
             wakes=wakes,
         )
         return await self._calls.ask("adopt", run, adopt)
+
+    async def retain(self, workflow: str, period: timedelta | None) -> None:
+        """Keep how long the ended runs of a workflow are kept, at once."""
+        await self._journal.retain(workflow, period)
+
+    async def retained(self) -> Mapping[str, timedelta]:
+        """Return the period of each workflow that has one, at once."""
+        return await self._journal.retained()
 
     async def halt(self, halt: Halt) -> Halt:
         """Keep a halt, at once: what is simulated is who sees it, and when."""

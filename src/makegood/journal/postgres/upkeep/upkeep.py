@@ -13,6 +13,7 @@ from makegood.journal.postgres.connection import (
     refusal_to_connect,
     within,
 )
+from makegood.journal.postgres.keeping.retaining import prunable_of
 from makegood.journal.postgres.opening import (
     applied_migrations,
     number_of,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from makegood.values.instants import Instant
 
 # The schema is a plain name, checked in `place`; values are bound.
-# ruff: noqa: S608
 
 __all__ = ["PostgresUpkeep"]
 
@@ -93,20 +93,12 @@ class PostgresUpkeep:
         """Look at the server, its settings, what holds it back, and at the schema."""
         return await Examiner(self._place, self._driver, self._bounds, now).examine()
 
-    async def prunable(self, *, ended_before: Instant) -> int:
+    async def prunable(self, *, ended_before: Instant, now: Instant) -> int:
         """Return how many runs a prune would take."""
-        schema = self._place.schema
         async with self._connected() as connection:
-            count: int = await connection.fetchval(
-                f"""
-                SELECT count(*) FROM "{schema}".run
-                 WHERE ended_at IS NOT NULL AND pruned_at IS NULL AND ended_at < $1
-                   AND wake_at IS NULL
-                   AND NOT EXISTS (SELECT FROM "{schema}".outgoing WHERE sender = run.id)
-                """,
-                ended_before,
+            return await prunable_of(
+                connection, self._place.schema, ended_before=ended_before, now=now
             )
-            return count
 
     async def sweep(self) -> str | None:
         """Change nothing, for vacuum comes by itself; say what it is that waits for it."""
