@@ -181,14 +181,12 @@ class Standing:
 
     def listened(self, lifecycle: LifecycleState, path: str, run: ImaginedRun) -> Fact:
         """Return what a status listens for: messages, and times as somebody might have set them."""
-        assert lifecycle.status is not None, "it stands somewhere"
         timers: dict[str, Instant] = {}
-        if not lifecycle.armed:
-            for handler in self._machine.timers[lifecycle.status]:
-                if handler.after is not None:
-                    timers[handler.name] = after(run.now, handler.after)
-                elif self._has_time(handler):
-                    timers[handler.name] = after(run.now, self._wait)
+        for handler in lifecycle.unset:
+            if handler.after is not None:
+                timers[handler.name] = after(run.now, handler.after)
+            elif self._has_time(handler):
+                timers[handler.name] = after(run.now, self._wait)
         return facts.Listened(path, KEY, run.now, lifecycle.unheard, timers)
 
     def _has_time(self, handler: Handler) -> bool:

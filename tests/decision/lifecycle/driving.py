@@ -283,18 +283,18 @@ class Course(Run):
             case "listen" | "final" if self.refuses:
                 return facts.NodeRefused(PATH, REFUSAL, self.now)
             case "listen":
-                timers = {} if lifecycle.armed else self.timers()
-                return facts.Listened(PATH, KEY, self.now, lifecycle.unheard, timers)
+                return facts.Listened(PATH, KEY, self.now, lifecycle.unheard, self.timers())
             case "final":
                 return facts.NodeDone(PATH, Raw(b'"brought up"'), self.now)
             case _:
                 return super().evaluate(command)
 
     def timers(self) -> dict[str, Instant]:
-        status = self.status
-        assert status is not None
-        dues = {
-            handler.name: self.due.get(handler.name) if handler.after is None else handler.after
-            for handler in self.lifecycle.machine.timers[status]
-        }
-        return {name: after(self.now, due) for name, due in dues.items() if due is not None}
+        start = self.now if self.lifecycle.counts_from is None else self.lifecycle.counts_from
+        found: dict[str, Instant] = {}
+        for handler in self.lifecycle.unset:
+            if handler.after is not None:
+                found[handler.name] = after(start, handler.after)
+            elif handler.name in self.due:
+                found[handler.name] = after(self.now, self.due[handler.name])
+        return found

@@ -22,6 +22,7 @@ __all__ = [
     "hearing_another",
     "with_a_check",
     "with_a_customer",
+    "with_a_lapse",
     "with_a_vetting",
     "with_a_way_out",
     "without_paying",
@@ -172,6 +173,32 @@ def with_a_way_out() -> Workflow[[Order], Order]:
         .hear(Status.PAYING, Paid, settle, to={Status.SHIPPED})
         .hear(Status.PAYING, CalledOff, call_off, to={Status.DROPPED})
         .expire(Status.PAYING, dropped(Status.DROPPED), after=DAY, to={Status.DROPPED}, name="drop")
+        .workflow()
+    )
+
+
+def with_a_lapse(after: timedelta) -> Workflow[[Order], Order]:
+    """Return what also lets an order lapse that is not paid so long after it could be."""
+
+    class Status(Enum):
+        NEW = "new"
+        PAYING = "paying"
+        SHIPPED = "shipped"
+        DROPPED = "dropped"
+        LAPSED = "lapsed"
+
+    async def settle(order: Order, paid: Paid) -> Goto[Literal[Status.SHIPPED], Order]:
+        return Goto(Status.SHIPPED)
+
+    async def lapse(order: Order) -> Goto[Literal[Status.LAPSED], Order]:
+        return Goto(Status.LAPSED)
+
+    return (
+        Lifecycle("order", Order, Status, key=lambda order: order.id)
+        .on(Status.NEW, priced(Status.PAYING), to={Status.PAYING}, name="price", undo=unprice)
+        .hear(Status.PAYING, Paid, settle, to={Status.SHIPPED})
+        .expire(Status.PAYING, dropped(Status.DROPPED), after=DAY, to={Status.DROPPED}, name="drop")
+        .expire(Status.PAYING, lapse, after=after, to={Status.LAPSED})
         .workflow()
     )
 

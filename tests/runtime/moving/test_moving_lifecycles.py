@@ -22,6 +22,7 @@ from tests.runtime.moving.lifecycles import (
     hearing_another,
     with_a_check,
     with_a_customer,
+    with_a_lapse,
     with_a_vetting,
     with_a_way_out,
     without_paying,
@@ -101,6 +102,23 @@ async def test_a_timer_that_was_set_fires_at_its_time_under_the_new_definition(
 
     (row,) = (await engine.list()).rows
     assert (outcome.status, row.stage) == ("completed", "DROPPED")
+
+
+@pytest.mark.parametrize("minutes", [5, 15])
+async def test_a_timer_that_is_new_counts_from_when_its_status_began_to_listen(
+    minutes: int, stored: World
+) -> None:
+    run = await paying(stored)
+    began = stored.clock.now()
+    stored.clock.turn(timedelta(minutes=10))
+
+    engine = await stored.engine(with_a_lapse(timedelta(minutes=minutes)))
+    await stored.finish(engine, engine.run(run).outcome())
+
+    (row,) = (await engine.list()).rows
+    took = timedelta(microseconds=stored.clock.now() - began)
+    assert (row.status, row.stage) == ("completed", "LAPSED")
+    assert took < timedelta(minutes=max(10, minutes) + 1)
 
 
 async def test_a_record_of_an_older_schema_is_brought_up_and_undone_as_what_it_is_now(

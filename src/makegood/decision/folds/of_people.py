@@ -115,8 +115,7 @@ def _attempts_granted(state: RunState, fact: facts.AttemptsGranted) -> None:
     else:
         if state.lifecycle is not None and state.lifecycle.index == index:
             # What it is to listen for is asked once more.
-            state.lifecycle.armed = False
-            state.lifecycle.conflict = None
+            state.lifecycle.ask_anew()
         # The fact that follows says whether it is run or asked about.
         node.forgiven = node.attempt
         node.granted_at = fact.at

@@ -81,6 +81,8 @@ def _claimed(state: RunState, fact: facts.Claimed) -> None:
 
 def _moved_on(state: RunState, fact: facts.MovedOn) -> None:
     state.fingerprint = fact.fingerprint
+    if state.lifecycle is not None:
+        state.lifecycle.move_on()
 
 
 def _deadline_passed(state: RunState, _fact: facts.DeadlinePassed) -> None:

@@ -50,12 +50,14 @@ class LifecycleState:
     """The record of a lifecycle, and where it stands."""
 
     __slots__ = (
+        "added",
         "armed",
         "began_at",
         "busy",
         "called",
         "cancelled_by",
         "conflict",
+        "counts_from",
         "has_given_up",
         "index",
         "is_entry_due",
@@ -76,6 +78,7 @@ class LifecycleState:
         "schema",
         "since",
         "status",
+        "timed",
         "timers",
         "version",
         "visits",
@@ -126,6 +129,12 @@ class LifecycleState:
         """What is to be heard, and another run waits for."""
         self.armed: bool = False
         """Whether the timers of this visit were set."""
+        self.counts_from: Instant | None = None
+        """When the status began to listen, or its timers began anew: from then on they count."""
+        self.timed: set[str] = set()
+        """Which timers were set since then, by their handlers, be they over or not."""
+        self.added: frozenset[str] = frozenset()
+        """Which timers the status has only since the run has moved on to another definition."""
         self.timers: dict[str, Instant] = {}
         """When each timer is due, by its handler."""
         self.repeats: dict[str, tuple[Instant, MessageCame | None]] = {}
@@ -173,7 +182,16 @@ class LifecycleState:
     def is_to_listen(self) -> bool:
         """Whether something is to be listened for that is not."""
         assert self.status is not None, "it stands somewhere"
-        return bool(self.unheard) or (not self.armed and bool(self.machine.timers[self.status]))
+        return bool(self.unheard or self.unset)
+
+    @property
+    def unset(self) -> Sequence[Handler]:
+        """The timers of the status that are to be set."""
+        assert self.status is not None, "it stands somewhere"
+        timers = self.machine.timers[self.status]
+        if not self.armed:
+            return timers
+        return [handler for handler in timers if handler.name in self.added]
 
     @property
     def is_timed(self) -> bool:
@@ -201,7 +219,7 @@ class LifecycleState:
         if not isinstance(outcome, StoredStay | StoredRearm) or self.machine.hears[self.status]:
             return False
         are_set_anew = isinstance(outcome, StoredRearm) or not self.armed
-        may_come = self.machine.timers[self.status] if are_set_anew else self.dues
+        may_come = self.machine.timers[self.status] if are_set_anew else self.dues or self.unset
         return not may_come
 
     @property
@@ -209,6 +227,7 @@ class LifecycleState:
         """Whether anything belongs to this visit that is let go with it."""
         return bool(
             self.armed
+            or self.counts_from is not None
             or self.open
             or self.queue
             or self.timers
@@ -217,11 +236,26 @@ class LifecycleState:
             or self.conflict
         )
 
+    def ask_anew(self) -> None:
+        """Let what is listened for be asked once more, every time among it."""
+        self.armed = False
+        self.conflict, self.counts_from = None, None
+
+    def move_on(self) -> None:
+        """Let the timers be set that the status has under this definition, and had not before.
+
+        One that is over stays over. One for which the record said no time is asked again.
+        """
+        if self.status is not None and self.armed:
+            names = {handler.name for handler in self.machine.timers[self.status]}
+            self.added = frozenset(names - self.timed)
+
     def part(self) -> Parting:
         """Close and let go of everything that belongs to this visit, and return what that was."""
         parting = Parting(tuple(self.open), tuple(self.queue))
         self.open, self.queue = {}, []
         self.timers, self.repeats, self.repeated = {}, {}, {}
         self.armed = self.is_entry_due = False
+        self.counts_from, self.timed, self.added = None, set(), frozenset()
         self.conflict = None
         return parting

@@ -55,17 +55,19 @@ def _listened(
     if key is None:
         # It has none where nobody has started it, as in an exploration.
         key = code.key(code.began(state.inputs))
-    timers = {} if lifecycle.armed else _timers(code, lifecycle, now)
-    return facts.Listened(path, key, now, lifecycle.unheard, timers)
+    return facts.Listened(path, key, now, lifecycle.unheard, _timers(code, lifecycle, now))
 
 
 def _timers(code: LifecycleCode, lifecycle: LifecycleState, now: Instant) -> dict[str, Instant]:
-    """Return when each timer of the status is due, counted from now or as the record says."""
-    assert lifecycle.status is not None, "it stands somewhere"
+    """Return when each timer is due that is to be set, by its length or as the record says.
+
+    It is counted from when the status began to listen, which is now unless the timer is new.
+    """
+    start = now if lifecycle.counts_from is None else lifecycle.counts_from
     found: dict[str, Instant] = {}
-    for handler in lifecycle.machine.timers[lifecycle.status]:
+    for handler in lifecycle.unset:
         if handler.after is not None:
-            found[handler.name] = after(now, handler.after)
+            found[handler.name] = after(start, handler.after)
             continue
         record = code.record.read(lifecycle.record, lifecycle.schema)
         due = code.due[handler.name](record)
