@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from makegood.decision import facts
 from makegood.decision.evolve import fold
 from makegood.decision.moving.fitting import misfit_of
-from tests.decision.driver import PERMANENT
+from tests.decision.driver import PERMANENT, TRANSIENT
 from tests.decision.lifecycle.driving import (
     Course,
     Drawn,
     again,
     calls,
     entry,
+    failing,
     goto,
     hear,
     plan_of_lifecycle,
@@ -85,9 +86,9 @@ def test_whatever_it_does_not_stand_on_may_be_another(drawn: tuple[Drawn, ...]) 
 
 
 MISFITS = {
-    "a handler that was called and is gone": (
+    "a handler that was called and is gone, with its undo": (
         (entry("open", "A", to="B", undo=True), *SHOP[1:]),
-        "the handler `price` was called, and does not exist any more",
+        "what `price` did may have to be undone, and it does not exist any more",
     ),
     "an undo that is gone": (
         (entry("price", "A", to="B"), *SHOP[1:]),
@@ -128,10 +129,14 @@ def test_what_it_stands_on_must_be_as_it_was(drawn: tuple[Drawn, ...], sentence:
 
 def test_a_misfit_names_the_fact_and_the_node() -> None:
     run = at_b()
-    misfit = misfit_of(OLD, plan_of_lifecycle(entry("open", "A", to="B"), *SHOP[1:]), run.recorded)
+    misfit = misfit_of(OLD, plan_of_lifecycle(entry("price", "A", to="B"), *SHOP[1:]), run.recorded)
 
     assert misfit is not None
-    assert (misfit.position, misfit.fact, misfit.node) == (3, "handling began", "order")
+    assert (misfit.position, misfit.fact, misfit.node) == (
+        4,
+        "node started",
+        "order[0]/price",
+    )
 
 
 def test_a_message_that_waits_for_its_turn_must_still_be_heard() -> None:
@@ -226,8 +231,113 @@ def test_a_run_that_has_ended_needs_the_undos_and_no_status() -> None:
     moved = plan_of_lifecycle(PRICE, hear("pay", "B", to="C"), entry("ship", "C", to="Z"))
 
     assert why(run, moved) is None
-    assert why(run, plan_of_lifecycle(PRICE, PAY, REMIND)) == (
-        "the handler `ship` was called, and does not exist any more"
+    assert why(run, plan_of_lifecycle(PRICE, PAY, REMIND)) is None
+    assert why(run, plan_of_lifecycle(entry("open", "A", to="B"), PAY, REMIND)) == (
+        "what `price` did may have to be undone, and it does not exist any more"
+    )
+
+
+# A handler that was called and is gone ------------------------------------------------------------
+
+CHECK = entry("check", "A", to="B")
+OPEN = entry("open", "A", to="B")
+
+
+def checked(*more: Drawn, **options: object) -> Course:
+    """Return a run that stands in B, where a handler without an undo has led it."""
+    run = Course(plan_of_lifecycle(CHECK, PAY, SHIP, *more, **options))
+    run.give("check", goto("B", b'"checked"'))
+    return run
+
+
+def moved(run: Course, plan: Plan) -> Course:
+    """Return the run as it goes on under another plan."""
+    assert why(run, plan) is None
+    run.plan, run.state = plan, fold(plan, run.recorded)
+    run.turn(facts.MovedOn(plan.fingerprint, run.now), facts.Claimed(1, run.now))
+    return run
+
+
+def test_a_call_that_is_over_needs_its_handler_no_more() -> None:
+    run = moved(checked(), plan_of_lifecycle(OPEN, PAY, SHIP))
+
+    run.message("Paid")
+    run.give("pay", goto("C"))
+    run.give("ship", goto("E"))
+
+    assert (run.state.status, run.moves) == ("completed", ["A", "B", "C", "E"])
+    assert bytes(run.lifecycle.record) == b'"checked"'
+
+
+def test_what_it_did_is_kept_when_the_run_goes_back() -> None:
+    run = moved(checked(), plan_of_lifecycle(OPEN, PAY, SHIP))
+
+    run.cancel()
+
+    assert run.state.status == "cancelled"
+
+
+def test_one_that_comes_back_fits_what_went_on_without_it() -> None:
+    run = moved(checked(), plan_of_lifecycle(OPEN, PAY, SHIP))
+
+    assert why(run, plan_of_lifecycle(hear("in", "A", to="B"), PAY, SHIP)) is None
+    back = plan_of_lifecycle(entry("check", "A", to="B", undo=True), PAY, SHIP)
+    run = moved(run, back)
+    run.cancel()
+    run.play()
+
+    assert (run.state.status, run.undone) == ("cancelled", ["order[0]/check"])
+
+
+def test_a_call_that_is_not_over_needs_its_handler() -> None:
+    gone = "the handler `check` was called, and does not exist any more"
+    run = Course(plan_of_lifecycle(CHECK, PAY, SHIP))
+    assert why(run, plan_of_lifecycle(OPEN, PAY, SHIP)) == gone
+
+    run.end("order[0]/check", outcome=TRANSIENT)
+    assert why(run, plan_of_lifecycle(OPEN, PAY, SHIP)) == gone
+
+
+def test_one_that_is_to_be_called_again_must_exist() -> None:
+    run = Course(plan_of_lifecycle(CHECK, PAY, SHIP))
+    run.give("check", again())
+
+    assert why(run, plan_of_lifecycle(OPEN, PAY, SHIP)) == (
+        "`check` is to be called again, and is not called in A any more"
+    )
+
+
+def test_one_that_has_said_what_was_not_decided_yet_must_exist() -> None:
+    run = Course(plan_of_lifecycle(CHECK, PAY, SHIP))
+    run.pause()
+    run.give("check", goto("B"))
+
+    assert why(run, plan_of_lifecycle(OPEN, PAY, SHIP)) == (
+        "it is still to be decided what `check` led to, which does not exist any more"
+    )
+
+
+def test_one_that_has_failed_behind_the_pivot_is_called_again_and_must_exist() -> None:
+    run = checked(pivots=("B",))
+    run.message("Paid")
+    run.give("pay", failing())
+    assert run.state.status == "parked"
+
+    gone = plan_of_lifecycle(CHECK, hear("take", "B", to="C"), SHIP, pivots=("B",))
+    assert str(why(run, gone)).startswith("it is still to be decided what `pay` led to")
+
+
+def test_behind_the_pivot_nothing_is_undone_so_that_undos_may_be_gone() -> None:
+    bound = plan_of_lifecycle(*SHOP, pivots=("B",))
+
+    assert why(at_b(bound), plan_of_lifecycle(OPEN, PAY, REMIND, SHIP, pivots=("B",))) is None
+
+
+def test_one_that_waited_for_a_workflow_must_exist() -> None:
+    run = Course(plan_of_lifecycle(calls("check", "A", to="B"), PAY, SHIP))
+
+    assert why(run, plan_of_lifecycle(OPEN, PAY, SHIP)) == (
+        "the handler `check` was called, and does not exist any more"
     )
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "Order",
     "Paid",
     "hearing_another",
+    "looked_at_by",
     "with_a_check",
     "with_a_customer",
     "with_a_lapse",
@@ -199,6 +200,31 @@ def with_a_lapse(after: timedelta) -> Workflow[[Order], Order]:
         .hear(Status.PAYING, Paid, settle, to={Status.SHIPPED})
         .expire(Status.PAYING, dropped(Status.DROPPED), after=DAY, to={Status.DROPPED}, name="drop")
         .expire(Status.PAYING, lapse, after=after, to={Status.LAPSED})
+        .workflow()
+    )
+
+
+def looked_at_by(name: str, *, schema: int = 1) -> Workflow[[Order], Order]:
+    """Return what is looked at first, by a handler of this name that has no undo."""
+
+    class Status(Enum):
+        NEW = "new"
+        PAYING = "paying"
+        SHIPPED = "shipped"
+
+    async def settle(order: Order, paid: Paid) -> Goto[Literal[Status.SHIPPED], Order]:
+        return Goto(Status.SHIPPED, replace(order, cents=order.cents + paid.cents))
+
+    def doubled(order: dict[str, Any]) -> dict[str, Any]:
+        return {**order, "cents": 2 * order["cents"]}
+
+    upcasts = {1: doubled} if schema > 1 else {}
+    return (
+        Lifecycle(
+            "order", Order, Status, key=lambda order: order.id, schema=schema, upcasts=upcasts
+        )
+        .on(Status.NEW, priced(Status.PAYING), to={Status.PAYING}, name=name)
+        .hear(Status.PAYING, Paid, settle, to={Status.SHIPPED})
         .workflow()
     )
 

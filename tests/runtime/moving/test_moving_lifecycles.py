@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from makegood import picture
 from makegood.cli.app import main
 from makegood.cli.status import DONE, ERROR
 from makegood.decision import facts
@@ -20,6 +21,7 @@ from tests.runtime.moving.lifecycles import (
     Order,
     Paid,
     hearing_another,
+    looked_at_by,
     with_a_check,
     with_a_customer,
     with_a_lapse,
@@ -27,6 +29,7 @@ from tests.runtime.moving.lifecycles import (
     with_a_way_out,
     without_paying,
 )
+from tests.runtime.outside import Gate
 from tests.runtime.world import World
 
 if TYPE_CHECKING:
@@ -35,10 +38,10 @@ if TYPE_CHECKING:
     from makegood import Run
 
 
-async def paying(world: World) -> str:
+async def paying(world: World, old: Any = OLD) -> str:
     """Return a run of the old definition that waits for its money; nobody holds it any more."""
-    engine = await world.engine(OLD)
-    run = await engine.start(OLD(Order("o-1")))
+    engine = await world.engine(old)
+    run = await engine.start(old(Order("o-1")))
     await world.finish(engine, listened(run))
     await world.close(engine)
     return run.id
@@ -170,6 +173,41 @@ async def test_a_record_is_stranded_where_its_status_is_gone(stored: World) -> N
     await engine.send(Paid(999), key="o-1")
     outcome = await stored.finish(engine, engine.run(run).outcome())
     assert outcome.status == "completed"
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+async def test_a_handler_that_was_called_once_and_is_gone_strands_nobody(
+    schema: int, stored: World
+) -> None:
+    run = await paying(stored, looked_at_by("check"))
+    new = looked_at_by("assess", schema=schema)
+    assert await differences(stored, new) == []
+
+    engine = await stored.engine(new)
+    await engine.send(Paid(1), key="o-1")
+    outcome = await stored.finish(engine, engine.run(run).outcome())
+
+    assert (outcome.status, outcome.value) == ("completed", Order("o-1", 999 * schema + 1))
+    assert outcome.done == ["order[0]/check", "order[1]/settle"]
+    history = await Operator(engine).history(run)
+    story = picture.timeline(history.row, history.plan, history.facts)
+    assert "NEW → PAYING, by check" in picture.text(story)
+    for draw in (picture.mermaid, picture.svg, picture.chart):
+        assert "settle" in draw(story)
+
+
+async def test_a_handler_that_is_at_work_and_gone_strands_its_run(world: World) -> None:
+    gate = Gate()
+    world.outside.planned["price"] = [gate]
+    old = looked_at_by("check")
+    engine = await world.engine(old)
+    await engine.start(old(Order("o-1")))
+    await gate.reached.wait()
+    await world.kill(engine)
+
+    assert await differences(world, looked_at_by("assess")) == [
+        "the handler `check` was called, and does not exist any more"
+    ]
 
 
 async def test_a_record_that_cannot_be_read_any_more_strands_its_run(world: World) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from makegood.decision.state import NodeState, Phase, Rounds, Scope
-from makegood.definition.plan import Branch
+from makegood.definition.plan import BLOCK_SPAN, Block, Branch, FromNode, Kind, Node
 from makegood.values.outcomes import UNSAID, StoredPause, read_next
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from makegood.decision.lifecycle.state import LifecycleState
     from makegood.decision.state import RunState
-    from makegood.definition.plan import Block, Node
     from makegood.values.verdict import Failure
 
 __all__ = [
     "begin_handling",
     "begin_round_of",
     "begin_rounds",
+    "block_of_handler",
     "catch_giving_up",
     "end_in_round",
     "fail_round",
@@ -78,12 +78,26 @@ def begin_round_of(state: RunState, path: str) -> list[int]:
     return ready
 
 
+def block_of_handler(state: RunState, lifecycle: LifecycleState, name: str) -> Block:
+    """Return what a round of a handler is made of.
+
+    One that the definition does not have any more stands for itself: a node that can be done and
+    cannot be undone. No more is needed of a call that is over, and other calls do not fit.
+    """
+    node = state.graph[lifecycle.index]
+    place = lifecycle.machine.places.get(name)
+    if place is not None:
+        return node.blocks[place]
+    number = len(node.blocks) + 1
+    gone = Node(path=name, kind=Kind.STEP, function=name)
+    return Block(number=number, nodes=(gone,), returns=FromNode(number * BLOCK_SPAN), rounds_max=1)
+
+
 def begin_handling(
-    state: RunState, lifecycle: LifecycleState, place: int, inputs: dict[str, Raw]
+    state: RunState, lifecycle: LifecycleState, block: Block, inputs: dict[str, Raw]
 ) -> int:
-    """Begin a round of a lifecycle, of this handler; return the node of its function."""
+    """Begin a round of a lifecycle, of a handler; return the node of its function."""
     index, base = lifecycle.index, len(state.nodes)
-    block = state.graph[index].blocks[place]
     scope = Scope(block, index, lifecycle.rounds, base, None, inputs, len(block.nodes))
     lifecycle.rounds += 1
     if len(block.nodes) == 1:

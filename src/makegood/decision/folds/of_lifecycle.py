@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Raw
 
 from makegood.decision import facts
-from makegood.decision.folds.growing import begin_handling
+from makegood.decision.folds.growing import begin_handling, block_of_handler
 from makegood.decision.folds.moving import leave
 from makegood.decision.lifecycle.state import Called
 from makegood.decision.state import Phase
@@ -51,13 +51,15 @@ def _handling_began(state: RunState, fact: facts.HandlingBegan) -> None:
         state.has_waited = True
     lifecycle.called = Called(fact.handler, fact.cause, message)
     lifecycle.outcome, lifecycle.has_given_up = None, False
-    place = lifecycle.machine.places[fact.handler]
     given = state.inputs.copy()
     given[RECORD] = lifecycle.record
     given[MESSAGE] = _NONE if message is None else message.value
     if lifecycle.schema != lifecycle.machine.schema or SCHEMA in given:
         given[SCHEMA] = _number(lifecycle.schema)
-    lifecycle.busy = lifecycle.last = begin_handling(state, lifecycle, place, given)
+    block = block_of_handler(state, lifecycle, fact.handler)
+    lifecycle.busy = lifecycle.last = begin_handling(state, lifecycle, block, given)
+    if fact.handler not in lifecycle.machine.places:
+        lifecycle.gone.add(lifecycle.busy)
 
 
 def _taken(lifecycle: LifecycleState, fact: facts.HandlingBegan) -> facts.MessageCame | None:

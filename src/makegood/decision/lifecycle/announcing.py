@@ -100,8 +100,9 @@ def _who_cancelled(state: RunState, lifecycle: LifecycleState) -> tuple[str, str
     if lifecycle.cancelled_by is not None:
         return lifecycle.cancelled_by
     if isinstance(lifecycle.outcome, StoredCancel):
+        assert lifecycle.called is not None, "a handler has said so"
         path = state.graph[lifecycle.index].path
-        return f"{path}/{lifecycle.handler.name}", lifecycle.outcome.reason
+        return f"{path}/{lifecycle.called.handler}", lifecycle.outcome.reason
     return "", ""
 
 

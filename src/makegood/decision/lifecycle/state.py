@@ -58,6 +58,7 @@ class LifecycleState:
         "cancelled_by",
         "conflict",
         "counts_from",
+        "gone",
         "has_given_up",
         "index",
         "is_entry_due",
@@ -115,6 +116,8 @@ class LifecycleState:
         """How often handlers were called."""
         self.busy: int | None = None
         """The node of the handler that is at work, or to be tried again."""
+        self.gone: set[int] = set()
+        """The nodes of calls of handlers that the definition does not have any more."""
         self.last: int | None = None
         """The node of the handler that was called last."""
         self.called: Called | None = None

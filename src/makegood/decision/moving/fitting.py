@@ -28,6 +28,7 @@ from makegood.decision.facts import EndStatus, SkipReason
 from makegood.decision.moving.standing import (
     misfit_of_call,
     misfit_of_giving_up,
+    misfit_of_gone,
     misfit_of_standing,
 )
 from makegood.decision.state import Phase, RunState
@@ -177,12 +178,13 @@ class _Fitting:
             return f"`{path}` has begun, and does not exist any more"
         here = self.old.positions[path]
         old, new = self.old.graph[here], self.new.graph[there]
-        why = _differs(old, new)
+        is_gone = _is_gone(self.old, here) or _is_gone(self.new, there)
+        why = None if is_gone else _differs(old, new)
         if why is not None:
             return why
         if self.new.nodes[there].phase is not self.old.nodes[here].phase:
             return self._out_of_order(path, there)
-        return self._other_outcome(fact, here, there)
+        return None if is_gone else self._other_outcome(fact, here, there)
 
     def _other_outcome(self, fact: Fact, here: int, there: int) -> str | None:
         """Say why what came of a node could not have come of it under the new plan."""
@@ -200,7 +202,7 @@ class _Fitting:
             case facts.NodeDone() if new.kind is Kind.SWITCH:
                 return self._other_value(path, here, there)
             case facts.HandlingBegan():
-                return misfit_of_call(fact, new)
+                return misfit_of_call(fact, old, new)
             case facts.NodeGaveUp():
                 return misfit_of_giving_up(path, self.old_plan.machine, self.new_plan.machine)
             case facts.Recorded() if old.record != new.record:
@@ -241,6 +243,9 @@ class _Fitting:
 
     def misfit_at_the_end(self) -> str | None:
         """Say why what has begun and is not over cannot go on, or None when it can."""
+        why = misfit_of_gone(self.old, self.new)
+        if why is not None:
+            return why
         for here, state in enumerate(self.old.nodes):
             if state.phase in _UNBEGUN | _OVER:
                 continue
@@ -286,6 +291,11 @@ class _Fitting:
         while block and scope is not None and scope.block.number != block:
             scope = scope.outer
         return state.graph[place if scope is None or not block else scope.base + place].path
+
+
+def _is_gone(state: RunState, index: int) -> bool:
+    """Say whether a node is the call of a handler of which the plan knows no more."""
+    return state.lifecycle is not None and index in state.lifecycle.gone
 
 
 def _differs(old: Node, new: Node) -> str | None:

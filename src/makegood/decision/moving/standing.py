@@ -2,8 +2,8 @@
 
 Which ways it has come there matters no more: statuses that it has left, and destinations that it
 did not take, may be anything. What counts is where it stands, what it listens for there, and what
-a handler has just decided. That every handler which was called still exists is asked of each call,
-since what that did may have to be undone.
+a handler has just decided. A handler that was called may be gone, once the call is over and nothing
+that it did may have to be undone.
 
 | the record | fits when, under the new definition |
 |---|---|
@@ -14,6 +14,7 @@ since what that did may have to be undone.
 | was to be led on, and the run is paused before that | the handler still leads there |
 | is past a pivot, or is not | the same is true |
 | was written in some schema | that is still read |
+| was handled by what is gone | that call is over, and has no undo, or is behind the pivot |
 """
 
 from __future__ import annotations
@@ -32,15 +33,48 @@ if TYPE_CHECKING:
     from makegood.definition.lifecycle.machine import Machine
     from makegood.definition.plan import Node
 
-__all__ = ["misfit_of_call", "misfit_of_giving_up", "misfit_of_standing"]
+__all__ = ["misfit_of_call", "misfit_of_giving_up", "misfit_of_gone", "misfit_of_standing"]
+
+_OVER = frozenset({Phase.DONE, Phase.SKIPPED, Phase.STOPPED, Phase.UNDONE, Phase.KEPT})
+"""Phases of a call of which nothing is to come, but that it may have to be undone."""
 
 
-def misfit_of_call(call: HandlingBegan, node: Node) -> str | None:
-    """Say that a handler was called which does not exist any more, or None."""
-    assert node.machine is not None, "a lifecycle has handlers"
-    if call.handler in node.machine.places:
+def misfit_of_call(call: HandlingBegan, old: Node, new: Node) -> str | None:
+    """Say that a handler was called which does not exist any more, and had called a workflow."""
+    assert old.machine is not None, "a lifecycle has handlers"
+    assert new.machine is not None, "a lifecycle has handlers"
+    if call.handler in new.machine.places or call.handler not in old.machine.places:
         return None
-    return f"the handler `{call.handler}` was called, and does not exist any more"
+    # How many nodes its round has is known to the plan alone; of all others it is one.
+    is_alone = len(old.blocks[old.machine.places[call.handler]].nodes) == 1
+    return None if is_alone else _was_called(call.handler)
+
+
+def misfit_of_gone(old: RunState, new: RunState) -> str | None:
+    """Say why a handler that was called must still exist, or None; both have folded the facts."""
+    was, now = old.lifecycle, new.lifecycle
+    if was is None or now is None:
+        return None
+    for there in sorted(now.gone):
+        here = old.positions[new.graph[there].path]
+        name, phase = new.graph[there].function, old.nodes[here].phase
+        if phase not in _OVER:
+            return _was_called(name)
+        if phase is Phase.DONE and old.graph[here].undo is not None and not was.is_past_pivot:
+            return f"what `{name}` did may have to be undone, and it does not exist any more"
+        is_going_back = old.ended is not None or old.rolling_back is not None
+        is_judged = is_going_back or old.nodes[was.index].phase in _JUDGED
+        if there == now.last and not is_judged:
+            return f"it is still to be decided what `{name}` led to, which does not exist any more"
+    return None
+
+
+_JUDGED = frozenset({Phase.STANDING, Phase.DONE})
+"""Phases of a record that its last handler is of no use to any more."""
+
+
+def _was_called(name: str) -> str:
+    return f"the handler `{name}` was called, and does not exist any more"
 
 
 def misfit_of_giving_up(path: str, old: Machine | None, new: Machine | None) -> str | None:
@@ -91,7 +125,7 @@ def _misfits(
         if name not in timers:
             yield f"`{path}` waits for the time of `{name}`, which {status} does not have any more"
     for name in was.repeats:
-        if status not in machine.handler(name).statuses:
+        if name not in machine.places or status not in machine.handler(name).statuses:
             yield f"`{name}` is to be called again, and is not called in {status} any more"
 
 

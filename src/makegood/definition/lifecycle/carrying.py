@@ -89,6 +89,17 @@ class RecordCodec:
             data = self._brought_up(data, schema)
         return self._codec.read(data)
 
+    # Any: as above.
+    def read_left(self, outcome: Raw) -> Any:
+        """Return the record of an outcome that was stored, whatever that leads to; None: no other.
+
+        Where a handler led once is no matter any more, and what it has left is.
+        """
+        stored = read_next(outcome)
+        if stored is None or stored.record == UNSAID:
+            return None
+        return self.read(stored.record, stored.schema)
+
     def _brought_up(self, data: Raw, schema: int) -> Raw:
         if not schema < self.schema:
             message = (
@@ -208,16 +219,6 @@ class OutcomeCodec:
         stored = read_next(result)
         if stored is None or stored.record == UNSAID:
             return self.record.read(inputs[RECORD], schema_in(inputs, self.record.schema))
-        return self.record.read(stored.record, stored.schema)
-
-    def read_left(self, data: bytes | Raw) -> object:
-        """Return the record of an outcome that was stored, whatever that leads to; None: no other.
-
-        Where a handler led once is no matter any more, and what it has left is.
-        """
-        stored = read_next(Raw(data))
-        if stored is None or stored.record == UNSAID:
-            return None
         return self.record.read(stored.record, stored.schema)
 
     def _left(self, record: object) -> Raw:

@@ -105,7 +105,7 @@ def _values_of(
             yield _given_by(path, state, declared, result)
         case facts.VerdictGiven(node=path, verdict=facts.Proceeded(result=result)):
             yield _given_by(path, state, declared, result)
-        case facts.Recorded(node=path, value=value):
+        case facts.Recorded(node=path, value=value) if not _is_gone(state, path):
             record = _code(state, declared, path).record
             if record is not None:
                 yield f"what `{path}` has recorded", record.read, value
@@ -132,9 +132,11 @@ def _given_by(
     path: str, state: RunState, declared: Declared, result: Raw
 ) -> tuple[str, Callable[[Raw], object], Raw]:
     """Return what a node has given, and by what it is read."""
-    codec, lifecycle = _code(state, declared, path).result, declared.code.lifecycle
-    if isinstance(codec, OutcomeCodec):
-        return f"the record that `{path}` has left", codec.read_left, result
+    lifecycle = declared.code.lifecycle
+    codec = None if _is_gone(state, path) else _code(state, declared, path).result
+    if lifecycle is not None and (codec is None or isinstance(codec, OutcomeCodec)):
+        return f"the record that `{path}` has left", lifecycle.record.read_left, result
+    assert codec is not None, "only calls of handlers are gone"
     if lifecycle is not None and state.lifecycle is not None and path in declared.plan.positions:
         return f"the result of `{path}`", _reader(codec, declared, state.lifecycle.schema), result
     return f"the result of `{path}`", codec.read, result
@@ -153,6 +155,11 @@ def _unheard(
     for message in came:
         if message is not None:
             yield message.message, code.messages[message.message].read, message.value
+
+
+def _is_gone(state: RunState, path: str) -> bool:
+    """Say whether a node is the call of a handler that is not declared any more."""
+    return state.lifecycle is not None and state.positions[path] in state.lifecycle.gone
 
 
 def _code(state: RunState, declared: Declared, path: str) -> NodeCode:
