@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from makegood.journal.claiming import claimed_at_once, deal
 from makegood.journal.memory_store import is_settled
@@ -421,6 +422,30 @@ def release(server: Server, transaction: Transaction, *given: Any) -> Rows:
         released.append(run)
     server.released(transaction, released)
     return [(None,)]
+
+
+def adopt(server: Server, transaction: Transaction, *given: Any) -> Rows:
+    """Let a run that nobody holds go by another plan."""
+    run, plan, instead_of, seq, caller_now, wakes = given
+    if not _is_free(transaction.see(run), instead_of, seq, server.now()):
+        return []
+    yield from transaction.lock(run)
+    if not _is_free(transaction.see(run), instead_of, seq, server.now()):
+        return []
+    row = transaction.change(run)
+    if row.owner is not None:
+        row.owner, row.wake_at = None, caller_now
+    elif wakes:
+        row.wake_at = caller_now if row.wake_at is None else min(row.wake_at, caller_now)
+    row.new = replace(row.new, fingerprint=plan)
+    row.epoch += 1
+    return [(run,)]
+
+
+def _is_free(row: Row | None, plan: str, seq: int, present: Instant) -> bool:
+    if row is None or (row.new.fingerprint, row.seq) != (plan, seq) or row.pruned_at is not None:
+        return False
+    return row.owner is None or (row.wake_at is not None and row.wake_at <= present)
 
 
 def settled(_server: Server, transaction: Transaction, asked: Sequence[RunId]) -> Rows:

@@ -326,6 +326,15 @@ _WRITING = {
     f'SELECT * FROM "makegood".lease({_parameters(1, 7)})': Statement("lease", functions.lease),
     f'SELECT * FROM "makegood".renew({_parameters(1, 3)})': Statement("renew", functions.renew),
     f'SELECT "makegood".release({_parameters(1, 3)})': Statement("release", functions.release),
+    'WITH free AS MATERIALIZED ( SELECT id, owner FROM "makegood".run '
+    "WHERE id = $1 AND fingerprint = $3 AND seq = $4 AND pruned_at IS NULL "
+    'AND (owner IS NULL OR wake_at <= "makegood".server_now()) FOR UPDATE ), lost AS ( '
+    'INSERT INTO "makegood".lost_worker (id) SELECT owner FROM free WHERE owner IS NOT NULL '
+    'ON CONFLICT DO NOTHING ) UPDATE "makegood".run AS run '
+    "SET fingerprint = $2, epoch = run.epoch + 1, owner = NULL, "
+    "wake_at = CASE WHEN free.owner IS NOT NULL THEN $5 "
+    "WHEN $6 THEN least(run.wake_at, $5) ELSE run.wake_at END "
+    "FROM free WHERE run.id = free.id RETURNING run.id": Statement("adopt", functions.adopt),
     'INSERT INTO "makegood".plan (fingerprint, workflow, json) VALUES ($1, $2, $3) '
     "ON CONFLICT DO NOTHING": Statement("keep_plan", _keep_plan),
 }
