@@ -16,6 +16,7 @@ from tests.simulation.flow import world as flow
 from tests.simulation.letters import world as letters
 from tests.simulation.lifecycles import world as lifecycles
 from tests.simulation.messages import world as messages
+from tests.simulation.models import world as models
 from tests.simulation.moving import world as moving
 from tests.simulation.schedules import world as schedules
 from tests.simulation.world import play
@@ -34,6 +35,7 @@ KINDS: dict[str, Callable[[int], str]] = {
     "messages": lambda seed: messages.play(seed).trace,
     "schedules": lambda seed: schedules.play(seed).trace,
     "emitting": lambda seed: emitting.play(seed).trace,
+    "models": lambda seed: models.play(seed).trace,
     "moving": lambda seed: moving.play(seed).trace,
 }
 """The kinds of world, each with what gives the digest of one."""

@@ -11,10 +11,13 @@ from tests.simulation.flow.campaign import FLOW
 from tests.simulation.kinds.playing import play_all, tell
 from tests.simulation.lifecycles.campaign import LIFECYCLES
 from tests.simulation.messages.campaign import MESSAGES
+from tests.simulation.models.campaign import MODELS
 from tests.simulation.moving.campaign import MOVING
 from tests.simulation.schedules.campaign import SCHEDULES
 
-KINDS = {kind.name: kind for kind in (FLOW, LIFECYCLES, MESSAGES, SCHEDULES, MOVING, EMITTING)}
+KINDS = {
+    kind.name: kind for kind in (FLOW, LIFECYCLES, MESSAGES, SCHEDULES, MOVING, EMITTING, MODELS)
+}
 
 
 def main(arguments: list[str]) -> int:

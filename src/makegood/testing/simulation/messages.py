@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from makegood.journal.reply import Reply
+from makegood.testing.simulation.models import SimulatedModels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,6 +47,7 @@ class SimulatedMessages:
     def __init__(self, messages: KeepsMessages, calls: Calls) -> None:
         self._messages = messages
         self._calls = calls
+        self.models = SimulatedModels(messages.models, calls)
 
     async def subscribe(self, subscriptions: Sequence[Subscription], *, now: Instant) -> None:
         """Let recipients be given every message of their types from now on."""
@@ -134,11 +136,17 @@ class SimulatedMessages:
         return await self._messages.lag()
 
     async def prune(
-        self, *, before: Instant, dead_before: Instant, limit: int, after: int | None = None
+        self,
+        *,
+        before: Instant,
+        dead_before: Instant,
+        limit: int,
+        after: int | None = None,
+        dry_run: bool = False,
     ) -> Pruned:
         """Forget old messages, at once: nothing else depends on when."""
         return await self._messages.prune(
-            before=before, dead_before=dead_before, limit=limit, after=after
+            before=before, dead_before=dead_before, limit=limit, after=after, dry_run=dry_run
         )
 
     async def erase(
