@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pytest
 
-from makegood import Goto, Lifecycle, Operator, Stay, UnknownMessage, send, workflow
+from makegood import (
+    Goto,
+    Lifecycle,
+    Operator,
+    PayloadTooLarge,
+    Stay,
+    UnknownMessage,
+    send,
+    workflow,
+)
+from makegood.values.limits import PAYLOAD_BYTES_MAX
 from tests.runtime.lifecycle.shop import DAY, Order, Packed, Paid, Status, orders
 from tests.runtime.lifecycle.test_timers import until_listening, until_record
 from tests.runtime.outside import Gate
@@ -237,3 +247,12 @@ async def test_a_workflow_moves_the_record_of_a_lifecycle_on_by_a_message(stored
 
     assert (await stored.finish(engine, run.await_status(Status.PAID))).what == "reached"
     assert stored.outside.happened == ["price", "settle 7"]
+
+
+async def test_a_message_that_is_too_large_is_refused_and_kept_by_nobody(world: World) -> None:
+    engine = await world.engine(orders)
+
+    with pytest.raises(PayloadTooLarge):
+        await engine.send(Packed("x" * PAYLOAD_BYTES_MAX), key="o-1")
+
+    assert (await Operator(engine).messages()).kept == ()

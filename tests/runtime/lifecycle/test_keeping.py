@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 
-from makegood import Filter, Operator
+from makegood import Filter, Goto, Lifecycle, Operator, RunParked
 from makegood.values.instants import Instant
 from tests.runtime.lifecycle.shop import DAY, Order, Packed, Paid, Status, orders
 
@@ -96,3 +97,42 @@ async def test_a_record_in_a_status_that_nobody_knows_is_parked_alone(world: Wor
 
     [parked] = (await Operator(engine).stuck()).parked
     assert (parked.row.run, parked.row.reason) == (runs[1].id, "poison")
+
+
+async def stray(order: Order) -> Goto[Status, Order]:
+    return Goto(Status.LOST if order.id == "astray" else Status.PAYING)
+
+
+async def settle(_order: Order, _paid: Paid) -> Goto[Status, Order]:
+    return Goto(Status.PAID)
+
+
+async def lose(_order: Order, _packed: Packed) -> Goto[Status, Order]:
+    return Goto(Status.LOST)
+
+
+strays = (
+    Lifecycle("strays", Order, Status, key=lambda order: order.id, start=Status.NEW)
+    .on(Status.NEW, stray, to={Status.PAYING})
+    .hear(Status.PAYING, Paid, settle, to={Status.PAID})
+    .hear(Status.PAYING, Packed, lose, to={Status.LOST, Status.SHIPPED})
+    .workflow()
+)
+
+
+async def test_a_move_that_is_not_declared_parks_its_record_alone_where_it_stands(
+    stored: World,
+) -> None:
+    engine = await stored.engine(strays)
+    astray = await engine.start(strays(Order("astray")))
+    sound = await engine.start(strays(Order("sound")))
+
+    with pytest.raises(RunParked) as caught:
+        await stored.finish(engine, astray.result())
+    assert (await stored.finish(engine, sound.await_status(Status.PAYING))).what == "reached"
+
+    assert "`stray` goes to LOST, which it does not declare" in str(caught.value.__cause__)
+    [parked] = (await Operator(engine).stuck()).parked
+    assert (parked.row.run, parked.row.stage) == (astray.id, "NEW")
+    moves = await engine._shell.journal.moves(astray.id, limit=9)
+    assert [move.destination for move in moves] == ["NEW"]
