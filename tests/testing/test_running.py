@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -24,10 +24,13 @@ from makegood import (
     Retry,
     Unavailable,
     Verdict,
+    Workflow,
     injected,
     pure,
     query,
+    sleep,
     step,
+    wait,
     workflow,
 )
 from makegood.decision import facts
@@ -169,6 +172,44 @@ async def test_a_year_of_waiting_takes_no_time() -> None:
     outcome = await run(waiting(1), clock=clock)
     assert outcome.status == "failed"
     assert clock.now() - began == 360 * 86_400_000_000
+
+
+@dataclass(frozen=True)
+class Parcel:
+    trip: str
+
+
+async def drowse(n: int) -> int:
+    return n
+
+
+@workflow
+def doze(n: int) -> int:
+    return step(drowse, irreversible="test").after(sleep(timedelta(hours=2)))(n)
+
+
+@workflow
+def wait_for_another(n: int) -> int:
+    return step(doze)(n)
+
+
+@workflow
+def wait_in_vain(n: int) -> Parcel | None:
+    return wait(Parcel, key="nobody", within=timedelta(hours=2), optional=True)
+
+
+@pytest.mark.parametrize("waiting", [wait_for_another, wait_in_vain], ids=lambda each: each.name)
+async def test_what_nobody_holds_while_it_waits_goes_on_when_it_is_due(
+    waiting: Workflow[[int], Any],
+) -> None:
+    """A run that waits for others is given back: no poll is to be waited for."""
+    clock = TurnableClock()
+    began = clock.now()
+
+    outcome = await run(waiting(7), clock=clock)
+
+    assert outcome.status == "completed"
+    assert clock.now() - began == 2 * 3_600_000_000
 
 
 async def test_a_body_that_never_ends_runs_into_its_timeout() -> None:

@@ -139,6 +139,7 @@ class Shell:
             before.abandon()
         fingerprint = turn.served.plan.fingerprint
         self.active[turn.run] = turn
+        self.waiting.take_note_of(turn.run)
         self._held[fingerprint] = self._held.get(fingerprint, 0) + 1
 
     def let_go(self, turn: Turn) -> None:

@@ -16,7 +16,6 @@ from makegood.definition.plan import fingerprint_of
 from makegood.errors import InvalidInput
 from makegood.journal.lanes.shown import MessageFilter
 from makegood.journal.memory import MemoryJournal
-from makegood.journal.protocol import Filter
 from makegood.runtime.asking.post import CancelPost, PausePost, ResumePost, UndoPost
 from makegood.runtime.asking.reading import ask
 from makegood.runtime.asking.refusals import unless_refused
@@ -24,7 +23,7 @@ from makegood.runtime.config import Config
 from makegood.runtime.engine import Engine, parts_of
 from makegood.runtime.operator import Operator
 from makegood.testing.clock import TurnableClock
-from makegood.testing.running import SELDOM, settle
+from makegood.testing.running import SELDOM, dues_of, settle
 from makegood.testing.script import Script
 from makegood.testing.sending import own_commands
 from makegood.values.instants import as_datetime, as_instant
@@ -221,7 +220,7 @@ class Passage(Generic[T, S]):
         for _ in range(SETTLED_MAX):
             await settle(self._engine, self.clock)
             now = self.clock.now()
-            if all(due > now for due in await self._dues()):
+            if all(due > now for due in await dues_of(self._engine)):
                 return
             shell.ring_worker()
         message = f"`{self._workflow.name}` does not come to rest: something is due again at once"
@@ -229,15 +228,10 @@ class Passage(Generic[T, S]):
 
     async def _next_due(self) -> Instant | None:
         """Return when something happens next by itself."""
-        dues = await self._dues()
+        dues = await dues_of(self._engine)
         if self.clock.next_due is not None:
             dues.append(self.clock.next_due)
         return min(dues, default=None)
-
-    async def _dues(self) -> list[Instant]:
-        """Return when the runs are due that wait in the journal."""
-        page = await self._engine.list(Filter(unfinished=True))
-        return [row.wake_at for row in page.rows if row.owner is None and row.wake_at is not None]
 
 
 @overload

@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from makegood.journal.memory import MemoryJournal
+from makegood.journal.protocol import Filter
 from makegood.runtime.config import Config
-from makegood.runtime.engine import Engine
+from makegood.runtime.engine import Engine, parts_of
 from makegood.testing.clock import TurnableClock
 from makegood.testing.script import Script
 from makegood.testing.sending import own_commands
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from makegood.runtime.outcome import Outcome
     from makegood.runtime.ports import Observer
     from makegood.testing.script import Scripted
+    from makegood.values.instants import Instant
 
-__all__ = ["SELDOM", "finish", "run", "settle"]
+__all__ = ["SELDOM", "dues_of", "finish", "run", "settle"]
 
 R = TypeVar("R")
 
@@ -93,7 +95,26 @@ async def _drive(engine: Engine, clock: TurnableClock, task: asyncio.Future[R]) 
     while not task.done():
         await settle(engine, clock, task)
         if not task.done():
-            clock.turn_to_next()
+            await _turn(engine, clock)
+
+
+async def _turn(engine: Engine, clock: TurnableClock) -> None:
+    """Turn the clock to what happens next by itself, also to a run that nobody holds meanwhile."""
+    now = clock.now()
+    waiting = [due for due in await dues_of(engine) if due > now]
+    own = clock.next_due
+    due = min(waiting if own is None else [*waiting, own], default=None)
+    if due is not None:
+        clock.turn_to(due)
+        if due in waiting:
+            shell, _codes = parts_of(engine)
+            shell.ring_worker()
+
+
+async def dues_of(engine: Engine) -> list[Instant]:
+    """Return when the runs are due that wait in the journal, held by nobody."""
+    page = await engine.list(Filter(unfinished=True))
+    return [row.wake_at for row in page.rows if row.owner is None and row.wake_at is not None]
 
 
 async def settle(

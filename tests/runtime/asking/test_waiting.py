@@ -13,6 +13,7 @@ from makegood import ControlAnswer, Engine, EngineClosed, Operator, UnknownRun
 from makegood.errors import StoreBusy, StoreFailed
 from makegood.runtime.asking.waiting import RUNS_ASKED_MAX
 from tests.runtime.asking.parked import EVE, left
+from tests.runtime.mail.shop import Shipped, follow_for_ever
 from tests.runtime.outside import Gate
 from tests.runtime.trips import book
 from tests.runtime.watched import Watched
@@ -79,6 +80,23 @@ async def turning_until(world: World, condition: Callable[[], bool]) -> None:
         world.clock.turn_to_next()
     message = "it does not come true, however much time passes"
     raise AssertionError(message)
+
+
+async def test_whoever_waits_for_a_run_learns_at_once_that_this_engine_goes_on_with_it(
+    stored: World,
+) -> None:
+    """The clock stands still: nobody has to be asked again."""
+    engine = await stored.engine(follow_for_ever)
+    run = await engine.start(follow_for_ever("order-1"))
+    while not (await Operator(engine).messages()).waiting:
+        await turn_of_the_loop()
+    result = asyncio.ensure_future(run.result())
+    await until(lambda: waits_for(engine) == 1)
+
+    await engine.send(Shipped("order-1", "parcel 9"), key="order-1")
+    await until(result.done)
+
+    assert (await result, is_idle(engine)) == ("parcel 9", True)
 
 
 async def test_two_hundred_runs_are_waited_for_in_a_few_rounds(world: World) -> None:

@@ -85,6 +85,11 @@ class Waiting:
         finally:
             self._forget(run, woken)
 
+    def take_note_of(self, run: RunId) -> None:
+        """Wake those who wait for a run that this engine holds from now on."""
+        if run in self._waiters:
+            self._wake(run, None)
+
     def fail(self, error: MakegoodError) -> None:
         """Wake everybody with an error, and everybody who comes later."""
         self._end = self._end or error
