@@ -267,10 +267,13 @@ class KeepsMessages(Protocol):
        of the store; dead letters of these are discarded. What is still to be handled stays whole
        and is counted as waiting.
 
-    **Listening**
+    **One alone**
     24. `claim_listening` says whether this worker is the one that listens under a name: it was, or
        nobody was, or whoever was is dead. While it lives no other one is told so, until it has said
        `release_listening`.
+    25. `own` subscribes as `subscribe` does, and to no type to which somebody else has subscribed,
+       other than those whose names begin with one of `beside`: then it gives one who has, and
+       nothing is written. Of two who own a type at the same moment one does.
     """
 
     @property
@@ -280,6 +283,12 @@ class KeepsMessages(Protocol):
 
     async def subscribe(self, subscriptions: Sequence[Subscription], *, now: Instant) -> None:
         """Let recipients be given every message of their types from now on (6)."""
+        ...
+
+    async def own(
+        self, subscriptions: Sequence[Subscription], *, beside: tuple[str, ...], now: Instant
+    ) -> Subscription | None:
+        """Be given every message of these types as nobody else is; return who is already (25)."""
         ...
 
     async def unsubscribe(self, recipient: str, types: Sequence[str]) -> int:

@@ -1,13 +1,21 @@
-"""Which deliveries and messages does a filter mean? Where it is not a database that says so."""
+"""Which deliveries, messages or owners are meant? Where it is not a database that says so."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from makegood.journal.messages import Delivery, DeliveryFilter, Kept, MessageFilter
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["is_chosen", "is_shown"]
+    from makegood.journal.messages import (
+        Delivery,
+        DeliveryFilter,
+        Kept,
+        MessageFilter,
+        Subscription,
+    )
+
+__all__ = ["is_chosen", "is_shown", "other_owner"]
 
 
 def is_chosen(filter: DeliveryFilter, delivery: Delivery) -> bool:
@@ -44,3 +52,15 @@ def is_shown(filter: MessageFilter, kept: Kept) -> bool:
         and (filter.id is None or message.id == filter.id)
         and not (filter.unheard and kept.deliveries)
     )
+
+
+def other_owner(
+    wanted: Sequence[Subscription], there: Iterable[Subscription], beside: tuple[str, ...]
+) -> Subscription | None:
+    """Return one who has subscribed to what is to be owned, and does not stand beside owners."""
+    types = {each.type: each.recipient for each in wanted}
+    for each in there:
+        is_wanted = each.type in types and types[each.type] != each.recipient
+        if is_wanted and not each.recipient.startswith(beside):
+            return each
+    return None

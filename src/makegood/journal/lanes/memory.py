@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from makegood.errors import MakegoodError
 from makegood.journal.beside.memory_models import MemoryModels
 from makegood.journal.beside.models import MODEL_PREFIX
-from makegood.journal.lanes.choosing import is_chosen, is_shown
+from makegood.journal.lanes.choosing import is_chosen, is_shown, other_owner
 from makegood.journal.lanes.dealing import (
     handed_out,
     lanes_taken,
@@ -99,6 +99,15 @@ class MemoryMessages:
             of_type[each.recipient] = Subscription(
                 recipient=each.recipient, type=each.type, since=since, seen_at=now
             )
+
+    async def own(
+        self, subscriptions: Sequence[Subscription], *, beside: tuple[str, ...], now: Instant
+    ) -> Subscription | None:
+        """Be given every message of these types as nobody else is; return who is already."""
+        other = other_owner(subscriptions, await self.subscriptions(), beside)
+        if other is None:
+            await self.subscribe(subscriptions, now=now)
+        return other
 
     async def unsubscribe(self, recipient: str, types: Sequence[str]) -> int:
         """End subscriptions of a recipient; return how many there were."""

@@ -52,6 +52,9 @@ __all__ = ["Reception"]
 ROUTED = "transport:"
 """What the name of a recipient begins with that is no receptor, but a route to others."""
 
+BESIDE_OWNERS = (ROUTED, MODEL_PREFIX)
+"""What the names of recipients begin with who are given a command besides its owner."""
+
 _ROOM_WORTH = 4
 """The journal is asked for more once this part of all room is free."""
 
@@ -167,39 +170,32 @@ class Reception:
             if not said:
                 # Who had the lock before has said it: thousands may wait here at the beginning.
                 return
-            await self._require_owned(said, is_said=False)
+            await self._own(said)
             await self.messages.subscribe(said, now=self.clock.now())
-            await self._require_owned(said, is_said=True)
             self._unsaid = [each for each in self._unsaid if each not in said]
 
-    async def _require_owned(self, said: Sequence[Subscription], *, is_said: bool) -> None:
-        """Refuse to be the second owner of a command: each would be given every one of them.
-
-        It is asked again once it `is_said`, for another process may have done so at that moment.
-        """
+    async def _own(self, said: Sequence[Subscription]) -> None:
+        """Refuse to be the second owner of a command: each would be given every one of them."""
         commands = {
             schema.name
             for receiver in self._receivers.values()
             for schema in receiver.receptor.receives.values()
             if schema.kind == "command"
         }
-        own = {each.type: each.recipient for each in said if each.type in commands}
-        if not own:
+        owned = [
+            each
+            for each in said
+            if each.type in commands and not each.recipient.startswith(BESIDE_OWNERS)
+        ]
+        if not owned:
             return
-        for each in await self.messages.subscriptions():
-            mine = own.get(each.type)
-            if (
-                mine is None
-                or mine == each.recipient
-                or each.recipient.startswith((ROUTED, MODEL_PREFIX))
-            ):
-                continue
-            if is_said:
-                await self.messages.unsubscribe(mine, [each.type])
+        other = await self.messages.own(owned, beside=BESIDE_OWNERS, now=self.clock.now())
+        if other is not None:
+            (mine,) = {each.recipient for each in owned if each.type == other.type}
             message = (
-                f"the command `{each.type}` is owned by the receptor `{each.recipient}` on this "
+                f"the command `{other.type}` is owned by the receptor `{other.recipient}` on this "
                 f"store, and so not by `{mine}`; if that is its new name: makegood receptors "
-                f"--forget {each.recipient}"
+                f"--forget {other.recipient}"
             )
             raise StoreRefused(message)
 

@@ -54,6 +54,13 @@ class SimulatedMessages:
         work = partial(self._messages.subscribe, subscriptions, now=now)
         await self._calls.ask("subscribe", "", work)
 
+    async def own(
+        self, subscriptions: Sequence[Subscription], *, beside: tuple[str, ...], now: Instant
+    ) -> Subscription | None:
+        """Be given every message of these types as nobody else is; return who is already."""
+        work = partial(self._messages.own, subscriptions, beside=beside, now=now)
+        return await self._calls.ask("subscribe", "", work)
+
     async def unsubscribe(self, recipient: str, types: Sequence[str]) -> int:
         """End subscriptions of a recipient, at once."""
         return await self._messages.unsubscribe(recipient, types)

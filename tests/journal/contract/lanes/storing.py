@@ -383,3 +383,48 @@ async def test_who_subscribes_later_is_not_given_what_was_before(post: KeepsMess
 
 def _subscribed(type: str, *, since: int, seen_at: int) -> Subscription:  # noqa: A002
     return Subscription(recipient=CHARGE, type=type, since=Instant(since), seen_at=Instant(seen_at))
+
+
+@promise_of_messages(25)
+async def test_a_type_is_owned_by_one_beside_whom_others_may_stand(post: KeepsMessages) -> None:
+    await subscribe(post, "model:orders@1")
+
+    assert await owner_before(post, CHARGE) is None
+    assert await owner_before(post, CHARGE) is None
+    assert await owner_before(post, SHIP) == CHARGE
+    (stored,) = await publish(post, message())
+    assert stored == Stored(1, ("model:orders@1", CHARGE))
+
+    await post.unsubscribe(CHARGE, [ORDERED])
+    assert await owner_before(post, SHIP) is None
+
+
+@promise_of_messages(25)
+async def test_whoever_may_not_own_one_type_owns_none_of_them(post: KeepsMessages) -> None:
+    assert await owner_before(post, CHARGE) is None
+
+    assert await owner_before(post, SHIP, types=("OrderArchived", ORDERED)) == CHARGE
+
+    assert [each.recipient for each in await post.subscriptions()] == [CHARGE]
+
+
+@promise_of_messages(25)
+async def test_of_two_who_own_a_type_at_the_same_moment_one_does(world: World) -> None:
+    one, two = (await world.open()).messages, (await world.open()).messages
+    for number in range(10):
+        kind = f"Command{number}"
+
+        before = await asyncio.gather(
+            owner_before(one, CHARGE, types=(kind,)), owner_before(two, SHIP, types=(kind,))
+        )
+
+        assert before in ([None, CHARGE], [SHIP, None])
+
+
+async def owner_before(
+    post: KeepsMessages, recipient: str, *, types: tuple[str, ...] = (ORDERED,)
+) -> str | None:
+    """Have a recipient own types; return who has one of them already."""
+    wanted = [Subscription(recipient=recipient, type=name) for name in types]
+    before = await post.own(wanted, beside=("model:",), now=Instant(1))
+    return None if before is None else before.recipient

@@ -23,6 +23,7 @@ from makegood.journal.postgres.lanes.models import PostgresModels
 from makegood.journal.postgres.lanes.operating import (
     erase_messages,
     move_letters,
+    own_types,
     prunable_messages,
     prune_messages,
     subscribe_to,
@@ -101,6 +102,14 @@ class PostgresMessages:
     async def subscribe(self, subscriptions: Sequence[Subscription], *, now: Instant) -> None:
         """Let recipients be given every message of their types from now on."""
         await self._ask(partial(subscribe_to, subscriptions=subscriptions, now=now))
+
+    async def own(
+        self, subscriptions: Sequence[Subscription], *, beside: tuple[str, ...], now: Instant
+    ) -> Subscription | None:
+        """Be given every message of these types as nobody else is; return who is already."""
+        return await self._at_once(
+            partial(own_types, subscriptions=subscriptions, beside=beside, now=now)
+        )
 
     async def unsubscribe(self, recipient: str, types: Sequence[str]) -> int:
         """End subscriptions of a recipient; return how many there were."""

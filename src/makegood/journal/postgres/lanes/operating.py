@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from makegood.journal.lanes import asking
+from makegood.journal.lanes.choosing import other_owner
 from makegood.journal.lanes.rows import moved_of_rows
+from makegood.journal.lanes.showing import subscriptions_kept
 from makegood.journal.messages import DeliveryId, Erased, Moved, Pruned
-from makegood.journal.postgres.lanes.showing import dialect_of
+from makegood.journal.postgres.lanes.showing import dialect_of, shown_on
 from makegood.values.limits import LAG_COUNTED_MAX
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "erase_messages",
     "move_letters",
+    "own_types",
     "prunable_messages",
     "prune_messages",
     "subscribe_to",
@@ -47,6 +50,23 @@ async def subscribe_to(
         [recipient for _, recipient in wanted],
         now,
     )
+
+
+async def own_types(
+    connection: Connection,
+    schema: str,
+    subscriptions: Sequence[Subscription],
+    beside: tuple[str, ...],
+    now: Instant,
+) -> Subscription | None:
+    """Subscribe to types to which nobody else has, in a transaction; return who has already."""
+    # Whoever subscribes at the same moment waits; whoever publishes does not.
+    await connection.execute(f'LOCK TABLE "{schema}".subscription IN SHARE ROW EXCLUSIVE MODE')
+    there = await shown_on(connection, subscriptions_kept(dialect_of(schema)))
+    other = other_owner(subscriptions, there, beside)
+    if other is None:
+        await subscribe_to(connection, schema, subscriptions, now)
+    return other
 
 
 async def unsubscribe_from(

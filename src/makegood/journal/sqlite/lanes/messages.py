@@ -22,6 +22,7 @@ from makegood.journal.sqlite.lanes.models import SqliteModels
 from makegood.journal.sqlite.lanes.operating import (
     discard_letters,
     erase_messages,
+    own_types,
     prune_messages,
     resend_letters,
     subscribe_to,
@@ -96,6 +97,14 @@ class SqliteMessages:
         """Let recipients be given every message of their types from now on."""
         await self._ready().writer.call(
             lambda connection: subscribe_to(connection, subscriptions, now)
+        )
+
+    async def own(
+        self, subscriptions: Sequence[Subscription], *, beside: tuple[str, ...], now: Instant
+    ) -> Subscription | None:
+        """Be given every message of these types as nobody else is; return who is already."""
+        return await self._ready().writer.call(
+            lambda connection: own_types(connection, subscriptions, beside, now)
         )
 
     async def unsubscribe(self, recipient: str, types: Sequence[str]) -> int:

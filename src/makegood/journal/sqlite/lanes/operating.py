@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from makegood.journal.lanes import asking
+from makegood.journal.lanes.choosing import other_owner
 from makegood.journal.lanes.rows import moved_of_rows
+from makegood.journal.lanes.showing import subscriptions_kept
 from makegood.journal.messages import DeliveryId, Erased, LaneId, Moved, Pruned
-from makegood.journal.sqlite.lanes.showing import DIALECT
+from makegood.journal.sqlite.lanes.showing import DIALECT, shown_in
 from makegood.journal.sqlite.lanes.taking import put_in_line, stand_behind
 from makegood.values.limits import LAG_COUNTED_MAX
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "discard_letters",
     "erase_messages",
+    "own_types",
     "prune_messages",
     "resend_letters",
     "subscribe_to",
@@ -56,6 +59,20 @@ def subscribe_to(
             """,
             (each.type, each.recipient, now),
         )
+
+
+def own_types(
+    connection: Connection,
+    subscriptions: Sequence[Subscription],
+    beside: tuple[str, ...],
+    now: Instant,
+) -> Subscription | None:
+    """Subscribe to types to which nobody else has; return who has already."""
+    there = shown_in(connection, subscriptions_kept(DIALECT))
+    other = other_owner(subscriptions, there, beside)
+    if other is None:
+        subscribe_to(connection, subscriptions, now)
+    return other
 
 
 def unsubscribe_from(connection: Connection, recipient: str, types: Sequence[str]) -> int:
