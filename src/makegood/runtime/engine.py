@@ -354,7 +354,7 @@ class Engine:
         kept, and shown as unheard.
 
         Raises `InvalidInput` for a value that is no message, or is too large, and `UnknownMessage`
-        for a command that no receptor owns.
+        for a command that no receptor owns; who does is looked at every `Config.poll_max`.
         """
         self._check_open()
         return await self._shell.publisher.publish(

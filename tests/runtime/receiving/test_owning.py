@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
-from makegood import DefinitionError, MessageOperator, Receptors, StoreRefused
+from makegood import DefinitionError, MessageOperator, Receptors, StoreRefused, UnknownMessage
+from makegood.journal.memory import MemoryJournal
 from tests.runtime.receiving.shop import Charge, Paid, quiet
 from tests.runtime.world import World
+
+if TYPE_CHECKING:
+    from makegood.journal.messages import Subscription
 
 
 async def charge(command: Charge) -> None:
@@ -57,6 +63,47 @@ async def test_a_receptor_that_was_renamed_owns_the_command_once_the_old_one_is_
     second = await world.engine(BILLING)
     receipt = await second.publish(Charge("A-2"))
     assert receipt.recipients == ("billing/bill",)
+
+
+class _Asked(MemoryJournal):
+    """Counts how often it is asked who subscribes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times = 0
+        subscriptions = self.messages.subscriptions
+
+        async def counted() -> tuple[Subscription, ...]:
+            self.times += 1
+            return await subscriptions()
+
+        self.messages.subscriptions = counted  # type: ignore[method-assign]
+
+
+async def test_who_owns_a_command_is_asked_once_in_a_while_and_not_for_each(shared: World) -> None:
+    journal = _Asked()
+    engine = await shared.engine(TILL, journal=journal)  # type: ignore[arg-type]
+    await engine.publish(Charge("A-0"))
+    before = journal.times
+
+    for number in range(1, 20):
+        await engine.publish(Charge(f"A-{number}"))
+    assert journal.times == before
+
+    shared.clock.turn(timedelta(seconds=1))
+    await engine.publish(Charge("A-20"))
+    assert journal.times > before
+
+
+async def test_that_an_owner_was_forgotten_is_known_before_long(shared: World) -> None:
+    engine, other = await shared.engine(TILL), await shared.engine()  # type: ignore[arg-type]
+    await engine.publish(Charge("A-1"))
+
+    await MessageOperator(other).forget("till/charge")
+    shared.clock.turn(timedelta(seconds=1))
+
+    with pytest.raises(UnknownMessage, match="no receptor owns the command"):
+        await engine.publish(Charge("A-2"))
 
 
 async def test_of_two_that_come_at_the_same_moment_one_owns_the_command() -> None:

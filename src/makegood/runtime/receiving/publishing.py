@@ -12,6 +12,7 @@ from makegood.runtime.receiving.context import with_context
 from makegood.values.envelope import Origin
 from makegood.values.ids import parse_message_key, slot_key
 from makegood.values.instants import after as instant_after
+from makegood.values.instants import micros
 from makegood.values.schemas import Schema, misfit_schema, seal
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ class Publisher:
         self._shell = shell
         self._reception = reception
         self._schemas: dict[type, Schema[object]] = {}
-        self._owned: set[str] = set()
-        """Commands that somebody is known to own."""
+        self._owned: dict[str, Instant] = {}
+        """Commands that somebody was known to own, and when that was asked last."""
 
     async def publish(
         self,
@@ -126,7 +127,7 @@ class Publisher:
     async def _store(self, schema: Schema[object], envelope: Envelope) -> Stored | Duplicate:
         shell, reception = self._shell, self._reception
         await reception.subscribe()
-        if schema.kind == "command":
+        if schema.kind == "command" and not self._was_owned_lately(schema.name):
             await self._require_owner(schema)
         publishing = reception.messages.publish([envelope], now=shell.clock.now())
         (stored,) = await shell.answer(publishing)
@@ -175,9 +176,22 @@ class Publisher:
             schema = self._schemas[kind] = Schema(kind)
         return schema
 
+    def _was_owned_lately(self, name: str) -> bool:
+        """Say whether a command was owned no longer ago than the journal is looked at in any case.
+
+        Its owner may have been forgotten since, which a person does: what is stored in that moment
+        is kept, and shown as unheard.
+        """
+        seen_at = self._owned.get(name)
+        if seen_at is None:
+            return False
+        age = self._shell.clock.now() - seen_at
+        return 0 <= age < micros(self._shell.config.poll_max)
+
     async def _require_owner(self, schema: Schema[object]) -> None:
         """Refuse a command that nobody has subscribed to."""
         messages = self._reception.messages
+        now = self._shell.clock.now()
         subscribed = await self._shell.answer(messages.subscriptions())
         # A read model is told of a command, and does nothing about it.
         owners = [each for each in subscribed if not each.recipient.startswith(MODEL_PREFIX)]
@@ -187,4 +201,4 @@ class Publisher:
                 "make it an event, which nobody need receive"
             )
             raise UnknownMessage(message)
-        self._owned.add(schema.name)
+        self._owned[schema.name] = now
