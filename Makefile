@@ -18,6 +18,8 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 BIN := .venv/bin
 ARGS ?=
 WORKERS = $$(getconf _NPROCESSORS_ONLN)
+# Whoever is done takes over from the others: what is slow lies together, and not evenly.
+TOGETHER := -n auto --dist worksteal
 # The mistakes in rejects.py are planted: the tests say where each must be refused.
 CHECKED := src benchmarks $(filter-out %/rejects.py,$(wildcard tests/typing/*.py))
 
@@ -28,10 +30,10 @@ demo: .venv/for-demo ## place orders against a sandbox that fails (ARGS="--help"
 	$(BIN)/makegood demo $(ARGS)
 
 test: .venv/for-test ## run the whole test suite (ARGS="-k retry")
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest $(TOGETHER) $(ARGS)
 
 coverage: .venv/for-test ## run the tests and show which lines they miss
-	$(BIN)/python -m pytest -n auto --cov $(ARGS)
+	$(BIN)/python -m pytest $(TOGETHER) --cov $(ARGS)
 
 check: style types layers dependencies branches ## check style, types, layers, dependencies and branches
 
