@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from makegood import InvalidInput, Operator, OutcomeUnknown, RunErased
+from makegood import InvalidInput, Operator, OutcomeUnknown, RunErased, UnreadableRun
+from makegood.journal.protocol import Post, Posted
+from tests.runtime.asking.parked import EVE
 from tests.runtime.lifecycle.shop import DAY, Order, Packed, Paid, Status, orders
 from tests.runtime.outside import Gate
 from tests.runtime.trips import book
@@ -176,3 +178,32 @@ async def test_nothing_is_left_of_the_record_of_an_erased_run(stored: World) -> 
     with pytest.raises(RunErased):
         await run.record()
     assert (await run.await_status(Status.PAID)).what == "erased"
+
+
+async def test_a_record_that_was_parked_before_it_was_begun_is_as_it_is_to_begin(
+    world: World,
+) -> None:
+    """Something else was posted that cannot be read; what it begins with waits beside that."""
+    client = await world.engine(work=False)
+    run = await client.start(orders(Order("o-1")))
+    await client._shell.journal.post(Post(run=run.id, body=b"?", at=world.clock.now()))
+    engine = await world.engine(orders)
+    assert (await world.finish(engine, engine.run(run.id).outcome())).reason == "poison"
+
+    found = await engine.run(run.id).record()
+
+    assert (found.record, found.run_status) == (Order("o-1"), "parked")
+    await Operator(engine).retry(run.id, leave_out=[2], **EVE | {"wait": timedelta(0)})
+    await world.finish(engine, engine.run(run.id).await_status(Status.PAYING))
+
+
+async def test_of_a_record_that_begins_with_what_cannot_be_read_nothing_is_said(
+    world: World,
+) -> None:
+    client = await world.engine(work=False)
+    run = await client.start(orders(Order("o-1")))
+    record = world._store.records[run.id]
+    record.inbox = [Posted(1, b"?", world.clock.now())]
+
+    with pytest.raises(UnreadableRun, match="cannot be read, because another version wrote it"):
+        await run.record()

@@ -35,10 +35,10 @@ __all__ = [
     "ask",
     "facts_of",
     "history_of",
-    "inbox_of",
     "plan_of",
     "read_again",
     "required_plan",
+    "start_of",
     "state_of",
 ]
 
@@ -156,10 +156,13 @@ def facts_of(history: History, *, after: int = 0) -> tuple[tuple[Fact, ...], ...
         raise _unreadable(history, error) from error
 
 
-def inbox_of(history: History, plan: Plan, code: Code | None) -> tuple[Fact, ...]:
-    """Return what waits in the inbox, as facts; raise `UnreadableRun` where it cannot be read."""
+def start_of(history: History, plan: Plan, code: Code | None) -> Fact:
+    """Return what a run begins with that nobody has begun; `UnreadableRun` where it cannot be read.
+
+    It is the first thing that was posted to it. What stands behind it is not looked at.
+    """
     try:
-        return tuple(as_fact(posted, plan, code) for posted in history.inbox)
+        return as_fact(history.inbox[0], plan, code)
     except UNREADABLE as error:
         raise _unreadable(history, error) from error
 

@@ -16,7 +16,7 @@ import msgspec
 from makegood.decision import facts
 from makegood.decision.evolve import fold
 from makegood.errors import InvalidInput, RunErased, StoreBusy
-from makegood.runtime.asking.reading import facts_of, history_of, inbox_of, read_again
+from makegood.runtime.asking.reading import facts_of, history_of, read_again, start_of
 from makegood.runtime.asking.unread import has_begun
 from makegood.runtime.observing.following import follow, has_settled
 from makegood.values.instants import after as later
@@ -93,8 +93,7 @@ def standing_of(history: History, plan: Plan, code: Code | None) -> Standing[Any
     recorded = [fact for append in facts_of(history) for fact in append]
     if not has_begun([recorded]):
         # Nobody has taken it yet: what it begins with waits in its inbox.
-        begun = inbox_of(history, plan, code)
-        recorded = [fact for fact in begun if isinstance(fact, facts.RunStarted)]
+        recorded = [start_of(history, plan, code)]
     state = fold(plan, recorded)
     row, lifecycle = history.row, state.lifecycle
     assert lifecycle is not None, "the plan of a lifecycle has a machine"
