@@ -30,12 +30,14 @@ def killed(journal: Path, first: int) -> int:
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert child.stdout is not None
     try:
-        said = [int(child.stdout.readline()) for _ in range(PUBLISHED)]
+        said = [child.stdout.readline() for _ in range(PUBLISHED)]
     finally:
         child.kill()
-        child.wait(timeout=30)
-        child.stdout.close()
-    return said[-1] + 1
+    # It went on until it was dead, which takes a while on a machine that has much else to do.
+    with child.stdout:
+        rest = child.stdout.read()
+    child.wait(timeout=30)
+    return int([*said, *rest.splitlines()][-1]) + 1
 
 
 async def rows_of(journal: Path) -> tuple[Day | None, int]:
