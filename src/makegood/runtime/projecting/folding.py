@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from makegood.decision.messaging.giving_up import CLAIMS_MAX, DeadReason
+from makegood.decision.messaging.giving_up import DeadReason
 from makegood.errors import PayloadTooLarge, StoreError
 from makegood.journal.beside.models import Folded, RowKey, RowSource, RowWrite
 from makegood.journal.messages import Dead, Done, Finished, Later, Outcome
@@ -102,9 +102,9 @@ class Folder(Generic[M]):
 
     def _taken(self, lane: Held, now: Instant) -> list[_Taken]:
         """Return what is folded of a lane now, read, or what becomes of it at once."""
-        if lane.claims > CLAIMS_MAX:
-            due = lane.due[0]
-            dead = self._answering.poisoned(self.receiver, due, lane.claims, now)
+        due = lane.due[0]
+        dead = self._answering.poisoned(self.receiver, due, lane.claims, now)
+        if dead is not None:
             return [_Taken(lane.id, due, handled=dead)]
         # Of a lane whose takers may have died of it one is folded at a time.
         count = 1 if lane.claims > 1 else len(lane.due)

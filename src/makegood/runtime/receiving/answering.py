@@ -9,6 +9,7 @@ from makegood.decision.messaging.giving_up import (
     Again,
     DeadReason,
     GivenUp,
+    after_claims,
     after_failure,
     after_misfit,
 )
@@ -58,14 +59,17 @@ class Answering:
         failure = as_failure(error, FailureKind.PERMANENT)
         return self._failed(receiver, due, reason, failure, now)
 
-    def poisoned(self, receiver: Receiver, due: Due, claims: int, now: Instant) -> Dead:
-        """Return what becomes of a message whose receivers die."""
+    def poisoned(self, receiver: Receiver, due: Due, claims: int, now: Instant) -> Dead | None:
+        """Return what becomes of a message whose receivers die; None: it may be begun again."""
+        given_up = after_claims(claims)
+        if given_up is None:
+            return None
         failure = Failure(
             kind=FailureKind.IN_DOUBT,
             type="makegood.errors.OutcomeUnknown",
             message=f"whoever began it has died, {claims - 1} times in a row",
         )
-        return self._dead(receiver, due, DeadReason.POISON, failure, now, is_attempt=False)
+        return self._dead(receiver, due, given_up.reason, failure, now, is_attempt=False)
 
     def unrecorded(self, receiver: Receiver, due: Due, reason: str, now: Instant) -> Dead:
         """Return what becomes of a message whose statements the store has refused."""

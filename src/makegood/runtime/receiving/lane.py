@@ -22,7 +22,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
-from makegood.decision.messaging.giving_up import CLAIMS_MAX, DeadReason
+from makegood.decision.messaging.giving_up import DeadReason
 from makegood.errors import MakegoodError, StoreBusy, StoreFull
 from makegood.journal.messages import Dead, Done, Finished, Later, Outcome, Settled
 from makegood.journal.protocol import Fenced, Refused
@@ -176,8 +176,9 @@ class HeldLane:
         """Begin to receive a message; or say what became of it where that is known at once."""
         desk, receiver = self._desk, self.receiver
         now = desk.clock.now()
-        if self.claims > CLAIMS_MAX:
-            return desk.answering.poisoned(receiver, due, self.claims, now)
+        poisoned = desk.answering.poisoned(receiver, due, self.claims, now)
+        if poisoned is not None:
+            return poisoned
         schema = receiver.schemas.get(due.message.type)
         if schema is None:
             message = f"`{receiver.name}` receives no `{due.message.type}`"
