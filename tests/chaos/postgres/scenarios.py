@@ -81,6 +81,7 @@ async def _kill(stage: Stage, trial: Trial, result: Result) -> None:
     for number in range(trial.rounds):
         if not trial.may_go_on():
             break
+        stage.share_max = (number + 1) / trial.rounds
 
         async def has_come(number: int = number) -> bool:
             is_time = stage.clock() - began >= number + 0.5 and stage.under_way > 0
@@ -93,6 +94,7 @@ async def _kill(stage: Stage, trial: Trial, result: Result) -> None:
         result.count("killed")
         result.count("killed at work", await stage.kill(place))
         await stage.lives[place].opens()
+    stage.share_max = 1.0
 
 
 async def restarts(trial: Trial) -> Result:

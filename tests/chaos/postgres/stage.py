@@ -99,6 +99,8 @@ class Stage:
         known = [row for row in read_rows() if isinstance(row, Purchase)]
         self.sample = tuple(spread(known, orders, seed=seed))
         self.queue = Queue(self.sample, placed_max=0)
+        self.share_max = 1.0
+        """Which share of the orders may be placed by now, so that some are left for what comes."""
         self.lives: list[Life] = []
         """Who stands at each place now."""
         self.killed_at_work: set[str] = set()
@@ -317,7 +319,7 @@ class Stage:
 
     async def _pace(self, seconds: float) -> None:
         began = self.clock()
-        while (share := (self.clock() - began) / seconds) < 1:
+        while (share := min((self.clock() - began) / seconds, self.share_max)) < 1:
             self.queue.allow(round(share * len(self.sample)))
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
         self.queue.allow(len(self.sample))
