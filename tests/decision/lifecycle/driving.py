@@ -290,7 +290,7 @@ class Course(Run):
                 return super().evaluate(command)
 
     def timers(self) -> dict[str, Instant]:
-        start = self.now if self.lifecycle.counts_from is None else self.lifecycle.counts_from
+        start = self.now if self.lifecycle.armed_at is None else self.lifecycle.armed_at
         found: dict[str, Instant] = {}
         for handler in self.lifecycle.unset:
             if handler.after is not None:

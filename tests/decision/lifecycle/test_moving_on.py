@@ -118,18 +118,16 @@ def test_without_a_new_one_nothing_is_recorded_but_the_move() -> None:
     assert isinstance(run.recorded[-1], facts.MovedOn)
 
 
-def test_a_record_whose_handler_is_to_be_called_again_listens_from_when_it_said_so() -> None:
+def test_a_status_that_has_listened_for_nothing_begins_to() -> None:
     run = Course(plan_of_lifecycle(PRICE, entry("poll", "B", to="C")))
     run.give("price", goto("B"))
-    run.now = after(run.now, HOUR)
-    start = run.now
     run.give("poll", again(seconds=100 * 3_600))
 
     plan = plan_of_lifecycle(PRICE, entry("poll", "B", to="C"), CLOSE)
     run.now, run.plan, run.state = after(run.now, HOUR), plan, fold(plan, run.recorded)
     run.turn(facts.MovedOn(plan.fingerprint, run.now))
 
-    assert run.lifecycle.timers == {"close": after(start, 10 * HOUR)}
+    assert run.lifecycle.timers == {"close": after(run.now, 10 * HOUR)}
 
 
 def test_what_is_paused_is_asked_when_it_goes_on() -> None:

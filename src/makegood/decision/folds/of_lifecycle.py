@@ -81,10 +81,8 @@ def _taken(lifecycle: LifecycleState, fact: facts.HandlingBegan) -> facts.Messag
 def _stayed(state: RunState, fact: facts.Stayed) -> None:
     lifecycle = _stand(state)
     if fact.rearms:
-        lifecycle.armed = False
+        lifecycle.armed_at = None
         lifecycle.timers, lifecycle.timed = {}, set()
-    if fact.rearms or lifecycle.counts_from is None:
-        lifecycle.counts_from = fact.at
     if fact.again is not None:
         assert lifecycle.called is not None, "what is called again was called"
         lifecycle.repeats[fact.handler] = (fact.again, lifecycle.called.message)
@@ -97,10 +95,9 @@ def _listened(state: RunState, fact: facts.Listened) -> None:
     lifecycle = _stand(state)
     # Whatever is called on entry has been, or was not declared when the status was entered.
     lifecycle.is_entry_due = False
-    lifecycle.armed = True
+    if lifecycle.armed_at is None:
+        lifecycle.armed_at = fact.at
     lifecycle.added = frozenset()
-    if lifecycle.counts_from is None:
-        lifecycle.counts_from = fact.at
     lifecycle.timers |= fact.timers
     lifecycle.timed |= fact.timers.keys()
     for message in fact.messages:

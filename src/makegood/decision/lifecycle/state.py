@@ -51,13 +51,12 @@ class LifecycleState:
 
     __slots__ = (
         "added",
-        "armed",
+        "armed_at",
         "began_at",
         "busy",
         "called",
         "cancelled_by",
         "conflict",
-        "counts_from",
         "gone",
         "has_given_up",
         "index",
@@ -130,10 +129,8 @@ class LifecycleState:
         """What is listened for, in the order in which it was begun."""
         self.conflict: Address | None = None
         """What is to be heard, and another run waits for."""
-        self.armed: bool = False
-        """Whether the timers of this visit were set."""
-        self.counts_from: Instant | None = None
-        """When the status began to listen, or its timers began anew: from then on they count."""
+        self.armed_at: Instant | None = None
+        """When the timers of this visit were set, from which on they count."""
         self.timed: set[str] = set()
         """Which timers were set since then, by their handlers, be they over or not."""
         self.added: frozenset[str] = frozenset()
@@ -192,7 +189,7 @@ class LifecycleState:
         """The timers of the status that are to be set."""
         assert self.status is not None, "it stands somewhere"
         timers = self.machine.timers[self.status]
-        if not self.armed:
+        if self.armed_at is None:
             return timers
         return [handler for handler in timers if handler.name in self.added]
 
@@ -221,7 +218,7 @@ class LifecycleState:
         assert self.status is not None, "it stands somewhere"
         if not isinstance(outcome, StoredStay | StoredRearm) or self.machine.hears[self.status]:
             return False
-        are_set_anew = isinstance(outcome, StoredRearm) or not self.armed
+        are_set_anew = isinstance(outcome, StoredRearm) or self.armed_at is None
         may_come = self.machine.timers[self.status] if are_set_anew else self.dues or self.unset
         return not may_come
 
@@ -229,8 +226,7 @@ class LifecycleState:
     def holds_anything(self) -> bool:
         """Whether anything belongs to this visit that is let go with it."""
         return bool(
-            self.armed
-            or self.counts_from is not None
+            self.armed_at is not None
             or self.open
             or self.queue
             or self.timers
@@ -241,15 +237,14 @@ class LifecycleState:
 
     def ask_anew(self) -> None:
         """Let what is listened for be asked once more, every time among it."""
-        self.armed = False
-        self.conflict, self.counts_from = None, None
+        self.armed_at = self.conflict = None
 
     def move_on(self) -> None:
         """Let the timers be set that the status has under this definition, and had not before.
 
         One that is over stays over. One for which the record said no time is asked again.
         """
-        if self.status is not None and self.armed:
+        if self.status is not None and self.armed_at is not None:
             names = {handler.name for handler in self.machine.timers[self.status]}
             self.added = frozenset(names - self.timed)
 
@@ -258,7 +253,7 @@ class LifecycleState:
         parting = Parting(tuple(self.open), tuple(self.queue))
         self.open, self.queue = {}, []
         self.timers, self.repeats, self.repeated = {}, {}, {}
-        self.armed = self.is_entry_due = False
-        self.counts_from, self.timed, self.added = None, set(), frozenset()
+        self.is_entry_due = False
+        self.armed_at, self.timed, self.added = None, set(), frozenset()
         self.conflict = None
         return parting

@@ -63,7 +63,7 @@ def _timers(code: LifecycleCode, lifecycle: LifecycleState, now: Instant) -> dic
 
     It is counted from when the status began to listen, which is now unless the timer is new.
     """
-    start = now if lifecycle.counts_from is None else lifecycle.counts_from
+    start = now if lifecycle.armed_at is None else lifecycle.armed_at
     found: dict[str, Instant] = {}
     for handler in lifecycle.unset:
         if handler.after is not None:
