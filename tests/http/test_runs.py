@@ -102,6 +102,7 @@ async def test_an_early_message_is_kept_and_one_that_comes_twice_is_the_same(doo
     early = await door.friend.post("/messages/Paid/order-1", **post)
     again = await door.friend.post("/messages/Paid/order-1", **post)
     assert (early.status_code, again.status_code) == (202, 202)
+    assert (early.json()["state"], again.json()["state"]) == ("stored", "duplicate")
     assert early.json()["run"] is None
 
     placed = await door.place("order-1")

@@ -37,6 +37,8 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """The run that it was given to; None while it is kept for one that does not wait yet."""
     until: datetime
     """Until when it is kept."""
+    state: Literal["stored", "duplicate"]
+    """Whether it was stored now, or was received before."""
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,7 +70,7 @@ def talk_routes(workflows: Iterable[Workflow[..., Any]]) -> tuple[HttpRoute, ...
         sent = await engine.send(codec.read(ask.body), key=ask.path["key"], id=ask.key)
         # It is kept either way: who waits for it may come later.
         return Answer(
-            value=Sent(id=sent.id, run=sent.run, until=sent.until),
+            value=Sent(id=sent.id, run=sent.run, until=sent.until, state=sent.state),
             status=HTTPStatus.ACCEPTED if sent.run is None else HTTPStatus.OK,
         )
 

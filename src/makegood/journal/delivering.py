@@ -44,8 +44,10 @@ __all__ = [
     "Look",
     "Posts",
     "Put",
+    "as_told",
     "delivery",
     "driven",
+    "noting_news",
 ]
 
 Address = tuple[str, str]
@@ -164,6 +166,27 @@ def driven(delivering: Delivery, give: Callable[[Asked], object]) -> tuple[RunId
     except StopIteration as end:
         posted: tuple[RunId, ...] = end.value
         return posted
+
+
+def noting_news(delivering: Delivery, letter: Letter, news: list[str]) -> Delivery:
+    """Carry out a delivery, and add the id of this letter to `news` where it was not known."""
+    given: Any = None  # Any: as for a delivery.
+    while True:
+        try:
+            asked = delivering.send(given)
+        except StopIteration as end:
+            posted: tuple[RunId, ...] = end.value
+            return posted
+        if isinstance(asked, Change) and any(each.id == letter.id for each in asked.letters):
+            news.append(letter.id)
+        given = yield asked
+
+
+def as_told(kept: KeptLetter | None, news: Sequence[str]) -> KeptLetter | None:
+    """Return a letter as whoever has sent it is told of it."""
+    if kept is None or kept.id in news:
+        return kept
+    return msgspec.structs.replace(kept, was_known=True)
 
 
 class _Sending(msgspec.Struct, frozen=True, gc=False):

@@ -238,6 +238,8 @@ class KeptLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The run that it was given to; None while nobody has waited for it."""
     subject: str | None = None
     """Whom it is about."""
+    was_known: bool = False
+    """On what `send` returns: its id was known already, so nothing was delivered."""
 
 
 class Delivered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -271,8 +273,9 @@ class KeepsLetters(Protocol):
     3. A `NoLonger` that is delivered ends the waiting of this node of its sender, and of no other.
     4. A letter whose id is known is dropped, also when the one before was taken, unless it is
        returned: then it is delivered anew, and stands among those that are kept where it stood.
-    5. `send` delivers a letter at once, in a transaction of its own, and returns it as it is kept.
-       It may be asked again when an answer was lost. Where `LETTERS_KEPT_MAX` are kept for its
+    5. `send` delivers a letter at once, in a transaction of its own, and returns it as it is kept,
+       and whether its id `was_known`. It may be asked again when an answer was lost, and is then
+       told that it was. Where `LETTERS_KEPT_MAX` are kept for its
        type and key already it is refused, which is None; what a run sends is never refused.
     6. `letters` lists what is kept, and `waiters` who waits, the oldest first.
     7. A `Claiming` that is delivered holds its key at once where nobody does, or where a run of

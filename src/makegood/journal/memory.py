@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from makegood.errors import EngineClosed, UnknownRun
 from makegood.journal.beside.counting import move_counts, stage_counts
 from makegood.journal.claiming import claimed_at_once, deal
-from makegood.journal.delivering import delivery, driven
+from makegood.journal.delivering import as_told, delivery, driven, noting_news
 from makegood.journal.halting import outlasts
 from makegood.journal.lanes.memory import MemoryMessages
 from makegood.journal.memory_store import (
@@ -341,8 +341,10 @@ class MemoryJournal:
         """Deliver a letter from outside and return it as it is kept."""
         self._require_open()
         waiting = Undelivered(sender=None, at=now, entry=letter)
-        driven(delivery([waiting], now), lambda asked: give(self._store, asked))
-        return self._store.letters.get(letter.id)
+        news: list[str] = []
+        delivering = noting_news(delivery([waiting], now), letter, news)
+        driven(delivering, lambda asked: give(self._store, asked))
+        return as_told(self._store.letters.get(letter.id), news)
 
     async def erase_letters(self, *, subject: str, now: Instant) -> int:
         """Take what is about a subject out of the letters; return how many there were."""

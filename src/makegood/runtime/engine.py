@@ -322,7 +322,7 @@ class Engine:
         """Send a message, durably, to the run that waits for its class and this key, now or later.
 
         It is given to one run, once. Where none waits yet it is kept for `keep`, at most 366 days.
-        Sent again under the same `id` it is dropped. `subject` is whom it is about, for erasure.
+        Sent again under the same `id` it is dropped: a `duplicate`. `subject` is whom it is about.
 
         Raises `UnknownMessage` when workflows are served here and none of them waits for its class,
         `MailboxFull` when too many wait already, `InvalidInput` for a value that is no message.

@@ -56,6 +56,8 @@ def test_a_message_that_nobody_waits_for_is_kept_and_listed(
 ) -> None:
     assert main(words(store, "--id", "event-7")) == DONE
     assert capsys.readouterr().out.startswith("no run waits for it yet; it is kept until 2")
+    assert main(words(store, "--id", "event-7")) == DONE
+    assert capsys.readouterr().out == "it was received before under this id: it is kept\n"
 
     assert main(["messages", "--store", str(store)]) == DONE
     told = capsys.readouterr().out

@@ -47,6 +47,9 @@ def send(sending: Sending, value: str) -> int:
     sent = asyncio.run(_sent(sending, message))
     if sending.as_json:
         write(json_of(sent))
+    elif sent.state == "duplicate":
+        whom = "it is kept" if sent.run is None else f"run {sent.run} was given it"
+        write(f"it was received before under this id: {whom}")
     elif sent.run is not None:
         write(f"run {sent.run} was given it")
     else:

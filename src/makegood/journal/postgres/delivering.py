@@ -12,7 +12,9 @@ from makegood.journal.delivering import (
     Look,
     Posts,
     Put,
+    as_told,
     delivery,
+    noting_news,
 )
 from makegood.journal.mail import (
     Delivered,
@@ -98,8 +100,10 @@ async def send_letter(
     async def deliver(connection: Connection) -> KeptLetter | None:
         await connection.execute(f"SELECT {delivery_lock_of(schema, is_awaited=True)}")
         waiting = Undelivered(sender=None, at=now, entry=letter)
-        await _driven(connection, schema, delivery([waiting], now), post)
-        return await letter_of(connection, schema, letter.id)
+        news: list[str] = []
+        delivering = noting_news(delivery([waiting], now), letter, news)
+        await _driven(connection, schema, delivering, post)
+        return as_told(await letter_of(connection, schema, letter.id), news)
 
     return await in_transaction(connection, deliver)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from makegood.decision.mail import Message
 from makegood.definition.plan import Kind, numbered_nodes
@@ -47,6 +47,8 @@ class SentMessage:
     """The run that it was given to; None while it is kept for one that does not wait yet."""
     until: datetime
     """Until when it is kept."""
+    state: Literal["stored", "duplicate"] = "stored"
+    """Whether it was stored now, or is known already: then nobody is given it once more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,12 @@ async def send_message(
         raise MailboxFull(full)
     if kept.taken_by is not None:
         shell.ring(kept.taken_by)
-    return SentMessage(id=kept.id, run=kept.taken_by, until=as_datetime(kept.until))
+    return SentMessage(
+        id=kept.id,
+        run=kept.taken_by,
+        until=as_datetime(kept.until),
+        state="duplicate" if kept.was_known else "stored",
+    )
 
 
 # Any: a workflow is looked at whatever it takes and returns.

@@ -12,8 +12,10 @@ from makegood.journal.delivering import (
     Found,
     Look,
     Posts,
+    as_told,
     delivery,
     driven,
+    noting_news,
 )
 from makegood.journal.mail import (
     Delivered,
@@ -86,8 +88,10 @@ def deliver_oldest(connection: Connection, *, limit: int, now: Instant) -> Deliv
 def send_letter(connection: Connection, letter: Letter, *, now: Instant) -> KeptLetter | None:
     """Deliver a letter from outside and return it as it is kept; None where it is refused."""
     waiting = Undelivered(sender=None, at=now, entry=letter)
-    driven(delivery([waiting], now), lambda asked: _give(connection, asked))
-    return next(iter(_letters(connection, "WHERE id = ?", letter.id)), None)
+    news: list[str] = []
+    delivering = noting_news(delivery([waiting], now), letter, news)
+    driven(delivering, lambda asked: _give(connection, asked))
+    return as_told(next(iter(_letters(connection, "WHERE id = ?", letter.id)), None), news)
 
 
 def erase_letters(connection: Connection, *, subject: str, now: Instant) -> int:
