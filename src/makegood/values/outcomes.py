@@ -96,10 +96,15 @@ class Again(Generic[T_co]):
 
 @dataclass(frozen=True, slots=True)
 class PauseRun(Generic[T_co]):
-    """The run is paused, for a reason; when it is resumed the same handler is called again."""
+    """The run is paused, for a reason; when it is resumed the same handler is called again.
+
+    With `by_hand` a person resumes it, and it does not by itself, whatever `resume_after` says.
+    """
 
     reason: str
     record: T_co | Literal[Unchanged.UNCHANGED] = UNCHANGED
+    _: KW_ONLY
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +182,7 @@ class StoredPause(
     reason: str
     record: Raw = UNSAID
     schema: int = 1
+    by_hand: bool = False
 
 
 class StoredCancel(

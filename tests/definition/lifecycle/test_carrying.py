@@ -61,6 +61,10 @@ STORED: dict[str, tuple[object, str]] = {
     "rearm": (Rearm(), '{"outcome":"rearm"}'),
     "again": (Again(after=timedelta(minutes=5)), '{"outcome":"again","after":"PT300S"}'),
     "pause": (PauseRun("closed"), '{"outcome":"pause","reason":"closed"}'),
+    "pause for a person": (
+        PauseRun("closed", by_hand=True),
+        '{"outcome":"pause","reason":"closed","by_hand":true}',
+    ),
     "cancel": (
         CancelRun("no", Order("1")),
         '{"outcome":"cancel","reason":"no","record":{"id":"1","cents":0}}',

@@ -173,6 +173,22 @@ async def until_calls(office: Office, count: int) -> None:
         await turn_of_the_loop()
 
 
+async def test_a_pause_for_a_person_does_not_end_by_itself(stored: World) -> None:
+    engine, run, office = await begun(
+        stored, PauseRun("the sum is wrong", by_hand=True), resume_after=HOUR, resumes_max=3
+    )
+    await stored.finish(engine, until_fact(run, facts.Paused))
+    stored.clock.turn(timedelta(days=9))
+    client = await stored.engine(work=False)
+    assert (await client.run(run.id).describe()).status == "paused"
+    assert office.calls == 1
+
+    await stored.finish(engine, run.resume(actor="eve", reason="it is right"))
+
+    assert await stored.finish(engine, run.result()) == Claim("c-1", calls=2)
+    assert await pauses(engine, run) == [None]
+
+
 async def test_a_pause_that_ends_by_itself_does_so_under_another_worker_too(
     stored: World,
 ) -> None:

@@ -10,7 +10,7 @@
 | | `Stay` | it stays; the status listens, a timer that has fired is over |
 | | `Rearm` | the same, and every timer begins anew |
 | | `Again` | the same, and the handler is called again when its time has come |
-| | `PauseRun` | the run is paused; after that the handler is called again |
+| | `PauseRun` | the run is paused, until a while or a person ends that; then it is called again |
 | | `CancelRun` | the run goes back, as cancelled; past the pivot it fails, as below |
 | | `FailRun` | the run fails: it goes back, and past the pivot a person is needed |
 | its handler gave up | where that pauses the run | as `PauseRun`; too often: a person is needed |
@@ -83,8 +83,8 @@ def judge(state: RunState, now: Instant) -> Decision:
             if lifecycle.repeated.get(lifecycle.handler.name, 0) >= lifecycle.machine.repeats_max:
                 return Decision((facts.Parked(ParkReason.MOVED_TOO_OFTEN, now),))
             return Decision((_stayed(lifecycle, path, now, again=after(now, wait)),))
-        case StoredPause(reason=reason):
-            return _pause(state, lifecycle, reason, now)
+        case StoredPause(reason=reason, by_hand=by_hand):
+            return _pause(state, lifecycle, reason, now, by_hand=by_hand)
         case StoredCancel(reason=reason):
             if lifecycle.is_past_pivot:
                 text = f"it is past the pivot, and cannot be cancelled: {reason}"
@@ -216,11 +216,18 @@ def _stayed(
     return facts.Stayed(path, lifecycle.handler.name, lifecycle.version, now, rearms, again)
 
 
-def _pause(state: RunState, lifecycle: LifecycleState, reason: str, now: Instant) -> Decision:
+def _pause(
+    state: RunState,
+    lifecycle: LifecycleState,
+    reason: str,
+    now: Instant,
+    *,
+    by_hand: bool = False,
+) -> Decision:
     """Pause the run for its handler, which is called again after that."""
     path = state.graph[lifecycle.index].path
     until = None
-    if lifecycle.machine.resume_after is not None:
+    if lifecycle.machine.resume_after is not None and not by_hand:
         if lifecycle.resumes >= lifecycle.machine.resumes_max:
             parked = facts.Parked(ParkReason.PAUSED_TOO_OFTEN, now)
             return Decision((_stayed(lifecycle, path, now, again=now), parked))

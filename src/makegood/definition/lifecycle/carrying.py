@@ -162,8 +162,8 @@ class OutcomeCodec:
                 stored = StoredRearm()
             case Again(after=wait):
                 stored = StoredAgain(self._wait(wait))
-            case PauseRun(reason=reason):
-                stored = StoredPause(reason)
+            case PauseRun(reason=reason, by_hand=by_hand):
+                stored = StoredPause(reason, by_hand=by_hand)
             case CancelRun(reason=reason):
                 stored = StoredCancel(reason)
             case FailRun(error=error):
@@ -207,8 +207,8 @@ class OutcomeCodec:
                 return Rearm(record)
             case StoredAgain(after=wait):
                 return Again(record, after=wait)
-            case StoredPause(reason=reason):
-                return PauseRun(reason, record)
+            case StoredPause(reason=reason, by_hand=by_hand):
+                return PauseRun(reason, record, by_hand=by_hand)
             case StoredCancel(reason=reason):
                 return CancelRun(reason, record)
             case StoredFail():
