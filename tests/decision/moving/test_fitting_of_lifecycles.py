@@ -418,6 +418,41 @@ def test_a_record_that_fits_goes_on_to_its_end(
     assert moved.state.is_settled, (moved.state.status, moved.status)
 
 
+@given(
+    two_machines(),
+    st.lists(st.tuples(st.sampled_from("ggggmmmtp"), st.integers(0, 9)), min_size=4, max_size=14),
+)
+def test_a_record_that_fits_is_undone_as_it_would_have_been(
+    plans: tuple[Plan, Plan], moves: list[tuple[str, int]]
+) -> None:
+    old, new = plans
+    run = Course(old)
+    for move, number in moves:
+        drive(run, move, number)
+    is_still = not run.work and not run.state.is_paused and not run.state.is_settled
+    if not is_still or misfit_of(old, new, run.recorded) is not None:
+        return
+    stayed, went = twin_of(run, old), twin_of(run, new)
+    went.turn(facts.MovedOn(new.fingerprint, went.now), facts.Claimed(1, went.now))
+    stayed.turn(facts.Claimed(1, stayed.now))
+
+    for each in (stayed, went):
+        each.cancel()
+        each.play()
+
+    assert went.state.status == stayed.state.status == "cancelled"
+    owed = set(stayed.undone)
+    assert [path for path in went.undone if path in owed] == stayed.undone
+
+
+def twin_of(run: Course, plan: Plan) -> Course:
+    """Return the run as another worker takes it up, under this plan."""
+    twin = Course.__new__(Course)
+    twin.__dict__.update({**run.__dict__, "history": [*run.history]})
+    twin.plan, twin.work, twin.state = plan, [], fold(plan, run.recorded)
+    return twin
+
+
 def drive(run: Course, move: str, number: int) -> None:
     """Let something happen to a run, where it can."""
     match move:
