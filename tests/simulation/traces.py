@@ -18,6 +18,7 @@ from tests.simulation.lifecycles import world as lifecycles
 from tests.simulation.messages import world as messages
 from tests.simulation.models import world as models
 from tests.simulation.moving import world as moving
+from tests.simulation.postgres.beside.campaign import ON_SERVER
 from tests.simulation.schedules import world as schedules
 from tests.simulation.world import play
 
@@ -36,6 +37,7 @@ KINDS: dict[str, Callable[[int], str]] = {
     "schedules": lambda seed: schedules.play(seed).trace,
     "emitting": lambda seed: emitting.play(seed).trace,
     "models": lambda seed: models.play(seed).trace,
+    "beside": lambda seed: ON_SERVER.play(seed).trace,
     "moving": lambda seed: moving.play(seed).trace,
 }
 """The kinds of world, each with what gives the digest of one."""

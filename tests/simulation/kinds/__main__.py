@@ -13,10 +13,12 @@ from tests.simulation.lifecycles.campaign import LIFECYCLES
 from tests.simulation.messages.campaign import MESSAGES
 from tests.simulation.models.campaign import MODELS
 from tests.simulation.moving.campaign import MOVING
+from tests.simulation.postgres.beside.campaign import ON_SERVER
 from tests.simulation.schedules.campaign import SCHEDULES
 
 KINDS = {
-    kind.name: kind for kind in (FLOW, LIFECYCLES, MESSAGES, SCHEDULES, MOVING, EMITTING, MODELS)
+    kind.name: kind
+    for kind in (FLOW, LIFECYCLES, MESSAGES, SCHEDULES, MOVING, EMITTING, MODELS, ON_SERVER)
 }
 
 

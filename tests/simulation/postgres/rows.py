@@ -14,6 +14,7 @@ from makegood.journal.memory_store import Record, add, free_key
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from makegood.journal.beside.scheduling import ScheduleRow
     from makegood.journal.memory import MemoryStore
     from makegood.journal.protocol import NewRun, StoredPlan, Undelivered
     from makegood.journal.staging import Move
@@ -54,10 +55,12 @@ class Transaction:
         "plans",
         "rows",
         "saved",
+        "schedules",
         "sent",
         "session",
         "shelf",
         "store",
+        "works",
     )
 
     def __init__(self, store: MemoryStore, locks: Locks, session: Session) -> None:
@@ -67,6 +70,10 @@ class Transaction:
         self.rows: dict[RunId, Row] = {}
         """What it has changed."""
         self.plans: list[StoredPlan] = []
+        self.schedules: dict[str, ScheduleRow] = {}
+        """The schedules that it has written."""
+        self.works: list[Callable[[], object]] = []
+        """What it does to messages, whose lanes and names it has locked: all of it at its end."""
         self.moves: list[Move] = []
         """The moves between stages that it has remembered."""
         self.sent: dict[int, Undelivered] = {}
@@ -152,5 +159,8 @@ class Transaction:
             store.moves.setdefault(move.run, {}).setdefault(move.version, move)
         for plan in self.plans:
             store.plans.setdefault(plan.fingerprint, plan)
+        store.schedules.update(self.schedules)
+        for work in self.works:
+            work()
         for notice in self.notices:
             notice(before)

@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Generator, Mapping, Sequence
 
+    from makegood.journal.beside.scheduling import ScheduleRow
     from makegood.journal.protocol import Append, Leases, Post
     from makegood.testing.simulation import Lane, Simulation
     from makegood.values.ids import RunId
     from tests.simulation.judging.witness import Witness
-    from tests.simulation.postgres.locks import LockWait
+    from tests.simulation.postgres.locks import LockWait, Rows
     from tests.simulation.postgres.rows import Row
     from tests.simulation.postgres.session import Message, Work
 
@@ -71,6 +72,13 @@ class Server:
         """The tokens of appends that were sent together with others."""
         self._carried_out: set[bytes] = set()
         """The tokens of appends whose steps were carried out, whatever became of that."""
+        self.instead: Mapping[Callable[..., Rows], Callable[..., Rows]] = {}
+        """What is carried out in the place of something that a schema lacks, to show that."""
+        self._messages = self._leases = 0
+        self.stored: Callable[[str], object] = lambda _message: None
+        """Told of every message that is stored, when it is."""
+        self.scheduled: Callable[[ScheduleRow], object] = lambda _row: None
+        """Told of every schedule that is written, when it is."""
         self._told_refused: set[bytes] = set()
         """The tokens of appends of which somebody was told that they are not written."""
         self._shelf = Counter(stock)
@@ -219,7 +227,8 @@ class Server:
                 raise refusal("25006")
             if self.is_full:
                 raise refusal("53100")
-        return (yield from statement.carry_out(self, transaction, *message.arguments))
+        carry_out = self.instead.get(statement.carry_out, statement.carry_out)
+        return (yield from carry_out(self, transaction, *message.arguments))
 
     def _commit(
         self, transaction: Transaction, stall: int
@@ -287,6 +296,18 @@ class Server:
             if session.is_listening:
                 for each in whom:
                     session.heard(each)
+
+    # Messages -----------------------------------------------------------------------------------
+
+    def next_message(self) -> int:
+        """Draw the number of a message: nobody else is given it, whatever becomes of this one."""
+        self._messages += 1
+        return self._messages
+
+    def next_lease(self) -> int:
+        """Draw the number of a lease."""
+        self._leases += 1
+        return self._leases
 
     # What the witness sees ----------------------------------------------------------------------
 

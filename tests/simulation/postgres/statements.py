@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -21,6 +21,7 @@ from makegood.journal.postgres.working.horizon import _HOLDERS
 from makegood.journal.protocol import Filter, StoredPlan, Undelivered
 from makegood.journal.rows import RUN_COLUMNS
 from tests.simulation.postgres import functions
+from tests.simulation.postgres.beside import messages, schedules
 from tests.simulation.postgres.faults import refusal
 from tests.simulation.workflows import LOOK, NOTE, PUT_BACK, TAKE
 
@@ -193,6 +194,14 @@ def _forget_outgoing(_server: Server, transaction: Transaction, numbers: Sequenc
     return []
 
 
+def _correlate(_server: Server, transaction: Transaction, *given: Any) -> Rows:
+    for run, correlation, causation in zip(*given, strict=True):
+        yield from transaction.lock(run)
+        row = transaction.change(run)
+        row.new = msgspec.structs.replace(row.new, correlation=correlation, causation=causation)
+    return []
+
+
 # Plans ------------------------------------------------------------------------------------------
 
 
@@ -335,6 +344,9 @@ _WRITING = {
     "wake_at = CASE WHEN free.owner IS NOT NULL THEN $5 "
     "WHEN $6 THEN least(run.wake_at, $5) ELSE run.wake_at END "
     "FROM free WHERE run.id = free.id RETURNING run.id": Statement("adopt", functions.adopt),
+    'UPDATE "makegood".run SET correlation = given.correlation, causation = given.causation '
+    "FROM unnest($1::text[], $2::text[], $3::text[]) AS given (id, correlation, causation) "
+    "WHERE run.id = given.id": Statement("post", _correlate),
     'INSERT INTO "makegood".plan (fingerprint, workflow, json) VALUES ($1, $2, $3) '
     "ON CONFLICT DO NOTHING": Statement("keep_plan", _keep_plan),
 }
@@ -361,4 +373,46 @@ _BESIDE = {
     ),
     " ".join(_HOLDERS.split()): Statement("watch", _answering().carry_out),
 }
-_KNOWN = {**_OPENING, **_LOOKING, **_WRITING, **_DELIVERING, **_OF_STEPS, **_BESIDE}
+_OF_MESSAGES = {
+    'INSERT INTO "makegood".subscription (type, recipient, since, seen_at) '
+    "SELECT type, recipient, $3, $3 FROM unnest($1::text[], $2::text[]) "
+    "AS given (type, recipient) ON CONFLICT (type, recipient) "
+    "DO UPDATE SET seen_at = excluded.seen_at": Statement("subscribe", messages.subscribe),
+    "SELECT fitting, seqs, fresh, heard_types, heard_by FROM "
+    f'"makegood".work_messages({_parameters(1, 38)})': Statement("work", messages.work),
+    f'SELECT * FROM "makegood".were_written({_parameters(1, 4)})': Statement(
+        "verdict", messages.were_written
+    ),
+    f'SELECT * FROM "makegood".take_lanes({_parameters(1, 9)})': Statement(
+        "take", messages.take_lanes
+    ),
+    f'SELECT * FROM "makegood".renew_lanes({_parameters(1, 4)})': Statement(
+        "renew", messages.renew_lanes
+    ),
+    f'SELECT "makegood".release_lanes({_parameters(1, 4)})': Statement(
+        "release", messages.release_lanes
+    ),
+}
+_SCHEDULE = 'SELECT name, version, wake_at, body FROM "makegood".schedule'
+_OF_SCHEDULES = {
+    'UPDATE "makegood".schedule SET version = $2, wake_at = $3, body = $4 '
+    "WHERE name = $1 AND version = $2::bigint - 1": Statement(
+        "keep_schedule", schedules.change_schedule
+    ),
+    'INSERT INTO "makegood".schedule (name, version, wake_at, body) '
+    "SELECT $1, $2, $3, $4 WHERE $2::bigint = 1 ON CONFLICT (name) DO NOTHING": Statement(
+        "keep_schedule", schedules.add_schedule
+    ),
+    f"{_SCHEDULE} WHERE name = $1": Statement("read", schedules.one_schedule),
+    f"{_SCHEDULE} ORDER BY name": Statement("read", schedules.schedules),
+}
+_KNOWN = {
+    **_OPENING,
+    **_LOOKING,
+    **_WRITING,
+    **_DELIVERING,
+    **_OF_STEPS,
+    **_BESIDE,
+    **_OF_MESSAGES,
+    **_OF_SCHEDULES,
+}

@@ -93,13 +93,20 @@ class Fortune(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The server never learns that the connection is gone."""
 
 
-_WRITES = ("append", "post", "lease", "renew", "release", "keep_plan", "local", "commit")
+_OF_MESSAGES = ("work", "take", "subscribe", "keep_schedule")
+_WRITES = (
+    *("append", "post", "lease", "renew", "release", "keep_plan", "local", "commit"),
+    *_OF_MESSAGES,
+)
 _ALL = (*_WRITES, "read", "verdict", "rollback", "reset", "listen", "ring")
-_ALONE = ("append", "post", "lease", "renew", "release", "keep_plan", "commit")
+_ALONE = ("append", "post", "lease", "renew", "release", "keep_plan", "commit", *_OF_MESSAGES)
 _FAMILIES: dict[str, tuple[tuple[Mishap, ...], Sequence[str]]] = {
     "dies at an append": (KILLS, ("append", "local", "commit")),
-    "dies elsewhere": (KILLS, ("post", "lease", "renew", "release", "read")),
-    "stands still": ((Mishap.PAUSE,), ("append", "local", "commit", "lease", "renew", "read")),
+    "dies elsewhere": (KILLS, ("post", "lease", "renew", "release", "read", *_OF_MESSAGES)),
+    "stands still": (
+        (Mishap.PAUSE,),
+        ("append", "local", "commit", "lease", "renew", "read", *_OF_MESSAGES),
+    ),
     "lost": ((Mishap.LOST, Mishap.UNANSWERED), (*_ALL, "open", "connect")),
     "silent": ((Mishap.SILENT, Mishap.LATE), _ALL),
     "stalled": ((Mishap.STALLED,), _ALONE),

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tests.simulation.kinds.books import Books
     from tests.simulation.schedules.shop import Plan
 
-__all__ = ["Diary", "Watched", "judged", "situations"]
+__all__ = ["LATE_MICROSECONDS", "Diary", "Watched", "judged", "situations"]
 
 LATE_MICROSECONDS = 3 * SECOND
 """How long it may take from a decision until what comes of it is written."""
@@ -61,6 +61,19 @@ class Diary:
         """The true time."""
         return Instant(START + self._simulation.loop.micros)
 
+    def begins(self, id: str) -> None:
+        """See a run begun, or a message stored."""
+        self.began.setdefault(id, self.now)
+
+    def stands(self, row: ScheduleRow) -> None:
+        """See where a schedule stands from now on."""
+        self.standings[row.name].append((self.now, read_standing(row.body)))
+
+    def appends(self, append: Append) -> None:
+        """See what was written of a run."""
+        if append.summary.ended_at is not None or append.summary.status == "parked":
+            self.ended.setdefault(append.run, self.now)
+
 
 class Watched(Around):
     """A way to the store on which it is seen when things are written."""
@@ -75,24 +88,21 @@ class Watched(Around):
         before = self.store.schedules.get(row.name)
         is_kept = await self.journal.keep_schedule(row)
         if is_kept and self.store.schedules[row.name] != before:
-            written = (self._diary.now, read_standing(row.body))
-            self._diary.standings[row.name].append(written)
+            self._diary.stands(row)
         return is_kept
 
     async def post(self, post: Post) -> int | Exists:
         """Leave something for a run, or start one."""
         answer = await self.journal.post(post)
         if post.create is not None and isinstance(answer, int):
-            self._diary.began.setdefault(post.run, self._diary.now)
+            self._diary.begins(post.run)
         return answer
 
     def append(self, append: Append) -> Pending[Verdict]:
         """Write one turn of one run."""
         reply = self.journal.append(append)
-        is_written = reply.exception() is None and isinstance(reply.result(), Applied)
-        is_still = append.summary.ended_at is not None or append.summary.status == "parked"
-        if is_written and is_still:
-            self._diary.ended.setdefault(append.run, self._diary.now)
+        if reply.exception() is None and isinstance(reply.result(), Applied):
+            self._diary.appends(append)
         return reply
 
 
@@ -110,16 +120,22 @@ class _Watched(AroundMessages):
         reply = self.messages_inside.publish(messages, now=now)
         if reply.exception() is None:
             for message in messages:
-                self._diary.began.setdefault(message.id, self._diary.now)
+                self._diary.begins(message.id)
         return reply
 
 
 def judged(
-    store: MemoryStore, plans: Sequence[Plan], diary: Diary, books: Books, *, skew_micros: int
+    store: MemoryStore,
+    plans: Sequence[Plan],
+    diary: Diary,
+    books: Books,
+    *,
+    skew_micros: int,
+    late_micros: int = LATE_MICROSECONDS,
 ) -> Iterator[str]:
-    """Yield what is wrong; clocks were wrong by so much at most."""
+    """Yield what is wrong; clocks were wrong by so much at most, and something so late."""
     runs = _begun_by_slot(store)
-    yield from _about_heeding(store, books, diary)
+    yield from _about_heeding(store, books, diary, late_micros)
     for plan in plans:
         standings = diary.standings[plan.name]
         if not standings:
@@ -129,9 +145,11 @@ def judged(
         told = [
             *_about_slots(plan, standings, mine),
             *_about_standings(plan, standings),
-            *_about_times(plan, standings, mine, diary, skew_micros),
+            *_about_times(
+                plan, standings, mine, diary, skew_micros=skew_micros, late_micros=late_micros
+            ),
             *_about_overlap(plan, mine, diary),
-            *_about_lag(plan, standings[-1][1], diary),
+            *_about_lag(plan, standings[-1][1], diary, late_micros),
         ]
         yield from (f"{plan.name}: {each}" for each in told)
 
@@ -159,13 +177,15 @@ def _begun_by_slot(store: MemoryStore) -> dict[tuple[str, Instant], list[str]]:
     return runs
 
 
-def _about_heeding(store: MemoryStore, books: Books, diary: Diary) -> Iterator[str]:
+def _about_heeding(
+    store: MemoryStore, books: Books, diary: Diary, late_micros: int
+) -> Iterator[str]:
     """Look whether each message was received, once; the newest may still be."""
     done = Counter(entry.deed.thing for entry in books.entries)
     for stored in store.office.messages.values():
         states = [delivery.state for delivery in stored.deliveries.values()]
         heeded = done[thing_of(stored.message.id)]
-        is_new = diary.now - diary.began[stored.message.id] < LATE_MICROSECONDS
+        is_new = diary.now - diary.began[stored.message.id] < late_micros
         if heeded > 1 or not (is_new or (states == [DeliveryState.DONE] and heeded)):
             yield f"{stored.message.id} is {states}, and was heeded {heeded} times"
 
@@ -212,7 +232,9 @@ def _about_times(
     standings: Sequence[tuple[Instant, Standing]],
     runs: dict[Instant, list[str]],
     diary: Diary,
+    *,
     skew_micros: int,
+    late_micros: int,
 ) -> Iterator[str]:
     """Compare when slots were taken with what is to become of those that were missed."""
     waited = {standing.waiting for _, standing in standings}
@@ -224,7 +246,7 @@ def _about_times(
         at = meant.get(slot, diary.began[begun[0]])
         if at < slot - skew_micros:
             yield f"the slot {slot} was taken {slot - at} µs before its time"
-        late = at - slot - skew_micros - LATE_MICROSECONDS
+        late = at - slot - skew_micros - late_micros
         if slot in waited or late <= micros(GRACE):
             continue
         if plan.misfire is Misfire.SKIP:
@@ -247,14 +269,14 @@ def _about_overlap(plan: Plan, runs: dict[Instant, list[str]], diary: Diary) -> 
             yield f"{run} was begun while {before} had not ended"
 
 
-def _about_lag(plan: Plan, last: Standing, diary: Diary) -> Iterator[str]:
+def _about_lag(plan: Plan, last: Standing, diary: Diary, late_micros: int) -> Iterator[str]:
     """Look whether it is behind, some time after all is well again."""
     catches_up = plan.misfire is Misfire.ALL and plan.waits
     if last.next is None or catches_up:
         # Each waits for the one before, so what was missed is behind for a while.
         return
     lag = diary.now - last.next
-    if lag > 2 * plan.every * SECOND + LATE_MICROSECONDS + micros(GRACE):
+    if lag > 2 * plan.every * SECOND + late_micros + micros(GRACE):
         yield f"it is {lag} µs behind: {last}"
 
 

@@ -11,13 +11,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from makegood import Config, Engine
-from makegood.journal.memory import MemoryJournal
-from makegood.testing.simulation import Fate, Host, Line, SimulatedJournal, Simulation
+from makegood.testing.simulation import Fate, Host, Line, Simulation
 from tests.simulation.ablation import NOTHING
 from tests.simulation.kinds.books import Books, Clerk, Telephone
 from tests.simulation.kinds.weather import ASKED, FATES, SECOND, Weather
 from tests.simulation.kinds.worlds import met, play_world
-from tests.simulation.schedules.judging import Diary, Watched, judged, situations
+from tests.simulation.schedules.judging import Diary, judged, situations
+from tests.simulation.schedules.keeping import InMemory
 from tests.simulation.schedules.shop import WATCHMAN, draw_notices, draw_plan, scheduled, walk
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
     from tests.simulation.ablation import Ablation
     from tests.simulation.kinds.playing import Played
+    from tests.simulation.schedules.keeping import Keep
 
-__all__ = ["play"]
+__all__ = ["World", "play"]
 
 FAULTY_SECONDS = 45
 CALM_SECONDS = 60
@@ -51,12 +52,13 @@ CONFIG = Config(
 class World:
     """One to three workers that look after the same schedules."""
 
-    def __init__(self, seed: int, ablation: Ablation) -> None:
+    def __init__(self, seed: int, ablation: Ablation, keep: Keep) -> None:
         self.simulation = simulation = Simulation(seed)
         self.ablation = ablation
         self.weather = Weather(
             simulation.chance("weather"), (0.0, 0.05, 0.1, 0.2), fates=FATES_OF_SCHEDULES
         )
+        """How calls to a store in memory fare, and requests to the outside."""
         self.chance = chance = simulation.chance("plot")
         self.plans = [draw_plan(chance, number) for number in range(chance.randint(1, 3))]
         notices = simulation.chance("notices")
@@ -68,6 +70,7 @@ class World:
         self.diary = Diary(simulation)
         self.is_clock_wrong = chance.random() < 0.4
         self.workers = [self._host(f"w{number}") for number in range(chance.randint(1, 3))]
+        self.keeping = keep(self)
         self.heard: list[str] = []
         """What engines complained about that they should not have met."""
         self.reached: Counter[str] = Counter()
@@ -82,11 +85,8 @@ class World:
 
     def _make(self, host: Host) -> Engine:
         simulation = self.simulation
-        store = self.ablation.store(MemoryJournal(simulation.store), simulation.store)
-        store = Watched(store, simulation.store, self.diary)
-        journal = SimulatedJournal(store, simulation, host, self.weather)
         return Engine(
-            self.ablation.journal(journal, host),
+            self.ablation.journal(self.keeping.journal(host), host),
             services={Clerk: Telephone(Line(simulation, host, self.weather), self.books)},
             config=CONFIG,
             clock=host.clock,
@@ -102,19 +102,24 @@ class World:
             host.boot()
         if self.tells:
             # What is published for nobody is not kept for who comes later.
-            self.weather.is_calm = True
+            self._be_calm(is_calm=True)
             while not self.simulation.store.office.wanted:
                 await self.simulation.pause(SECOND)
-            self.weather.is_calm = False
+            self._be_calm(is_calm=False)
         is_eventful = self.chance.random() < 0.7
         while self.simulation.loop.micros < FAULTY_SECONDS * SECOND:
             await self.simulation.pause(int(self.chance.random() * 12 * SECOND) + 1)
             if is_eventful:
                 self._happen(self.chance)
-        self.weather.is_calm = True
+                self.reached.update(self.keeping.happen())
+        self._be_calm(is_calm=True)
         for host in self.workers:
             host.clock.set_right()
         await self.simulation.pause(CALM_SECONDS * SECOND)
+
+    def _be_calm(self, *, is_calm: bool) -> None:
+        self.weather.is_calm = is_calm
+        self.keeping.be_calm(is_calm=is_calm)
 
     def _happen(self, chance: Random) -> None:
         host = chance.choice(self.workers)
@@ -134,17 +139,26 @@ class World:
     def wrong(self) -> Iterator[str]:
         yield from (*self.heard, *self.simulation.errors, *self.books.wrong)
         skew = 2 * SKEW_MAX if self.is_clock_wrong else 0
+        yield from self.keeping.wrong
         yield from judged(
-            self.simulation.store, self.plans, self.diary, self.books, skew_micros=skew
+            self.simulation.store,
+            self.plans,
+            self.diary,
+            self.books,
+            skew_micros=skew,
+            late_micros=self.keeping.late_micros,
         )
 
     def seen(self) -> Counter[str]:
         """Return what was met in this world."""
         reached = self.reached + self.books.seen + met(self.simulation)
         reached.update(situations(self.simulation.store, self.plans, self.diary))
+        reached.update(self.keeping.reached)
         return reached
 
 
-def play(seed: int, ablation: Ablation = NOTHING, *, tells: bool = False) -> Played:
+def play(
+    seed: int, ablation: Ablation = NOTHING, *, tells: bool = False, keep: Keep = InMemory
+) -> Played:
     """Play the world of a seed, and return what was wrong in it, and what was met."""
-    return play_world(World(seed, ablation), tells=tells)
+    return play_world(World(seed, ablation, keep), tells=tells)
