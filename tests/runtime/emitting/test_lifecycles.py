@@ -24,7 +24,7 @@ from makegood import (
 from makegood.values.ids import effect_key, message_id
 from tests.runtime.emitting.test_emitting import sent
 from tests.runtime.outside import Outside
-from tests.runtime.receiving.shop import Paid, Refused, quiet
+from tests.runtime.receiving.shop import Charge, Paid, Refused, quiet
 
 if TYPE_CHECKING:
     from tests.runtime.world import World
@@ -120,6 +120,36 @@ confused = (
     .on(Answer.ASKED, confuse, to={Answer.GIVEN})
     .workflow()
 )
+
+
+class Demand(Enum):
+    ASKED = 1
+    MADE = 2
+
+
+async def demand(
+    order: Order, *, emit: Emit[Charge] = injected
+) -> Goto[Literal[Demand.MADE], Order]:
+    emit(Charge(order.id))
+    return Goto(Demand.MADE)
+
+
+demands = (
+    Lifecycle("demand", Order, Demand, key=lambda order: order.id)
+    .on(Demand.ASKED, demand, to={Demand.MADE})
+    .workflow()
+)
+
+
+async def test_who_waits_for_a_status_learns_that_a_command_has_no_owner(world: World) -> None:
+    engine = await world.engine(demands)
+    run = await engine.start(demands(Order("o-1")))
+
+    awaited = await world.finish(engine, run.await_status(Demand.MADE))
+
+    assert (awaited.what, awaited.reason) == ("failed", "error")
+    assert awaited.error is not None
+    assert "no receptor owns the command `shop.Charge`" in awaited.error
 
 
 async def test_what_is_not_declared_parks_the_record_and_nothing_goes_out(world: World) -> None:

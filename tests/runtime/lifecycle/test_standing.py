@@ -74,6 +74,7 @@ async def test_who_waits_learns_of_every_other_end(stored: World) -> None:
     cancelled = await stored.finish(engine, other.await_status(Status.PAID))
 
     assert (completed.what, completed.reached, completed.status) == ("completed", None, "SHIPPED")
+    assert completed.error is cancelled.error is None
     assert (cancelled.what, cancelled.status, cancelled.reason) == (
         "cancelled",
         "PAYING",
@@ -89,6 +90,8 @@ async def test_who_waits_for_a_run_that_is_parked_learns_why(stored: World) -> N
     awaited = await stored.finish(engine, run.await_status(Status.PAID))
 
     assert (awaited.what, awaited.status, awaited.reason) == ("parked", "PAYING", "in doubt")
+    assert awaited.error is not None
+    assert "no answer" in awaited.error
 
 
 async def test_who_waits_too_long_is_told_where_the_record_stands(world: World) -> None:

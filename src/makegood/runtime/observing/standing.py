@@ -15,6 +15,7 @@ import msgspec
 
 from makegood.decision import facts
 from makegood.decision.evolve import fold
+from makegood.decision.people.failures import failures_in
 from makegood.errors import InvalidInput, RunErased, StoreBusy
 from makegood.runtime.asking.reading import facts_of, history_of, read_again, start_of
 from makegood.runtime.asking.unread import has_begun
@@ -72,7 +73,9 @@ class Awaited(Generic[S]):
     version: int
     """The version of the record with which it came there: await what comes next by `after=`."""
     reason: str | None = None
-    """Why the run is parked, or failed."""
+    """Why the run is parked, or failed: one of a few words."""
+    error: str | None = None
+    """What went wrong first, as it is on record; None where nothing did."""
 
 
 def machine_of(plan: Plan) -> Machine:
@@ -148,7 +151,8 @@ async def until_status(
             row, count = history.row, sum(map(len, facts_of(history)))
             if has_settled(history) and count == position:
                 how = cast("Literal['completed', 'parked']", row.status)
-                return _awaited(how, last, reason=row.reason or row.cause)
+                why = row.reason or row.cause
+                return _awaited(how, last, reason=why, error=_error_in(history, plan))
         if until is not None and shell.clock.now() >= until:
             return _awaited("timed out", last)
         # Somebody has moved it on in between.
@@ -179,6 +183,7 @@ def _awaited(
     *,
     reached: S | None = None,
     reason: str | None = None,
+    error: str | None = None,
 ) -> Awaited[S]:
     return Awaited(
         what=what,
@@ -187,7 +192,19 @@ def _awaited(
         since=None if last is None else as_datetime(last.at),
         version=0 if last is None else last.version,
         reason=reason,
+        error=error,
     )
+
+
+def _error_in(history: History, plan: Plan) -> str | None:
+    """Return what went wrong first in a run that did not do what it was to do."""
+    if history.row.status in {"completed", "erased"}:
+        return None
+    recorded = [fact for append in facts_of(history) for fact in append]
+    if not has_begun([recorded]):
+        return None
+    failed = failures_in(fold(plan, recorded))
+    return str(failed[0].failure) if failed else None
 
 
 def _time(instant: Instant | None) -> datetime | None:
