@@ -65,6 +65,8 @@ def test_what_the_other_side_asks_to_wait_is_waited() -> None:
         (DeadReason.NEWER, 15, GivenUp(DeadReason.NEWER)),
         (DeadReason.UNKNOWN, 14, Again(after(NOW, timedelta(minutes=1)))),
         (DeadReason.UNKNOWN, 15, GivenUp(DeadReason.UNKNOWN)),
+        (DeadReason.UNOWNED, 14, Again(after(NOW, timedelta(minutes=1)))),
+        (DeadReason.UNOWNED, 15, GivenUp(DeadReason.UNOWNED)),
         (DeadReason.UNREADABLE, 1, GivenUp(DeadReason.UNREADABLE)),
         (DeadReason.UNDECLARED, 1, GivenUp(DeadReason.UNDECLARED)),
         (DeadReason.UNRECORDED, 1, GivenUp(DeadReason.UNRECORDED)),

@@ -10,7 +10,8 @@ import pytest
 
 from makegood import DefinitionError, MessageOperator, Receptors, StoreRefused, UnknownMessage
 from makegood.journal.memory import MemoryJournal
-from tests.runtime.receiving.shop import Charge, Paid, quiet
+from makegood.journal.messages import DeliveryState
+from tests.runtime.receiving.shop import Charge, Paid, dead_letters, deliveries, quiet
 from tests.runtime.world import World
 
 if TYPE_CHECKING:
@@ -104,6 +105,43 @@ async def test_that_an_owner_was_forgotten_is_known_before_long(shared: World) -
 
     with pytest.raises(UnknownMessage, match="no receptor owns the command"):
         await engine.publish(Charge("A-2"))
+
+
+async def test_a_receptor_whose_command_nobody_owns_waits_for_the_owner(world: World) -> None:
+    told: list[str] = []
+
+    async def demand(event: Paid) -> Charge:
+        told.append(event.order_id)
+        return Charge(event.order_id)
+
+    engine = await world.engine(Receptors("shop").on(demand))  # type: ignore[arg-type]
+    await engine.publish(Paid("A-1"))
+    await quiet(engine)
+    (waiting,) = await deliveries(engine)
+    assert (told, waiting.state, waiting.attempts) == ([], DeliveryState.DUE, 1)
+    assert b"no receptor owns the command `shop.Charge`" in waiting.error
+
+    engine.serve(TILL)
+    world.clock.turn(timedelta(minutes=1))
+    await quiet(engine)
+
+    assert told == ["A-1"]
+    assert [each.state for each in await deliveries(engine)] == [DeliveryState.DONE] * 2
+
+
+async def test_what_would_send_a_command_that_is_never_owned_is_a_dead_letter(world: World) -> None:
+    async def demand(event: Paid) -> Charge:
+        return Charge(event.order_id)
+
+    engine = await world.engine(Receptors("shop").on(demand))  # type: ignore[arg-type]
+    await engine.publish(Paid("A-1"))
+    for _ in range(16):
+        await quiet(engine)
+        world.clock.turn(timedelta(minutes=1))
+    await quiet(engine)
+
+    (dead,) = await dead_letters(engine)
+    assert (dead.reason, dead.attempts) == ("no owner", 15)
 
 
 async def test_of_two_that_come_at_the_same_moment_one_owns_the_command() -> None:

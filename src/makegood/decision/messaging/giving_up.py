@@ -59,6 +59,8 @@ class DeadReason(StrEnum):
     """It was written by a later version of its schema than any program here knows."""
     UNKNOWN = "unknown type"
     """The receptor receives no messages of this type any more, or not yet."""
+    UNOWNED = "no owner"
+    """It may send a command that no receptor owns: it was not called."""
     POISON = "poison"
     """Whoever begins it dies."""
 
@@ -100,8 +102,8 @@ def after_failure(
     return _again(policy, attempts, now, reason, chance=chance, name=name, retry_after=wait)
 
 
-_BETTER_WITH_TIME = frozenset({DeadReason.NEWER, DeadReason.UNKNOWN})
-"""What another program on the same store may know, while programs are being replaced."""
+_BETTER_WITH_TIME = frozenset({DeadReason.NEWER, DeadReason.UNKNOWN, DeadReason.UNOWNED})
+"""What another program on the same store may know or do, while programs are being replaced."""
 
 REPLACED_WITHIN = Backoff(
     attempts=15,

@@ -190,6 +190,9 @@ class HeldLane:
             return desk.answering.misfit(receiver, due, DeadReason.NEWER, error, now)
         except Exception as error:  # noqa: BLE001 - a user's class reads it, and may raise anything
             return desk.answering.misfit(receiver, due, DeadReason.UNREADABLE, error, now)
+        unowned = desk.unowned.get(receiver.name)
+        if unowned is not None:
+            return desk.answering.misfit(receiver, due, DeadReason.UNOWNED, unowned, now)
         opens = desk.held_back(receiver, self.id)
         if opens is not None:
             return Later(seq=due.seq, due_at=opens, is_attempt=False)

@@ -151,13 +151,17 @@ class Publisher:
         """
         try:
             await self._reception.subscribe()
-            for schema in sends.values():
-                if schema.kind == "command" and schema.name not in self._owned:
-                    await self._require_owner(schema)
+            await self.require_owners(sends)
         except StoreError as error:
             # It is no failure of whoever is about to send: nothing was begun.
             message = f"who receives what is sent cannot be known now: {error}"
             raise Unavailable(message) from error
+
+    async def require_owners(self, sends: Schemas) -> None:
+        """Raise `UnknownMessage` for a command among these that nobody is known to own."""
+        for schema in sends.values():
+            if schema.kind == "command" and schema.name not in self._owned:
+                await self._require_owner(schema)
 
     async def subscribe(self) -> None:
         """See to it that events which runs send are kept for all who are served here."""

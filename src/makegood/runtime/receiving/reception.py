@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from makegood.decision.facts import Beginning
 from makegood.definition.receiving.projection import Projection
 from makegood.definition.receiving.receptors import Receptors, require_owned
-from makegood.errors import StoreBusy, StoreError, StoreFull, StoreRefused
+from makegood.errors import StoreBusy, StoreError, StoreFull, StoreRefused, UnknownMessage
 from makegood.journal.beside.models import MODEL_PREFIX
 from makegood.journal.lanes.naming import lane_of
 from makegood.journal.messages import LaneId, Later, Subscription
@@ -83,6 +83,8 @@ class Reception:
         self._tasks: set[asyncio.Task[None]] = set()
         self._suspects: set[LaneId] = set()
         """Lanes that were taken alone, because those who took them before have died."""
+        self.unowned: dict[str, UnknownMessage] = {}
+        """Receptors that may send a command which nobody owned when that was asked last."""
         self.answering = Answering(shell.worker)
         self.projecting = Projecting(shell, self.answering)
         self.surroundings = Surroundings(
@@ -199,6 +201,15 @@ class Reception:
             )
             raise StoreRefused(message)
 
+    async def _look_for_owners(self) -> None:
+        """Learn which receptors may send a command that nobody owns; they are not called."""
+        self.unowned = {}
+        for name, receiver in self._receivers.items():
+            try:
+                await self._shell.publisher.require_owners(receiver.receptor.sends)
+            except UnknownMessage as error:
+                self.unowned[name] = error
+
     # Taking --------------------------------------------------------------------------------------
 
     async def _look(self) -> bool:
@@ -207,6 +218,7 @@ class Reception:
             return False
         shell = self._shell
         await self.subscribe()
+        await self._look_for_owners()
         await shell.halts.look()
         while not self.lookout.is_stopping:
             room = {name: self._room_for(name) for name in self._names_in_turn()}
