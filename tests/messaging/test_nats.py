@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import nats
 import pytest
+from nats.js.api import RetentionPolicy
 
 from makegood import TransportDown
 from makegood.messaging.nats import NatsTransport
@@ -16,6 +17,7 @@ from makegood.testing.servers import NatsServer
 from tests.messaging.contract import *  # noqa: F403 - the suite
 from tests.messaging.contract import (
     DEADLINE_SECONDS,
+    Hung,
     Listener,
     a_moment,
     bodies,
@@ -80,6 +82,36 @@ async def test_however_often_somebody_listens_a_group_has_one_consumer(broker: _
     assert listener.bodies == bodies(1, 2, 3, 4)
     names = [name.partition("@")[0] for name in await consumers(broker)]
     assert sorted(names) == ["g", "g-other"]
+
+
+@pytest.mark.parametrize("retention", RetentionPolicy)
+async def test_whatever_a_stream_retains_the_next_listener_begins_with_what_is_left(
+    broker: _Broker, retention: RetentionPolicy
+) -> None:
+    async with jetstream(broker) as context:
+        await context.add_stream(name="shop", subjects=["orders"], retention=retention)
+        # A stream that retains what somebody is interested in forgets the rest.
+        await context.add_consumer("shop", durable_name="g", filter_subjects=["orders"])
+    dying, heir = broker.transport(), broker.transport()
+    hung, listener = Hung(), Listener()
+    for number in (1, 2):
+        await dying.send(outbound(number))
+    async with listening(dying, Listener(), group="g", batch=1):
+        await a_moment()
+    for number in (3, 4):
+        await dying.send(outbound(number))
+    async with listening(dying, hung, group="g"):
+        await hung.until_it_hangs()
+        await heir.send(outbound(5))
+
+        async with listening(heir, listener, group="g"):
+            while listener.bodies[-1:] != bodies(5):
+                await listener.until(len(listener.given) + 1)
+    await dying.close()
+    await heir.close()
+
+    assert listener.bodies[-3:] == bodies(3, 4, 5)
+    assert listener.bodies == sorted(listener.bodies)
 
 
 async def test_a_group_that_had_one_consumer_for_all_goes_on_where_that_was(

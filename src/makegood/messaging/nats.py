@@ -21,7 +21,13 @@ try:
     import nats.errors
     import nats.js.errors
     from nats.aio.client import Client
-    from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamConfig
+    from nats.js.api import (
+        AckPolicy,
+        ConsumerConfig,
+        DeliverPolicy,
+        RetentionPolicy,
+        StreamConfig,
+    )
 except ImportError as error:  # pragma: no cover - what is shown where the extra is missing
     message = 'NATS needs its extra: pip install "makegood[nats]"'
     raise ImportError(message) from error
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
 
     from nats.aio.msg import Msg
     from nats.js import JetStreamContext
-    from nats.js.api import ConsumerInfo
+    from nats.js.api import ConsumerInfo, StreamInfo
 
     from makegood.runtime.transporting.transport import Outbound, Take
 
@@ -164,32 +170,46 @@ class NatsTransport:
         message that is not acknowledged. Two may do this at once: either goes on from where all
         before it is acknowledged, and one of them is told that its consumer is gone.
         """
-        before = await self._consumers_of(context, group)
+        stream = await context.stream_info(self._stream)
+        before = await self._consumers_of(context, group, stream)
         floor = max((each.ack_floor.stream_seq for each in before if each.ack_floor), default=0)
+        start: dict[str, Any] = {  # Any: two of the client's own options.
+            "deliver_policy": DeliverPolicy.BY_START_SEQUENCE,
+            "opt_start_seq": floor + 1,
+        }
+        if stream.config.retention == RetentionPolicy.WORK_QUEUE:
+            # It has one consumer at a time, and has lost what that has acknowledged.
+            await self._remove(context, before)
+            start = {"deliver_policy": DeliverPolicy.ALL}
         assert self._client is not None, "there is a connection"
         name = group + _OF_LISTENER + self._client.new_inbox().rpartition(".")[2]
         config = ConsumerConfig(
             name=name,
             durable_name=name,
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-            opt_start_seq=floor + 1,
             ack_policy=AckPolicy.EXPLICIT,
             filter_subjects=[*topics],
             max_ack_pending=batch,
             ack_wait=self._timeout * 2,
+            **start,
         )
         await context.add_consumer(self._stream, config)
-        for each in before:
-            with contextlib.suppress(nats.js.errors.NotFoundError):
-                await context.delete_consumer(self._stream, each.name)
+        await self._remove(context, before)
         return name
 
-    async def _consumers_of(self, context: JetStreamContext, group: str) -> list[ConsumerInfo]:
+    async def _remove(self, context: JetStreamContext, consumers: Sequence[ConsumerInfo]) -> None:
+        """Remove consumers, those that are there."""
+        for each in consumers:
+            with contextlib.suppress(nats.js.errors.NotFoundError):
+                await context.delete_consumer(self._stream, each.name)
+
+    async def _consumers_of(
+        self, context: JetStreamContext, group: str, stream: StreamInfo
+    ) -> list[ConsumerInfo]:
         """Return what is there of the group's consumers: of one that listens, or a few that did."""
         found: list[ConsumerInfo] = []
         while page := await context.consumers_info(self._stream, offset=len(found)):
             found += page
-        there = (await context.stream_info(self._stream)).state.consumer_count
+        there = stream.state.consumer_count
         if len(found) < there:
             # Some server of a cluster does not answer. To begin anew would be to hear all again.
             message = f"{self!r} shows {len(found)} of {there} consumers at the moment"
