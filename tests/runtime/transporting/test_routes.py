@@ -469,3 +469,12 @@ async def test_two_routes_of_one_name_are_refused(town: Town) -> None:
 
     with pytest.raises(DefinitionError, match="two routes are named 'bus'"):
         engine.serve(Route("bus", town.broker.transport(), hears=["a"]))
+
+
+async def test_two_routes_that_listen_under_one_group_are_refused(town: Town) -> None:
+    engine = await town.open_shop()
+    bus = town.broker.transport()
+    engine.serve(Route("one", bus, hears=["a"], group="g"), Route("sends", bus, sends={Paid: "a"}))
+
+    with pytest.raises(DefinitionError, match="'one' and 'two' both listen under the group 'g'"):
+        engine.serve(Route("two", bus, hears=["b"], group="g"))

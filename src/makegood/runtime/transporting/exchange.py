@@ -38,6 +38,7 @@ class Exchange:
     def serve(self, routes: Iterable[Route]) -> None:
         """Send and take by these too; refuse another one of a name that is served."""
         for route in routes:
+            self._require_alone(route)
             before = self._routes.setdefault(route.name, route)
             if before is not route:
                 message = f"two routes are named {route.name!r}; give one another name"
@@ -53,6 +54,22 @@ class Exchange:
             if self._is_open:
                 self._senders[-1].lookout.start()
                 self._takers[-1].start()
+
+    def _require_alone(self, route: Route) -> None:
+        """Refuse a route that would take over for ever from another one, and it from this one."""
+        for other in self._routes.values():
+            if (
+                other is not route
+                and other.hears
+                and route.hears
+                and other.transport is route.transport
+                and other.group == route.group
+            ):
+                message = (
+                    f"the routes {other.name!r} and {route.name!r} both listen under the group "
+                    f"{route.group!r}; let one of them hear all topics, or give it another group"
+                )
+                raise DefinitionError(message)
 
     def start(self) -> None:
         """Begin."""
