@@ -11,7 +11,7 @@ import pytest
 from nats.js.api import RetentionPolicy
 
 from makegood import TransportDown
-from makegood.messaging.nats import NatsTransport
+from makegood.messaging.nats import NatsTransport, group_of
 from makegood.runtime.transporting.transport import Refused
 from makegood.testing.servers import NatsServer
 from tests.messaging.contract import *  # noqa: F403 - the suite
@@ -80,7 +80,7 @@ async def test_however_often_somebody_listens_a_group_has_one_consumer(broker: _
     await transport.close()
 
     assert listener.bodies == bodies(1, 2, 3, 4)
-    names = [name.partition("@")[0] for name in await consumers(broker)]
+    names = [group_of(name) for name in await consumers(broker)]
     assert sorted(names) == ["g", "g-other"]
 
 

@@ -41,10 +41,13 @@ if TYPE_CHECKING:
 
     from makegood.runtime.transporting.transport import Outbound, Take
 
-__all__ = ["NatsTransport"]
+__all__ = ["NatsTransport", "group_of"]
 
 IDEMPOTENCY_KEY = "Makegood-Name"
 """The header by which a message is known for good."""
+
+_OF_LISTENER = "@"
+"""What stands between the name of a group and that of one of its listeners."""
 
 _DOWN = (
     *(nats.errors.NoServersError, nats.errors.ConnectionClosedError, nats.errors.TimeoutError),
@@ -54,6 +57,11 @@ _DOWN = (
     *(OSError, TimeoutError),
 )
 """What shows that nobody knows whether the broker has it."""
+
+
+def group_of(consumer: str) -> str:
+    """Return the group whose consumer has this name: each that listens has one of its own."""
+    return consumer.rpartition(_OF_LISTENER)[0] or consumer
 
 
 class NatsTransport:
@@ -214,8 +222,7 @@ class NatsTransport:
             # Some server of a cluster does not answer. To begin anew would be to hear all again.
             message = f"{self!r} shows {len(found)} of {there} consumers at the moment"
             raise TransportDown(message)
-        names = (group, group + _OF_LISTENER)
-        return [each for each in found if each.name == names[0] or each.name.startswith(names[1])]
+        return [each for each in found if group_of(each.name) == group]
 
     def _gapless(self, come: Sequence[Msg], number: int) -> int:
         """Return the number of the last of these, which follow a number; refuse a gap among them.
@@ -270,9 +277,6 @@ class NatsTransport:
     def _down(self, error: BaseException) -> TransportDown:
         return TransportDown(f"{self!r}: {type(error).__name__} {error}")
 
-
-_OF_LISTENER = "@"
-"""What stands between the name of a group and that of one of its listeners."""
 
 _SERVER_ERROR = 500
 

@@ -67,16 +67,20 @@ class Broker:
         import nats  # noqa: PLC0415 - an optional extra
         import nats.errors  # noqa: PLC0415
 
+        from makegood.messaging.nats import group_of  # noqa: PLC0415 - it needs that extra
+
         try:
             client = await nats.connect(
                 self.url, connect_timeout=ANSWER_SECONDS_MAX, allow_reconnect=False
             )
             try:
                 stream = client.jetstream(timeout=ANSWER_SECONDS_MAX)
-                found = [await stream.consumer_info(BUS, group) for group in self._groups]
+                found = await stream.consumers_info(BUS)
             finally:
                 await client.close()
         except (nats.errors.Error, OSError, TimeoutError):
             # It has just been started, or somebody has not listened yet.
+            return 1
+        if not {group_of(each.name) for each in found}.issuperset(self._groups):
             return 1
         return sum((each.num_pending or 0) + (each.num_ack_pending or 0) for each in found)
