@@ -18,8 +18,9 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 BIN := .venv/bin
 ARGS ?=
 WORKERS = $$(getconf _NPROCESSORS_ONLN)
-# Whoever is done takes over from the others: what is slow lies together, and not evenly.
-TOGETHER := -n auto --dist worksteal
+# Half of what a tester does is waiting for processes and servers, so there are more testers than
+# processors. Whoever is done takes over from the others: what is slow lies together.
+TOGETHER = -n $$(($(WORKERS) * 3 / 2)) --dist worksteal
 # The mistakes in rejects.py are planted: the tests say where each must be refused.
 CHECKED := src benchmarks $(filter-out %/rejects.py,$(wildcard tests/typing/*.py))
 
