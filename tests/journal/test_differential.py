@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from makegood.journal.protocol import Journal, Outgoing
     from makegood.values.ids import RunId
     from makegood.values.injectable import Transaction
-    from tests.journal.postgres.served import Served
+    from tests.journal.postgres.served import PostgresWorld, Served
 
 WORKERS = (ALICE, BOB)
 PLANS = ("plan-1", "plan-2", "plan-3")
@@ -371,7 +371,11 @@ def without_lease(history: object) -> object:
 async def test_memory_sqlite_and_postgresql_give_the_same_answers(
     seed: int, served: Served
 ) -> None:
-    world = await served.world(lease_seconds=LEASE_SECONDS)
+    async with served.lent(lease_seconds=LEASE_SECONDS) as world:
+        await play_on_all(seed, world)
+
+
+async def play_on_all(seed: int, world: PostgresWorld) -> None:
     with tempfile.TemporaryDirectory() as folder:
         memory = MemoryJournal(MemoryStore(lease_seconds=LEASE_SECONDS))
         sqlite = SqliteJournal(Path(folder) / "orders.journal")
@@ -385,4 +389,3 @@ async def test_memory_sqlite_and_postgresql_give_the_same_answers(
         finally:
             for journal in player.journals:
                 await journal.close()
-            await world.close()

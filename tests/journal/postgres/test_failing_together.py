@@ -89,9 +89,8 @@ def calling(order: str) -> str:
 
 @pytest.fixture
 async def world(served: Served) -> AsyncGenerator[PostgresWorld, None]:
-    world = await served.world(lease_seconds=60)
-    yield world
-    await world.close()
+    async with served.lent(lease_seconds=60) as world:
+        yield world
 
 
 async def entered(

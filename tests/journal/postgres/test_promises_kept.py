@@ -19,6 +19,5 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture
 async def world(served: Served) -> AsyncGenerator[PostgresWorld, None]:
-    world = await served.world()
-    yield world
-    await world.close()
+    async with served.lent() as world:
+        yield world

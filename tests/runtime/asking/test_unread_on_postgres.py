@@ -30,9 +30,8 @@ EVE: dict[str, Any] = {"actor": "eve", "reason": "it is up now", "wait": timedel
 
 @pytest.fixture
 async def store(served: Served) -> AsyncIterator[PostgresWorld]:
-    world = await served.world()
-    yield world
-    await world.close()
+    async with served.lent() as world:
+        yield world
 
 
 def engine(store: PostgresWorld, *, work: bool = True) -> Engine:

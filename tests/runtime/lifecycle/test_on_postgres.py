@@ -113,10 +113,8 @@ class Shop:
 
 @pytest.fixture
 async def shop(served: Served) -> AsyncIterator[Shop]:
-    world = await served.world()
-    async with AsyncExitStack() as engines:
+    async with served.lent() as world, AsyncExitStack() as engines:
         yield Shop(world.place, engines)
-    await world.close()
 
 
 async def test_a_record_goes_its_way_whichever_engine_is_told(shop: Shop) -> None:

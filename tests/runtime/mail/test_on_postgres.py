@@ -62,10 +62,8 @@ class Shop:
 
 @pytest.fixture
 async def shop(served: Served) -> AsyncIterator[Shop]:
-    world = await served.world()
-    async with AsyncExitStack() as engines:
+    async with served.lent() as world, AsyncExitStack() as engines:
         yield Shop(world.place, engines)
-    await world.close()
 
 
 async def result(run: Run[str]) -> str:

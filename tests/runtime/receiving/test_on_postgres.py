@@ -123,9 +123,8 @@ SHOP = Receptors("shop").on(charge, retry=SOON).on(count)
 
 @pytest.fixture
 async def world(served: Served) -> AsyncGenerator[PostgresWorld, None]:
-    world = await served.world(lease_seconds=60)
-    yield world
-    await world.close()
+    async with served.lent(lease_seconds=60) as world:
+        yield world
 
 
 async def entered(stack: AsyncExitStack, world: PostgresWorld, outside: Outside) -> Engine:

@@ -26,9 +26,8 @@ FORWARD = ["charge o", "pick o", "wrap pick o done", "ship wrap pick o done done
 
 @pytest.fixture
 async def world(served: Served) -> AsyncGenerator[PostgresWorld, None]:
-    world = await served.world(lease_seconds=60)
-    yield world
-    await world.close()
+    async with served.lent(lease_seconds=60) as world:
+        yield world
 
 
 async def workers(stack: AsyncExitStack, world: PostgresWorld, outside: Outside) -> list[Engine]:

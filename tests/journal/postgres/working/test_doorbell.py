@@ -30,9 +30,8 @@ RINGS_A_SECOND_MAX = 50
 
 @pytest.fixture
 async def world(served: Served) -> AsyncGenerator[PostgresWorld, None]:
-    world = await served.world()
-    yield world
-    await world.close()
+    async with served.lent() as world:
+        yield world
 
 
 class Ear:
