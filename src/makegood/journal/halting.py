@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
     from makegood.values.injectable import Sql
 
-__all__ = ["EVERY_ENGINE", "Halt", "HaltKind", "KeepsHalts", "Lifting", "halt_of", "outlasts"]
+__all__ = [
+    "EVERY_ENGINE",
+    "HALT_COLUMNS",
+    "Halt",
+    "HaltKind",
+    "KeepsHalts",
+    "Lifting",
+    "halt_of",
+    "outlasts",
+]
 
 EVERY_ENGINE = "*"
 """The name that stands for all engines on a store."""
@@ -104,8 +113,12 @@ def outlasts(standing: Halt, halt: Halt) -> bool:
     return halt.until is not None and halt.until <= standing.until
 
 
+HALT_COLUMNS = "kind, name, actor, reason, at, until, lifted_by, lifted_because, lifted_at"
+"""The columns that `halt_of` takes, in its order."""
+
+
 def halt_of(values: Sequence[Sql]) -> Halt:
-    """Return the halt that a row of its nine columns holds."""
+    """Return the halt of a row."""
     kind, name, actor, reason, at, until, lifted_by, lifted_because, lifted_at = values
     lifted = None
     if lifted_at is not None:

@@ -7,14 +7,21 @@ was decided is said exactly once, whoever dies in between.
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import msgspec
 
 from makegood.values.ids import RunId
 from makegood.values.instants import Instant
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = [
+    "CLAIM_COLUMNS",
+    "LETTERS_LOOKED_AT_MAX",
+    "LETTER_COLUMNS",
+    "WAITER_COLUMNS",
     "Claimant",
     "Claiming",
     "Delivered",
@@ -34,7 +41,10 @@ __all__ = [
     "Undelivered",
     "Waiter",
     "Waiting",
+    "claimant_of",
+    "kept_letter_of",
     "read_outgoing",
+    "waiter_of",
     "write_outgoing",
 ]
 
@@ -240,6 +250,49 @@ class KeptLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whom it is about."""
     was_known: bool = False
     """On what `send` returns: its id was known already, so nothing was delivered."""
+
+
+LETTERS_LOOKED_AT_MAX = 100
+"""How many letters of one address one delivery can give away, which takes no more at once."""
+
+LETTER_COLUMNS = "id, message, key, body, at, until, taken_by, subject"
+"""The columns that `kept_letter_of` takes, in its order."""
+
+WAITER_COLUMNS = "message, key, run, node, since"
+"""The columns that `waiter_of` takes, in its order."""
+
+CLAIM_COLUMNS = "key, run, id, root, since, is_holder, body"
+"""The columns that `claimant_of` takes, in its order."""
+
+
+# Any, here and below: a value of whatever type its column has.
+def kept_letter_of(values: Iterable[Any]) -> KeptLetter:
+    """Return the letter of a row."""
+    id, message, key, body, at, until, taken_by, subject = values
+    return KeptLetter(
+        id=id,
+        message=message,
+        key=key,
+        body=body,
+        at=at,
+        until=until,
+        taken_by=taken_by,
+        subject=subject,
+    )
+
+
+def waiter_of(values: Iterable[Any]) -> Waiter:
+    """Return the waiter of a row."""
+    message, key, run, node, since = values
+    return Waiter(message=message, key=key, run=run, node=node, since=since)
+
+
+def claimant_of(values: Iterable[Any]) -> Claimant:
+    """Return the claimant of a row."""
+    key, run, id, root, since, is_holder, body = values
+    return Claimant(
+        key=key, run=run, id=id, root=root, since=since, is_holder=bool(is_holder), body=body
+    )
 
 
 class Delivered(msgspec.Struct, frozen=True, kw_only=True, gc=False):

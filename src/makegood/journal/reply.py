@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-__all__ = ["Pending", "Reply"]
+__all__ = ["Pending", "Reply", "given"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -105,3 +105,10 @@ class Reply(Generic[T]):
             self.add_done_callback(wake)
             yield from given
         return self.result()
+
+
+def given(outcome: T | BaseException) -> Reply[T]:
+    """Return an outcome that is there already."""
+    reply: Reply[T] = Reply()
+    reply.give(outcome)
+    return reply

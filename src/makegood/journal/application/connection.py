@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from makegood.values.injectable import Sql
 
-__all__ = ["Connection", "Rows", "array_of", "connect"]
+__all__ = ["Connection", "Rows", "array_of", "connect", "roll_back"]
 
 
 class Rows(Protocol):
@@ -91,6 +91,12 @@ def connect(path: str, *, vfs: str | None = None) -> Connection:
     """Open a database that is there already, or `:memory:`."""
     made: list[object] = [apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)]
     return cast("Connection", made[0])
+
+
+def roll_back(connection: Connection) -> None:
+    """Leave the transaction that is open, if any."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def array_of(values: tuple[bytes, ...]) -> object:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from makegood.journal.protocol import Migration
 
-__all__ = ["ENGINE", "name_of", "to_apply"]
+__all__ = ["ENGINE", "name_of", "terminated", "to_apply"]
 
 ENGINE = "makegood"
 """Who owns the engine's own scripts, as people are told."""
@@ -50,3 +50,9 @@ def to_apply(
             )
             raise StoreRefused(message)
     return missing
+
+
+def terminated(statements: str) -> str:
+    """Return statements that others may follow, as a script for people has them."""
+    text = statements.strip()
+    return text if text.endswith(";") else f"{text};"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from makegood.journal.messages import Finished, Handling
     from makegood.values.instants import Instant
 
-__all__ = ["handed_out", "lanes_taken", "require_sound", "require_sound_outcome"]
+__all__ = ["handed_out", "keeps_waiting", "lanes_taken", "require_sound", "require_sound_outcome"]
 
 
 class _HasClaims(Protocol):
@@ -79,8 +79,8 @@ def require_sound_outcome(finished: Finished, outcome: Outcome) -> None:
     handled = outcome.handled
     seqs = {each.seq for each in handled}
     assert len(seqs) == len(handled), "a delivery is handled once"
-    assert not any(_keeps_waiting(each) for each in handled[:-1]), "nothing follows what waits"
-    assert finished.release or not any(_keeps_waiting(each) for each in handled[-1:]), (
+    assert not any(keeps_waiting(each) for each in handled[:-1]), "nothing follows what waits"
+    assert finished.release or not any(keeps_waiting(each) for each in handled[-1:]), (
         "a lane in which all has to wait is given back"
     )
     assert handled or not (outcome.messages or outcome.starts), "what is sent on has a reason"
@@ -88,5 +88,6 @@ def require_sound_outcome(finished: Finished, outcome: Outcome) -> None:
     assert local is None or seqs == {local.seq}, "a local receptor handles one delivery"
 
 
-def _keeps_waiting(handled: Handling) -> bool:
+def keeps_waiting(handled: Handling) -> bool:
+    """Say whether what is behind a delivery in its lane waits for it still."""
     return isinstance(handled, Later) or (isinstance(handled, Dead) and handled.blocks)

@@ -70,7 +70,7 @@ from makegood.journal.protocol import (
     Undelivered,
     Verdict,
 )
-from makegood.journal.reply import Reply
+from makegood.journal.reply import Reply, given
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -160,10 +160,10 @@ class PostgresJournal:
         assert len(append.token) == TOKEN_BYTES, "a token has 16 bytes"
         try:
             opened = self._ready()
-            return _given(Fenced()) if opened.work is None else opened.writer.append(append)
+            return given(Fenced()) if opened.work is None else opened.writer.append(append)
         except MakegoodError as error:
             # Whoever appends looks for the verdict, and learns there that there is no journal.
-            return _given(error)
+            return given(error)
 
     async def post(self, post: Post) -> int | Exists:
         """Leave something for a run, or start one without holding it."""
@@ -477,9 +477,3 @@ class _Opened:
     def ring_anybody(self) -> None:
         """Have anybody rung who has room."""
         self.doorbell.ring(ANYBODY)
-
-
-def _given(outcome: Verdict | MakegoodError) -> Reply[Verdict]:
-    reply: Reply[Verdict] = Reply()
-    reply.give(outcome)
-    return reply

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import apsw
 
 from makegood.errors import MakegoodError, StoreBusy, StoreFull, WritesRefused
+from makegood.journal.application.connection import roll_back
 from makegood.journal.application.local import result_of_local
 from makegood.journal.application.tables import refusal_of
 from makegood.journal.lanes.dealing import require_sound_outcome
@@ -73,10 +74,10 @@ def apply_batch(connection: Connection, guard: Guard, jobs: Sequence[Shared]) ->
         if not _written_at_once(connection, jobs):
             _write_apart(connection, guard, jobs)
     except apsw.FullError:
-        _roll_back(connection)
+        roll_back(connection)
         _fail(jobs, StoreFull, "the journal's disk is full; free some room, then go on")
     except apsw.BusyError:
-        _roll_back(connection)
+        roll_back(connection)
         _fail(jobs, StoreBusy, "another process holds the journal; try again later")
 
 
@@ -107,7 +108,7 @@ def _write_apart(connection: Connection, guard: Guard, jobs: Sequence[Shared]) -
             assert not connection.in_transaction, "a lost transaction is over"
             continue
         except apsw.ConstraintError as error:
-            _roll_back(connection)
+            roll_back(connection)
             _refuse_commit(connection, guard, jobs, error)
         return
     message = "a step ends the journal's transaction again and again"
@@ -309,11 +310,6 @@ def _refused(
 def _require_transaction(connection: Connection) -> None:
     if not connection.in_transaction:
         raise _TransactionLost
-
-
-def _roll_back(connection: Connection) -> None:
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
 
 
 def _fail(jobs: Sequence[Shared], kind: type[MakegoodError], message: str) -> None:

@@ -41,7 +41,7 @@ from makegood.journal.protocol import (
     Undelivered,
     Verdict,
 )
-from makegood.journal.reply import Reply
+from makegood.journal.reply import Reply, given
 from makegood.journal.sqlite.appending import TOKEN_BYTES
 from makegood.journal.sqlite.keeping.adopting import adopt_run
 from makegood.journal.sqlite.keeping.claims import claims_of
@@ -183,10 +183,10 @@ class SqliteJournal:
         assert len(append.token) == TOKEN_BYTES, "a token has 16 bytes"
         try:
             writer = self._ready().writer
-            return writer.append(append) if writer.leads else _given(Fenced())
+            return writer.append(append) if writer.leads else given(Fenced())
         except MakegoodError as error:
             # Whoever appends looks for the verdict, and learns there that there is no journal.
-            return _given(error)
+            return given(error)
 
     async def post(self, post: Post) -> int | Exists:
         """Leave something for a run, or start one without holding it."""
@@ -463,12 +463,6 @@ class _Opened:
         self.file = file
         self.writer = writer
         self.reader = reader
-
-
-def _given(outcome: Verdict | MakegoodError) -> Reply[Verdict]:
-    reply: Reply[Verdict] = Reply()
-    reply.give(outcome)
-    return reply
 
 
 def _keep_plan(connection: Connection, plan: StoredPlan) -> None:

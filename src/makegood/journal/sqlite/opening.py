@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 import apsw
 
 from makegood.errors import StoreBusy, StoreFailed, StoreFull, StoreRefused
-from makegood.journal.application.connection import connect
+from makegood.journal.application.connection import connect, roll_back
 from makegood.journal.application.guard import Guard
 from makegood.journal.application.numbering import ENGINE, name_of
 from makegood.journal.application.tables import MIGRATION_TABLE, migrate
@@ -297,7 +297,7 @@ def _make_schema(
     """
     with contextlib.ExitStack() as stack:
         connection.execute("BEGIN IMMEDIATE")
-        stack.callback(_roll_back, connection)
+        stack.callback(roll_back, connection)
         number = cast("int", connection.execute("PRAGMA user_version").get)
         for statements in statements_from(number):
             connection.execute(statements)
@@ -324,11 +324,6 @@ def scripts() -> list[str]:
     folder = files("makegood.journal.sqlite").joinpath("schema")
     named = {entry.name: entry for entry in folder.iterdir() if entry.name.endswith(".sql")}
     return [named[name].read_text(encoding="utf-8") for name in sorted(named)]
-
-
-def _roll_back(connection: Connection) -> None:
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
 
 
 def _identity(path: Path) -> tuple[int, int]:

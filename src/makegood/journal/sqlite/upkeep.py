@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import apsw
 
 from makegood.errors import StoreBusy, StoreRefused
-from makegood.journal.application.numbering import ENGINE, name_of, to_apply
+from makegood.journal.application.numbering import ENGINE, name_of, terminated, to_apply
 from makegood.journal.sqlite.keeping.retaining import prunable_of
 from makegood.journal.sqlite.leading import SidecarLock
 from makegood.journal.sqlite.mounts import MOUNT_TABLE
@@ -229,13 +229,8 @@ def _script(number: int, missing: Sequence[Migration]) -> str:
         "INSERT INTO makegood_expected SELECT user_version FROM pragma_user_version;\n"
         "DROP TABLE temp.makegood_expected;"
     )
-    parts = [head, "BEGIN IMMEDIATE;", guard, *(_ended(each) for each in statements), "COMMIT;"]
+    parts = [head, "BEGIN IMMEDIATE;", guard, *(terminated(each) for each in statements), "COMMIT;"]
     return "\n\n".join(parts) + "\n"
-
-
-def _ended(statements: str) -> str:
-    text = statements.strip()
-    return text if text.endswith(";") else f"{text};"
 
 
 def _applied(connection: Connection) -> set[tuple[str, int]]:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from makegood.decision.messaging.giving_up import DeadReason
 from makegood.errors import PayloadTooLarge, StoreError
 from makegood.journal.beside.models import Folded, RowKey, RowSource, RowWrite
-from makegood.journal.messages import Dead, Done, Finished, Later, Outcome
+from makegood.journal.lanes.dealing import keeps_waiting
+from makegood.journal.messages import Done, Finished, Outcome
 from makegood.runtime.receiving.receiver import Receiver
 from makegood.runtime.receiving.telling import tell
 from makegood.runtime.telemetry import log
@@ -63,7 +64,7 @@ class Folder(Generic[M]):
         handled: dict[LaneId, list[Handling]] = {lane.id: [] for lane in held}
         for each in taken:
             of_lane = handled[each.lane]
-            if of_lane and _keeps_waiting(of_lane[-1]):
+            if of_lane and keeps_waiting(of_lane[-1]):
                 continue
             came_to = each.handled
             if came_to is None:
@@ -284,7 +285,3 @@ def _seq(taken: _Taken) -> int:
 def _may_be_late(due: Due) -> bool:
     """Say whether messages behind this one in its lane may have been folded before it."""
     return due.sending > 0 or due.message.not_before is not None
-
-
-def _keeps_waiting(handled: Handling) -> bool:
-    return isinstance(handled, Later) or (isinstance(handled, Dead) and handled.blocks)

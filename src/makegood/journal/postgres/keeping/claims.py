@@ -4,34 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from makegood.journal.mail import Claimant
-from makegood.values.ids import RunId
+from makegood.journal.mail import CLAIM_COLUMNS, Claimant, claimant_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from makegood.journal.delivering import ChangeClaims
-    from makegood.journal.postgres.connection import Connection, Row
+    from makegood.journal.postgres.connection import Connection
 
 # The schema is a plain name, checked in `place`, and columns are ours; values are bound.
 # ruff: noqa: S608
 
 __all__ = ["change_claims", "claims_of", "find_claims"]
 
-_CLAIM = "key, run, id, root, since, is_holder, body"
-
 
 async def find_claims(
     connection: Connection, schema: str, keys: Sequence[str]
 ) -> tuple[Claimant, ...]:
     """Return who holds these keys and who waits for them, in the order in which they came."""
-    return tuple(
-        _claims(
-            await connection.fetch(
-                f'SELECT {_CLAIM} FROM "{schema}".claim WHERE key = ANY ($1) ORDER BY n', list(keys)
-            )
-        )
+    found = await connection.fetch(
+        f'SELECT {CLAIM_COLUMNS} FROM "{schema}".claim WHERE key = ANY ($1) ORDER BY n', list(keys)
     )
+    return tuple(map(claimant_of, found))
 
 
 async def change_claims(connection: Connection, schema: str, change: ChangeClaims) -> None:
@@ -76,13 +70,10 @@ async def change_claims(connection: Connection, schema: str, change: ChangeClaim
 
 async def claims_of(connection: Connection, schema: str, limit: int) -> tuple[Claimant, ...]:
     """Return who holds a key and who waits for one, in the order in which they came."""
-    return tuple(
-        _claims(
-            await connection.fetch(
-                f'SELECT {_CLAIM} FROM "{schema}".claim ORDER BY n LIMIT $1', limit
-            )
-        )
+    found = await connection.fetch(
+        f'SELECT {CLAIM_COLUMNS} FROM "{schema}".claim ORDER BY n LIMIT $1', limit
     )
+    return tuple(map(claimant_of, found))
 
 
 def _names_of(claims: Sequence[Claimant]) -> tuple[list[str], list[str], list[str]]:
@@ -92,16 +83,3 @@ def _names_of(claims: Sequence[Claimant]) -> tuple[list[str], list[str], list[st
         [each.run for each in claims],
         [each.id for each in claims],
     )
-
-
-def _claims(rows: Iterable[Row]) -> Iterable[Claimant]:
-    for key, run, id, root, since, is_holder, body in rows:
-        yield Claimant(
-            key=key,
-            run=RunId(run),
-            id=id,
-            root=RunId(root),
-            since=since,
-            is_holder=is_holder,
-            body=body,
-        )

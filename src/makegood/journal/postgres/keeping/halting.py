@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from makegood.journal.halting import halt_of
+from makegood.journal.halting import HALT_COLUMNS, halt_of
 
 if TYPE_CHECKING:
     from makegood.journal.halting import Halt, HaltKind, Lifting
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["halts_kept", "keep_halt", "lift_halt"]
 
-_SELECT = "SELECT kind, name, actor, reason, at, until, lifted_by, lifted_because, lifted_at"
+_SELECT = f"SELECT {HALT_COLUMNS}"
 
 
 async def keep_halt(connection: Connection, schema: str, halt: Halt) -> Halt:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from makegood.journal.delivering import Change, CountKept, Found, Look
-from makegood.journal.mail import KeptLetter, Waiter
-from makegood.values.ids import RunId
+from makegood.journal.mail import (
+    LETTER_COLUMNS,
+    LETTERS_LOOKED_AT_MAX,
+    WAITER_COLUMNS,
+    KeptLetter,
+    Waiter,
+    kept_letter_of,
+    waiter_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from makegood.journal.postgres.connection import Connection, Row
+    from makegood.journal.postgres.connection import Connection
     from makegood.values.instants import Instant
 
 # The schema is a plain name, checked in `place`, and columns are ours; values are bound.
@@ -28,19 +33,13 @@ __all__ = [
     "waiters_of",
 ]
 
-LETTERS_LOOKED_AT_MAX = 100
-"""How many letters of one address one delivery can give away, which takes no more at once."""
-
-_LETTER = "id, message, key, body, at, until, taken_by, subject"
-_WAITER = "message, key, run, node, since"
-
 
 async def find_letters(connection: Connection, schema: str, look: Look) -> Found:
     """Return who waits at these addresses, what is kept for them, and letters by their ids."""
     addresses = [[*column] for column in zip(*look.addresses, strict=True)]
     waiters = await connection.fetch(
         f"""
-        SELECT {_WAITER} FROM "{schema}".waiter
+        SELECT {WAITER_COLUMNS} FROM "{schema}".waiter
          WHERE (message, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))
         """,
         *addresses,
@@ -48,19 +47,19 @@ async def find_letters(connection: Connection, schema: str, look: Look) -> Found
     letters = await connection.fetch(
         f"""
         SELECT kept.* FROM unnest($1::text[], $2::text[]) AS given (message, key),
-               LATERAL (SELECT {_LETTER} FROM "{schema}".letter
+               LATERAL (SELECT {LETTER_COLUMNS} FROM "{schema}".letter
                          WHERE letter.message = given.message AND letter.key = given.key
                            AND taken_by IS NULL AND until > $3
                          ORDER BY at, id LIMIT $4) AS kept
          UNION
-        SELECT {_LETTER} FROM "{schema}".letter WHERE id = ANY ($5)
+        SELECT {LETTER_COLUMNS} FROM "{schema}".letter WHERE id = ANY ($5)
         """,
         *addresses,
         look.now,
         LETTERS_LOOKED_AT_MAX,
         list(look.ids),
     )
-    return Found([*_waiters(waiters)], [*_letters(letters)])
+    return Found([*map(waiter_of, waiters)], [*map(kept_letter_of, letters)])
 
 
 async def change_letters(connection: Connection, schema: str, change: Change) -> None:
@@ -68,7 +67,7 @@ async def change_letters(connection: Connection, schema: str, change: Change) ->
     if change.letters:
         await connection.execute(
             f"""
-            INSERT INTO "{schema}".letter ({_LETTER})
+            INSERT INTO "{schema}".letter ({LETTER_COLUMNS})
             SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bigint[],
                                  $6::bigint[], $7::text[], $8::text[])
                 ON CONFLICT (id) DO UPDATE
@@ -96,7 +95,7 @@ async def change_letters(connection: Connection, schema: str, change: Change) ->
     if change.coming:
         await connection.execute(
             f"""
-            INSERT INTO "{schema}".waiter ({_WAITER})
+            INSERT INTO "{schema}".waiter ({WAITER_COLUMNS})
             SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
             """,
             [waiter.message for waiter in change.coming],
@@ -140,30 +139,26 @@ async def erase_letters(connection: Connection, schema: str, *, subject: str, no
 
 async def letter_of(connection: Connection, schema: str, id: str) -> KeptLetter | None:
     """Return a letter, if it is there."""
-    found = await connection.fetch(f'SELECT {_LETTER} FROM "{schema}".letter WHERE id = $1', id)
-    return next(iter(_letters(found)), None)
+    found = await connection.fetchrow(
+        f'SELECT {LETTER_COLUMNS} FROM "{schema}".letter WHERE id = $1', id
+    )
+    return None if found is None else kept_letter_of(found)
 
 
 async def letters_of(connection: Connection, schema: str, limit: int) -> tuple[KeptLetter, ...]:
     """Return what was sent and is remembered, the oldest first."""
-    return tuple(
-        _letters(
-            await connection.fetch(
-                f'SELECT {_LETTER} FROM "{schema}".letter ORDER BY at, id LIMIT $1', limit
-            )
-        )
+    found = await connection.fetch(
+        f'SELECT {LETTER_COLUMNS} FROM "{schema}".letter ORDER BY at, id LIMIT $1', limit
     )
+    return tuple(map(kept_letter_of, found))
 
 
 async def waiters_of(connection: Connection, schema: str, limit: int) -> tuple[Waiter, ...]:
     """Return who waits for a message, the longest first."""
-    return tuple(
-        _waiters(
-            await connection.fetch(
-                f'SELECT {_WAITER} FROM "{schema}".waiter ORDER BY since, run, node LIMIT $1', limit
-            )
-        )
+    found = await connection.fetch(
+        f'SELECT {WAITER_COLUMNS} FROM "{schema}".waiter ORDER BY since, run, node LIMIT $1', limit
     )
+    return tuple(map(waiter_of, found))
 
 
 async def forget_letters(
@@ -179,22 +174,3 @@ async def forget_letters(
         before,
         limit,
     )
-
-
-def _letters(rows: Iterable[Row]) -> Iterable[KeptLetter]:
-    for id, message, key, body, at, until, taken_by, subject in rows:
-        yield KeptLetter(
-            id=id,
-            message=message,
-            key=key,
-            body=body,
-            at=at,
-            until=until,
-            taken_by=None if taken_by is None else RunId(taken_by),
-            subject=subject,
-        )
-
-
-def _waiters(rows: Iterable[Row]) -> Iterable[Waiter]:
-    for message, key, run, node, since in rows:
-        yield Waiter(message=message, key=key, run=RunId(run), node=node, since=since)

@@ -31,7 +31,7 @@ from makegood.journal.postgres.lanes.operating import (
 )
 from makegood.journal.postgres.lanes.showing import dialect_of, shown_on
 from makegood.journal.protocol import Fenced
-from makegood.journal.reply import Reply
+from makegood.journal.reply import Reply, given
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -125,9 +125,9 @@ class PostgresMessages:
         """Queue messages for the next commit."""
         try:
             carrier = self._ready().carrier
-            return carrier.publish(messages, now) if messages else _given(())
+            return carrier.publish(messages, now) if messages else given(())
         except MakegoodError as error:
-            return _given(error)
+            return given(error)
 
     async def take(
         self, worker: WorkerId, *, room: Mapping[str, int], per_lane: int, limit: int, now: Instant
@@ -143,9 +143,9 @@ class PostgresMessages:
         require_sound(finished)
         try:
             opened = self._ready()
-            return _given(Fenced()) if opened.work is None else opened.carrier.finish(finished)
+            return given(Fenced()) if opened.work is None else opened.carrier.finish(finished)
         except MakegoodError as error:
-            return _given(error)
+            return given(error)
 
     async def release(self, worker: WorkerId, lanes: Sequence[LaneId], *, now: Instant) -> None:
         """Give lanes back that were not worked on."""
@@ -254,9 +254,3 @@ async def _asked(
     connection: Connection, *, question: Callable[[Connection, str], Awaitable[T]], schema: str
 ) -> T:
     return await question(connection, schema)
-
-
-def _given(outcome: T | BaseException) -> Reply[T]:
-    reply: Reply[T] = Reply()
-    reply.give(outcome)
-    return reply

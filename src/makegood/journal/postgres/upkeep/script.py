@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from makegood.journal.application.numbering import terminated
 from makegood.journal.postgres.opening import lock_of, scripts, statements_from
 from makegood.journal.postgres.steps.guard import Permission, permitted
 
@@ -33,12 +34,12 @@ def script_of(place: Place, number: int, missing: Sequence[Migration]) -> str:
     begin = "BEGIN;\nSET LOCAL statement_timeout = 0;\nSET LOCAL lock_timeout = 0;"
     lock = f"-- Whoever else migrates this schema is waited for.\nSELECT {lock_of(schema)};"
     guard = [_expects(schema, number)] if number else []
-    parts = [head, begin, lock, *guard, *(_ended(each) for each in statements)]
+    parts = [head, begin, lock, *guard, *(terminated(each) for each in statements)]
     if missing:
         parts.append("SET LOCAL search_path TO DEFAULT;")
     for migration in missing:
         owner = migration.owner.replace("'", "''")
-        parts.append(_ended(permitted(migration.sql, Permission.DEFINE, schema=schema)))
+        parts.append(terminated(permitted(migration.sql, Permission.DEFINE, schema=schema)))
         values = f"('{owner}', {migration.number})"
         parts.append(f'INSERT INTO "{schema}".migration (owner, number) VALUES {values};')
     return "\n\n".join([*parts, "COMMIT;"]) + "\n"
@@ -52,8 +53,3 @@ BEGIN
         RAISE EXCEPTION 'the schema {schema} is not at {number} any more; print the script again';
     END IF;
 END $$;"""
-
-
-def _ended(statements: str) -> str:
-    text = statements.strip()
-    return text if text.endswith(";") else f"{text};"

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from makegood.journal.mail import Claimant
+from makegood.journal.mail import CLAIM_COLUMNS, Claimant, claimant_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from makegood.journal.application.connection import Connection
     from makegood.journal.delivering import ChangeClaims
-    from makegood.values.ids import RunId
     from makegood.values.injectable import Sql
-    from makegood.values.instants import Instant
 
 # Columns are ours; values are bound.
 # ruff: noqa: S608
 
 __all__ = ["change_claims", "claims_of", "find_claims"]
-
-_CLAIM = "key, run, id, root, since, is_holder, body"
 
 
 def find_claims(connection: Connection, keys: Sequence[str]) -> list[Claimant]:
@@ -46,7 +42,7 @@ def change_claims(connection: Connection, change: ChangeClaims) -> None:
         )
     for each in change.coming:
         connection.execute(
-            f"INSERT INTO makegood_claim ({_CLAIM}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO makegood_claim ({CLAIM_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 *(each.key, each.run, each.id, each.root),
                 *(each.since, int(each.is_holder), each.body),
@@ -60,16 +56,5 @@ def claims_of(connection: Connection, limit: int) -> tuple[Claimant, ...]:
 
 
 def _claims(connection: Connection, which: str, *values: Sql) -> Iterable[Claimant]:
-    found = connection.execute(f"SELECT {_CLAIM} FROM makegood_claim {which}", values).fetchall()
-    for key, run, id, root, since, is_holder, body in cast(
-        "list[tuple[str, RunId, str, RunId, Instant, int, bytes]]", found
-    ):
-        yield Claimant(
-            key=key,
-            run=run,
-            id=id,
-            root=root,
-            since=since,
-            is_holder=bool(is_holder),
-            body=body,
-        )
+    found = connection.execute(f"SELECT {CLAIM_COLUMNS} FROM makegood_claim {which}", values)
+    return map(claimant_of, found.fetchall())

@@ -18,11 +18,16 @@ from makegood.journal.delivering import (
     noting_news,
 )
 from makegood.journal.mail import (
+    LETTER_COLUMNS,
+    LETTERS_LOOKED_AT_MAX,
+    WAITER_COLUMNS,
     Delivered,
     KeptLetter,
     Undelivered,
     Waiter,
+    kept_letter_of,
     read_outgoing,
+    waiter_of,
     write_outgoing,
 )
 from makegood.journal.sqlite.keeping.claims import change_claims, find_claims
@@ -53,12 +58,6 @@ __all__ = [
     "undelivered_of",
     "waiters_of",
 ]
-
-LETTERS_LOOKED_AT_MAX = 100
-"""How many letters of one address one delivery can give away, which takes no more at once."""
-
-_LETTER = "id, message, key, body, at, until, taken_by, subject"
-_WAITER = "message, key, run, node, since"
 
 
 def remember(connection: Connection, append: Append) -> None:
@@ -202,7 +201,8 @@ def _count_kept(connection: Connection, asked: CountKept) -> int:
 def _change(connection: Connection, change: Change) -> None:
     for letter in change.letters:
         connection.execute(
-            f"INSERT OR REPLACE INTO makegood_letter ({_LETTER}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO makegood_letter ({LETTER_COLUMNS}) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(letter.id, letter.message, letter.key, letter.body),
                 *(letter.at, letter.until, letter.taken_by, letter.subject),
@@ -212,29 +212,16 @@ def _change(connection: Connection, change: Change) -> None:
         connection.execute("DELETE FROM makegood_waiter WHERE message = ? AND key = ?", address)
     for waiter in change.coming:
         connection.execute(
-            f"INSERT INTO makegood_waiter ({_WAITER}) VALUES (?, ?, ?, ?, ?)",
+            f"INSERT INTO makegood_waiter ({WAITER_COLUMNS}) VALUES (?, ?, ?, ?, ?)",
             (waiter.message, waiter.key, waiter.run, waiter.node, waiter.since),
         )
 
 
 def _letters(connection: Connection, which: str, *values: Sql) -> Iterable[KeptLetter]:
-    found = connection.execute(f"SELECT {_LETTER} FROM makegood_letter {which}", values).fetchall()
-    for id, message, key, body, at, until, taken_by, subject in cast(
-        "list[tuple[str, str, str, bytes, Instant, Instant, RunId | None, str | None]]", found
-    ):
-        yield KeptLetter(
-            id=id,
-            message=message,
-            key=key,
-            body=body,
-            at=at,
-            until=until,
-            taken_by=taken_by,
-            subject=subject,
-        )
+    found = connection.execute(f"SELECT {LETTER_COLUMNS} FROM makegood_letter {which}", values)
+    return map(kept_letter_of, found.fetchall())
 
 
 def _waiters(connection: Connection, which: str, *values: Sql) -> Iterable[Waiter]:
-    found = connection.execute(f"SELECT {_WAITER} FROM makegood_waiter {which}", values).fetchall()
-    for message, key, run, node, since in cast("list[tuple[str, str, RunId, str, Instant]]", found):
-        yield Waiter(message=message, key=key, run=run, node=node, since=since)
+    found = connection.execute(f"SELECT {WAITER_COLUMNS} FROM makegood_waiter {which}", values)
+    return map(waiter_of, found.fetchall())

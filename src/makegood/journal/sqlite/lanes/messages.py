@@ -17,7 +17,7 @@ from makegood.journal.lanes.showing import (
 )
 from makegood.journal.messages import Order
 from makegood.journal.protocol import Fenced
-from makegood.journal.reply import Reply
+from makegood.journal.reply import Reply, given
 from makegood.journal.sqlite.lanes.models import SqliteModels
 from makegood.journal.sqlite.lanes.operating import (
     discard_letters,
@@ -123,9 +123,9 @@ class SqliteMessages:
         """Queue messages for the next commit."""
         try:
             writer = self._ready().writer
-            return writer.publish(messages, now) if messages else _given(())
+            return writer.publish(messages, now) if messages else given(())
         except MakegoodError as error:
-            return _given(error)
+            return given(error)
 
     async def take(
         self, worker: WorkerId, *, room: Mapping[str, int], per_lane: int, limit: int, now: Instant
@@ -145,9 +145,9 @@ class SqliteMessages:
         require_sound(finished)
         try:
             writer = self._ready().writer
-            return writer.finish(finished) if writer.leads else _given(Fenced())
+            return writer.finish(finished) if writer.leads else given(Fenced())
         except MakegoodError as error:
-            return _given(error)
+            return given(error)
 
     async def release(self, worker: WorkerId, lanes: Sequence[LaneId], *, now: Instant) -> None:
         """Give lanes back that were not worked on."""
@@ -243,9 +243,3 @@ class SqliteMessages:
 
     async def _shown(self, shown: Shown[T]) -> T:
         return await self._ready().reader.read(lambda connection: shown_in(connection, shown))
-
-
-def _given(outcome: T | BaseException) -> Reply[T]:
-    reply: Reply[T] = Reply()
-    reply.give(outcome)
-    return reply
