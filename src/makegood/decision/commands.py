@@ -9,7 +9,17 @@ import msgspec
 from makegood.decision.facts import Fact
 from makegood.values.instants import Instant
 
-__all__ = ["Command", "Compensate", "Decision", "Evaluate", "Local", "Start", "Stop", "Undo"]
+__all__ = [
+    "NOTHING",
+    "Command",
+    "Compensate",
+    "Decision",
+    "Evaluate",
+    "Local",
+    "Start",
+    "Stop",
+    "Undo",
+]
 
 
 class Start(msgspec.Struct, frozen=True, gc=False):
@@ -103,3 +113,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     commands: tuple[Command, ...] = ()
     is_last: bool = False
     """Asking again at once would add nothing. It saves a question in the common case."""
+
+
+NOTHING = Decision()
+"""There is nothing to do."""

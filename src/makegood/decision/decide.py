@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from makegood.decision import facts
-from makegood.decision.commands import Decision, Evaluate
+from makegood.decision.commands import NOTHING, Decision, Evaluate
 from makegood.decision.direction import is_held_back, is_past_pivot, is_turning_back
 from makegood.decision.doubt import settle
 from makegood.decision.facts import Cause, EndStatus, ParkReason, Rollback
@@ -39,7 +39,6 @@ __all__ = ["CLAIMS_MAX", "decide"]
 CLAIMS_MAX = 5
 """How often a run may be claimed without progress before it is parked as poison."""
 
-_NOTHING = Decision()
 
 _PARKED_FOR_CHILDREN = frozenset({ParkReason.CHILD_PARKED, ParkReason.UNDO_GAVE_UP})
 """What a run is no longer parked for when a child moves again."""
@@ -86,7 +85,7 @@ def _resume(plan: Plan, state: RunState, now: Instant) -> Decision:
     """Let a paused run go on that does so by itself, once its time has come."""
     until = None if state.lifecycle is None else state.lifecycle.paused_until
     if until is None or now < until:
-        return _NOTHING
+        return NOTHING
     return Decision((facts.Resumed(plan.workflow, "its time has come", now),))
 
 
@@ -123,7 +122,7 @@ def _is_local(state: RunState, index: int) -> bool:
 def _arrive_or_turn(plan: Plan, state: RunState, now: Instant) -> Decision:
     """Decide whether the run has arrived, or must turn back."""
     if state.rolling_back is not None:
-        return _NOTHING
+        return NOTHING
     if state.unended == 0 and not state.retracing:
         return _finish(plan, state, now)
     if state.deadline is not None and now >= state.deadline and not state.deadline_passed:
@@ -131,7 +130,7 @@ def _arrive_or_turn(plan: Plan, state: RunState, now: Instant) -> Decision:
     if (state.unwilling or state.deadline_passed) and is_turning_back(plan, state):
         cause = Cause.ERROR if state.unwilling else Cause.DEADLINE
         return Decision((facts.RollbackBegan(cause, now),))
-    return _NOTHING
+    return NOTHING
 
 
 def _finish(plan: Plan, state: RunState, now: Instant) -> Decision:
@@ -177,11 +176,11 @@ def _go_forward(plan: Plan, state: RunState, now: Instant) -> Decision:
     is_deaf = is_held or (state.lifecycle is not None and state.lifecycle.busy is not None)
     is_heard = bool(state.family.children) or (bool(state.mailbox.waits) and not is_deaf)
     if state.in_flight or is_heard or _is_time_awaited(state, is_held=is_held):
-        return _NOTHING
+        return NOTHING
     reason = reason_to_park(state)
     if reason is None and state.unwilling:
         reason = ParkReason.FORWARD_USED_UP
-    return _NOTHING if reason is None else Decision((facts.Parked(reason, now),))
+    return NOTHING if reason is None else Decision((facts.Parked(reason, now),))
 
 
 def _is_time_awaited(state: RunState, *, is_held: bool) -> bool:

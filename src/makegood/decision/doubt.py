@@ -32,10 +32,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from msgspec import Raw
-
 from makegood.decision import facts
-from makegood.decision.commands import Compensate, Decision, Local, Undo
+from makegood.decision.commands import NOTHING, Compensate, Decision, Local, Undo
 from makegood.decision.direction import is_turning_back
 from makegood.decision.facts import SkipReason
 from makegood.decision.forward import start
@@ -43,6 +41,7 @@ from makegood.decision.lifecycle.advancing import judge
 from makegood.decision.retry import delayed, is_key_known, next_attempt
 from makegood.decision.state import Phase
 from makegood.definition.plan import Kind
+from makegood.values.codec import NULL
 from makegood.values.held import HELD
 from makegood.values.instants import after, micros
 from makegood.values.verdict import Abort, Failure, FailureKind, RetryFresh, RetryNow, Undecided
@@ -59,8 +58,6 @@ if TYPE_CHECKING:
 
 __all__ = ["settle"]
 
-_NOTHING = Decision()
-_NULL = Raw(b"null")
 _UNANSWERED = Failure(
     kind=FailureKind.IN_DOUBT,
     type="makegood.errors.OutcomeUnknown",
@@ -78,7 +75,7 @@ def settle(plan: Plan, state: RunState, now: Instant, chance: Chance) -> Decisio
         return judge(state, now)
     due = state.due_at(now) if state.timers else []
     if not state.todo and not due:
-        return _NOTHING
+        return NOTHING
     is_turning = is_turning_back(plan, state)
     added: list[Fact] = []
     commands: list[Command] = []
@@ -101,7 +98,7 @@ def _waited(state: RunState, index: int, now: Instant) -> Fact:
     """Return what comes of a node that has done nothing but wait, and whose time is over."""
     path, awaited = state.graph[index].path, state.nodes[index].message
     if awaited is None:
-        return facts.NodeDone(path, _NULL, now)
+        return facts.NodeDone(path, NULL, now)
     message, key = awaited
     kind, text = "WaitTimedOut", f"no {message} with the key {key!r} came in time"
     if message == HELD:
@@ -185,7 +182,7 @@ class _Case:
             return self._exhausted()
         if not self.current.doubt:
             # It is new work, which begins only if the run still goes forward: see `forward`.
-            return _NOTHING
+            return NOTHING
         if not self._is_granted():
             return self._exhausted()
         return self._start(self.current.next_attempt or self.current.attempt + 1)

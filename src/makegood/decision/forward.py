@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from makegood.decision import facts
-from makegood.decision.commands import Decision, Evaluate, Local, Start
+from makegood.decision.commands import NOTHING, Decision, Evaluate, Local, Start
 from makegood.decision.people.steering import end_as_granted
 from makegood.decision.retry import delayed
 from makegood.definition.plan import Kind
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CALLED", "begin", "start", "start_anew"]
 
-_NOTHING = Decision()
 
 CALLED = frozenset({Kind.STEP, Kind.QUERY})
 """What is begun by calling a function of the user's."""
@@ -41,7 +40,7 @@ def begin(state: RunState, now: Instant) -> Decision:
     due = state.due_at(now) if state.timers else []
     if not due:
         if not state.ready:
-            return _NOTHING
+            return NOTHING
         if len(state.ready) == 1:
             (index,) = state.ready
             node, current = state.graph[index], state.nodes[index]

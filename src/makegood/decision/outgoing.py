@@ -15,6 +15,7 @@ from msgspec import Raw
 from makegood.decision import facts
 from makegood.decision.facts import ControlAnswer, EndStatus, Fact, Parent
 from makegood.decision.people.failures import failures_in
+from makegood.values.codec import NULL
 from makegood.values.ids import RunId
 from makegood.values.instants import Instant
 from makegood.values.limits import CHILD_FAILURES_MAX
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from makegood.decision.state import RunState
 
 __all__ = ["Said", "StartChild", "TellChild", "TellParent", "said"]
-
-_NULL = Raw(b"null")
 
 
 class StartChild(msgspec.Struct, frozen=True, gc=False):
@@ -141,7 +140,7 @@ def _to_parent(
 def _ended(state: RunState, run: RunId, node: str, fact: facts.RunEnded) -> facts.ChildEnded:
     is_completed = fact.status is EndStatus.COMPLETED
     failures = () if is_completed else failures_in(state)
-    result = state.returned if is_completed and isinstance(state.returned, Raw) else _NULL
+    result = state.returned if is_completed and isinstance(state.returned, Raw) else NULL
     return facts.ChildEnded(
         node=node,
         run=run,

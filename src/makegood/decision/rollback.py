@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from makegood.decision import facts
-from makegood.decision.commands import Decision, Local, Stop, Undo
+from makegood.decision.commands import NOTHING, Decision, Local, Stop, Undo
 from makegood.decision.facts import Cause, EndStatus, ParkReason, Rollback
 from makegood.decision.retry import delayed, is_key_known
 from makegood.decision.standing.done import is_done
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["reason_to_park", "retrace", "roll_back", "wind_back"]
 
-_NOTHING = Decision()
 _ONLY_WAITING = frozenset({Phase.ASLEEP, Phase.LISTENING})
 _UNRESOLVED = frozenset({Phase.STUCK, Phase.UNRECORDED, Phase.CHILD_PARKED, Phase.REFUSED})
 _AWAITED = IN_FLIGHT | TIMED | WITH_CHILD
@@ -64,7 +63,7 @@ def wind_back(state: RunState, now: Instant) -> Decision:
         decision = _wind_back(state, scope, now)
         if decision.facts or decision.commands:
             return decision
-    return _NOTHING
+    return NOTHING
 
 
 def _wind_back(state: RunState, scope: Scope, now: Instant) -> Decision:
@@ -89,7 +88,7 @@ def retrace(state: RunState, now: Instant) -> Decision:
     """Say what is undone next of what is to be done again, or that the run goes forward again."""
     waiting = (state.nodes[index].phase for index in state.timers if index in state.retracing)
     if state.in_flight or Phase.UNDO_AGAIN in waiting:
-        return _NOTHING
+        return NOTHING
     reason = reason_to_park(state)
     if reason is not None and reason is not ParkReason.UNDO_GAVE_UP:
         return Decision((facts.Parked(reason, now),))

@@ -23,6 +23,7 @@ from makegood.decision.standing.phases import (
     READY,
     RUNNING,
     TIMED,
+    TO_COME,
     WITH_CHILD,
     Phase,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "READY",
     "RUNNING",
     "TIMED",
+    "TO_COME",
     "WITH_CHILD",
     "Family",
     "Mailbox",

@@ -19,7 +19,12 @@ from makegood.errors import InvalidInput
 from makegood.values.codec import NULL, NotCarried
 from makegood.values.ids import parse_message_key
 from makegood.values.instants import Instant, as_datetime, as_instant
-from makegood.values.limits import CARRIED_CHARACTERS_MAX, KEY_BYTES_MAX, PAYLOAD_BYTES_MAX
+from makegood.values.limits import (
+    CARRIED_CHARACTERS_MAX,
+    KEY_BYTES_MAX,
+    PAYLOAD_BYTES_MAX,
+    VERSION_MAX,
+)
 
 __all__ = [
     "ARRIVED_BY",
@@ -33,9 +38,6 @@ __all__ = [
 
 ARRIVED_BY = "makegoodroute"
 """The header that says by which route a message came. What is sent because of it did not."""
-
-VERSION_MAX = 1_000_000
-"""The highest version of a schema."""
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -6,9 +6,11 @@ from datetime import timedelta
 
 __all__ = [
     "ACTOR_CHARACTERS_MAX",
+    "AT_ONCE_MAX",
     "CARRIED_CHARACTERS_MAX",
     "CHILD_FAILURES_MAX",
     "CLAIMS_TOGETHER_MAX",
+    "CLEARED_AT_ONCE_MAX",
     "DELIVERED_AT_ONCE_MAX",
     "DEPTH_MAX",
     "ERROR_TEXT_CHARACTERS_MAX",
@@ -35,6 +37,7 @@ __all__ = [
     "SLEEP_MAX",
     "STATUSES_MAX",
     "UNDELIVERED_SEEN_MAX",
+    "VERSION_MAX",
     "VISITS_MAX",
 ]
 
@@ -142,3 +145,12 @@ SLEEP_MAX = timedelta(days=3_660)
 
 CARRIED_CHARACTERS_MAX = 4_000
 """The most that the carriers of an engine may carry along with a run, in characters together."""
+
+AT_ONCE_MAX = 1_000
+"""The most that may be at work at once, where a workflow or a lifecycle says how much that is."""
+
+CLEARED_AT_ONCE_MAX = 1_000
+"""How much of a read model that was ended is removed in one transaction."""
+
+VERSION_MAX = 1_000_000
+"""The highest version of a schema, and of a read model."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from makegood.decision import facts
 from makegood.decision.folds.moving import at, leave
-from makegood.decision.state import NodeState, Phase
+from makegood.decision.state import TO_COME, NodeState, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -18,9 +18,6 @@ __all__ = ["FOLDS"]
 
 _ENDED = frozenset({Phase.DONE, Phase.UNDONE, Phase.SKIPPED})
 """Phases of nodes that no longer count among those that have not ended."""
-
-_TO_COME = frozenset({Phase.IDLE, Phase.READY})
-"""Phases of nodes that have not begun."""
 
 
 def _requested(state: RunState, fact: Request) -> None:
@@ -71,7 +68,7 @@ def _await_again(state: RunState, retraced: Container[int]) -> None:
     There are some where the run goes by another plan than the one by which it was asked to.
     """
     for index, node in enumerate(state.nodes):
-        if node.phase not in _TO_COME or index in retraced:
+        if node.phase not in TO_COME or index in retraced:
             continue
         needs = state.graph[index].needs
         if any(each in retraced for each in needs):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Raw
-
 from makegood.decision import facts
 from makegood.decision.folds.moving import at, complete, leave
 from makegood.decision.folds.of_lifecycle import hear, wait_refused
 from makegood.decision.state import Phase, RunState
+from makegood.values.codec import NULL
 from makegood.values.held import HELD, claim_id
 from makegood.values.verdict import Failure, FailureKind
 
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["FOLDS"]
-
-_NULL = Raw(b"null")
 
 
 def _wait_began(state: RunState, fact: facts.WaitBegan) -> None:
@@ -82,7 +79,7 @@ def _message_sent(state: RunState, fact: facts.MessageSent) -> None:
     leave(state, index, node)
     if fact.on == "success":
         state.mailbox.held_back.append(fact)
-    complete(state, index, _NULL)
+    complete(state, index, NULL)
 
 
 def _fail(state: RunState, index: int, kind: str, message: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from makegood.decision.words import Cause, ControlAnswer, EndStatus, ParkReason
+from makegood.values.codec import NULL
 from makegood.values.ids import RunId
 from makegood.values.instants import Instant
 from makegood.values.verdict import Failure
@@ -21,8 +22,6 @@ __all__ = [
     "ChildStarted",
     "Parent",
 ]
-
-_NULL = msgspec.Raw(b"null")
 
 
 class Parent(msgspec.Struct, frozen=True, gc=False):
@@ -63,7 +62,7 @@ class ChildEnded(msgspec.Struct, frozen=True, kw_only=True, tag="child_ended", o
     run: RunId
     status: EndStatus
     cause: Cause | None = None
-    result: msgspec.Raw = _NULL
+    result: msgspec.Raw = NULL
     failures: tuple[Failure, ...] = ()
     """What failed in the child and in the children of that, the first failure first."""
     at: Instant

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, assert_never
 from msgspec.structs import replace
 
 from makegood.decision import facts
-from makegood.decision.commands import Decision, Evaluate
+from makegood.decision.commands import NOTHING, Decision, Evaluate
 from makegood.decision.facts import Cause, ParkReason
 from makegood.decision.forward import CALLED, start_anew
 from makegood.decision.lifecycle.state import Called
@@ -56,7 +56,6 @@ if TYPE_CHECKING:
 
 __all__ = ["advance", "judge"]
 
-_NOTHING = Decision()
 
 _DOUBLINGS_MAX = 20
 """How often a pause grows, so that a long row of them cannot overflow the duration."""
@@ -102,7 +101,7 @@ def advance(state: RunState, now: Instant) -> Decision:
     assert lifecycle is not None, "only the record of a lifecycle stands somewhere"
     node, path = state.nodes[lifecycle.index], state.graph[lifecycle.index].path
     if lifecycle.busy is not None or node.phase not in _GOING_ON:
-        return _NOTHING
+        return NOTHING
     machine = lifecycle.machine
     if lifecycle.status is None:
         start = facts.Moved(path, None, machine.start, "start", lifecycle.version, now)
@@ -121,7 +120,7 @@ def advance(state: RunState, now: Instant) -> Decision:
     if lifecycle.is_to_listen or node.phase is Phase.RETRYING:
         return Decision(commands=(Evaluate(lifecycle.index, "listen"),))
     if lifecycle.open or lifecycle.dues:
-        return _NOTHING
+        return NOTHING
     text = f"`{path}` stands in {lifecycle.status}, and nothing may come that would move it on"
     return _refused(path, "DefinitionError", text, now)
 

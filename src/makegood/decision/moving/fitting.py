@@ -31,7 +31,7 @@ from makegood.decision.moving.standing import (
     misfit_of_gone,
     misfit_of_standing,
 )
-from makegood.decision.state import Phase, RunState
+from makegood.decision.state import TO_COME, Phase, RunState
 from makegood.definition.plan import (
     BLOCK_SPAN,
     Constant,
@@ -53,8 +53,6 @@ __all__ = ["Misfit", "misfit_of", "named"]
 
 _OVER = frozenset({Phase.DONE, Phase.SKIPPED, Phase.STOPPED, Phase.UNDONE, Phase.KEPT, Phase.LEFT})
 """Phases of a node whose body is not called any more, whatever becomes of the run."""
-
-_UNBEGUN = frozenset({Phase.IDLE, Phase.READY})
 
 _ASKED = frozenset(
     {
@@ -168,7 +166,7 @@ class _Fitting:
         missing = next(
             node.path
             for node, state in zip(self.new.graph, self.new.nodes, strict=True)
-            if state.phase in _UNBEGUN
+            if state.phase in TO_COME
         )
         return f"the run has come to its end, and `{missing}`, which is new, has not happened"
 
@@ -247,7 +245,7 @@ class _Fitting:
         if why is not None:
             return why
         for here, state in enumerate(self.old.nodes):
-            if state.phase in _UNBEGUN | _OVER:
+            if state.phase in TO_COME | _OVER:
                 continue
             path = self.old.graph[here].path
             there = self.new.positions[path]

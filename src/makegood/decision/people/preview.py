@@ -16,6 +16,7 @@ from makegood.decision.facts import Cause, ControlAnswer, EndStatus, ParkReason
 from makegood.decision.imagined import ImaginedRun
 from makegood.decision.state import IN_FLIGHT, WITH_CHILD, Phase
 from makegood.definition.plan import Kind
+from makegood.values.codec import NULL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,7 +32,6 @@ __all__ = ["ForeseenKept", "ForeseenUndo", "UndoPreview", "preview_cancel", "pre
 
 Request = facts.UndoRequested | facts.CancelRequested
 
-_NULL = msgspec.Raw(b"null")
 _NOBODYS = -1
 """The post of an answer that nobody has given."""
 
@@ -166,7 +166,7 @@ class _AllWell:
 
     def computed(self, _run: ImaginedRun, command: Evaluate, /) -> Fact:
         assert command.what == "result", "nothing new begins before the answer or after it"
-        return facts.Returned(_NULL)
+        return facts.Returned(NULL)
 
     def local(self, run: ImaginedRun, command: Local, /) -> Sequence[Fact]:
         assert command.direction == "undo", "nothing new begins before the answer or after it"
@@ -182,9 +182,9 @@ def _well(run: ImaginedRun, body: Body) -> Fact:
     path = run.state.graph[body.node].path
     match body:
         case Start():
-            return facts.NodeDone(path, _NULL, run.now)
+            return facts.NodeDone(path, NULL, run.now)
         case Compensate():
-            return facts.VerdictGiven(path, facts.Proceeded(_NULL), run.now)
+            return facts.VerdictGiven(path, facts.Proceeded(NULL), run.now)
         case Undo():
             return facts.UndoDone(path, run.now)
         case _:

@@ -25,7 +25,7 @@ from makegood.decision import facts
 from makegood.decision.direction import is_past_pivot
 from makegood.decision.facts import ControlAnswer, ParkReason
 from makegood.decision.standing.done import is_done
-from makegood.decision.state import WITH_CHILD, Phase
+from makegood.decision.state import TO_COME, WITH_CHILD, Phase
 from makegood.definition.plan import Kind
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ __all__ = ["answer_to_retry_from"]
 
 _Answer = tuple[ControlAnswer, tuple["Fact", ...]]
 
-_TO_COME = frozenset({Phase.IDLE, Phase.READY})
 _ELSEWHERE = WITH_CHILD | {Phase.AWAITING}
 
 
@@ -78,7 +77,7 @@ def _refusal(state: RunState, path: str) -> ControlAnswer | None:
         return ControlAnswer.AT_WORK
     if index in state.scopes or state.graph[index].branch is not None:
         return ControlAnswer.NESTED
-    return ControlAnswer.NOT_BEGUN if state.nodes[index].phase in _TO_COME else None
+    return ControlAnswer.NOT_BEGUN if state.nodes[index].phase in TO_COME else None
 
 
 def _refusal_of_all(plan: Plan, state: RunState, retraced: list[int]) -> ControlAnswer | None:
@@ -108,13 +107,13 @@ def _is_nested(state: RunState, index: int) -> bool:
     if state.graph[index].kind is Kind.LIFECYCLE:
         return True
     has_child = state.nodes[index].child is not None or state.graph[index].kind is Kind.CHILD
-    return index in state.rounds or (has_child and state.nodes[index].phase not in _TO_COME)
+    return index in state.rounds or (has_child and state.nodes[index].phase not in TO_COME)
 
 
 def _is_said_or_heard(state: RunState, index: int) -> bool:
     """Say whether a node has begun by which runs speak with each other; nobody takes that back."""
     is_message = state.graph[index].kind in {Kind.SEND, Kind.WAIT}
-    return is_message and state.nodes[index].phase not in _TO_COME
+    return is_message and state.nodes[index].phase not in TO_COME
 
 
 def _retraced_from(state: RunState, first: int) -> list[int]:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, assert_never
 from makegood.decision import facts
 from makegood.decision.direction import is_past_pivot
 from makegood.decision.facts import ControlAnswer, SkipReason
-from makegood.decision.state import IN_FLIGHT, WITH_CHILD, Phase
+from makegood.decision.state import IN_FLIGHT, TO_COME, WITH_CHILD, Phase
 from makegood.definition.plan import (
     Constant,
     FromInput,
@@ -68,8 +68,7 @@ _OPEN = frozenset(
     }
 )
 """Phases in which it is not known what is left of it."""
-_TO_COME = frozenset({Phase.IDLE, Phase.READY})
-_MOVABLE = _TO_COME | {Phase.FAILED, Phase.RETRYING, Phase.ASLEEP, Phase.GAVE_UP}
+_MOVABLE = TO_COME | {Phase.FAILED, Phase.RETRYING, Phase.ASLEEP, Phase.GAVE_UP}
 
 
 def answer_to_skip(
@@ -148,7 +147,7 @@ def _accepted(
     """Grant it: at once where the node has begun before, else when its turn comes."""
     index = state.positions[granted.node]
     current = state.nodes[index]
-    if current.phase in _TO_COME:
+    if current.phase in TO_COME:
         return ControlAnswer.ACCEPTED, (granted,)
     unparked: tuple[Fact, ...] = ()
     if state.parked is not None:

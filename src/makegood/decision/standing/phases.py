@@ -14,6 +14,7 @@ __all__ = [
     "READY",
     "RUNNING",
     "TIMED",
+    "TO_COME",
     "WITH_CHILD",
     "Phase",
 ]
@@ -96,6 +97,9 @@ LEFT_TO_A_PERSON = frozenset(
     {Phase.STUCK, Phase.UNRECORDED, Phase.LEFT, Phase.CHILD_PARKED, Phase.REFUSED}
 )
 """Phases that a person ends."""
+
+TO_COME = frozenset({Phase.IDLE, Phase.READY})
+"""Phases of nodes that have not begun."""
 
 WITH_CHILD = frozenset({Phase.IN_CHILD, Phase.CHILD_UNDOING})
 """Phases that end when a child says something."""

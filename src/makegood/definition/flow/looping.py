@@ -23,7 +23,7 @@ from makegood.definition.reading.place import caller
 from makegood.definition.trace import current_trace
 from makegood.errors import DefinitionError
 from makegood.values.codec import codec_of
-from makegood.values.limits import ITEMS_MAX, ROUNDS_MAX
+from makegood.values.limits import AT_ONCE_MAX, ITEMS_MAX, ROUNDS_MAX
 from makegood.values.rounds import Failed, Succeeded, Unneeded
 
 if TYPE_CHECKING:
@@ -36,9 +36,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _GIVEN = {Kind.EACH: "items", Kind.REPEAT: "start"}
-
-AT_ONCE_MAX = 1_000
-"""The most rounds of an each that are at work at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

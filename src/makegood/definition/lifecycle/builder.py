@@ -17,7 +17,6 @@ from makegood.definition.lifecycle.announcing import Announcement, misannounced
 from makegood.definition.lifecycle.carrying import RecordCodec, Upcast
 from makegood.definition.lifecycle.graph import misfits_in
 from makegood.definition.lifecycle.handling import (
-    AT_ONCE_MAX,
     Handling,
     Policy,
     Shape,
@@ -32,7 +31,7 @@ from makegood.definition.recipe import NOTHING, misnamed, out_of_bounds
 from makegood.errors import DefinitionError
 from makegood.values.codec import codec_of, uncarried
 from makegood.values.lifecycle.announced import LifecycleEvent, Occasion
-from makegood.values.limits import SLEEP_MAX, STATUSES_MAX, VISITS_MAX
+from makegood.values.limits import AT_ONCE_MAX, SLEEP_MAX, STATUSES_MAX, VISITS_MAX
 
 if TYPE_CHECKING:
     from makegood.definition.call import Call

@@ -43,6 +43,7 @@ from makegood.definition.recipe import (
 )
 from makegood.errors import DefinitionError
 from makegood.values.codec import uncarried
+from makegood.values.limits import AT_ONCE_MAX
 from makegood.values.messages import message_name, misfit_message
 from makegood.values.outcomes import Again, CancelRun, FailRun, Goto, PauseRun, Rearm, Stay
 from makegood.values.rounds import Failed, Succeeded
@@ -57,15 +58,12 @@ if TYPE_CHECKING:
     from makegood.definition.reading.signature import Signature
     from makegood.values.verdict import Failure, Verdict
 
-__all__ = ["AT_ONCE_MAX", "Handling", "Policy", "Shape", "Use", "read_handling"]
+__all__ = ["Handling", "Policy", "Shape", "Use", "read_handling"]
 
 T = TypeVar("T")
 
 # Any: a user's function takes and returns whatever it declares.
 Function = Callable[..., Any]
-
-AT_ONCE_MAX = 1_000
-"""The most calls of one handler that are at work in one engine at once."""
 
 _STAYING: frozenset[object] = frozenset({Stay, Rearm})
 # Any: classes, some of them generic.

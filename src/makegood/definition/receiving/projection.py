@@ -23,6 +23,7 @@ from makegood.definition.recipe import misnamed
 from makegood.errors import DefinitionError, InvalidInput
 from makegood.values.codec import Codec, codec_of, uncarried
 from makegood.values.ids import parse_message_key
+from makegood.values.limits import VERSION_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["Projection"]
 
 M = TypeVar("M")
-
-VERSION_MAX = 1_000_000
 
 _ROW_AND_MESSAGE = 2
 

@@ -10,6 +10,7 @@ from makegood.journal.beside.models import EditionState, NewEdition
 from makegood.runtime.engine import parts_of
 from makegood.runtime.receiving.operating import messages_of, ordered_now
 from makegood.values.instants import as_datetime
+from makegood.values.limits import CLEARED_AT_ONCE_MAX
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -108,10 +109,6 @@ class ModelOperator:
         models = messages_of(self._engine).models
         while await models.clear(limit=CLEARED_AT_ONCE_MAX):
             pass
-
-
-CLEARED_AT_ONCE_MAX = 1_000
-"""How much is removed in one transaction."""
 
 
 def _is_live(edition: Edition) -> bool:

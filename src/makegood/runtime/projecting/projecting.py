@@ -17,7 +17,7 @@ from makegood.runtime.looking.lookout import Lookout
 from makegood.runtime.projecting.folding import Folder
 from makegood.runtime.telemetry import log
 from makegood.values.instants import Instant, micros
-from makegood.values.limits import LANE_DELIVERIES_MAX
+from makegood.values.limits import CLEARED_AT_ONCE_MAX, LANE_DELIVERIES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,9 +39,6 @@ LANES_AT_ONCE_MAX = 100
 
 FILLED_AT_ONCE_MAX = 1_000
 """How many messages are looked at to fill an edition, before it is looked what else there is."""
-
-CLEARED_AT_ONCE_MAX = 1_000
-"""How much of what retired editions leave is removed at once."""
 
 MENDED_AT_ONCE_MAX = 20
 """How many rows are folded again at once of which something was erased."""
