@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from makegood.picture import words
 from makegood.picture.layout import Box
 from makegood.picture.paint import FAINT, INK, MARKS, PAPER, paint_of_status
-from makegood.picture.typeset import FONTS, cut, text_width, visible
+from makegood.picture.typeset import FONTS, LINE, TEXT_SIZE, cut, text_width, visible
 from makegood.picture.typeset import number as _n
 from makegood.picture.typeset import safe as _safe
 
@@ -41,8 +41,6 @@ _TIP = 8.0
 """How long an arrow's head is."""
 _HEAD_SIZE = 18.0
 _HEAD_LINES_MAX = 3
-_TEXT_SIZE = 12.0
-_LINE = 17.0
 
 
 class Canvas:
@@ -142,7 +140,7 @@ def head(canvas: Canvas, plan: Plan, run: Timeline | None, width: float) -> floa
     """Say above a picture of a plan or of a run what it shows, and return where that ends."""
     top = MARGIN
     bold = partial(text_width, size=_HEAD_SIZE, bold=True)
-    plain = partial(text_width, size=_TEXT_SIZE)
+    plain = partial(text_width, size=TEXT_SIZE)
     title = plan.workflow if run is None else f"{run.workflow} {run.key or ''}".rstrip()
     for line in cut(visible(title), width, bold, lines_max=_HEAD_LINES_MAX):
         top += 24
@@ -151,17 +149,17 @@ def head(canvas: Canvas, plan: Plan, run: Timeline | None, width: float) -> floa
         top = _status(canvas, run, top + 6)
     for said in (plan.summary, words.signature(plan) if run is None else _dates(run)):
         for line in cut(visible(said), width, plain, lines_max=_HEAD_LINES_MAX):
-            top += _LINE
-            canvas.text(MARGIN, top - 2, line, _TEXT_SIZE, FAINT)
+            top += LINE
+            canvas.text(MARGIN, top - 2, line, TEXT_SIZE, FAINT)
     return top
 
 
 def _status(canvas: Canvas, run: Timeline, top: float) -> float:
     said = _state(run)
     paint = paint_of_status(run.status)
-    width = text_width(said, _TEXT_SIZE, bold=True) + 20
+    width = text_width(said, TEXT_SIZE, bold=True) + 20
     canvas.rect(Box(MARGIN, top, width, 22), paint, stroke=1.4)
-    canvas.text(MARGIN + 10, top + 15.5, said, _TEXT_SIZE, paint.ink, extra=BOLD)
+    canvas.text(MARGIN + 10, top + 15.5, said, TEXT_SIZE, paint.ink, extra=BOLD)
     return top + 28
 
 

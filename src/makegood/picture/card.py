@@ -11,7 +11,7 @@ from makegood.definition.plan import Kind
 from makegood.picture import words
 from makegood.picture.graph import called, guard, limits, remedies
 from makegood.picture.story import Standing
-from makegood.picture.typeset import cut, text_width, visible
+from makegood.picture.typeset import LINE, NAME_SIZE, PADDING, TEXT_SIZE, cut, text_width, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,20 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BADGE",
-    "LINE",
-    "NAME_SIZE",
-    "PADDING",
-    "TEXT_SIZE",
     "Card",
     "Line",
     "card_of_plan",
     "card_of_run",
 ]
 
-NAME_SIZE = 14.0
-TEXT_SIZE = 12.0
-LINE = 17.0
-PADDING = 12.0
 BADGE = 26.0
 """How much room the mark of a standing takes, left of the name."""
 

@@ -9,7 +9,6 @@ that says what became of it. It reads no code, so a stored plan is drawn without
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, assert_never
 
 from makegood.definition.plan import Constant, FromInput, FromNode, Kind
@@ -33,7 +32,7 @@ from makegood.picture.messages.figure import MessageFlow
 from makegood.picture.messages.mermaid import mermaid_of as mermaid_of_flow
 from makegood.picture.paint import STANDINGS
 from makegood.picture.story import Timeline
-from makegood.picture.typeset import shortened
+from makegood.picture.typeset import plain, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +47,6 @@ __all__ = ["mermaid"]
 _CONSTANT_CHARACTERS_MAX = 40
 _TROUBLE_CHARACTERS_MAX = 120
 
-_NOT_PLAIN = re.compile(r"[^A-Za-z0-9_]")
 _ESCAPED = str.maketrans(
     {
         '"': "&quot;",
@@ -337,16 +335,11 @@ def _origins_of(plan: Plan, node: int, *, giving: bool = False) -> Iterator[tupl
 
 
 def _node_id(path: str) -> str:
-    return f"n_{_plain(path)}"
+    return f"n_{plain(path)}"
 
 
 def _input_id(name: str) -> str:
-    return f"i_{_plain(name)}"
-
-
-def _plain(name: str) -> str:
-    """Return a name in the characters that an id may have."""
-    return _NOT_PLAIN.sub(lambda found: f"_{ord(found[0]):x}_", name)
+    return f"i_{plain(name)}"
 
 
 def _escaped(text: str) -> str:

@@ -11,6 +11,7 @@ __all__ = [
     "ARROW",
     "BACK",
     "FAINT",
+    "FRAME",
     "INK",
     "KINDS",
     "MARKS",
@@ -37,6 +38,9 @@ class Paint(msgspec.Struct, frozen=True):
     stroke: str
     ink: str
 
+
+FRAME = Paint(PAPER, "#d4d4d8", FAINT)
+"""What holds other boxes."""
 
 KINDS: dict[Kind, Paint] = {
     Kind.STEP: Paint("#eff6ff", "#2563eb", "#1d4ed8"),

@@ -26,10 +26,6 @@ from makegood.picture.canvas import (
 )
 from makegood.picture.card import (
     BADGE,
-    LINE,
-    NAME_SIZE,
-    PADDING,
-    TEXT_SIZE,
     Card,
     card_of_plan,
     card_of_run,
@@ -44,15 +40,22 @@ from makegood.picture.paint import (
     ARROW,
     BACK,
     FAINT,
+    FRAME,
     INK,
     KINDS,
-    PAPER,
     STANDINGS,
     TROUBLE,
-    Paint,
 )
 from makegood.picture.story import Timeline
-from makegood.picture.typeset import shortened, text_width, visible
+from makegood.picture.typeset import (
+    LINE,
+    NAME_SIZE,
+    PADDING,
+    TEXT_SIZE,
+    shortened,
+    text_width,
+    visible,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -247,7 +250,7 @@ class _Sheet:
 
     def _inset(self, inset: _Inset, box: Box) -> None:
         left, top = box.left + inset.left, box.top + inset.top
-        self._canvas.rect(Box(left, top, inset.width, inset.height), _FRAME, stroke=1)
+        self._canvas.rect(Box(left, top, inset.width, inset.height), FRAME, stroke=1)
         self._canvas.text(left + PADDING, top + 15, inset.said, 11, FAINT)
         if inset.scene is not None:
             self._draw(inset.scene, left + PADDING, top + _LABEL)
@@ -258,7 +261,7 @@ class _Sheet:
         shown_case = shortened(visible(said), _CASE_MAX, partial(text_width, size=11))
         width = text_width(shown_case, 11) + 8
         label = Box(end_x - width / 2, end_y - 27, width, 16)
-        self._canvas.rect(label, _FRAME, stroke=0.8)
+        self._canvas.rect(label, FRAME, stroke=0.8)
         self._canvas.text(end_x, end_y - 15.5, shown_case, 11, FAINT, extra=MIDDLE)
 
     def _card(self, card: Card, box: Box) -> None:
@@ -291,7 +294,6 @@ class _Sheet:
 
 
 _DASHES = {"data": "", "order": "5 4", "guard": "1.5 4", "case": "9 3"}
-_FRAME = Paint(PAPER, "#d4d4d8", FAINT)
 _LABEL = 24.0
 """How much room the name of a frame takes, above what it holds."""
 _ROW_MAX = 1_000.0

@@ -6,6 +6,7 @@ reorders others, and neither is allowed here: they are written as Python writes 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from html import escape
 from typing import TYPE_CHECKING
@@ -15,10 +16,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FONTS",
+    "LINE",
+    "NAME_SIZE",
+    "PADDING",
+    "SMALL",
+    "TEXT_SIZE",
     "cells",
     "cut",
     "number",
     "padded",
+    "plain",
     "safe",
     "shortened",
     "text_width",
@@ -30,6 +37,14 @@ __all__ = [
 # up, which is among the widest of the fonts that systems bring for their own texts: text may take
 # less room than it is given, never more.
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, 'DejaVu Sans', sans-serif"
+
+NAME_SIZE = 14.0
+TEXT_SIZE = 12.0
+SMALL = 11.0
+LINE = 17.0
+"""How far it is from one line to the next."""
+PADDING = 12.0
+"""How much room a box has around its text."""
 
 _BOLDER = 0.08
 """How much wider a bold character is, in ems."""
@@ -152,3 +167,11 @@ def _ems(character: str) -> float:
         return 0.0
     is_wide = unicodedata.east_asian_width(character) in {"W", "F"}
     return _EMS_WIDE if is_wide else _EMS_OTHER
+
+
+def plain(name: str) -> str:
+    """Return a name in the characters that an id in Mermaid may have, each name as another one."""
+    return _NOT_PLAIN.sub(lambda found: f"_{ord(found[0]):x}_", name)
+
+
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9_]")

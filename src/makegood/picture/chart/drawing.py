@@ -15,6 +15,7 @@ from itertools import count, takewhile
 from typing import TYPE_CHECKING
 
 from makegood.picture import words
+from makegood.picture.canvas import BOLD, MARGIN
 from makegood.picture.chart.axis import axis_of
 from makegood.picture.chart.bars import STANDING_OF, rows_of
 from makegood.picture.marks import mark_of_entry, mark_of_standing
@@ -22,13 +23,14 @@ from makegood.picture.paint import (
     ARROW,
     BACK,
     FAINT,
+    FRAME,
     INK,
     PAPER,
     STANDINGS,
     paint_of_status,
 )
 from makegood.picture.story import Standing
-from makegood.picture.typeset import FONTS, shortened, text_width, visible
+from makegood.picture.typeset import FONTS, SMALL, TEXT_SIZE, shortened, text_width, visible
 from makegood.picture.typeset import number as _n
 from makegood.picture.typeset import safe as _safe
 
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["chart"]
 
-_MARGIN = 28.0
 _ROW = 28.0
 _BAR = 14.0
 _BAR_WIDTH_MIN = 3.0
@@ -49,11 +50,7 @@ _AXIS_WIDTH = 620.0
 _SAID_MAX = 220.0
 _HEAD = 74.0
 _TIMES = 44.0
-_SIZE = 12.0
-_SMALL = 11.0
-_BOLD = ' font-weight="700"'
 _SCALE_MAX = 120.0
-_FRAME = "#d4d4d8"
 _CUT = "#f4f4f5"
 
 
@@ -74,9 +71,9 @@ class _Sheet:
         self._run = run
         self._rows = rows
         self._parts: list[str] = []
-        names = (text_width(visible(row.node.path), _SIZE, bold=True) for row in rows.rows)
-        self._left = _MARGIN + min(_LABEL_MAX, max([80.0, *names])) + 16
-        self._top: float = _MARGIN + _HEAD + _TIMES
+        names = (text_width(visible(row.node.path), TEXT_SIZE, bold=True) for row in rows.rows)
+        self._left = MARGIN + min(_LABEL_MAX, max([80.0, *names])) + 16
+        self._top: float = MARGIN + _HEAD + _TIMES
         self._bottom = self._top + _ROW * max(1, len(rows.rows))
         self._axis: Axis = axis_of(rows.work(), left=self._left, width=_AXIS_WIDTH)
 
@@ -91,11 +88,11 @@ class _Sheet:
         for mark in self._rows.marks:
             self._mark(mark)
         foot = self._foot()
-        width = self._left + _AXIS_WIDTH + 16 + _SAID_MAX + _MARGIN
-        size = f'width="{_n(width)}" height="{_n(foot + _MARGIN)}"'
+        width = self._left + _AXIS_WIDTH + 16 + _SAID_MAX + MARGIN
+        size = f'width="{_n(width)}" height="{_n(foot + MARGIN)}"'
         begin = (
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {_n(width)} '
-            f'{_n(foot + _MARGIN)}" role="img" font-family="{escape(FONTS)}">'
+            f'{_n(foot + MARGIN)}" role="img" font-family="{escape(FONTS)}">'
         )
         return "\n".join(
             [
@@ -117,16 +114,16 @@ class _Sheet:
         run, paint = self._run, paint_of_status(self._run.status)
         name = visible(f"{run.workflow} {run.key or ''}".rstrip())
         bold = partial(text_width, size=18.0, bold=True)
-        room = self._left + _AXIS_WIDTH - _MARGIN
-        self._text(_MARGIN, _MARGIN + 18, shortened(name, room, bold), 18, INK, extra=_BOLD)
+        room = self._left + _AXIS_WIDTH - MARGIN
+        self._text(MARGIN, MARGIN + 18, shortened(name, room, bold), 18, INK, extra=BOLD)
         why = run.reason or run.cause
         said = visible(f"{run.status}{f' ({why})' if why else ''}")
-        width = text_width(said, _SIZE, bold=True) + 20
-        self._rect(_MARGIN, _MARGIN + 28, width, 22, paint, corner=8)
-        self._text(_MARGIN + 10, _MARGIN + 43.5, said, _SIZE, paint.ink, extra=_BOLD)
+        width = text_width(said, TEXT_SIZE, bold=True) + 20
+        self._rect(MARGIN, MARGIN + 28, width, 22, paint, corner=8)
+        self._text(MARGIN + 10, MARGIN + 43.5, said, TEXT_SIZE, paint.ink, extra=BOLD)
         took = "" if run.took is None else f", took {words.lasted(run.took)}"
         began = f"began {run.began:%Y-%m-%d %H:%M:%S} UTC{took}"
-        self._text(_MARGIN + width + 12, _MARGIN + 43.5, began, _SIZE, FAINT)
+        self._text(MARGIN + width + 12, MARGIN + 43.5, began, TEXT_SIZE, FAINT)
 
     def _foot(self) -> float:
         """Write what the marks mean, and what has no row; return where that ends."""
@@ -137,11 +134,11 @@ class _Sheet:
         ]
         if self._rows.more:
             said.append(f"{self._rows.more:,} more nodes took time and have no row here")
-        measure = partial(text_width, size=_SMALL)
+        measure = partial(text_width, size=SMALL)
         for line in said:
             top += 17
             shown = shortened(line, self._left + _AXIS_WIDTH - _SCALE_MAX - 120, measure)
-            self._text(_MARGIN, top, shown, _SMALL, FAINT)
+            self._text(MARGIN, top, shown, SMALL, FAINT)
         return top
 
     def _scale(self, top: float) -> None:
@@ -157,7 +154,7 @@ class _Sheet:
         for at in (left, right):
             self._line(at, top - 3, at, top + 3, FAINT, width=1.4)
         said = words.lasted(timedelta(seconds=seconds))
-        self._text(left - 6, top + 4, said, _SMALL, FAINT, extra=' text-anchor="end"')
+        self._text(left - 6, top + 4, said, SMALL, FAINT, extra=' text-anchor="end"')
 
     # The axis -----------------------------------------------------------------------------------
 
@@ -176,12 +173,12 @@ class _Sheet:
             )
         said = _length(stretch.lasts)
         middle = (left + right) / 2
-        if text_width(said, _SMALL) + 8 <= stretch.width:
+        if text_width(said, SMALL) + 8 <= stretch.width:
             centred = ' text-anchor="middle"'
-            self._text(middle, self._top - 16, said, _SMALL, INK, extra=centred + _BOLD)
+            self._text(middle, self._top - 16, said, SMALL, INK, extra=centred + BOLD)
             return
         turned = f' text-anchor="end" transform="rotate(-90 {_n(middle + 4)} {_n(top + 6)})"'
-        self._text(middle + 4, top + 6, said, _SMALL, INK, extra=turned + _BOLD)
+        self._text(middle + 4, top + 6, said, SMALL, INK, extra=turned + BOLD)
 
     def _times(self) -> None:
         """Write when each piece between two breaks begins, where there is room."""
@@ -193,24 +190,24 @@ class _Sheet:
             said = _offset(stretch.began)
             at = stretch.left + stretch.pad
             if at >= free_from:
-                self._line(at, self._top - 30, at, self._bottom, _FRAME)
-                self._text(at + 3, self._top - 32, said, _SMALL, FAINT)
-                free_from = at + text_width(said, _SMALL) + 12
+                self._line(at, self._top - 30, at, self._bottom, FRAME.stroke)
+                self._text(at + 3, self._top - 32, said, SMALL, FAINT)
+                free_from = at + text_width(said, SMALL) + 12
         last = whole[-1]
         end, said = self._axis.place(last.ended), _offset(last.ended)
-        if last.lasts and end - text_width(said, _SMALL) - 3 >= free_from:
-            self._line(end, self._top - 30, end, self._bottom, _FRAME)
+        if last.lasts and end - text_width(said, SMALL) - 3 >= free_from:
+            self._line(end, self._top - 30, end, self._bottom, FRAME.stroke)
             right = ' text-anchor="end"'
-            self._text(end - 3, self._top - 32, said, _SMALL, FAINT, extra=right)
+            self._text(end - 3, self._top - 32, said, SMALL, FAINT, extra=right)
 
     # A row --------------------------------------------------------------------------------------
 
     def _row(self, row: Row, top: float) -> None:
         middle = top + _ROW / 2
-        self._line(_MARGIN, top + _ROW, self._left + _AXIS_WIDTH, top + _ROW, "#e4e4e7")
-        name = partial(text_width, size=_SIZE, bold=True)
+        self._line(MARGIN, top + _ROW, self._left + _AXIS_WIDTH, top + _ROW, "#e4e4e7")
+        name = partial(text_width, size=TEXT_SIZE, bold=True)
         shown = shortened(visible(row.node.path), _LABEL_MAX, name)
-        self._text(_MARGIN, middle + 4, shown, _SIZE, INK, extra=_BOLD)
+        self._text(MARGIN, middle + 4, shown, TEXT_SIZE, INK, extra=BOLD)
         for rest in row.rests:
             self._rest(rest, middle)
         for bar in row.bars:
@@ -220,9 +217,9 @@ class _Sheet:
         became = f"{mark} {row.node.standing.value}"
         if row.node.attempts > 1:
             became += f", {row.node.attempts} attempts"
-        plain = partial(text_width, size=_SIZE)
+        plain = partial(text_width, size=TEXT_SIZE)
         said = shortened(visible(became), _SAID_MAX, plain)
-        self._text(self._left + _AXIS_WIDTH + 16, middle + 4, said, _SIZE, ink)
+        self._text(self._left + _AXIS_WIDTH + 16, middle + 4, said, TEXT_SIZE, ink)
 
     def _rest(self, rest: Rest, middle: float) -> None:
         left, right = self._axis.place(rest.began), self._axis.place(rest.ended)
@@ -242,11 +239,11 @@ class _Sheet:
         high = _BAR if entry.direction != "compensate" else _BAR / 2
         self._rect(left, middle - high / 2, width, high, paint, corner=2, open_ended=bar.is_open)
         mark, _style = mark_of_entry(entry)
-        room = text_width(mark, _SMALL) + 4
+        room = text_width(mark, SMALL) + 4
         at = left + width - room if width >= room + 4 else left + width + 2
         if at + room > self._left + _AXIS_WIDTH:
             at = left - room
-        self._text(at, middle + 4, mark, _SMALL, paint.ink, extra=_BOLD)
+        self._text(at, middle + 4, mark, SMALL, paint.ink, extra=BOLD)
         self._parts.append("</g>")
 
     def _mark(self, mark: Mark) -> None:

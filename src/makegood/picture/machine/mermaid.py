@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from makegood.picture.machine.figure import visited
 from makegood.picture.paint import STANDINGS
 from makegood.picture.story import Standing
+from makegood.picture.typeset import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["mermaid_of"]
 
-_NOT_PLAIN = re.compile(r"[^A-Za-z0-9_]")
 _MEANT = re.compile(r'["#%&;:<>\\`{}\[\]]|--')
 
 
@@ -105,7 +105,7 @@ _STYLES = (
 
 def _id(name: str) -> str:
     """Return the id of a state, which begins so that it is none of Mermaid's own words."""
-    return "s_" + _NOT_PLAIN.sub(lambda found: f"_{ord(found[0]):x}_", name)
+    return "s_" + plain(name)
 
 
 def _escaped(text: str) -> str:

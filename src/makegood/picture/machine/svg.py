@@ -27,9 +27,18 @@ from makegood.picture.canvas import (
 )
 from makegood.picture.layout import Box, lay_out, leading_back
 from makegood.picture.machine.figure import visited
-from makegood.picture.paint import ARROW, FAINT, INK, PAPER, STANDINGS, TROUBLE, Paint
+from makegood.picture.paint import ARROW, FAINT, FRAME, INK, STANDINGS, TROUBLE, Paint
 from makegood.picture.story import Standing
-from makegood.picture.typeset import cut, text_width, visible
+from makegood.picture.typeset import (
+    LINE,
+    NAME_SIZE,
+    PADDING,
+    SMALL,
+    TEXT_SIZE,
+    cut,
+    text_width,
+    visible,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,11 +48,6 @@ if TYPE_CHECKING:
 
 __all__ = ["svg_of"]
 
-_NAME_SIZE = 14.0
-_TEXT_SIZE = 12.0
-_SMALL = 11.0
-_LINE = 17.0
-_PADDING = 12.0
 _WIDTH_MAX = 260.0
 _LINES_MAX = 3
 _TAKEN = "#1d4ed8"
@@ -52,7 +56,6 @@ _TAKEN = "#1d4ed8"
 _PLAIN = Paint("#ffffff", "#71717a", "#27272a")
 _END = Paint("#f4f4f5", "#27272a", "#27272a")
 _WAY = Paint("#ecfeff", "#0891b2", "#155e75")
-_FRAME = Paint(PAPER, "#d4d4d8", FAINT)
 
 Tone = Literal["name", "plain", "strong", "trouble"]
 
@@ -180,35 +183,35 @@ class _Sheet:
         if card.is_end:
             inner = Box(box.left + 3, box.top + 3, box.width - 6, box.height - 6)
             self._canvas.rect(inner, card.paint, stroke=1)
-        left, right = box.left + _PADDING, box.left + box.width - _PADDING
-        top = box.top + _PADDING + 11
+        left, right = box.left + PADDING, box.left + box.width - PADDING
+        top = box.top + PADDING + 11
         if card.label:
-            self._canvas.text(right, top, card.label, _SMALL, card.paint.ink, extra=RIGHT)
-        size = _TEXT_SIZE if card.is_way else _NAME_SIZE
+            self._canvas.text(right, top, card.label, SMALL, card.paint.ink, extra=RIGHT)
+        size = TEXT_SIZE if card.is_way else NAME_SIZE
         for line in card.lines:
             match line.tone:
                 case "name":
                     self._canvas.text(left, top, line.text, size, INK, extra=BOLD)
                 case "strong":
-                    self._canvas.text(left, top, line.text, _TEXT_SIZE, card.paint.ink, extra=BOLD)
+                    self._canvas.text(left, top, line.text, TEXT_SIZE, card.paint.ink, extra=BOLD)
                 case "plain":
-                    self._canvas.text(left, top, line.text, _TEXT_SIZE, FAINT)
+                    self._canvas.text(left, top, line.text, TEXT_SIZE, FAINT)
                 case "trouble":
-                    self._canvas.text(left, top, line.text, _TEXT_SIZE, TROUBLE, extra=BOLD)
-            top += _LINE
+                    self._canvas.text(left, top, line.text, TEXT_SIZE, TROUBLE, extra=BOLD)
+            top += LINE
         self._canvas.end()
 
     def _beside(self, arrow: _Arrow, points: Sequence[Point], taken: list[Box]) -> None:
         """Write numbers upon an arrow, on paper that parts them from the line."""
-        width = text_width(arrow.beside, _SMALL) + 8
+        width = text_width(arrow.beside, SMALL) + 8
         places = [Box(x - width / 2, y - 8, width, 16) for x, y in _along(points)]
         # Where there is no room at all they lie upon something: every number is written.
         free = next((box for box in places if not _overlaps(box, taken)), places[0])
         taken.append(free)
         color = _TAKEN if arrow.is_taken else FAINT
-        self._canvas.rect(free, _FRAME, stroke=0.8)
+        self._canvas.rect(free, FRAME, stroke=0.8)
         self._canvas.text(
-            free.left + width / 2, free.top + 11.5, arrow.beside, _SMALL, color, extra=MIDDLE
+            free.left + width / 2, free.top + 11.5, arrow.beside, SMALL, color, extra=MIDDLE
         )
 
     def _legend(self, top: float) -> float:
@@ -222,10 +225,10 @@ class _Sheet:
         for said, color, dashes, width in items:
             tail = ((left, top - 4), (left + 34, top - 4))
             self._canvas.arrow(tail, color, width=width, dashes=dashes)
-            self._canvas.text(left + 42, top, said, _SMALL, FAINT)
-            left += 42 + text_width(said, _SMALL) + 24
+            self._canvas.text(left + 42, top, said, SMALL, FAINT)
+            left += 42 + text_width(said, SMALL) + 24
         if self._figure.period is not None:
-            self._canvas.text(left, top, "numbers at arrows: moves of late", _SMALL, FAINT)
+            self._canvas.text(left, top, "numbers at arrows: moves of late", SMALL, FAINT)
         return top
 
 
@@ -293,17 +296,17 @@ def _card(
     is_end: bool = False,
 ) -> _Card:
     shown = [_Line(visible(line.text), line.tone) for line in said]
-    size = _TEXT_SIZE if is_way else _NAME_SIZE
-    beside = text_width(label, _SMALL) + _PADDING if label else 0.0
+    size = TEXT_SIZE if is_way else NAME_SIZE
+    beside = text_width(label, SMALL) + PADDING if label else 0.0
     lines: list[_Line] = []
     for line in shown:
         is_name = line.tone == "name"
-        measure = partial(text_width, size=size if is_name else _TEXT_SIZE, bold=True)
-        room = _WIDTH_MAX - 2 * _PADDING - (beside if is_name else 0.0)
+        measure = partial(text_width, size=size if is_name else TEXT_SIZE, bold=True)
+        room = _WIDTH_MAX - 2 * PADDING - (beside if is_name else 0.0)
         parts = cut(line.text, room, measure, lines_max=_LINES_MAX)
         lines += [_Line(part, line.tone) for part in parts]
     widths = (
-        text_width(line.text, size if line.tone == "name" else _TEXT_SIZE, bold=True)
+        text_width(line.text, size if line.tone == "name" else TEXT_SIZE, bold=True)
         + (beside if line.tone == "name" else 0.0)
         for line in lines
     )
@@ -315,8 +318,8 @@ def _card(
         is_way=is_way,
         is_end=is_end,
         said="\n".join(line.text for line in shown),
-        width=max(widths) + 2 * _PADDING,
-        height=_LINE * len(lines) + 2 * _PADDING - 2,
+        width=max(widths) + 2 * PADDING,
+        height=LINE * len(lines) + 2 * PADDING - 2,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from makegood.picture.typeset import visible
+from makegood.picture.typeset import plain, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["mermaid_of"]
 
-_NOT_PLAIN = re.compile(r"[^A-Za-z0-9_]")
 _MEANT = re.compile(r'["#%&<>\\`|{}\[\]]')
 
 
@@ -48,7 +47,7 @@ def _said(messages: Iterable[Said]) -> Iterator[str]:
 
 
 def _id(name: str) -> str:
-    return "g_" + _NOT_PLAIN.sub(lambda found: f"_{ord(found[0]):x}_", name)
+    return "g_" + plain(name)
 
 
 def _escaped(text: str) -> str:

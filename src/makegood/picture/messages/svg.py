@@ -14,7 +14,16 @@ import msgspec
 from makegood.picture.canvas import BOLD, MARGIN, WIDTH_MIN, Canvas, moved
 from makegood.picture.layout import Box, lay_out, leading_back
 from makegood.picture.paint import ARROW, FAINT, INK, Paint
-from makegood.picture.typeset import cut, text_width, visible
+from makegood.picture.typeset import (
+    LINE,
+    NAME_SIZE,
+    PADDING,
+    SMALL,
+    TEXT_SIZE,
+    cut,
+    text_width,
+    visible,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,11 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["svg_of"]
 
 _TITLE_SIZE = 18.0
-_NAME_SIZE = 14.0
-_TEXT_SIZE = 12.0
-_SMALL = 11.0
-_LINE = 17.0
-_PADDING = 12.0
 _WIDTH_MAX = 300.0
 _LINES_MAX = 2
 
@@ -89,18 +93,18 @@ def _cards(flow: MessageFlow) -> tuple[list[_Card], list[tuple[int, int]]]:
 
 
 def _party(party: Party) -> _Card:
-    lines = [(party.name, _NAME_SIZE, INK, True)]
-    lines += [(f"by {name}", _TEXT_SIZE, FAINT, False) for name in party.receptors]
+    lines = [(party.name, NAME_SIZE, INK, True)]
+    lines += [(f"by {name}", TEXT_SIZE, FAINT, False) for name in party.receptors]
     if party.to_itself:
-        lines.append(("to itself:", _TEXT_SIZE, _PARTY.ink, True))
-        lines += [(_line(each), _TEXT_SIZE, _PARTY.ink, False) for each in party.to_itself]
+        lines.append(("to itself:", TEXT_SIZE, _PARTY.ink, True))
+        lines += [(_line(each), TEXT_SIZE, _PARTY.ink, False) for each in party.to_itself]
     return _card(lines, paint=_PARTY, stroke=1.8)
 
 
 def _exchange(exchange: Exchange, *, label: str = "", paint: Paint = _SAID) -> _Card:
-    lines = [(_line(each), _TEXT_SIZE, paint.ink, False) for each in exchange.messages]
+    lines = [(_line(each), TEXT_SIZE, paint.ink, False) for each in exchange.messages]
     if label:
-        lines = [(label, _SMALL, FAINT, True), *lines]
+        lines = [(label, SMALL, FAINT, True), *lines]
     return _card(lines, paint=paint, stroke=1.0)
 
 
@@ -112,7 +116,7 @@ def _card(lines: Sequence[tuple[str, float, str, bool]], *, paint: Paint, stroke
     broken: list[tuple[str, float, str, bool]] = []
     for said, size, color, is_bold in lines:
         measure = partial(text_width, size=size, bold=is_bold)
-        room = _WIDTH_MAX - 2 * _PADDING
+        room = _WIDTH_MAX - 2 * PADDING
         parts = cut(visible(said), room, measure, lines_max=_LINES_MAX)
         broken += [(part, size, color, is_bold) for part in parts]
     widths = (text_width(said, size, bold=is_bold) for said, size, _, is_bold in broken)
@@ -120,8 +124,8 @@ def _card(lines: Sequence[tuple[str, float, str, bool]], *, paint: Paint, stroke
         lines=tuple(broken),
         paint=paint,
         stroke=stroke,
-        width=max(widths) + 2 * _PADDING,
-        height=_LINE * len(broken) + 2 * _PADDING - 2,
+        width=max(widths) + 2 * PADDING,
+        height=LINE * len(broken) + 2 * PADDING - 2,
     )
 
 
@@ -136,7 +140,7 @@ def _drawn(flow: MessageFlow, cards: Sequence[_Card], layout: Layout) -> str:
         _draw(canvas, card, Box(box.left + left, box.top + top, box.width, box.height))
     bottom = top + layout.height + 34
     said = "▸ a command, which one receives\N{EM SPACE}\N{EM SPACE}• an event, for whoever wants it"
-    canvas.text(MARGIN, bottom, said, _SMALL, FAINT)
+    canvas.text(MARGIN, bottom, said, SMALL, FAINT)
     return canvas.document(
         title=flow.title,
         description=_described(flow),
@@ -148,10 +152,10 @@ def _drawn(flow: MessageFlow, cards: Sequence[_Card], layout: Layout) -> str:
 def _draw(canvas: Canvas, card: _Card, box: Box) -> None:
     canvas.begin(said="\n".join(said for said, _, _, _ in card.lines))
     canvas.rect(box, card.paint, stroke=card.stroke)
-    top = box.top + _PADDING + 11
+    top = box.top + PADDING + 11
     for said, size, color, is_bold in card.lines:
-        canvas.text(box.left + _PADDING, top, said, size, color, extra=BOLD if is_bold else "")
-        top += _LINE
+        canvas.text(box.left + PADDING, top, said, size, color, extra=BOLD if is_bold else "")
+        top += LINE
     canvas.end()
 
 
