@@ -129,15 +129,15 @@ class Engine:
         self._shell.on_ring(self._worker.ring)
         self._shell.on_room(self._worker.make_use_of_room)
         ring = self._worker.ring
-        self._adopting = Adopter(self._shell, self._served, keep=self._keep, ring=ring).lookout
-        self._scheduler = Scheduler(self._shell, keep=self._keep)
         self._retainer = Retainer(self._shell)
+        adopter = Adopter(self._shell, self._served, self._retainer, keep=self._keep, ring=ring)
+        self._adopting = adopter.lookout
+        self._scheduler = Scheduler(self._shell, keep=self._keep)
         self._relay = relay_of(self._shell)
         self._shell.on_mail(self._relay.ring)
         self._reception = Reception(self._shell, take_note=self._worker.take_note_of)
         self._shell.on_reception(self._reception.ring)
-        lookouts = (self._adopting, self._scheduler.lookout, self._retainer.lookout)
-        self._lookouts = (*lookouts, *self._reception.lookouts)
+        self._lookouts = (self._adopting, self._scheduler.lookout, *self._reception.lookouts)
         self._exchange = Exchange(self._shell, self._reception)
         self._reception.on_stored(self._exchange.ring)
         self._shell.publisher = Publisher(self._shell, self._reception)
@@ -197,7 +197,7 @@ class Engine:
         self._is_open = False
         shell = self._shell
         try:
-            for part in (self._exchange, self._scheduler, self._adopting, self._retainer):
+            for part in (self._exchange, self._scheduler, self._adopting):
                 await part.stop()
             await self._worker.stop()
             await self._reception.stop()

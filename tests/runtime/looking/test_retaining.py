@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from makegood import DefinitionError, Operator, StoreBusy, UnknownRun, step, workflow
+from makegood.runtime.moving.adopting import POLLS_BETWEEN_LOOKS
 from tests.runtime.lifecycle.shop import DAY, Order, Status, orders
 from tests.runtime.trips import book
 from tests.runtime.world import until
@@ -104,7 +105,7 @@ async def test_a_store_that_is_busy_is_told_later(world: World) -> None:
     await until(lambda: not journal.period_errors)
     assert await kept(world) == {}
 
-    world.clock.turn(engine._shell.config.poll_max)
+    world.clock.turn(engine._shell.config.poll_max * POLLS_BETWEEN_LOOKS)
     await told(engine)
 
     assert await kept(world) == {"order": YEAR}

@@ -27,8 +27,10 @@ from tests.simulation.postgres.weather import ServerWeather
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine, Mapping, Sequence
+    from datetime import timedelta
     from random import Random
 
+    from makegood.journal.halting import Halt
     from makegood.journal.protocol import (
         Append,
         Delivered,
@@ -258,6 +260,20 @@ class Told:
     async def settled(self, runs: Collection[RunId]) -> frozenset[RunId]:
         """Return those of the runs that move no more by themselves."""
         return await self._ask("a read", self._journal.settled(runs))
+
+    async def halts(self) -> tuple[Halt, ...]:
+        """Return the newest halt of every kind and name."""
+        try:
+            return await self._ask("a read", self._journal.halts())
+        except StoreFailed:
+            # An engine asks as it is entered, and nobody is there yet to be told of it. The process
+            # is ended before this is over.
+            await asyncio.sleep(_SECONDS_BETWEEN_STARTS)
+            raise
+
+    async def retained(self) -> Mapping[str, timedelta]:
+        """Return the period of each workflow that has one."""
+        return await self._ask("a read", self._journal.retained())
 
     async def keep_plan(self, plan: StoredPlan) -> None:
         """Store a plan."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from makegood.runtime.looking.lookout import Lookout
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import timedelta
@@ -29,13 +27,6 @@ class Retainer:
         self._periods: dict[str, timedelta | None] = {}
         """By the names of the workflows; None: until somebody prunes them by their age."""
         self._told: dict[str, timedelta | None] = {}
-        self.lookout = Lookout(
-            shell,
-            self._look,
-            longest=shell.config.poll_max,
-            about="how long runs are kept",
-            purpose="say how long runs are kept",
-        )
 
     def serve(self, served: Iterable[Served]) -> None:
         """Have the store told of these too."""
@@ -45,20 +36,14 @@ class Retainer:
                 self._periods[each.name] = max(before, each.period)
             elif before is None:
                 self._periods[each.name] = each.period
-        self.lookout.ring()
 
-    async def stop(self) -> None:
-        """Tell what is left to tell, and then nothing more."""
-        await self.lookout.stop()
-
-    async def _look(self) -> bool:
-        """Write what is not yet as it is declared; it is asked again while the store is busy."""
+    async def tell(self) -> None:
+        """Write what is not yet as it is declared; nothing is asked where all of it was told."""
         wanted = self._periods.copy()
         if wanted == self._told:
-            return False
+            return
         kept = await self._shell.journal.retained()
         for workflow, period in wanted.items():
             if kept.get(workflow) != period:
                 await self._shell.journal.retain(workflow, period)
         self._told = wanted
-        return False

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from makegood.journal.protocol import History, RunRow
     from makegood.runtime.calling.served import Served
+    from makegood.runtime.looking.retaining import Retainer
     from makegood.runtime.moving.fitting import Declared
     from makegood.runtime.shell import Shell
     from makegood.values.ids import RunId
@@ -46,6 +47,7 @@ class Adopter:
         self,
         shell: Shell,
         served: Mapping[str, Served],
+        retainer: Retainer,
         *,
         keep: Callable[[Declared], Awaitable[None]],
         ring: Callable[[], None],
@@ -55,6 +57,8 @@ class Adopter:
         """By fingerprint."""
         self._keep = keep
         """Stores the plan that a run is to go by."""
+        self._retainer = retainer
+        """Tells the store how long the runs are kept of what is served."""
         self._ring = ring
         """Has what was adopted claimed at once."""
         self._stranded: dict[RunId, tuple[int, frozenset[str]]] = {}
@@ -70,6 +74,7 @@ class Adopter:
 
     async def _look(self) -> bool:
         """Adopt what fits; only what is served or written anew makes another look worth while."""
+        await self._retainer.tell()
         adopted = 0
         by_name: dict[str, list[Served]] = {}
         for served in self._served.values():
