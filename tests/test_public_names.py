@@ -89,6 +89,7 @@ PUBLIC: dict[str, frozenset[str]] = {
             "Metering",
             "Messages",
             "Misfire",
+            "MissingMessage",
             "Move",
             "MoveCount",
             "NodeReport",

@@ -119,6 +119,7 @@ if TYPE_CHECKING:
     from makegood.runtime.receiving.publishing import Receipt
     from makegood.runtime.report import NodeReport, RunReport, Settled
     from makegood.runtime.run import Run
+    from makegood.runtime.transporting.linking import MissingMessage
     from makegood.runtime.transporting.route import Route
     from makegood.runtime.transporting.transport import Transport
     from makegood.values.held import Held
@@ -232,6 +233,7 @@ __all__ = [
     "Messages",
     "Metering",
     "Misfire",
+    "MissingMessage",
     "ModelBehind",
     "ModelEdition",
     "ModelOperator",
@@ -412,6 +414,7 @@ _ROOMS = {
     "makegood.runtime.receiving.publishing": "Receipt",
     "makegood.runtime.report": "NodeReport RunReport Settled",
     "makegood.runtime.run": "Run",
+    "makegood.runtime.transporting.linking": "MissingMessage",
     "makegood.runtime.transporting.route": "Route",
     "makegood.runtime.transporting.transport": "Transport",
     "makegood.values.held": "Held",

@@ -28,6 +28,8 @@ from makegood.values.limits import (
 
 __all__ = [
     "ARRIVED_BY",
+    "OF_ROUTES",
+    "SENT_AFTER",
     "Envelope",
     "Origin",
     "misfit_envelope",
@@ -38,6 +40,12 @@ __all__ = [
 
 ARRIVED_BY = "makegoodroute"
 """The header that says by which route a message came. What is sent because of it did not."""
+
+SENT_AFTER = "makegoodafter"
+"""The header that names the message which was sent before it: of its key, to the same topic."""
+
+OF_ROUTES = frozenset({ARRIVED_BY, SENT_AFTER})
+"""The headers that are about one way of a message, and not about the message."""
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -96,7 +104,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             tenant=self.tenant,
             subject=self.subject,
             traceparent=self.traceparent,
-            headers=tuple(each for each in self.headers if each[0] != ARRIVED_BY),
+            headers=tuple(each for each in self.headers if each[0] not in OF_ROUTES),
         )
 
 

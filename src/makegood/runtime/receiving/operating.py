@@ -17,6 +17,8 @@ from makegood.runtime.clock import pause
 from makegood.runtime.emitting.trace import traced
 from makegood.runtime.engine import parts_of
 from makegood.runtime.receiving.fault import read_fault
+from makegood.runtime.telemetry import log
+from makegood.runtime.transporting.linking import deliver_again, missing_since
 from makegood.values.instants import Instant, as_datetime
 from makegood.values.instants import after as instant_after
 from makegood.values.limits import (
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from makegood.journal.messages import KeepsMessages
     from makegood.runtime.emitting.trace import TracedMessage, TracedRun
     from makegood.runtime.engine import Engine
+    from makegood.runtime.transporting.linking import MissingMessage
+    from makegood.runtime.transporting.route import Route
     from makegood.values.verdict import Failure
 
 __all__ = [
@@ -210,6 +214,45 @@ class MessageOperator:
         """
         shell, _codes = parts_of(self._engine)
         return await traced(shell.journal, self._messages(), correlation)
+
+    async def missing(self, *, within: timedelta = AGE_MIN) -> tuple[MissingMessage, ...]:
+        """Return messages that should have come by a route and have not, in order of notice.
+
+        Only a route whose sender is linked (`Route(is_linked=True)`) tells, and only of what comes
+        before another message of its key. `within` is how far back it is looked; what is forgotten
+        counts as missing, so look no further than messages are kept. Raises `InvalidInput` for no
+        time at all.
+        """
+        if within <= timedelta(0):
+            message = f"within={within}: look back for some time"
+            raise InvalidInput(message)
+        shell, _codes = parts_of(self._engine)
+        since = instant_after(shell.clock.now(), -within)
+        return await missing_since(messages_of(self._engine), since)
+
+    async def deliver_again(
+        self,
+        route: Route,
+        names: Sequence[tuple[str, str]],
+        *,
+        actor: str,
+        because: str,
+        tenant: str = "",
+    ) -> None:
+        """Give messages to a route's broker once more, by the sources and ids that `missing` names.
+
+        It is asked of an engine on the store that has sent them; whoever receives drops what it
+        has. Who asked, and why, is logged. Raises `InvalidInput` for what the route has not sent
+        from here, and `TransportDown` where the broker cannot be reached; ask again then.
+        """
+        order = ordered_now(self._engine, actor, because)
+        shell, _codes = parts_of(self._engine)
+        sending = shell.ids.token().hex()
+        await deliver_again(messages_of(self._engine), route, names, tenant=tenant, sending=sending)
+        log.warning(
+            "%d messages were given to the broker of %r once more, by %s: %s",
+            *(len(names), route.name, order.actor, order.reason),
+        )
 
     async def prune(
         self,

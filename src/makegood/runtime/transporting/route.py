@@ -38,6 +38,10 @@ class Route:
     sent at once. `poll` is how soon at the latest it is looked whether something is to be sent,
     where nobody has rung: `Config.poll_max` of the engine, unless it is given.
 
+    With `is_linked` each message names the one that was sent before it, of the same key to the same
+    topic, so that whoever receives it can say whether that has come (`MessageOperator.missing`). It
+    costs a question to the store for each key that is sent.
+
     What is sent is in the store until the broker has confirmed it, and what arrives is in the store
     before the broker is told so. While the broker is away all of it waits, and the log says so.
     """
@@ -50,6 +54,7 @@ class Route:
     group: str
     batch: int
     poll: timedelta | None
+    is_linked: bool
 
     def __init__(
         self,
@@ -61,6 +66,7 @@ class Route:
         group: str | None = None,
         batch: int = BATCH,
         poll: timedelta | None = None,
+        is_linked: bool = False,
     ) -> None:
         parse_message_key(name)
         _require_sound(name, batch, poll)
@@ -86,6 +92,7 @@ class Route:
             ("group", name if group is None else parse_message_key(group)),
             ("batch", batch),
             ("poll", poll),
+            ("is_linked", is_linked),
         ):
             object.__setattr__(self, attribute, value)
 

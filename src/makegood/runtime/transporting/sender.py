@@ -17,8 +17,9 @@ from makegood.errors import StoreBusy, StoreError, StoreFull, TransportDown
 from makegood.journal.messages import Dead, Done, Finished, Outcome
 from makegood.journal.outage import Outage
 from makegood.runtime.looking.lookout import Lookout
-from makegood.runtime.transporting.transport import Confirmed, Outbound
-from makegood.values.envelope import ARRIVED_BY, write_cloudevent
+from makegood.runtime.transporting.linking import Links, outbound_of
+from makegood.runtime.transporting.transport import Confirmed
+from makegood.values.envelope import ARRIVED_BY
 from makegood.values.instants import Instant, after
 from makegood.values.limits import LANE_DELIVERIES_MAX
 
@@ -163,29 +164,28 @@ class Sender:
     async def _send(self, lane: Held) -> tuple[list[Handling], TransportDown | None]:
         """Send what is due in a lane, as far as the broker takes it."""
         handled: list[Handling] = []
+        links = Links(self.route, self._shell.journal.messages) if self.route.is_linked else None
         for due in lane.due:
             try:
-                handled.append(await self._send_one(due))
+                handled.append(await self._send_one(due, links))
             except TransportDown as error:
                 return handled, error
         return handled, None
 
-    async def _send_one(self, due: Due) -> Handling:
+    async def _send_one(self, due: Due, links: Links | None) -> Handling:
         route, envelope = self.route, due.message
         if (ARRIVED_BY, route.name) in envelope.headers:
             return Done(due.seq)
         topic = route.topics.get(envelope.type)
         if topic is None:
             return _dead(due, f"the route sends no `{envelope.type}` any more")
-        outbound = Outbound(
-            topic=topic,
-            id=f"{route.name}:{envelope.source}:{envelope.id}:{due.sending}",
-            name=f"{envelope.source}:{envelope.id}",
-            key=envelope.key,
-            body=write_cloudevent(envelope),
-        )
-        answer = await route.transport.send(outbound)
-        return Done(due.seq) if isinstance(answer, Confirmed) else _dead(due, answer.reason)
+        linked = envelope if links is None else await links.linked(due.seq, envelope, topic)
+        answer = await route.transport.send(outbound_of(route, topic, linked, str(due.sending)))
+        if not isinstance(answer, Confirmed):
+            return _dead(due, answer.reason)
+        if links is not None:
+            links.sent(envelope, topic)
+        return Done(due.seq)
 
     def _take_note(self, errors: list[TransportDown]) -> bool:
         """Learn whether the broker is there; say whether to go on at once."""
