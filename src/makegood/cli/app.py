@@ -154,6 +154,11 @@ COMMANDS = (
         "List receptors, and how far each is behind.",
     ),
     Offer(
+        "missing",
+        "makegood.cli.receiving.commands:missing",
+        "List messages that should have come from another store, and have not.",
+    ),
+    Offer(
         "models list",
         "makegood.cli.receiving.commands:models_list",
         "List the editions of read models, and how far each is.",

@@ -18,12 +18,14 @@ from makegood import (
     Filter,
     MessageOperator,
     Receptors,
+    Route,
     injected,
     step,
     workflow,
 )
 from makegood.cli.app import main
 from makegood.cli.status import DONE, FOUND, MISTAKE
+from makegood.messaging.in_process import InProcessBroker
 from makegood.testing import TurnableClock
 
 if TYPE_CHECKING:
@@ -86,11 +88,15 @@ async def _work(store: Path, group: Receptors, *publish: str) -> None:
 
 async def _received(engine: Engine) -> None:
     operator = MessageOperator(engine)
-    loop = asyncio.get_running_loop()
     while any(lag.waiting for lag in await operator.lag()):
-        turned: asyncio.Future[None] = loop.create_future()
-        loop.call_soon(turned.set_result, None)
-        await turned
+        await _turn()
+
+
+async def _turn() -> None:
+    loop = asyncio.get_running_loop()
+    turned: asyncio.Future[None] = loop.create_future()
+    loop.call_soon(turned.set_result, None)
+    await turned
 
 
 @pytest.fixture
@@ -196,6 +202,41 @@ def test_receptors_say_how_far_they_are_behind(
     _head, check, refuse = capsys.readouterr().out.splitlines()
     assert check.split() == ["shop/check", "0", "-", "0"]
     assert refuse.split() == ["shop/refuse", "0", "-", "2"]
+
+
+def test_what_has_not_come_from_another_store_is_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(_lose_one(tmp_path))
+    yard, shop = str(tmp_path / "yard"), str(tmp_path / "shop")
+
+    assert main(["missing", "--store", yard]) == FOUND
+    _head, line = capsys.readouterr().out.splitlines()
+    assert line.split()[:4] == ["web", "evt-1", "A-1", "bus"]
+    assert line.split()[-1] == "evt-2"
+    assert main(["missing", "--store", yard, "--json"]) == FOUND
+    [found] = json.loads(capsys.readouterr().out)
+    assert (found["source"], found["id"], found["before"]) == ("web", "evt-1", "evt-2")
+    assert main(["missing", "--store", shop, "--within", "1h"]) == DONE
+    assert "nothing is missing" in capsys.readouterr().out
+    assert main(["missing", "--store", yard, "--within", "0s"]) == MISTAKE
+
+
+async def _lose_one(folder: Path) -> None:
+    """Send two messages of one key to a yard, by a broker that is set up anew between them."""
+    for number in (1, 2):
+        broker = InProcessBroker()
+        sends = Route("bus", broker.transport(), sends={Ordered: "orders"}, is_linked=True)
+        async with Engine(address(folder / "shop")) as shop:
+            shop.serve(sends)
+            id = f"evt-{number}"
+            await shop.publish(Ordered("A-1"), id=id, source="web", key="A-1")
+            await _received(shop)
+    hears = Route("bus", broker.transport(), hears=["orders"], group="yard")
+    async with Engine(address(folder / "yard")) as yard:
+        yard.serve(hears, Receptors("yard").on(check))
+        while not await MessageOperator(yard).trace("evt-2"):
+            await _turn()
 
 
 def test_messages_are_pruned_after_their_own_time_and_dead_letters_only_when_asked_for(

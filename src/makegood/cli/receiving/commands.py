@@ -1,4 +1,4 @@
-"""What `dead`, `trace`, `receptors` and `models` take: their options, with their help.
+"""What `dead`, `trace`, `receptors`, `missing` and `models` take: their options, with their help.
 
 The annotations here are read when the module runs, so they are not put off.
 """
@@ -6,6 +6,7 @@ The annotations here are read when the module runs, so they are not put off.
 # ruff: noqa: PLC0415
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -17,12 +18,15 @@ __all__ = [
     "dead_list",
     "dead_resend",
     "dead_show",
+    "missing",
     "models_list",
     "models_rebuild",
     "models_retire",
     "receptors",
     "trace",
 ]
+
+DAY = timedelta(days=1)
 
 Ids = Annotated[
     tuple[str, ...], Parameter(name="ID", help="Which, as `makegood dead list` names them.")
@@ -140,6 +144,25 @@ def receptors(
     if forget is not None:
         return room.forgotten(store, forget)
     return room.receptors(store, as_json=json)
+
+
+def missing(
+    *,
+    store: Store,
+    within: Annotated[
+        timedelta,
+        Parameter(
+            metavar="DURATION",
+            show_default=False,
+            help="How far back to look, as 12h; the default is a day.",
+        ),
+    ] = DAY,
+    json: Json = False,
+) -> int:
+    """List messages that should have come from another store, and have not."""
+    from makegood.cli.receiving import letters as room
+
+    return room.missing(store, within, as_json=json)
 
 
 def models_list(*, store: Store, json: Json = False) -> int:

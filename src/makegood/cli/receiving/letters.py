@@ -15,11 +15,21 @@ from makegood.picture.typeset import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
-    from makegood import DeadLetter, ReceptorLag, TracedMessage
+    from makegood import DeadLetter, MissingMessage, ReceptorLag, TracedMessage
 
-__all__ = ["Chosen", "forgotten", "listed", "moment", "moved", "receptors", "shown", "traced"]
+__all__ = [
+    "Chosen",
+    "forgotten",
+    "listed",
+    "missing",
+    "moment",
+    "moved",
+    "receptors",
+    "shown",
+    "traced",
+]
 
 
 class Chosen(NamedTuple):
@@ -128,6 +138,30 @@ def receptors(store: str, *, as_json: bool) -> int:
     return DONE
 
 
+def missing(store: str, within: timedelta, *, as_json: bool) -> int:
+    """Write the messages that should have come and have not."""
+    found = asyncio.run(_missing(store, within))
+    if as_json:
+        write(json_of(found))
+    elif not found:
+        write("nothing is missing of what linked routes have told")
+    else:
+        head = ("source", "message", "key", "route", "noticed", "by")
+        rows = [
+            (
+                visible(each.source),
+                visible(each.id),
+                visible(each.key or "-"),
+                visible(each.route),
+                moment(each.noticed_at),
+                visible(each.before),
+            )
+            for each in found
+        ]
+        write("\n".join(table(head, rows, look_of(sys.stdout))))
+    return FOUND if found else DONE
+
+
 def forgotten(store: str, receptor: str) -> int:
     """Have no more messages kept for a receptor."""
     count = asyncio.run(_forget(store, receptor))
@@ -226,6 +260,11 @@ async def _traced(store: str, correlation: str) -> tuple[TracedMessage | TracedR
 async def _forget(store: str, receptor: str) -> int:
     async with opened(store) as found:
         return await MessageOperator(found.engine).forget(receptor)
+
+
+async def _missing(store: str, within: timedelta) -> tuple[MissingMessage, ...]:
+    async with opened(store) as found:
+        return await MessageOperator(found.engine).missing(within=within)
 
 
 async def _lag(store: str) -> tuple[ReceptorLag, ...]:
