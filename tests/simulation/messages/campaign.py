@@ -23,6 +23,7 @@ MESSAGES = Kind(
         "given up: poison",
         "sent again by a person",
         "a sending that the broker knew",
+        "a message names the one before it",
         "what another one had was taken over",
         "asked again under its key",
         "closed",

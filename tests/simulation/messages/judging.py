@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from makegood.decision.messaging.giving_up import DeadReason
+from makegood.journal.memory import MemoryJournal
 from makegood.journal.messages import DeliveryState
+from makegood.runtime.transporting.linking import missing_since
+from makegood.values.envelope import SENT_AFTER
+from makegood.values.instants import Instant
 from tests.simulation.messages.shop import NOTED, SENDS, thing_of
 
 if TYPE_CHECKING:
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
     from makegood.journal.lanes.office import StoredDelivery, StoredMessage
     from makegood.journal.memory import MemoryStore
+    from makegood.runtime.transporting.linking import MissingMessage
     from tests.simulation.kinds.books import Books
 
 __all__ = ["Service", "judged", "situations"]
@@ -71,6 +76,8 @@ def judged(
     for lost in sorted(set(published) - stored):
         yield f"{lost} was acknowledged, and is lost"
     yield from _about_the_way(services)
+    for service in services.values():
+        yield from _about_links(service)
     done = Counter(entry.deed.thing for entry in books.entries)
     for thing, count in done.items():
         if count > 1:
@@ -191,15 +198,35 @@ def _about_the_way(services: Mapping[str, Service]) -> Iterator[str]:
                 yield f"{went} of {key} were sent in this order, and came as {came}"
 
 
+def _about_links(service: Service) -> Iterator[str]:
+    """Ask what is missing, of which nothing is: all that was sent has come."""
+    asked = _missing(service.store)
+    try:
+        asked.send(None)
+    except StopIteration as answered:
+        # A store in memory answers at once.
+        found: tuple[MissingMessage, ...] = answered.value
+    for each in found:
+        yield f"{service.name} misses {each.source}:{each.id}, which {each.before} names"
+
+
+async def _missing(store: MemoryStore) -> tuple[MissingMessage, ...]:
+    journal = MemoryJournal(store)
+    await journal.open(work=False)
+    return await missing_since(journal.messages, Instant(0))
+
+
 def situations(services: Mapping[str, Service]) -> Iterator[str]:
     """Name what came about."""
     for service in services.values():
-        for _stored, delivery in service.deliveries():
+        for stored, delivery in service.deliveries():
             recipient = "a route" if delivery.id.recipient.startswith(ROUTE) else "a receptor"
             yield f"{recipient}: {delivery.state.value}"
             if delivery.attempts > 1:
                 yield f"{recipient} tried again"
             if delivery.sending:
                 yield "sent again by a person"
+            if SENT_AFTER in dict(stored.message.headers):
+                yield "a message names the one before it"
             if delivery.reason is not None:
                 yield f"given up: {delivery.reason}"

@@ -178,8 +178,16 @@ SENDS: Mapping[str, Sequence[str]] = {
 def bus_of(service: str, transport: Transport) -> Route:
     """Return a service's way to the other one."""
     if service == "shop":
-        return Route("bus", transport, sends={Parcel: "parcels"}, hears=["sent"], group="shop")
-    return Route("bus", transport, sends={Sent: "sent"}, hears=["parcels"], group="yard")
+        return Route(
+            *("bus", transport),
+            sends={Parcel: "parcels"},
+            hears=["sent"],
+            group="shop",
+            is_linked=True,
+        )
+    return Route(
+        *("bus", transport), sends={Sent: "sent"}, hears=["parcels"], group="yard", is_linked=True
+    )
 
 
 class Notebook:

@@ -31,6 +31,12 @@ def test_no_order_rests_on_the_lease_by_which_one_process_listens() -> None:
     assert wrong == []
 
 
+def test_what_is_lost_behind_a_broker_is_noticed_by_whoever_should_have_it() -> None:
+    take_away, _what = MISSED["broker acknowledged before it is stored"]
+
+    assert first_red(MESSAGES, take_away, " misses ", seeds_max=SEEDS_MAX) is not None
+
+
 @pytest.mark.parametrize("name", MISSED)
 def test_the_worlds_turn_red_without(name: str) -> None:
     take_away, what = MISSED[name]
