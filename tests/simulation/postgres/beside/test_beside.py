@@ -12,7 +12,7 @@ from tests.simulation.postgres.beside.campaign import ON_SERVER
 from tests.simulation.postgres.beside.keeping import OnServer
 from tests.simulation.schedules.world import play
 
-SEEDS = 60
+SEEDS = 40
 SEEDS_MAX = 300
 """In how many worlds the lack of a safeguard must show."""
 
