@@ -23,6 +23,7 @@ from makegood.cli.demo.report import Reconciliation, Report, as_json, as_tables,
 from makegood.cli.demo.shop import Day, keep_shop
 from makegood.cli.demo.stores import storing
 from makegood.cli.demo.tally import Ending, Tally
+from makegood.cli.status import DONE, FOUND, INTERRUPTED
 from makegood.commerce.cdnow import MalformedRow, Purchase, read_rows, spread
 from makegood.errors import InvalidInput, MakegoodError
 from makegood.runtime.clock import SystemClock
@@ -37,10 +38,6 @@ __all__ = ["demo"]
 
 SEED = 1701
 """The default: with it, samples of 100, 300 and 1,000 all meet purchases of zero dollars."""
-
-AGREE = 0
-DISAGREE = 3
-INTERRUPTED = 130
 
 ORDERS = 1_000
 """How many orders are placed, unless it is said."""
@@ -153,7 +150,7 @@ def _play(asked: _Asked, store: str | None, purchases: Path | None, *, json: boo
     console.print(as_tables(report))
     if json:
         sys.stdout.write(as_json(report) + "\n")
-    return AGREE if report.agrees else DISAGREE
+    return DONE if report.agrees else FOUND
 
 
 def _check(*, orders: int, faults: float, concurrency: int) -> None:
@@ -263,7 +260,7 @@ def _read_back(day: Day, parked: Sequence[str]) -> Reconciliation:
         check=False,
         timeout=READ_BACK_SECONDS_MAX,
     )
-    if read.returncode not in {AGREE, DISAGREE}:
+    if read.returncode not in {DONE, FOUND}:
         message = f"the books could not be read back: {read.stderr.strip()}"
         raise MakegoodError(message)
     return msgspec.json.decode(read.stdout, type=Reconciliation)

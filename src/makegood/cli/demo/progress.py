@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from makegood.cli.demo.tally import News, Tally
 
-__all__ = ["watching"]
+__all__ = ["BAR_CELLS", "LINES_WITHOUT_TERMINAL", "watching"]
 
 REFRESH_PER_SECOND = 8
 LINES_WITHOUT_TERMINAL = 10

@@ -20,6 +20,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from makegood.cli.demo.progress import BAR_CELLS, LINES_WITHOUT_TERMINAL
 from makegood.cli.demo.services.audit import Audit, Question
 from makegood.cli.demo.services.broker import Broker
 from makegood.cli.demo.services.child import GARBAGE
@@ -29,6 +30,7 @@ from makegood.cli.demo.services.places import placing
 from makegood.cli.demo.services.report import Report, as_json, as_tables
 from makegood.cli.demo.services.told import ALL, Companies, ServiceJob
 from makegood.cli.demo.stores import ending_in_order
+from makegood.cli.status import DONE, FOUND, INTERRUPTED
 from makegood.errors import MakegoodError
 from makegood.runtime.clock import SystemClock
 
@@ -40,10 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ORDERS", "Day", "play"]
 
-AGREE = 0
-DISAGREE = 3
-INTERRUPTED = 130
-
 ORDERS = 300
 CRASHES = 6
 """The defaults: each service is killed once, and the broker."""
@@ -53,8 +51,6 @@ UNFINISHED_MAX = 200
 
 HELD_FOR_SECONDS = 30.0
 AUDIT_SECONDS_MAX = 300
-LINES_WITHOUT_TERMINAL = 10
-BAR_CELLS = 40
 
 
 def play(day: Day, *, crashes: int | None, together: bool, store: str | None, json: bool) -> int:
@@ -92,7 +88,7 @@ def play(day: Day, *, crashes: int | None, together: bool, store: str | None, js
     console.print(as_tables(report))
     if json:
         sys.stdout.write(as_json(report) + "\n")
-    return AGREE if report.agrees else DISAGREE
+    return DONE if report.agrees else FOUND
 
 
 def _jobs(day: Day, places: Places, broker: Broker | None, *, crashes: int) -> list[ServiceJob]:
