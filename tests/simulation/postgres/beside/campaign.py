@@ -30,7 +30,6 @@ ON_SERVER = Kind(
         *(f"keep_schedule: {each}" for each in (*_UNKNOWN, *_STILL, *_IN_THE_WAY)),
         *(f"take: {each}" for each in _STILL),
         "work: slow",
-        "work: stalled",
     ),
     seldom=(
         "lane: it is locked",
