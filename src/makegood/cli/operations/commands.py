@@ -15,16 +15,11 @@ from makegood.cli.commands import DURATION_MAX, Actor, Flag, Json, Reason, Store
 __all__ = ["db_sql", "db_status", "db_upgrade", "doctor", "erase", "prune"]
 
 
-def _require_some(_type: object, duration: timedelta) -> None:
+def _require_some(_type: object, duration: timedelta | None) -> None:
     """Refuse an age that everything has, and one that nobody means."""
-    if not timedelta(0) < duration <= DURATION_MAX:
+    if duration is not None and not timedelta(0) < duration <= DURATION_MAX:
         message = "Give a duration of more than 0s, at most 36500d."
         raise ValueError(message)
-
-
-def _require_some_or_none(type_: object, duration: timedelta | None) -> None:
-    if duration is not None:
-        _require_some(type_, duration)
 
 
 Extensions = Annotated[
@@ -37,10 +32,7 @@ Extensions = Annotated[
         "makegood.commerce.extension:commerce; may be repeated.",
     ),
 ]
-Age = Annotated[timedelta, Parameter(metavar="DURATION", validator=_require_some)]
-MaybeAge = Annotated[
-    timedelta | None, Parameter(metavar="DURATION", validator=_require_some_or_none)
-]
+Age = Annotated[timedelta | None, Parameter(metavar="DURATION", validator=_require_some)]
 
 
 def db_status(*, store: Store, extension: Extensions = (), json: Json = False) -> int:
@@ -78,9 +70,9 @@ def db_sql(
 def prune(
     *,
     store: Store,
-    older_than: MaybeAge = None,
-    messages_older_than: MaybeAge = None,
-    dead_older_than: MaybeAge = None,
+    older_than: Age = None,
+    messages_older_than: Age = None,
+    dead_older_than: Age = None,
     batch: int = 100,
     dry_run: Flag = False,
     json: Json = False,
