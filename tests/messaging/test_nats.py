@@ -105,8 +105,7 @@ async def test_whatever_a_stream_retains_the_next_listener_begins_with_what_is_l
         await heir.send(outbound(5))
 
         async with listening(heir, listener, group="g"):
-            while listener.bodies[-1:] != bodies(5):
-                await listener.until(len(listener.given) + 1)
+            await listener.until_it_has(bodies(5)[0])
     await dying.close()
     await heir.close()
 

@@ -162,8 +162,9 @@ class NatsTransport:
     ) -> list[Msg]:
         try:
             return await subscription.fetch(most, timeout=self._timeout)
-        except nats.errors.TimeoutError:
-            # Nothing has come; a broker that is away is found by the connection itself.
+        except TimeoutError:
+            # Nothing has come, which the client says by an error of its own or by Python's. That a
+            # broker is away is found by the connection itself.
             self._require_connected()
             return []
 
