@@ -25,12 +25,19 @@ KINDS = {
 def main(arguments: list[str]) -> int:
     """Play the worlds asked for; return 0 when no rule was broken and everything was met."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.kinds", description=__doc__)
-    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"{', '.join(KINDS)}; or all")
+    parser.add_argument(
+        "kinds",
+        nargs="*",
+        metavar="KIND",
+        help=f"{', '.join(KINDS)}; every one where none is named",
+    )
     parser.add_argument(
         "--seeds", type=seeds_of, default=range(2_000), metavar="A:B", help="from A up to B - 1"
     )
     parser.add_argument("--story", type=int, metavar="SEED", help="tell what happens in one world")
     asked = parser.parse_args(arguments)
+    if unknown := [name for name in asked.kinds if name not in KINDS]:
+        parser.error(f"there are no worlds of {', '.join(unknown)}")
     kinds = [KINDS[name] for name in asked.kinds or KINDS]
     if asked.story is not None:
         return int(sum(tell(kind, asked.story) for kind in kinds) > 0)
