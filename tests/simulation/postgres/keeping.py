@@ -119,20 +119,7 @@ class _PostgresKeeping:
 
     def happen(self, chance: Random) -> str | None:
         """Let something happen to the server, perhaps."""
-        what = chance.choice(_HAPPENINGS)
-        micros = int(chance.random() ** 3 * 16 * SECOND)
-        match what:
-            case "down":
-                self.server.go_down(micros)
-            case "only read":
-                self.server.be_only_read(micros)
-            case "full":
-                self.server.be_full(micros)
-            case "ended":
-                self.server.end_one(chance.randrange(100))
-            case _:
-                return None
-        return f"happened to the server: {what}"
+        return self.server.strike(chance, _HAPPENINGS, seconds_max=16)
 
     def calm_down(self) -> None:
         """Let nothing go wrong from now on."""

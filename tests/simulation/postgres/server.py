@@ -20,10 +20,12 @@ from tests.simulation.postgres.locks import Locks
 from tests.simulation.postgres.rows import Transaction
 from tests.simulation.postgres.session import Session, Stall
 from tests.simulation.postgres.statements import understood
+from tests.simulation.postgres.weather import SECOND
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Generator, Mapping, Sequence
+    from random import Random
 
     from makegood.journal.beside.scheduling import ScheduleRow
     from makegood.journal.protocol import Append, Leases, Post
@@ -119,6 +121,25 @@ class Server:
         )
         self.sessions.append(session)
         return session
+
+    def strike(
+        self, chance: Random, happenings: Sequence[str | None], *, seconds_max: int
+    ) -> str | None:
+        """Let one of these happen, for at most so long, and name it; None is nothing."""
+        what = chance.choice(happenings)
+        micros = int(chance.random() ** 3 * seconds_max * SECOND)
+        match what:
+            case "down":
+                self.go_down(micros)
+            case "only read":
+                self.be_only_read(micros)
+            case "full":
+                self.be_full(micros)
+            case "ended":
+                self.end_one(chance.randrange(100))
+            case _:
+                return None
+        return f"happened to the server: {what}"
 
     def go_down(self, micros: int) -> None:
         """End all sessions at once, as an immediate stop does, and come up again."""

@@ -142,21 +142,8 @@ class OnServer:
 
     def happen(self) -> Iterable[str]:
         """Let something happen to the server, perhaps."""
-        chance = self._chance
-        what = chance.choice(_HAPPENINGS)
-        micros = int(chance.random() ** 3 * 10 * SECOND)
-        match what:
-            case "down":
-                self.server.go_down(micros)
-            case "only read":
-                self.server.be_only_read(micros)
-            case "full":
-                self.server.be_full(micros)
-            case "ended":
-                self.server.end_one(chance.randrange(100))
-            case _:
-                return ()
-        return (f"happened to the server: {what}",)
+        what = self.server.strike(self._chance, _HAPPENINGS, seconds_max=10)
+        return () if what is None else (what,)
 
     def be_calm(self, *, is_calm: bool) -> None:
         """Let nothing go wrong, or anything again."""
