@@ -28,6 +28,18 @@ async def child_at_work(world: World, engine: Engine) -> tuple[Run[str], RunId]:
     return run, child
 
 
+async def child_unbegun(world: World, engine: Engine) -> tuple[Run[str], RunId]:
+    """Return a run and its child, whose start stands in its inbox beside what cannot be read."""
+    operator = Operator(engine)
+    await operator.halt(HaltKind.WORKFLOW, "pack_order", actor="eve", reason="look first")
+    run = await engine.start(sell("o"))
+    await world.finish(engine, until_started(engine))
+    [row] = [row for row in (await engine.list()).rows if row.workflow == "pack_order"]
+    await engine._shell.journal.post(Post(run=row.run, body=b"?", at=world.clock.now()))
+    await operator.lift(HaltKind.WORKFLOW, "pack_order", actor="eve", reason="seen")
+    return run, row.run
+
+
 async def outcome(world: World, engine: Engine, run: RunId) -> tuple[str, str | None, list[str]]:
     await world.finish(engine, until_status(engine, run, "parked"))
     found = await world.finish(engine, engine.run(run).outcome())
@@ -79,13 +91,7 @@ async def test_a_child_whose_start_stands_beside_what_cannot_be_read_names_its_p
     world: World,
 ) -> None:
     engine = await world.engine(sell)
-    operator = Operator(engine)
-    await operator.halt(HaltKind.WORKFLOW, "pack_order", actor="eve", reason="look first")
-    run = await engine.start(sell("o"))
-    await world.finish(engine, until_started(engine))
-    [row] = [row for row in (await engine.list()).rows if row.workflow == "pack_order"]
-    await engine._shell.journal.post(Post(run=row.run, body=b"?", at=world.clock.now()))
-    await operator.lift(HaltKind.WORKFLOW, "pack_order", actor="eve", reason="seen")
+    run, _child = await child_unbegun(world, engine)
 
     assert await outcome(world, engine, run.id) == ("parked", "a child run is parked", ["pack"])
 
@@ -110,21 +116,15 @@ async def test_a_child_that_was_never_begun_names_its_parent_once_it_can_be_read
 ) -> None:
     """What it begins with stands behind its having been parked."""
     engine = await world.engine(sell)
-    operator = Operator(engine)
-    await operator.halt(HaltKind.WORKFLOW, "pack_order", actor="eve", reason="look first")
-    run = await engine.start(sell("o"))
-    await world.finish(engine, until_started(engine))
-    [row] = [row for row in (await engine.list()).rows if row.workflow == "pack_order"]
-    await engine._shell.journal.post(Post(run=row.run, body=b"?", at=world.clock.now()))
-    await operator.lift(HaltKind.WORKFLOW, "pack_order", actor="eve", reason="seen")
+    run, child = await child_unbegun(world, engine)
     await outcome(world, engine, run.id)
     world.outside.planned["pick o"] = [gate := Gate()]
-    asked = operator.retry(row.run, leave_out=[2], **EVE)
+    asked = Operator(engine).retry(child, leave_out=[2], **EVE)
     await world.finish(engine, asked)
     await world.finish(engine, gate.reached.wait())
 
-    await engine._shell.journal.post(Post(run=row.run, body=b"?", at=world.clock.now()))
-    engine._shell.ring(row.run)
+    await engine._shell.journal.post(Post(run=child, body=b"?", at=world.clock.now()))
+    engine._shell.ring(child)
 
     assert await outcome(world, engine, run.id) == ("parked", "a child run is parked", ["pack"])
 
